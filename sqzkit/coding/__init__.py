@@ -1,0 +1,1 @@
+"""Entropy coders and containers; nothing here imports TensorFlow."""

@@ -1,0 +1,1 @@
+"""Deep Compression: pruning, trained quantization, and what each must keep."""

@@ -1,0 +1,1 @@
+"""Networks: SqueezeNet and its bypasses, AlexNet, published weights."""

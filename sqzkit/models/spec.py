@@ -1,0 +1,173 @@
+"""What a SqueezeNet is: the paper's metaparameters as one frozen record.
+
+Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters
+and <0.5MB model size", 2016, sections 3.1 to 6 and table 1.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from sqzkit.errors import RunError, UsageError
+
+BYPASSES = ("none", "simple", "complex")
+NORMALIZATIONS = ("none", "batch")
+
+
+@dataclasses.dataclass(frozen=True)
+class FireModule:
+    """Filters of one Fire module: squeeze s1x1, expand e1x1 and e3x3."""
+
+    name: str
+    squeeze1x1: int
+    expand1x1: int
+    expand3x3: int
+
+    @property
+    def filters(self) -> int:
+        """Channels of the module's output."""
+        return self.expand1x1 + self.expand3x3
+
+
+@dataclasses.dataclass(frozen=True)
+class SqueezeNetSpec:
+    """One point of the SqueezeNet design space.
+
+    The i-th Fire module (from 0) has e_i = base_e + incr_e * floor(i / freq)
+    expand filters, of which pct3x3 are 3x3, and SR * e_i squeeze filters
+    (paper, section 5.1).
+
+    Attributes:
+      classes: outputs of conv10, at least 2.
+      conv1_filters, conv1_kernel: the stem (stride 2, no padding).
+      base_e, incr_e, freq, pct3x3, squeeze_ratio: the paper's metaparameters.
+      fire_modules: number of Fire modules; the first is named fire2.
+      pool_after: layers followed by a 3x3/2 maximum pooling.
+      bypass: "none", "simple" (fire3, 5, 7, 9) or "complex" (1x1 convolutions
+        where the channels differ).
+      normalization: "batch" (after each convolution) or "none" (the paper's).
+      dropout: share dropped after the last Fire module, 0..1 exclusive.
+      conv10_relu: whether conv10 is rectified (the Caffe models are).
+      conv10_padding: 1 in the published v1.0 family, else 0.
+      overrides: explicit filters by Fire module, for networks that were cut
+        to a shape no metaparameters give (evolution).
+    """
+
+    classes: int
+    conv1_filters: int = 64
+    conv1_kernel: int = 3
+    base_e: int = 128
+    incr_e: int = 128
+    freq: int = 2
+    pct3x3: float = 0.5
+    squeeze_ratio: float = 0.125
+    fire_modules: int = 8
+    pool_after: tuple[str, ...] = ("conv1", "fire3", "fire5")
+    bypass: str = "none"
+    normalization: str = "batch"
+    dropout: float = 0.5
+    conv10_relu: bool = True
+    conv10_padding: int = 0
+    overrides: tuple[FireModule, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def modules(self) -> tuple[FireModule, ...]:
+        """Return the Fire modules in order."""
+        if self.overrides:
+            return self.overrides
+        return tuple(self._module(index) for index in range(self.fire_modules))
+
+    def _module(self, index: int) -> FireModule:
+        expand = self.base_e + self.incr_e * (index // self.freq)
+        expand3x3 = round(expand * self.pct3x3)
+        return FireModule(
+            name=f"fire{index + 2}",
+            squeeze1x1=round(expand * self.squeeze_ratio),
+            expand1x1=expand - expand3x3,
+            expand3x3=expand3x3,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values."""
+        return {"architecture": "squeezenet", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "SqueezeNetSpec":
+        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        values = {key: value for key, value in record.items() if key != "architecture"}
+        try:
+            values["pool_after"] = tuple(values["pool_after"])
+            values["overrides"] = tuple(FireModule(**item) for item in values["overrides"])
+            return cls(**values)
+        except (TypeError, KeyError, UsageError) as error:
+            raise RunError(f"not a SqueezeNet specification: {error}") from error
+
+
+def v1_0(classes: int, **changes: Any) -> SqueezeNetSpec:
+    """SqueezeNet v1.0 (paper, table 1): 1,248,424 parameters at 1,000 classes."""
+    stem = {
+        "conv1_filters": 96,
+        "conv1_kernel": 7,
+        "pool_after": ("conv1", "fire4", "fire8"),
+    }
+    return SqueezeNetSpec(classes=classes, **{**stem, **changes})
+
+
+def v1_1(classes: int, **changes: Any) -> SqueezeNetSpec:
+    """SqueezeNet v1.1: 1,235,496 parameters, 2.4 times less computation."""
+    return SqueezeNetSpec(classes=classes, **changes)
+
+
+def tiny(classes: int, **changes: Any) -> SqueezeNetSpec:
+    """Return a network small enough for tests: three Fire modules, some 3,000 parameters."""
+    small = {
+        "conv1_filters": 8,
+        "base_e": 16,
+        "incr_e": 16,
+        "fire_modules": 3,
+        "squeeze_ratio": 0.25,
+        "pool_after": ("conv1", "fire3"),
+        "dropout": 0.0,
+    }
+    return SqueezeNetSpec(classes=classes, **{**small, **changes})
+
+
+NAMED = {"v1_0": v1_0, "v1_1": v1_1, "tiny": tiny}
+
+
+def named(name: str, classes: int, **changes: Any) -> SqueezeNetSpec:
+    """Return the named network with fields changed; raise `UsageError` on another name."""
+    if name not in NAMED:
+        raise UsageError(f"--model {name!r}: must be one of {', '.join(NAMED)}")
+    return NAMED[name](classes, **changes)
+
+
+def _check(spec: SqueezeNetSpec) -> None:
+    positive = ("conv1_filters", "conv1_kernel", "base_e", "freq", "fire_modules")
+    for field in positive:
+        if getattr(spec, field) < 1:
+            raise UsageError(f"{field} {getattr(spec, field)}: must be 1 or more")
+    if spec.classes < 2:
+        raise UsageError(f"classes {spec.classes}: a classifier needs 2 or more")
+    if spec.incr_e < 0:
+        raise UsageError(f"incr_e {spec.incr_e}: must be 0 or more")
+    if not 0 < spec.squeeze_ratio <= 1:
+        raise UsageError(f"squeeze_ratio {spec.squeeze_ratio}: must be in (0, 1]")
+    if not 0 <= spec.pct3x3 <= 1:
+        raise UsageError(f"pct3x3 {spec.pct3x3}: must be in 0..1")
+    if not 0 <= spec.dropout < 1:
+        raise UsageError(f"dropout {spec.dropout}: must be in [0, 1)")
+    if spec.conv10_padding not in (0, 1):
+        raise UsageError(f"conv10_padding {spec.conv10_padding}: must be 0 or 1")
+    if spec.bypass not in BYPASSES:
+        raise UsageError(f"bypass {spec.bypass!r}: must be one of {', '.join(BYPASSES)}")
+    if spec.normalization not in NORMALIZATIONS:
+        raise UsageError(
+            f"normalization {spec.normalization!r}: must be one of {', '.join(NORMALIZATIONS)}"
+        )
+    layers = ["conv1", *(module.name for module in spec.modules())]
+    for name in spec.pool_after:
+        if name not in layers:
+            raise UsageError(f"pool_after {name!r}: must be one of {', '.join(layers)}")

@@ -1,0 +1,165 @@
+"""The run folder: the only thing passed between the programs.
+
+    spec.json            the network (`SqueezeNetSpec.to_json`)
+    preprocessing.json   the `Preprocessing` record
+    labels.txt           one label a line, in class order
+    flags.json           the resolved configuration of every program that wrote here
+    data.json            the data source, so that it can be opened again
+    stages.json          finished stages in order, each with its metrics and weights' SHA-256
+    STAGE.weights.h5     weights after that stage (Keras HDF5, by layer name)
+    metrics.jsonl        one line of metrics an epoch
+    conversions/         what convert.py made, with one sidecar JSON each
+    checkpoints/         state of an unfinished stage; may be deleted
+    report.html          the report page
+
+Everything is readable without this program. Nothing in it is executed.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from sqzkit import files
+from sqzkit.errors import RunError, UsageError
+from sqzkit.preprocessing import Preprocessing
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """Paths and records of one run."""
+
+    path: Path
+
+    @classmethod
+    def existing(cls, path: Path | str, flag: str = "--model_dir") -> "RunFolder":
+        """Return the run folder at `path`; raise `UsageError` if it is none."""
+        folder = cls(Path(path))
+        if not folder.spec_path.exists():
+            raise UsageError(
+                f"{flag} {path}: not a run folder (no {folder.spec_path.name} in it); "
+                "make one with train.py"
+            )
+        return folder
+
+    @property
+    def spec_path(self) -> Path:
+        """The network's specification."""
+        return self.path / "spec.json"
+
+    @property
+    def report_path(self) -> Path:
+        """The report page."""
+        return self.path / "report.html"
+
+    @property
+    def conversions_path(self) -> Path:
+        """The folder of converted files."""
+        return self.path / "conversions"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """The folder of an unfinished stage's state."""
+        return self.path / "checkpoints"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The metrics, one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    def weights_path(self, stage: str) -> Path:
+        """The weights after `stage`."""
+        return self.path / f"{stage}.weights.h5"
+
+    def read_spec(self) -> dict[str, Any]:
+        """Return the network's specification as JSON values."""
+        spec = files.read_json(self.spec_path)
+        if not isinstance(spec, dict):
+            raise RunError(f"{self.spec_path}: must hold a JSON object")
+        return spec
+
+    def write_spec(self, spec: dict[str, Any]) -> None:
+        """Store the network's specification."""
+        files.write_json(self.spec_path, spec)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The run's preprocessing record."""
+        return Preprocessing.load(self.path / "preprocessing.json")
+
+    def write_preprocessing(self, record: Preprocessing) -> None:
+        """Store the run's preprocessing record."""
+        record.save(self.path / "preprocessing.json")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names in class order."""
+        path = self.path / "labels.txt"
+        try:
+            return tuple(path.read_text(encoding="utf-8").splitlines())
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} cannot be read: {error}") from error
+
+    def write_labels(self, labels: tuple[str, ...]) -> None:
+        """Store the class names in class order."""
+        files.write_text(self.path / "labels.txt", "\n".join(labels) + "\n")
+
+    def read_record(self, name: str) -> Any:
+        """Return the JSON record `NAME.json`, or None if there is none."""
+        path = self.path / f"{name}.json"
+        return files.read_json(path) if path.exists() else None
+
+    def write_record(self, name: str, content: Any) -> None:
+        """Store the JSON record `NAME.json`."""
+        files.write_json(self.path / f"{name}.json", content)
+
+    def finished_stages(self) -> list[dict[str, Any]]:
+        """Return the finished stages in order.
+
+        Each is `{"stage", "metrics", "config", "weights_sha256"}`.
+        """
+        return self.read_record("stages") or []
+
+    def finish_stage(self, stage: str, metrics: dict[str, Any], config: dict[str, Any]) -> None:
+        """Record that `stage` is finished and its weights file is whole."""
+        others = [entry for entry in self.finished_stages() if entry["stage"] != stage]
+        entry = {
+            "stage": stage,
+            "metrics": metrics,
+            "config": config,
+            "weights_sha256": files.sha256(self.weights_path(stage)),
+        }
+        self.write_record("stages", [*others, entry])
+
+    def last_weights(self) -> tuple[str, Path]:
+        """Return (stage, weights path) of the last finished stage, checked by SHA-256.
+
+        Raises:
+          RunError: no stage is finished, or the file is not the one recorded.
+        """
+        finished = self.finished_stages()
+        if not finished:
+            raise RunError(f"{self.path}: no stage is finished yet; run train.py to its end")
+        stage = finished[-1]["stage"]
+        path = self.weights_path(stage)
+        if not path.exists() or files.sha256(path) != finished[-1]["weights_sha256"]:
+            raise RunError(f"{path}: missing or altered since stage {stage!r} finished")
+        return stage, path
+
+    def append_metrics(self, line: dict[str, Any]) -> None:
+        """Append one line of metrics."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.metrics_path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return all lines of metrics; a torn last line (a killed run) is left out."""
+        if not self.metrics_path.exists():
+            return []
+        lines = []
+        for text in self.metrics_path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                continue
+        return lines

@@ -1,0 +1,1 @@
+"""Exploration of the design space and evolutionary synthesis."""
