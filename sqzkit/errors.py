@@ -29,7 +29,7 @@ class InvariantError(RunError):
       message: what was promised and what was found.
     """
 
-    def __init__(self, layer: str, message: str):
+    def __init__(self, layer: str, message: str) -> None:
         super().__init__(f"{layer}: {message}")
         self.layer = layer
 
