@@ -1,0 +1,23 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of real data and weights; tests that need it skip where it is absent."""
+    path = Path(os.environ.get("SQZKIT_SHARED", REPOSITORY.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip("needs the shared data folder: set SQZKIT_SHARED to it")
+    return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The top folder of the checkout."""
+    return REPOSITORY
