@@ -21,3 +21,10 @@ def shared_dir() -> Path:
 def repository() -> Path:
     """The top folder of the checkout."""
     return REPOSITORY
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _children_find_the_package() -> None:
+    """Let programs that the tests start import the checkout's `sqzkit`."""
+    paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from sqzkit import preprocessing
+from sqzkit.errors import RunError, UsageError
+from sqzkit.models import spec
+from sqzkit.run_folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.write_spec(spec.tiny(3).to_json())
+    return folder
+
+
+def test_records_round_trip(folder):
+    record = preprocessing.caffe(64)
+    folder.write_preprocessing(record)
+    folder.write_labels(("a", "b c", "ü"))
+    folder.write_record("data", {"data_dir": "photos"})
+    again = RunFolder.existing(folder.path)
+    assert spec.SqueezeNetSpec.from_json(again.read_spec()) == spec.tiny(3)
+    assert again.preprocessing == record
+    assert again.labels == ("a", "b c", "ü")
+    assert again.read_record("data") == {"data_dir": "photos"}
+    assert again.read_record("nothing") is None
+
+
+def test_a_folder_without_spec_is_no_run_folder(tmp_path):
+    with pytest.raises(UsageError, match=r"--model_dir .*not a run folder.*train.py"):
+        RunFolder.existing(tmp_path)
+
+
+def test_stages_keep_their_order_and_are_checked(folder):
+    with pytest.raises(RunError, match="no stage is finished yet"):
+        folder.last_weights()
+    for stage in ("train", "prune"):
+        folder.weights_path(stage).write_text(stage)
+        folder.finish_stage(stage, {"top1": 0.5}, {"epochs": 1})
+    assert [entry["stage"] for entry in folder.finished_stages()] == ["train", "prune"]
+    assert folder.last_weights() == ("prune", folder.weights_path("prune"))
+    folder.weights_path("prune").write_text("altered")
+    with pytest.raises(RunError, match="missing or altered since stage 'prune'"):
+        folder.last_weights()
+
+
+def test_a_stage_done_again_replaces_its_record(folder):
+    for top1 in (0.1, 0.2):
+        folder.weights_path("train").write_text(str(top1))
+        folder.finish_stage("train", {"top1": top1}, {})
+    (entry,) = folder.finished_stages()
+    assert entry["metrics"] == {"top1": 0.2}
+
+
+def test_metrics_survive_a_torn_line(folder):
+    folder.append_metrics({"epoch": 1})
+    folder.append_metrics({"epoch": 2})
+    with open(folder.metrics_path, "a") as stream:
+        stream.write(json.dumps({"epoch": 3})[:-3])
+    assert folder.metrics() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_records_of_another_kind_are_named(folder):
+    folder.spec_path.write_text("[]")
+    with pytest.raises(RunError, match="spec.json: must hold a JSON object"):
+        folder.read_spec()
+    with pytest.raises(RunError, match=r"labels.txt cannot be read"):
+        _ = folder.labels
