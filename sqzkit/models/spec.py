@@ -11,17 +11,27 @@ from typing import Any
 from sqzkit.errors import RunError, UsageError
 
 BYPASSES = ("none", "simple", "complex")
+MODULE_BYPASSES = ("none", "identity", "conv1x1")
 NORMALIZATIONS = ("none", "batch")
 
 
 @dataclasses.dataclass(frozen=True)
 class FireModule:
-    """Filters of one Fire module: squeeze s1x1, expand e1x1 and e3x3."""
+    """One Fire module: filters of squeeze s1x1, expand e1x1 and e3x3, and its bypass.
+
+    Attributes:
+      name: "fire2", "fire3", ...
+      squeeze1x1: at least 1.
+      expand1x1, expand3x3: at least 0, and not both 0.
+      bypass: what is added to the concatenated expands: "none", "identity"
+        (the module's input) or "conv1x1" (a 1x1 convolution of it).
+    """
 
     name: str
     squeeze1x1: int
     expand1x1: int
     expand3x3: int
+    bypass: str = "none"
 
     @property
     def filters(self) -> int:
@@ -43,14 +53,15 @@ class SqueezeNetSpec:
       base_e, incr_e, freq, pct3x3, squeeze_ratio: the paper's metaparameters.
       fire_modules: number of Fire modules; the first is named fire2.
       pool_after: layers followed by a 3x3/2 maximum pooling.
-      bypass: "none", "simple" (fire3, 5, 7, 9) or "complex" (1x1 convolutions
-        where the channels differ).
+      bypass: "none", "simple" (wherever a module's input and output have the
+        same number of channels: fire3, 5, 7, 9 of the paper's network) or
+        "complex" (the others too, through 1x1 convolutions).
       normalization: "batch" (after each convolution) or "none" (the paper's).
       dropout: share dropped after the last Fire module, 0..1 exclusive.
       conv10_relu: whether conv10 is rectified (the Caffe models are).
       conv10_padding: 1 in the published v1.0 family, else 0.
-      overrides: explicit filters by Fire module, for networks that were cut
-        to a shape no metaparameters give (evolution).
+      overrides: the Fire modules written out, bypasses included, for networks
+        that were cut to a shape no metaparameters give (evolution).
     """
 
     classes: int
@@ -77,16 +88,23 @@ class SqueezeNetSpec:
         """Return the Fire modules in order."""
         if self.overrides:
             return self.overrides
-        return tuple(self._module(index) for index in range(self.fire_modules))
+        expands = [self.base_e + self.incr_e * (i // self.freq) for i in range(self.fire_modules)]
+        inputs = [self.conv1_filters, *expands[:-1]]
+        return tuple(self._module(i, inputs[i], expands[i]) for i in range(self.fire_modules))
 
-    def _module(self, index: int) -> FireModule:
-        expand = self.base_e + self.incr_e * (index // self.freq)
+    def _module(self, index: int, inputs: int, expand: int) -> FireModule:
         expand3x3 = round(expand * self.pct3x3)
+        bypass = "none"
+        if self.bypass != "none" and inputs == expand:
+            bypass = "identity"
+        elif self.bypass == "complex":
+            bypass = "conv1x1"
         return FireModule(
             name=f"fire{index + 2}",
-            squeeze1x1=round(expand * self.squeeze_ratio),
+            squeeze1x1=max(1, round(expand * self.squeeze_ratio)),
             expand1x1=expand - expand3x3,
             expand3x3=expand3x3,
+            bypass=bypass,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -167,7 +185,42 @@ def _check(spec: SqueezeNetSpec) -> None:
         raise UsageError(
             f"normalization {spec.normalization!r}: must be one of {', '.join(NORMALIZATIONS)}"
         )
-    layers = ["conv1", *(module.name for module in spec.modules())]
+    _check_modules(spec)
+
+
+def _check_modules(spec: SqueezeNetSpec) -> None:
+    modules = spec.modules()
+    layers = ["conv1", *(module.name for module in modules)]
+    if len(set(layers)) != len(layers):
+        raise UsageError(f"overrides: module names must differ, not {', '.join(layers[1:])}")
     for name in spec.pool_after:
         if name not in layers:
             raise UsageError(f"pool_after {name!r}: must be one of {', '.join(layers)}")
+    if len(set(spec.pool_after)) != len(spec.pool_after):
+        raise UsageError(f"pool_after {', '.join(spec.pool_after)}: a layer is named twice")
+    inputs = spec.conv1_filters
+    for module in modules:
+        _check_module(module, inputs)
+        inputs = module.filters
+    if spec.bypass == "simple" and all(module.bypass == "none" for module in modules):
+        raise UsageError(
+            'bypass "simple": no Fire module has as many inputs as outputs with '
+            f"freq {spec.freq}; raise freq or choose complex"
+        )
+
+
+def _check_module(module: FireModule, inputs: int) -> None:
+    if module.squeeze1x1 < 1 or min(module.expand1x1, module.expand3x3) < 0 or module.filters < 1:
+        raise UsageError(
+            f"{module.name}: needs 1 or more squeeze1x1 and expand filters, "
+            f"not {module.squeeze1x1}, {module.expand1x1} and {module.expand3x3}"
+        )
+    if module.bypass not in MODULE_BYPASSES:
+        raise UsageError(
+            f"{module.name}: bypass {module.bypass!r} must be one of {', '.join(MODULE_BYPASSES)}"
+        )
+    if module.bypass == "identity" and module.filters != inputs:
+        raise UsageError(
+            f"{module.name}: an identity bypass needs as many outputs as inputs, "
+            f"not {module.filters} and {inputs}"
+        )
