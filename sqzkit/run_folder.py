@@ -4,10 +4,14 @@
     preprocessing.json   the `Preprocessing` record
     labels.txt           one label a line, in class order
     flags.json           the resolved configuration of every program that wrote here
+    commands.json        the command lines that worked here, oldest first
     data.json            the data source, so that it can be opened again
     stages.json          finished stages in order, each with its metrics and weights' SHA-256
     STAGE.weights.h5     weights after that stage (Keras HDF5, by layer name)
     metrics.jsonl        one line of metrics an epoch
+    layers.json          the network's table: name, kind, output shape, parameters
+    evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
+    mistakes/            the pictures of those mistakes
     conversions/         what convert.py made, with one sidecar JSON each
     checkpoints/         state of an unfinished stage; may be deleted
     report.html          the report page
@@ -17,6 +21,8 @@ Everything is readable without this program. Nothing in it is executed.
 
 import dataclasses
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +118,16 @@ class RunFolder:
     def write_record(self, name: str, content: Any) -> None:
         """Store the JSON record `NAME.json`."""
         files.write_json(self.path / f"{name}.json", content)
+
+    def add_command(self, argv: Sequence[str]) -> None:
+        """Note the command line that is at work here, program name first.
+
+        A command given again (a resumed run) is noted once.
+        """
+        command = shlex.join([Path(argv[0]).name, *argv[1:]])
+        commands = self.read_record("commands") or []
+        if command not in commands:
+            self.write_record("commands", [*commands, command])
 
     def finished_stages(self) -> list[dict[str, Any]]:
         """Return the finished stages in order.

@@ -68,3 +68,10 @@ def test_records_of_another_kind_are_named(folder):
         folder.read_spec()
     with pytest.raises(RunError, match=r"labels.txt cannot be read"):
         _ = folder.labels
+
+
+def test_commands_are_noted_once_and_quoted(folder):
+    for _ in range(2):
+        folder.add_command(["/somewhere/train.py", "--model_dir", "a run"])
+    folder.add_command(["convert.py"])
+    assert folder.read_record("commands") == ["train.py --model_dir 'a run'", "convert.py"]

@@ -1,0 +1,123 @@
+"""Plots as inline SVG that reads well on a light and on a dark page."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, GREY = "#3b82f6", "#f59e0b", "#10b981", "#8a93a0"
+_BLUE_RGB = (0.14, 0.39, 0.92)
+_STYLE = {
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": GREY,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "savefig.transparent": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sqzkit",
+    "text.color": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+}
+
+
+def figure(width: float = 6.0, height: float = 3.2) -> tuple["Figure", Any]:
+    """Return a Matplotlib (figure, axes) in the report's style; sizes in inches.
+
+    No global state of Matplotlib is touched: neither pyplot nor rcParams.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        drawing = Figure(figsize=(width, height))
+        return drawing, drawing.subplots()
+
+
+def to_svg(drawing: "Figure") -> str:
+    """Return `drawing` as an `<svg>` element that scales with the page."""
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE), io.StringIO() as stream:
+        drawing.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Draw one metric by epoch, training and validation, stages one after another.
+
+    Args:
+      lines: the run's metrics; of each, whatever is there of `NAME`,
+        `validation_NAME` and `stage` is drawn.
+      name: "loss" or "accuracy".
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    drawing, axes = figure(4.8, 3.0)
+    epochs = np.arange(1, len(lines) + 1)
+    for key, label, colour in (
+        (name, "training", BLUE),
+        (f"validation_{name}", "validation", ORANGE),
+    ):
+        values = np.array([line.get(key, np.nan) for line in lines], float)
+        if not np.all(np.isnan(values)):
+            axes.plot(epochs, values, label=label, color=colour, marker=".", markersize=4)
+    axes.set(title=name.capitalize(), xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(True, alpha=0.25)
+    _mark_stages(axes, lines)
+    if axes.lines:
+        axes.legend(frameon=False, labelcolor=GREY)
+    return to_svg(drawing)
+
+
+def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+    """Draw the confusion matrix; `matrix[i][j]` counts class i taken for class j."""
+    counts = np.asarray(matrix, float)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(9.0, 2.2 + 0.38 * len(labels))
+    drawing, axes = figure(side + 0.6, side)
+    axes.imshow(np.full((*share.shape, 3), _BLUE_RGB), alpha=share**0.5)
+    axes.set(xlabel="answer", ylabel="truth")
+    if len(labels) <= 30:
+        ticks = range(len(labels))
+        axes.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
+        axes.set_yticks(ticks, labels)
+        for row, column in np.argwhere(counts > 0):
+            colour = "white" if share[row, column] > 0.3 else GREY
+            axes.text(
+                column, row, f"{counts[row, column]:.0f}", ha="center", va="center",
+                fontsize=8, color=colour,
+            )  # fmt: skip
+    return to_svg(drawing)
+
+
+def sizes(rows: Sequence[tuple[str, int]]) -> str:
+    """Draw bytes by file as horizontal bars; `rows` are (name, bytes)."""
+    drawing, axes = figure(5.2, 0.7 + 0.3 * len(rows))
+    values = [count / 1000 for _, count in rows]
+    bars = axes.barh([name for name, _ in rows], values, color=BLUE, height=0.6)
+    axes.bar_label(bars, [f"{value:,.1f} KB" for value in values], padding=4, color=GREY)
+    axes.invert_yaxis()
+    axes.set(xlabel="kilobytes (1,000 bytes)")
+    axes.margins(x=0.15)
+    return to_svg(drawing)
+
+
+def _mark_stages(axes: Any, lines: Sequence[Mapping[str, Any]]) -> None:
+    for index in range(1, len(lines)):
+        stage = lines[index].get("stage")
+        if stage != lines[index - 1].get("stage"):
+            axes.axvline(index + 0.5, color=GREY, linewidth=0.8, linestyle=":")
+            axes.annotate(
+                f" {stage}", (index + 0.5, 1), xycoords=("data", "axes fraction"),
+                va="top", fontsize=8, color=GREY,
+            )  # fmt: skip
