@@ -1,0 +1,125 @@
+"""A labelled data set in three splits, not yet decoded."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sqzkit.data import photograph
+from sqzkit.errors import RunError, UsageError
+from sqzkit.preprocessing import Preprocessing
+
+SPLITS = ("train", "validation", "test")
+MEBIBYTE = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One labelled image.
+
+    Attributes:
+      image: path of a photograph, its bytes, or pixels uint8 [H, W, 3], RGB.
+      label: class index, 0 to number of classes - 1.
+    """
+
+    image: Path | bytes | np.ndarray
+    label: int
+
+    def load(self, preprocessing: Preprocessing) -> np.ndarray:
+        """Return uint8 [S, S, 3], RGB; raise `RunError` if it cannot be decoded."""
+        if isinstance(self.image, np.ndarray):
+            return photograph.prepare(Image.fromarray(self.image), preprocessing)
+        return photograph.load_photograph(self.image, preprocessing)
+
+
+@dataclasses.dataclass
+class Split:
+    """The examples of one split; those found broken while decoding are dropped."""
+
+    examples: tuple[Example, ...]
+
+    @property
+    def num_examples(self) -> int:
+        """How many readable examples there are."""
+        return len(self.examples)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class indices, int32 [num_examples]."""
+        return np.array([example.label for example in self.examples], np.int32)
+
+
+@dataclasses.dataclass
+class ImageDataset:
+    """What every source becomes.
+
+    Attributes:
+      name: what to call it in reports, such as "digits".
+      labels: class names in class order.
+      splits: by name: "train", "validation" and "test" ("test" alone for a
+        folder opened only to be looked at).
+      flip: whether a mirrored image keeps its meaning.
+      max_broken_share: share of photographs that may be unreadable, 0..1.
+      broken: one message for each unreadable photograph, naming it.
+      found: how many photographs there were, unreadable ones included.
+      memory_budget: bytes that decoded images may take in memory; beyond it they
+        are kept in `cache_dir`, or decoded again every epoch if that is None.
+      cache_dir: folder for decoded images, or None.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    splits: dict[str, Split]
+    flip: bool = True
+    max_broken_share: float = 0.05
+    broken: list[str] = dataclasses.field(default_factory=list)
+    found: int = 0
+    memory_budget: int = 4096 * MEBIBYTE
+    cache_dir: Path | None = None
+    stores: dict[tuple[str, str], object] = dataclasses.field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.found = self.found or self.num_examples + len(self.broken)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.labels)
+
+    @property
+    def num_examples(self) -> int:
+        """How many readable examples all splits hold."""
+        return sum(split.num_examples for split in self.splits.values())
+
+    def split(self, name: str) -> Split:
+        """Return the split called `name`; raise `UsageError` if there is none."""
+        if name not in self.splits:
+            raise UsageError(
+                f"split {name!r}: {self.name} has only {', '.join(self.splits) or 'none'}"
+            )
+        return self.splits[name]
+
+    def drop_broken(self, split: str, messages: dict[int, str]) -> None:
+        """Remove examples found broken, by their index in the split.
+
+        Raises:
+          RunError: more than `max_broken_share` of all photographs are broken.
+        """
+        kept = (e for i, e in enumerate(self.splits[split].examples) if i not in messages)
+        self.splits[split].examples = tuple(kept)
+        self.broken.extend(messages.values())
+        check_broken(self.broken, self.found, self.max_broken_share)
+
+
+def check_broken(broken: Sequence[str], found: int, max_broken_share: float) -> None:
+    """Raise `RunError` naming the photographs if too many are broken."""
+    if len(broken) <= max_broken_share * found:
+        return
+    shown = "".join(f"\n  {message}" for message in broken[:10])
+    more = f"\n  ... and {len(broken) - 10} more" if len(broken) > 10 else ""
+    raise RunError(
+        f"{len(broken)} of {found} photographs cannot be read, more than "
+        f"--max_broken_share={max_broken_share:g} allows; repair or remove them:{shown}{more}"
+    )

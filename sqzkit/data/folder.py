@@ -1,0 +1,197 @@
+"""A folder of photographs, one subfolder a class.
+
+Three layouts are understood:
+
+    DATA_DIR/{train,val,test}/CLASS/*.jpg    three splits as they are
+    DATA_DIR/{train,test}/CLASS/*.jpg        validation is cut off train
+    DATA_DIR/CLASS/*.jpg                     validation and test are cut off
+
+"val" may be called "validation" or "valid". Labels are the sorted names of
+the class folders. Hidden files and files that do not end as a photograph
+does are left out.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sqzkit.data import splitting, truncation
+from sqzkit.data.dataset import Example, ImageDataset, Split, check_broken
+from sqzkit.data.photograph import SUFFIXES
+from sqzkit.data.source import DataSource
+from sqzkit.errors import UsageError
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+
+def open_folder(source: DataSource) -> ImageDataset:
+    """Open the folder `source.data_dir`.
+
+    Raises:
+      UsageError: no such folder; no photographs; one class only; classes that
+        differ between splits; a class with too few photographs to split.
+      RunError: more than `source.max_broken_share` of them are unreadable.
+    """
+    top = existing_folder(source.data_dir or "")
+    found = _find_splits(top)
+    labels = _common_labels(top, found)
+    everything = [path for by_class in found.values() for path in _paths(by_class)]
+    broken = truncation.find_broken(everything)
+    check_broken(list(broken.values()), len(everything), source.max_broken_share)
+    examples = {
+        split: [
+            Example(path, labels.index(label))
+            for label, paths in by_class.items()
+            for path in paths
+            if path not in broken
+        ]
+        for split, by_class in found.items()
+    }
+    return ImageDataset(
+        name=top.resolve().name,
+        labels=labels,
+        splits={name: Split(tuple(part)) for name, part in _cut(examples, source, labels).items()},
+        flip=source.flips(by_default=True),
+        max_broken_share=source.max_broken_share,
+        broken=list(broken.values()),
+    )
+
+
+def open_unsplit(data_dir: Path | str, labels: Sequence[str] | None = None) -> ImageDataset:
+    """Open a folder of class folders with everything in the split "test".
+
+    For looking at photographs without training on them; a class may have one.
+    Args:
+      data_dir: folder with one subfolder a class.
+      labels: class names in the order wanted; every subfolder must be one of
+        them. None takes the sorted subfolders.
+
+    Raises:
+      UsageError: no such folder, no photographs, or a folder that is no label.
+    """
+    top = existing_folder(data_dir)
+    by_class = _by_class(top)
+    names = tuple(labels) if labels is not None else tuple(by_class)
+    unknown = [name for name in by_class if name not in names]
+    if unknown:
+        raise UsageError(f"{top}: folder {unknown[0]!r} is none of the {len(names)} labels")
+    index = {name: position for position, name in enumerate(names)}
+    examples = tuple(Example(p, index[name]) for name, paths in by_class.items() for p in paths)
+    if not examples:
+        raise UsageError(f"{top}: no photographs ({', '.join(SUFFIXES)}) in class folders")
+    return ImageDataset(top.resolve().name, names, {"test": Split(examples)})
+
+
+def existing_folder(path: Path | str) -> Path:
+    """Return `path`; raise `UsageError` unless it is a folder."""
+    top = Path(path).expanduser()
+    if not top.exists():
+        raise UsageError(f"--data_dir {path}: no such folder")
+    if not top.is_dir():
+        raise UsageError(f"--data_dir {path}: a file, where a folder of photographs is needed")
+    return top
+
+
+def photographs_in(folder: Path) -> Iterator[Path]:
+    """Yield the photographs of a folder in name order, subfolders included."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from photographs_in(path)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def _find_splits(top: Path) -> dict[str, dict[str, list[Path]]]:
+    folders = {path.name: path for path in _subfolders(top)}
+    splits: dict[str, Path] = {}
+    for name, path in folders.items():
+        split = _SPLIT_NAMES.get(name.lower())
+        if split in splits:
+            raise UsageError(f"{top}: {splits[split].name} and {name} are the same split; keep one")
+        if split:
+            splits[split] = path
+    if not splits or "train" not in splits:
+        return {"all": _by_class(top)}
+    others = sorted(name for name in folders if name.lower() not in _SPLIT_NAMES)
+    if others:
+        raise UsageError(
+            f"{top}: {others[0]!r} stands beside {splits['train'].name!r}; "
+            "keep only train, val and test folders there, or only class folders"
+        )
+    return {split: _by_class(path) for split, path in splits.items()}
+
+
+def _by_class(folder: Path) -> dict[str, list[Path]]:
+    return {path.name: list(photographs_in(path)) for path in _subfolders(folder)}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in paths if path.is_dir())
+
+
+def _paths(by_class: dict[str, list[Path]]) -> list[Path]:
+    return [path for paths in by_class.values() for path in paths]
+
+
+def _common_labels(top: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[str, ...]:
+    if not any(_paths(by_class) for by_class in found.values()):
+        raise UsageError(
+            f"--data_dir {top}: no photographs ({', '.join(SUFFIXES)}) in class folders "
+            "(DATA_DIR/CLASS/photo.jpg or DATA_DIR/train/CLASS/photo.jpg)"
+        )
+    reference, *others = found
+    labels = tuple(found[reference])
+    for split in others:
+        different = set(labels) ^ set(found[split])
+        if different:
+            raise UsageError(
+                f"{top}: class {min(different)!r} is not in both {reference} and {split}; "
+                "every split needs the same class folders"
+            )
+    if len(labels) < 2:
+        raise UsageError(
+            f"--data_dir {top}: only one class ({labels[0]!r}); two or more are needed"
+        )
+    for split, by_class in found.items():
+        for label, paths in by_class.items():
+            if not paths:
+                raise UsageError(f"{top}: no photographs of class {label!r} in split {split}")
+    return labels
+
+
+def _cut(
+    examples: dict[str, list[Example]], source: DataSource, labels: tuple[str, ...]
+) -> dict[str, list[Example]]:
+    """Return train, validation and test, cutting off what the folder has not."""
+    shares = {"validation": source.validation_share, "test": source.test_share}
+    missing = {name: share for name, share in shares.items() if name not in examples}
+    pool = examples["all" if "all" in examples else "train"]
+    given = [example.label for example in pool]
+    _require_two(given, labels)
+    rest, *parts = splitting.stratified(given, tuple(missing.values()), source.seed, labels)
+    cut = {name: [pool[i] for i in part] for name, part in zip(missing, parts, strict=True)}
+    kept = {name: examples[name] for name in shares if name in examples}
+    together = {"train": [pool[i] for i in rest], **cut, **kept}
+    return {name: together[name] for name in ("train", "validation", "test")}
+
+
+def _require_two(given: list[int], labels: tuple[str, ...]) -> None:
+    counts = np.bincount(given, minlength=len(labels))
+    scarce = int(np.argmin(counts))
+    if counts[scarce] < 2:
+        raise UsageError(
+            f"class {labels[scarce]!r} has {counts[scarce]} photograph(s) to train on: "
+            "at least 2 are needed (3 where the test split is cut off too); "
+            "add photographs or remove the class"
+        )

@@ -1,0 +1,38 @@
+"""One door to every source of images."""
+
+from pathlib import Path
+
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.source import DataSource
+
+
+def open_dataset(source: DataSource, cache_dir: Path | str | None = None) -> ImageDataset:
+    """Open a data source as one record of splits and label names.
+
+    Args:
+      source: which images.
+      cache_dir: folder in which decoded images may be kept between runs when
+        they do not fit in memory; None decodes them again every epoch then.
+
+    Raises:
+      UsageError: the source does not exist or cannot be used.
+      RunError: too many photographs are unreadable.
+    """
+    dataset = _open(source)
+    dataset.cache_dir = None if cache_dir is None else Path(cache_dir)
+    return dataset
+
+
+def _open(source: DataSource) -> ImageDataset:
+    # Imported here, since each needs a library that the others do not.
+    if source.data_dir is not None:
+        from sqzkit.data.folder import open_folder
+
+        return open_folder(source)
+    if source.tfds_name is not None:
+        from sqzkit.data.tfds import open_tfds
+
+        return open_tfds(source)
+    from sqzkit.data.digits import open_digits
+
+    return open_digits(flip=source.flips(by_default=False))
