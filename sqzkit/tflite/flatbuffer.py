@@ -1,0 +1,342 @@
+"""Read a `.tflite` file's tensors and operators, and replace weights in place.
+
+A replaced kernel, bias or scale has the size of the old one, so it is written
+over it: every other byte of the file stays, alignment included.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sqzkit.errors import FormatError, InvariantError, RunError
+from sqzkit.tflite.tables import Source, Table
+
+IDENTIFIER = b"TFL3"
+MAXIMUM_BYTES = 1 << 29
+_MAXIMUM_ELEMENTS = 1 << 31
+_DTYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    5: "string",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float64",
+    12: "uint64",
+    15: "uint32",
+    16: "uint16",
+    17: "int4",
+    18: "bfloat16",
+}
+_PADDINGS = ("SAME", "VALID")
+_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """One tensor of the main subgraph.
+
+    Attributes:
+      index: its number, as the interpreter's.
+      name: as the converter wrote it.
+      shape: as stored; the batch is 1.
+      dtype: NumPy's name, or "string", "int4", "bfloat16", "type_N".
+      scales: float32 [] (not quantized), [1] (per tensor) or [channels].
+      zero_points: int64, as long as `scales`.
+      axis: the channels' dimension where there are several scales.
+      buffer: the number of its buffer.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: np.ndarray
+    zero_points: np.ndarray
+    axis: int
+    buffer: int
+    scales_position: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    """One operator: its name in the TFLite schema, and its tensors' numbers (-1: left out)."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """A CONV_2D with constant kernel [output, height, width, input] and bias [output].
+
+    Attributes:
+      layer: the Keras layer's name, "" where the tensor names do not tell it.
+      input, output: numbers of the activations.
+      padding: "SAME" or "VALID".
+      strides: rows, columns.
+      activation: fused, as the schema names it ("NONE", "RELU", ...).
+    """
+
+    layer: str
+    kernel: Tensor
+    bias: Tensor | None
+    input: int
+    output: int
+    padding: str
+    strides: tuple[int, int]
+    activation: str
+
+
+class TFLiteFile:
+    """The main subgraph of a `.tflite`, checked while it is read.
+
+    Args:
+      content: the whole file.
+
+    Raises:
+      FormatError: `content` is no TFLite model, or damaged: an offset, tensor
+        number, buffer number or buffer size is out of bounds.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        if len(content) > MAXIMUM_BYTES:
+            raise FormatError(f"TFLite model of {len(content)} bytes: at most {MAXIMUM_BYTES}")
+        self.content = bytes(content)
+        self._source = Source(self.content, "TFLite model")
+        model = self._source.root(IDENTIFIER)
+        self._buffers = [_extent(table) for table in model.tables(4)]
+        self._entries = {table.text(0): table.scalar(1, "I", 0) for table in model.tables(6)}
+        subgraphs = model.tables(2)
+        if not subgraphs:
+            raise self._source.damaged("it has no subgraph")
+        main = subgraphs[0]
+        self.tensors = tuple(self._tensor(i, table) for i, table in enumerate(main.tables(0)))
+        self.inputs = self._numbers(main.vector(1, "int32"))
+        self.outputs = self._numbers(main.vector(2, "int32"))
+        codes = [_operator_code(table) for table in model.tables(1)]
+        tables = main.tables(3)
+        self.operators = tuple(self._operator(table, codes) for table in tables)
+        self._options = [table.table(4) for table in tables]
+
+    @classmethod
+    def read(cls, path: Path | str) -> "TFLiteFile":
+        """Return the file at `path`; raise `RunError` (`FormatError`) naming `path`."""
+        try:
+            if Path(path).stat().st_size > MAXIMUM_BYTES:
+                raise FormatError(f"larger than {MAXIMUM_BYTES} bytes")
+            return cls(Path(path).read_bytes())
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}") from error
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error
+
+    def data(self, tensor: Tensor) -> np.ndarray:
+        """Return a constant tensor's values, a read-only view in its shape.
+
+        A dtype that NumPy lacks comes as flat uint8. An activation has no
+        values: `FormatError`.
+        """
+        start, size = self._buffers[tensor.buffer]
+        if not size:
+            raise FormatError(f"tensor {tensor.name!r} holds no values in the file")
+        if _item_size(tensor.dtype) is None:
+            return np.frombuffer(self.content, np.uint8, size, start)
+        kind = np.dtype(tensor.dtype).newbyteorder("<")
+        values = np.frombuffer(self.content, kind, math.prod(tensor.shape), start)
+        return values.reshape(tensor.shape)
+
+    def is_constant(self, tensor: Tensor) -> bool:
+        """Tell whether the file holds the tensor's values."""
+        return self._buffers[tensor.buffer][1] > 0
+
+    def metadata_entry(self, name: str) -> bytes | None:
+        """Return the named metadata buffer, or None if there is none."""
+        if name not in self._entries:
+            return None
+        number = self._entries[name]
+        if number >= len(self._buffers):
+            raise self._source.damaged(f"metadata {name!r} is in buffer {number}, which is missing")
+        start, size = self._buffers[number]
+        return self.content[start : start + size]
+
+    def operator_counts(self) -> dict[str, int]:
+        """Return how many of each operator there are, by name."""
+        counts: dict[str, int] = {}
+        for operator in self.operators:
+            counts[operator.name] = counts.get(operator.name, 0) + 1
+        return dict(sorted(counts.items()))
+
+    def dtype_counts(self) -> dict[str, int]:
+        """Return how many tensors there are of each dtype."""
+        counts: dict[str, int] = {}
+        for tensor in self.tensors:
+            counts[tensor.dtype] = counts.get(tensor.dtype, 0) + 1
+        return dict(sorted(counts.items()))
+
+    def convolutions(self) -> list[Convolution]:
+        """Return the CONV_2D operators with constant kernels, in execution order."""
+        pairs = zip(self.operators, self._options, strict=True)
+        found = [self._convolution(op, options) for op, options in pairs if op.name == "CONV_2D"]
+        return [item for item in found if item is not None]
+
+    def replace(
+        self,
+        values: Mapping[int, np.ndarray],
+        scales: Mapping[int, np.ndarray] | None = None,
+    ) -> bytes:
+        """Return the file with some constants changed, all else bit for bit.
+
+        Args:
+          values: new values by tensor number, in the old shape and dtype.
+          scales: new quantization scales by tensor number, as many as before.
+
+        Raises:
+          InvariantError: a shape, dtype or number of scales differs, a scale
+            is not positive, or the values serve a second operator or tensor.
+        """
+        changed = bytearray(self.content)
+        for index, array in values.items():
+            tensor = self._replaceable(index, array)
+            start, size = self._buffers[tensor.buffer]
+            changed[start : start + size] = np.ascontiguousarray(array).tobytes()
+        for index, array in (scales or {}).items():
+            tensor = self.tensors[index]
+            new = np.ascontiguousarray(array, np.float32)
+            if new.shape != tensor.scales.shape or not (np.isfinite(new) & (new > 0)).all():
+                raise InvariantError(
+                    tensor.name, f"needs {tensor.scales.size} positive scales, got {new.tolist()}"
+                )
+            start = tensor.scales_position
+            changed[start : start + new.nbytes] = new.tobytes()
+        return bytes(changed)
+
+    def _replaceable(self, index: int, array: np.ndarray) -> Tensor:
+        tensor = self.tensors[index]
+        old = self.data(tensor)
+        if array.shape != old.shape or array.dtype != old.dtype:
+            raise InvariantError(
+                tensor.name,
+                f"holds {old.dtype} {list(old.shape)}, got {array.dtype} {list(array.shape)}",
+            )
+        owners = [other.index for other in self.tensors if other.buffer == tensor.buffer]
+        uses = sum(operator.inputs.count(owner) for operator in self.operators for owner in owners)
+        if uses > 1:
+            raise InvariantError(tensor.name, "its values are shared by several operators")
+        return tensor
+
+    def _tensor(self, index: int, table: Table) -> Tensor:
+        shape = tuple(int(side) for side in table.vector(0, "int32"))
+        code = table.scalar(1, "b", 0)
+        quantization = table.table(4)
+        tensor = Tensor(
+            index=index,
+            name=table.text(3),
+            shape=shape,
+            dtype=_DTYPES.get(code, f"type_{code}"),
+            scales=quantization.vector(2, "float32") if quantization else np.empty(0, np.float32),
+            zero_points=quantization.vector(3, "int64") if quantization else np.empty(0, np.int64),
+            axis=quantization.scalar(6, "i", 0) if quantization else 0,
+            buffer=table.scalar(2, "I", 0),
+            scales_position=quantization.vector_position(2) if quantization else 0,
+        )
+        self._check(tensor)
+        return tensor
+
+    def _check(self, tensor: Tensor) -> None:
+        where = f"tensor {tensor.index} {tensor.name!r}"
+        if any(side < 0 for side in tensor.shape) or math.prod(tensor.shape) > _MAXIMUM_ELEMENTS:
+            raise self._source.damaged(f"{where} has shape {list(tensor.shape)}")
+        if tensor.buffer >= len(self._buffers):
+            raise self._source.damaged(f"{where} is in buffer {tensor.buffer}, which is missing")
+        size = self._buffers[tensor.buffer][1]
+        item = _item_size(tensor.dtype)
+        if size and item and size != item * math.prod(tensor.shape):
+            raise self._source.damaged(f"{where} has {size} bytes for shape {list(tensor.shape)}")
+        if tensor.zero_points.size not in (0, tensor.scales.size):
+            raise self._source.damaged(f"{where} has more zero points than scales")
+        if tensor.scales.size > 1 and not (
+            0 <= tensor.axis < len(tensor.shape) and tensor.shape[tensor.axis] == tensor.scales.size
+        ):
+            raise self._source.damaged(f"{where} has {tensor.scales.size} scales on no dimension")
+
+    def _operator(self, table: Table, codes: list[str]) -> Operator:
+        number = table.scalar(0, "I", 0)
+        if number >= len(codes):
+            raise self._source.damaged(f"operator code {number} is missing")
+        inputs = self._numbers(table.vector(1, "int32"), optional=True)
+        return Operator(codes[number], inputs, self._numbers(table.vector(2, "int32")))
+
+    def _numbers(self, vector: np.ndarray, optional: bool = False) -> tuple[int, ...]:
+        self._source.spend(vector.nbytes)
+        lowest = -1 if optional else 0
+        if vector.size and not (vector.min() >= lowest and vector.max() < len(self.tensors)):
+            raise self._source.damaged(f"a tensor number in {vector.tolist()[:8]} is missing")
+        return tuple(vector.tolist())
+
+    def _convolution(self, operator: Operator, options: Table | None) -> Convolution | None:
+        if len(operator.inputs) not in (2, 3) or len(operator.outputs) != 1 or options is None:
+            raise self._source.damaged("a CONV_2D lacks inputs, outputs or options")
+        kernel = self.tensors[operator.inputs[1]]
+        if not self.is_constant(kernel) or len(kernel.shape) != 4:
+            return None
+        has_bias = len(operator.inputs) == 3 and operator.inputs[2] >= 0
+        output = self.tensors[operator.outputs[0]]
+        return Convolution(
+            layer=_layer_name(kernel.name) or _layer_name(output.name),
+            kernel=kernel,
+            bias=self.tensors[operator.inputs[2]] if has_bias else None,
+            input=operator.inputs[0],
+            output=operator.outputs[0],
+            padding=_name(_PADDINGS, options.scalar(0, "b", 0)),
+            strides=(options.scalar(2, "i", 0), options.scalar(1, "i", 0)),
+            activation=_name(_ACTIVATIONS, options.scalar(3, "b", 0)),
+        )
+
+
+def _extent(buffer: Table) -> tuple[int, int]:
+    if buffer.scalar(1, "Q", 0) > 1:
+        raise FormatError("TFLite model keeps its buffers outside the flatbuffer: not supported")
+    values = buffer.vector(0, "uint8")
+    return buffer.vector_position(0), values.size
+
+
+def _operator_code(table: Table) -> str:
+    # Files before schema 3a have the code only in the old 8-bit field.
+    code = max(table.scalar(0, "b", 0), table.scalar(3, "i", 0))
+    names = _operator_names()
+    return names[code] if code in names else f"OPERATOR_{code}"
+
+
+@functools.cache
+def _operator_names() -> dict[int, str]:
+    # Imported here because it takes most of a second.
+    from ai_edge_litert import schema_py_generated as schema
+
+    fields = vars(schema.BuiltinOperator).items()
+    return {code: name for name, code in fields if isinstance(code, int)}
+
+
+def _item_size(dtype: str) -> int | None:
+    try:
+        return np.dtype(dtype).itemsize or None
+    except TypeError:
+        return None
+
+
+def _name(names: tuple[str, ...], code: int) -> str:
+    return names[code] if 0 <= code < len(names) else f"CODE_{code}"
+
+
+def _layer_name(tensor: str) -> str:
+    """Return the Keras layer of a tensor named "MODEL/LAYER/Conv2D..." or ""."""
+    path = tensor.split(";", maxsplit=1)[0].split("/")
+    return "/".join(path[1:-1]) if "Conv2D" in path[-1] else ""

@@ -1,0 +1,135 @@
+"""A bounded reader of FlatBuffers tables: every offset is checked before it is followed.
+
+The generated FlatBuffers classes trust the file. This one reads files that
+anybody may have made: whatever the bytes are, the answer is the field's value
+or a `FormatError`, in time and memory linear in the file's size.
+"""
+
+import struct
+
+import numpy as np
+
+from sqzkit.errors import FormatError
+
+_ROOT = struct.Struct("<I4s")
+
+
+class Source:
+    """The bytes of one FlatBuffers file, and how much of them may still be visited.
+
+    Offsets may be shared, so a small file can describe a huge tree; no
+    honest file visits more tables, or reads more text, than it has bytes.
+    """
+
+    def __init__(self, content: bytes, kind: str) -> None:
+        self.content = content
+        self.kind = kind
+        self._budget = len(content)
+
+    def root(self, identifier: bytes) -> "Table":
+        """Return the root table; raise `FormatError` unless the file has `identifier`."""
+        if len(self.content) < _ROOT.size:
+            raise FormatError(f"not a {self.kind}: only {len(self.content)} bytes")
+        position, found = _ROOT.unpack_from(self.content)
+        if found != identifier:
+            raise FormatError(
+                f"not a {self.kind}: its identifier is {found!r} instead of {identifier!r}"
+            )
+        return Table(self, position)
+
+    def spend(self, amount: int) -> None:
+        """Count `amount` units of work; raise `FormatError` when the file asks for too much."""
+        self._budget -= amount
+        if self._budget < 0:
+            raise self.damaged("it refers to itself more often than its size allows")
+
+    def unpack(self, layout: str, position: int) -> int:
+        """Return the little-endian integer at `position`."""
+        if not 0 <= position <= len(self.content) - struct.calcsize(layout):
+            raise self.damaged(f"offset {position} is outside its {len(self.content)} bytes")
+        return struct.unpack_from("<" + layout, self.content, position)[0]
+
+    def damaged(self, reason: str) -> FormatError:
+        """Return the error for a file whose structure is broken."""
+        return FormatError(f"damaged {self.kind}: {reason}")
+
+
+class Table:
+    """One FlatBuffers table. Fields are addressed by their number in the schema."""
+
+    def __init__(self, source: Source, position: int) -> None:
+        source.spend(4)
+        self._source = source
+        self._position = position
+        self._vtable = position - source.unpack("i", position)
+        self._vtable_size = source.unpack("H", self._vtable)
+
+    def scalar(self, field: int, layout: str, default: int) -> int:
+        """Return an integer field; `layout` is its `struct` letter."""
+        position = self._field(field)
+        return default if position is None else self._source.unpack(layout, position)
+
+    def table(self, field: int) -> "Table | None":
+        """Return a table field, or None where it is absent."""
+        position = self._target(field)
+        return None if position is None else Table(self._source, position)
+
+    def tables(self, field: int) -> "list[Table]":
+        """Return a vector of tables; absent is empty."""
+        start, count = self._vector(field, 4)
+        return [Table(self._source, self._follow(start + 4 * i)) for i in range(count)]
+
+    def text(self, field: int) -> str:
+        """Return a string field; absent is empty."""
+        start, count = self._vector(field, 1)
+        return self._decode(start, count)
+
+    def texts(self, field: int) -> list[str]:
+        """Return a vector of strings; absent is empty."""
+        start, count = self._vector(field, 4)
+        return [self._text_at(self._follow(start + 4 * i)) for i in range(count)]
+
+    def vector(self, field: int, dtype: str) -> np.ndarray:
+        """Return a vector of numbers as a read-only view of the file; absent is empty."""
+        kind = np.dtype(dtype).newbyteorder("<")
+        start, count = self._vector(field, kind.itemsize)
+        return np.frombuffer(self._source.content, kind, count, start)
+
+    def vector_position(self, field: int) -> int:
+        """Return where the first element of a vector lies in the file; 0 where absent."""
+        return self._vector(field, 1)[0]
+
+    def _field(self, field: int) -> int | None:
+        entry = 4 + 2 * field
+        if entry + 2 > self._vtable_size:
+            return None
+        offset = self._source.unpack("H", self._vtable + entry)
+        return self._position + offset if offset else None
+
+    def _follow(self, position: int) -> int:
+        return position + self._source.unpack("I", position)
+
+    def _target(self, field: int) -> int | None:
+        position = self._field(field)
+        return None if position is None else self._follow(position)
+
+    def _vector(self, field: int, item_size: int) -> tuple[int, int]:
+        position = self._target(field)
+        return (0, 0) if position is None else self._extent(position, item_size)
+
+    def _extent(self, position: int, item_size: int) -> tuple[int, int]:
+        count = self._source.unpack("I", position)
+        start = position + 4
+        if start + count * item_size > len(self._source.content):
+            raise self._source.damaged(f"a list of {count} items at {position} does not fit")
+        return start, count
+
+    def _text_at(self, position: int) -> str:
+        return self._decode(*self._extent(position, 1))
+
+    def _decode(self, start: int, count: int) -> str:
+        self._source.spend(count)
+        try:
+            return self._source.content[start : start + count].decode("utf-8")
+        except UnicodeDecodeError:
+            raise self._source.damaged(f"the text at {start} is not UTF-8") from None
