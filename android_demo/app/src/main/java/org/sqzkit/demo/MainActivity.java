@@ -1,0 +1,2 @@
+package org.sqzkit.demo;
+public final class MainActivity extends android.app.Activity {}

@@ -1,0 +1,65 @@
+package org.sqzkit.apk;
+
+import com.android.tools.r8.CompilationFailedException;
+import com.android.tools.r8.CompilationMode;
+import com.android.tools.r8.D8;
+import com.android.tools.r8.D8Command;
+import com.android.tools.r8.OutputMode;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import javax.tools.ToolProvider;
+
+/** Java sources to classes, classes to the phone's dex files. */
+final class Compiler {
+    private Compiler() {}
+
+    /** Compiles the sources below the folders {@code java} into {@code classes} (Maven does this itself). */
+    static void compile(Options options) throws IOException, BuildException {
+        String classes = options.get("classes");
+        List<String> arguments = new ArrayList<>(List.of("-source", "17", "-target", "17",
+                "-proc:none", "-Xlint:-options", "-encoding", "UTF-8", "-d", classes,
+                "-cp", classes + File.pathSeparator + options.get("android")));
+        List<String> folders = new ArrayList<>(options.list("java"));
+        folders.add(options.get("gen"));
+        for (String folder : folders) {
+            arguments.addAll(find(Path.of(folder), ".java"));
+        }
+        int status = ToolProvider.getSystemJavaCompiler()
+                .run(null, null, null, arguments.toArray(new String[0]));
+        if (status != 0) {
+            throw new BuildException("the app's sources do not compile");
+        }
+    }
+
+    /** Translates all of {@code classes} for phones from {@code minSdk} on; returns the dex files in order. */
+    static List<Path> dex(Options options, Path out) throws IOException, BuildException {
+        Files.createDirectories(out);
+        List<Path> classes = find(options.path("classes"), ".class").stream()
+                .map(Path::of).collect(Collectors.toList());
+        try {
+            D8.run(D8Command.builder()
+                    .addProgramFiles(classes)
+                    .addLibraryFiles(options.path("android"))
+                    .setMinApiLevel(options.number("minSdk"))
+                    .setMode(CompilationMode.RELEASE)
+                    .setOutput(out, OutputMode.DexIndexed)
+                    .build());
+        } catch (CompilationFailedException e) {
+            throw new BuildException("D8 cannot translate the classes: " + e.getMessage(), e);
+        }
+        return find(out, ".dex").stream().map(Path::of).collect(Collectors.toList());
+    }
+
+    private static List<String> find(Path folder, String ending) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            return files.map(Path::toString).filter(name -> name.endsWith(ending))
+                    .sorted().collect(Collectors.toList());
+        }
+    }
+}
