@@ -1,0 +1,203 @@
+"""From a data set to batches for the network, by tf.data.
+
+Order and augmentation of an epoch depend on (seed, epoch) alone, not on the
+batch size, the number of threads, or what ran before.
+"""
+
+import typing
+
+import numpy as np
+
+from sqzkit.data import augmentation as augmenting
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.photograph import square_record
+from sqzkit.data.store import ArrayStore, DecodingStore, decode_all, open_store
+from sqzkit.errors import UsageError
+from sqzkit.preprocessing import Preprocessing
+
+if typing.TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def training_batches(
+    dataset: ImageDataset,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    augmentation: str,
+    seed: int,
+    epoch: int,
+    shard: tuple[int, int] = (0, 1),
+) -> "tf.data.Dataset":
+    """Return one epoch of training batches, shuffled and augmented.
+
+    Args:
+      dataset: its split "train" is used.
+      preprocessing: the record to follow.
+      batch_size: examples in a batch, 1 or more; the last batch may be smaller.
+      augmentation: name of a preset of `sqzkit.data.augmentation`.
+      seed: 0 or more.
+      epoch: number of the epoch, 0 or more; decides order and augmentation.
+      shard: (index, count): of the epoch's order take every `count`-th example
+        from `index` on, for workers that each read their own share.
+
+    Returns:
+      Batches of (float32 [B, S, S, 3] normalized in the network's channel
+      order, int32 [B]); its cardinality is known.
+
+    Raises:
+      UsageError: an argument is out of range.
+      RunError: too many photographs cannot be decoded.
+    """
+    import tensorflow as tf
+
+    _check(batch_size, seed, epoch, shard)
+    preset = augmenting.preset(augmentation)
+    side = preset.training_side(preprocessing)
+    record = preprocessing
+    if side != preprocessing.image_size:
+        record = square_record(preprocessing, side)
+    store = open_store(dataset, "train", record)
+    flip = dataset.flip
+
+    @tf.autograph.experimental.do_not_convert
+    def finish(
+        images: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        images = augmenting.augment(images, uniforms, preset, flip, preprocessing.image_size)
+        return normalize(images, preprocessing), labels
+
+    order = epoch_order(len(store.labels), seed, epoch)[shard[0] :: shard[1]]
+    uniforms = augmenting.draw(seed, epoch, len(store.labels))[order]
+    return (
+        _batches(store, order, batch_size, side, uniforms)
+        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_batches(
+    dataset: ImageDataset,
+    split: str,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    shard: tuple[int, int] = (0, 1),
+) -> "tf.data.Dataset":
+    """Return every example of a split once, in order.
+
+    Args:
+      dataset: where from.
+      split: "train", "validation" or "test".
+      preprocessing: the record to follow.
+      batch_size: examples in a batch, 1 or more; the last batch may be smaller.
+      shard: as in `training_batches`.
+
+    Returns:
+      Batches as `training_batches` gives them.
+    """
+    import tensorflow as tf
+
+    _check(batch_size, 0, 0, shard)
+    store = open_store(dataset, split, preprocessing)
+
+    @tf.autograph.experimental.do_not_convert
+    def finish(
+        images: tf.Tensor, labels: tf.Tensor, unused: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return normalize(tf.cast(images, tf.float32), preprocessing), labels
+
+    order = np.arange(len(store.labels))[shard[0] :: shard[1]]
+    no_uniforms = np.empty((len(order), 0), np.float32)
+    return (
+        _batches(store, order, batch_size, preprocessing.image_size, no_uniforms)
+        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def raw_images(
+    dataset: ImageDataset,
+    split: str,
+    preprocessing: Preprocessing,
+    limit: int | None = None,
+    seed: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return prepared but not normalized images, for calibration and checks.
+
+    Args:
+      dataset: where from.
+      split: "train", "validation" or "test".
+      preprocessing: the record to follow.
+      limit: at most so many, 1 or more; None for all.
+      seed: take them in this seed's random order; None takes them in order.
+
+    Returns:
+      (uint8 [N, S, S, 3] RGB, int32 [N] labels).
+    """
+    examples = dataset.split(split).examples
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit {limit}: must be 1 or more")
+    order = np.arange(len(examples)) if seed is None else epoch_order(len(examples), seed, 0)
+    chosen = [examples[i] for i in order[:limit]]
+    side = preprocessing.image_size
+    images = np.empty((len(chosen), side, side, 3), np.uint8)
+    title = f"preparing {dataset.name}/{split}"
+    broken = decode_all(chosen, preprocessing, images, title)
+    kept = np.array([i for i in range(len(chosen)) if i not in broken], np.int64)
+    labels = np.array([example.label for example in chosen], np.int32)
+    if not broken:
+        return images, labels
+    dataset.drop_broken(split, {int(order[i]): text for i, text in broken.items()})
+    return images[kept], labels[kept]
+
+
+def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the order of an epoch: a permutation of 0..num_examples - 1, int64."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, 2 * epoch]))
+    return generator.permutation(num_examples)
+
+
+def normalize(images: "tf.Tensor", preprocessing: Preprocessing) -> "tf.Tensor":
+    """Do as `photograph.normalize`, bit for bit, on float32 tensors."""
+    import tensorflow as tf
+
+    if preprocessing.channel_order == "BGR":
+        images = tf.reverse(images, [-1])
+    mean = tf.constant(preprocessing.mean, tf.float32)
+    return (images - mean) * tf.constant(preprocessing.scale, tf.float32)
+
+
+def _batches(
+    store: ArrayStore | DecodingStore,
+    order: np.ndarray,
+    batch_size: int,
+    side: int,
+    uniforms: np.ndarray,
+) -> "tf.data.Dataset":
+    """Return batches of (uint8 images, int32 labels, float32 uniforms)."""
+    import tensorflow as tf
+
+    @tf.autograph.experimental.do_not_convert
+    def fetch(
+        indices: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        if pixels is not None:
+            return tf.gather(pixels, indices), labels, uniforms
+        images = tf.numpy_function(store.take, [indices], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, [None, side, side, 3]), labels, uniforms
+
+    with tf.device("CPU"):
+        pixels = (
+            tf.constant(store.images) if isinstance(store, ArrayStore) and store.in_memory else None
+        )
+        rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
+    return rows.batch(batch_size).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int]) -> None:
+    if batch_size < 1:
+        raise UsageError(f"--train_batch_size {batch_size}: must be 1 or more")
+    if seed < 0 or epoch < 0:
+        raise UsageError(f"seed {seed}, epoch {epoch}: must be 0 or more")
+    index, count = shard
+    if not 0 <= index < count:
+        raise UsageError(f"shard {index} of {count}: the index must be 0..{count - 1}")

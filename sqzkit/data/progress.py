@@ -1,0 +1,34 @@
+"""One line of progress for work that takes long enough to be wondered about."""
+
+import sys
+import time
+
+_SILENT_SECONDS = 3.0
+_BETWEEN_SECONDS = 2.0
+
+
+class Progress:
+    """Print `title: done of total, time left` to stderr now and then.
+
+    Nothing is printed in the first seconds, so short work stays silent.
+    """
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title = title
+        self._total = total
+        self._start = time.monotonic()
+        self._next = self._start + _SILENT_SECONDS
+
+    def show(self, done: int) -> None:
+        """Say that `done` of the total are done, if it is time to."""
+        now = time.monotonic()
+        if now < self._next and not (done == self._total and self._next_was_reached):
+            return
+        self._next = now + _BETWEEN_SECONDS
+        left = (now - self._start) / max(done, 1) * (self._total - done)
+        text = f"{self._title}: {done:,} of {self._total:,}, {left:.0f} s left"
+        print(text, file=sys.stderr, flush=True)
+
+    @property
+    def _next_was_reached(self) -> bool:
+        return self._next > self._start + _SILENT_SECONDS

@@ -1,0 +1,187 @@
+"""Decoded images, made once and kept: in memory, in a file, or not at all.
+
+Decoding and resizing a photograph costs far more than a training step's share
+of one, so it is done once, by all cores, into uint8 squares. What does not fit
+in the memory budget goes to a file in the cache folder; without such a folder
+each epoch decodes again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from sqzkit import files
+from sqzkit.data.dataset import Example, ImageDataset
+from sqzkit.data.progress import Progress
+from sqzkit.errors import RunError
+from sqzkit.preprocessing import Preprocessing
+
+_WINDOW = 256
+
+
+class ArrayStore:
+    """All images of a split as one array.
+
+    Attributes:
+      images: uint8 [N, T, T, 3], RGB; in memory, or mapped from a file.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.images = images
+        self.labels = labels
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the images are in memory, not mapped from a file."""
+        return not isinstance(self.images, np.memmap)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Return the images at `indices`, uint8 [len(indices), T, T, 3]."""
+        return np.asarray(self.images[indices])
+
+
+class DecodingStore:
+    """Images that are decoded whenever they are asked for."""
+
+    in_memory = False
+
+    def __init__(self, examples: Sequence[Example], preprocessing: Preprocessing) -> None:
+        self._examples = examples
+        self._preprocessing = preprocessing
+        self.labels = np.array([example.label for example in examples], np.int32)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Return the images at `indices`, uint8 [len(indices), T, T, 3].
+
+        Raises:
+          RunError: a photograph is damaged inside; the message names it.
+        """
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(self._load, indices)))
+
+    def _load(self, index: int) -> np.ndarray:
+        return self._examples[index].load(self._preprocessing)
+
+
+def open_store(
+    dataset: ImageDataset, split: str, preprocessing: Preprocessing
+) -> ArrayStore | DecodingStore:
+    """Return the images of a split under a record, decoding them at most once.
+
+    Photographs that cannot be decoded are dropped from the data set here.
+    Raises:
+      RunError: too many photographs cannot be decoded, or no split has images left.
+    """
+    key = (split, json.dumps(preprocessing_geometry(preprocessing)))
+    if key not in dataset.stores:
+        dataset.stores[key] = _make_store(dataset, split, preprocessing)
+    store = dataset.stores[key]
+    assert isinstance(store, ArrayStore | DecodingStore)
+    return store
+
+
+def preprocessing_geometry(preprocessing: Preprocessing) -> list[object]:
+    """Return what of a record decides the pixels before normalization."""
+    return [preprocessing.image_size, preprocessing.resize_size, preprocessing.resize]
+
+
+def decode_all(
+    examples: Sequence[Example], preprocessing: Preprocessing, images: np.ndarray, title: str
+) -> dict[int, str]:
+    """Decode examples into `images` by all cores.
+
+    Args:
+      examples: N examples.
+      preprocessing: the record to follow.
+      images: uint8 [N, S, S, 3]; row i is filled with example i.
+      title: what to call the work when it takes long enough to be shown.
+
+    Returns:
+      A message for each example that cannot be decoded, by its index.
+    """
+    broken = {}
+    progress = Progress(title, len(examples))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(examples), _WINDOW):
+            window = islice(examples, start, start + _WINDOW)
+            for index, outcome in enumerate(pool.map(_attempt, window, _forever(preprocessing))):
+                if isinstance(outcome, RunError):
+                    broken[start + index] = str(outcome)
+                else:
+                    images[start + index] = outcome
+            progress.show(min(start + _WINDOW, len(examples)))
+    return broken
+
+
+def _make_store(
+    dataset: ImageDataset, split: str, preprocessing: Preprocessing
+) -> ArrayStore | DecodingStore:
+    examples = dataset.split(split).examples
+    side = preprocessing.image_size
+    shape = (len(examples), side, side, 3)
+    used = sum(s.images.nbytes for s in dataset.stores.values() if isinstance(s, ArrayStore))
+    title = f"preparing {dataset.name}/{split}"
+    if used + int(np.prod(shape)) <= dataset.memory_budget:
+        images = np.empty(shape, np.uint8)
+        broken = decode_all(examples, preprocessing, images, title)
+    elif dataset.cache_dir is not None:
+        path = dataset.cache_dir / f"{_fingerprint(examples, preprocessing)}.npy"
+        images, broken = _file_cache(path, examples, preprocessing, shape, title)
+    else:
+        return DecodingStore(examples, preprocessing)
+    if broken:
+        dataset.drop_broken(split, broken)
+        if not dataset.split(split).num_examples:
+            raise RunError(f"{dataset.name}: no readable photograph is left in split {split}")
+        images = images[[i for i in range(len(images)) if i not in broken]]
+    return ArrayStore(images, dataset.split(split).labels)
+
+
+def _file_cache(
+    path: Path,
+    examples: Sequence[Example],
+    preprocessing: Preprocessing,
+    shape: tuple[int, ...],
+    title: str,
+) -> tuple[np.ndarray, dict[int, str]]:
+    sidecar = path.with_suffix(".json")
+    if not (path.exists() and sidecar.exists()):
+        with files.atomic_path(path) as temporary:
+            images = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            broken = decode_all(examples, preprocessing, images, title)
+            images.flush()
+            del images
+        files.write_json(sidecar, {"broken": broken})
+    broken = {int(index): text for index, text in files.read_json(sidecar)["broken"].items()}
+    return np.load(path, mmap_mode="r"), broken
+
+
+def _fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> str:
+    """Return a name that changes with the files' names, sizes, dates and the record."""
+    digest = hashlib.sha256(json.dumps(preprocessing_geometry(preprocessing)).encode())
+    for example in examples:
+        if isinstance(example.image, Path):
+            status = example.image.stat()
+            digest.update(f"{example.image}|{status.st_size}|{status.st_mtime_ns}".encode())
+        else:
+            content = example.image
+            digest.update(content if isinstance(content, bytes) else content.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _attempt(example: Example, preprocessing: Preprocessing) -> np.ndarray | RunError:
+    try:
+        return example.load(preprocessing)
+    except RunError as error:
+        return error
+
+
+def _forever(preprocessing: Preprocessing) -> Iterator[Preprocessing]:
+    while True:
+        yield preprocessing
