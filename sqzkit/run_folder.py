@@ -8,6 +8,8 @@
     data.json            the data source, so that it can be opened again
     stages.json          finished stages in order, each with its metrics and weights' SHA-256
     STAGE.weights.h5     weights after that stage (Keras HDF5, by layer name)
+    STAGE.spec.json      the network of that stage, where it is not spec.json's
+                         (clustering folds the batch normalization away first)
     metrics.jsonl        one line of metrics an epoch
     layers.json          the network's table: name, kind, output shape, parameters
     evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
@@ -77,16 +79,27 @@ class RunFolder:
         """The weights after `stage`."""
         return self.path / f"{stage}.weights.h5"
 
-    def read_spec(self) -> dict[str, Any]:
-        """Return the network's specification as JSON values."""
-        spec = files.read_json(self.spec_path)
+    def stage_spec_path(self, stage: str) -> Path:
+        """The network of `stage`, if it is not `spec_path`'s."""
+        return self.path / f"{stage}.spec.json"
+
+    def read_spec(self, stage: str | None = None) -> dict[str, Any]:
+        """Return the network's specification, as it is after `stage`, as JSON values."""
+        path = self.spec_path
+        if stage is not None and self.stage_spec_path(stage).exists():
+            path = self.stage_spec_path(stage)
+        spec = files.read_json(path)
         if not isinstance(spec, dict):
-            raise RunError(f"{self.spec_path}: must hold a JSON object")
+            raise RunError(f"{path}: must hold a JSON object")
         return spec
 
     def write_spec(self, spec: dict[str, Any]) -> None:
         """Store the network's specification."""
         files.write_json(self.spec_path, spec)
+
+    def write_stage_spec(self, stage: str, spec: dict[str, Any]) -> None:
+        """Store the network of a stage that changes it."""
+        files.write_json(self.stage_spec_path(stage), spec)
 
     @property
     def preprocessing(self) -> Preprocessing:

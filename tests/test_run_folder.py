@@ -28,6 +28,14 @@ def test_records_round_trip(folder):
     assert again.read_record("nothing") is None
 
 
+def test_a_stage_may_change_the_network(folder):
+    folded = spec.tiny(3, normalization="none")
+    folder.write_stage_spec("cluster", folded.to_json())
+    assert spec.SqueezeNetSpec.from_json(folder.read_spec("cluster")) == folded
+    assert spec.SqueezeNetSpec.from_json(folder.read_spec("train")) == spec.tiny(3)
+    assert spec.SqueezeNetSpec.from_json(folder.read_spec()) == spec.tiny(3)
+
+
 def test_a_folder_without_spec_is_no_run_folder(tmp_path):
     with pytest.raises(UsageError, match=r"--model_dir .*not a run folder.*train.py"):
         RunFolder.existing(tmp_path)
