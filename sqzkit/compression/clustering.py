@@ -1,0 +1,88 @@
+"""Weight sharing by TF-MOT, with the zeros of pruning kept.
+
+Han et al., "Deep Compression", 2016, section 3: the weights of a layer share
+a few values, and those are trained. Linear initialisation was the paper's
+best; "uniform" keeps them on an integer grid instead (`grid`).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from tensorflow_model_optimization.clustering.keras import (
+    CentroidInitialization,
+    strip_clustering,
+)
+from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import (
+    cluster_weights,
+)
+
+from sqzkit.compression import grid, kernels, quantization
+from sqzkit.errors import UsageError
+from sqzkit.keras import keras
+
+INITIALISATIONS = {
+    "linear": CentroidInitialization.LINEAR,
+    "kmeans++": CentroidInitialization.KMEANS_PLUS_PLUS,
+    "density": CentroidInitialization.DENSITY_BASED,
+}
+UNIFORM = "uniform"
+
+Grids = dict[str, tuple[float, int]]
+
+
+def wrap(model: keras.Model, clusters: Mapping[str, int], codebook: str) -> keras.Model:
+    """Return a model that trains `model` (shared weights) with shared values.
+
+    Args:
+      model: plain, without batch normalization (folding it later would
+        multiply each channel of a kernel by another factor).
+      clusters: distinct values by layer name, zero included; 0 for none.
+      codebook: a key of `INITIALISATIONS`.
+
+    Raises:
+      UsageError: too few clusters for a layer that holds zeros.
+    """
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        wanted = clusters.get(layer.name, 0)
+        if not wanted or layer.kernel.shape.num_elements() <= wanted:
+            return layer
+        pruned = bool((layer.kernel.numpy() == 0).any())
+        check_clusters(layer.name, wanted, pruned)
+        return cluster_weights(layer, wanted, INITIALISATIONS[codebook], preserve_sparsity=pruned)
+
+    return keras.models.clone_model(model, clone_function=clone)
+
+
+def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Return the clustered weights by plain layer name (`kernels.write_weights`)."""
+    return kernels.read_weights(strip_clustering(wrapped))
+
+
+def fit_grids(model: keras.Model, clusters: Mapping[str, int]) -> Grids:
+    """Return the best (step, largest level) for each layer that is to be on a grid.
+
+    Raises:
+      UsageError: too few clusters for a grid, which always holds zero.
+    """
+    grids = {}
+    for name, kernel in kernels.read_kernels(model).items():
+        wanted = clusters.get(name, 0)
+        if wanted and kernel.size > wanted:
+            check_clusters(name, wanted, pruned=True)
+            grids[name] = (grid.best_step(kernel, wanted), grid.highest_level(wanted))
+    return grids
+
+
+def wrap_uniform(model: keras.Model, grids: Grids) -> keras.Model:
+    """Return a model that trains `model` with the kernels of `grids` on their grid."""
+    return quantization.wrap_grids(model, grids)
+
+
+def check_clusters(layer: str, wanted: int, pruned: bool) -> None:
+    """Raise `UsageError` if `wanted` values are too few for the layer."""
+    if pruned and wanted < 3:
+        raise UsageError(
+            f"--number_of_clusters {wanted} for {layer}: one of them is zero, so the layer's "
+            "other weights would all be one value; use 3 or more"
+        )

@@ -1,0 +1,50 @@
+"""The kernels that are pruned, clustered and quantized, by layer name."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sqzkit.keras import keras
+
+
+def weighted_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the convolutions and dense layers of a plain model, in network order."""
+    kinds = (keras.layers.Conv2D, keras.layers.Dense)
+    return [layer for layer in model.layers if isinstance(layer, kinds)]
+
+
+def layer_names(model: keras.Model) -> list[str]:
+    """Return the names of `weighted_layers`."""
+    return [layer.name for layer in weighted_layers(model)]
+
+
+def read_kernels(model: keras.Model) -> dict[str, np.ndarray]:
+    """Return each weighted layer's kernel: float32, [h, w, in, out] or [in, out]."""
+    return {layer.name: layer.kernel.numpy() for layer in weighted_layers(model)}
+
+
+def read_weights(model: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Return all layers' weights by layer name, for `write_weights`."""
+    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+
+
+def write_weights(model: keras.Model, weights: Mapping[str, list[np.ndarray]]) -> None:
+    """Set the weights of the plain `model` to those `read_weights` gave.
+
+    Raises:
+      KeyError: a layer of `model` is not in `weights`.
+    """
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights(weights[layer.name])
+
+
+def sparsity(kernel: np.ndarray) -> float:
+    """Return the share of zeros, 0..1."""
+    return 1 - np.count_nonzero(kernel) / kernel.size
+
+
+def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:
+    """Return the share of zeros in all kernels together, 0..1."""
+    size = sum(kernel.size for kernel in kernels.values())
+    return 1 - sum(np.count_nonzero(kernel) for kernel in kernels.values()) / size

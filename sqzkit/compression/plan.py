@@ -1,0 +1,188 @@
+"""What the chain shall do: stages, their order and their options, checked before any work.
+
+    train -> prune -> dense -> cluster -> quantize
+
+Each stage after `train` is optional; `dense` (the last step of
+dense-sparse-dense training, Han et al. 2017) undoes the mask of `prune`.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqzkit.compression import layer_table
+from sqzkit.compression.layer_table import LayerTable
+from sqzkit.errors import UsageError
+
+STAGES = ("train", "prune", "dense", "cluster", "quantize")
+CODEBOOKS = ("linear", "kmeans++", "density", "uniform")
+SCAN = "scan"
+MAXIMUM_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressionConfig:
+    """Every option of the chain after training.
+
+    Attributes:
+      stages: what to run, a subsequence of `STAGES`.
+      target_sparsity: share of zeros by layer (`layer_table`), 0 <= s < 1, or
+        "scan:S": S over all layers together, shared out by a sensitivity scan.
+      number_of_clusters: distinct values by layer, zero included; 3..255, and
+        0 leaves a layer as it is.
+      codebook: how they are initialised ("linear", "kmeans++", "density"), or
+        "uniform": steps of equal size, which entropy coders prefer.
+      epochs, learning_rate: by stage name; the rate falls to 0 as a cosine.
+      batch_size: images a step.
+      weight_decay: of the optimizer, decoupled.
+      scan_examples: images the sensitivity scan looks at.
+      seed: of everything random.
+    """
+
+    stages: tuple[str, ...] = STAGES
+    target_sparsity: str = "0.6"
+    number_of_clusters: str = "16"
+    codebook: str = "linear"
+    epochs: Mapping[str, int] = dataclasses.field(
+        default_factory=lambda: {"prune": 12, "dense": 4, "cluster": 4, "quantize": 3}
+    )
+    learning_rate: Mapping[str, float] = dataclasses.field(
+        default_factory=lambda: {"prune": 1e-3, "dense": 1e-4, "cluster": 3e-4, "quantize": 1e-4}
+    )
+    batch_size: int = 32
+    weight_decay: float = 0.0
+    augmentation: str = "standard"
+    scan_examples: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_stages(self.stages)
+        self.sparsity_table()
+        self.cluster_table()
+        if self.codebook not in CODEBOOKS:
+            raise UsageError(f"--codebook {self.codebook!r}: must be one of {', '.join(CODEBOOKS)}")
+        for stage in STAGES[1:]:
+            if self.epochs[stage] < 1:
+                raise UsageError(f"--{stage}_epochs {self.epochs[stage]}: must be 1 or more")
+            if not 0 < self.learning_rate[stage] < 1:
+                rate = self.learning_rate[stage]
+                raise UsageError(f"--{stage}_learning_rate {rate}: must be between 0 and 1")
+        if self.scan_examples < 1:
+            raise UsageError(f"--scan_examples {self.scan_examples}: must be 1 or more")
+
+    @property
+    def scans(self) -> bool:
+        """Whether the sparsity by layer is to be proposed by a scan."""
+        return self.target_sparsity.startswith(SCAN)
+
+    def sparsity_table(self) -> LayerTable[float]:
+        """Return the sparsity by layer; of a scan, the one target for all together."""
+        text = self.target_sparsity
+        if self.scans:
+            text = text.removeprefix(SCAN).removeprefix(":")
+            if "=" in text or "," in text or not text:
+                raise UsageError(
+                    f"--target_sparsity {self.target_sparsity!r}: a scan takes one number for "
+                    "all layers together, as in scan:0.8"
+                )
+        return layer_table.parse(text, "--target_sparsity", float, _sparsity_fault)
+
+    def cluster_table(self) -> LayerTable[int]:
+        """Return the number of clusters by layer."""
+        return layer_table.parse(
+            self.number_of_clusters, "--number_of_clusters", int, _clusters_fault
+        )
+
+    def stage_record(self, stage: str) -> dict[str, Any]:
+        """Return what decides the outcome of `stage`, as JSON values.
+
+        A stage may be resumed or skipped only under an equal record.
+        """
+        record: dict[str, Any] = {
+            "epochs": self.epochs[stage],
+            "learning_rate": self.learning_rate[stage],
+            "batch_size": self.batch_size,
+            "weight_decay": self.weight_decay,
+            "augmentation": self.augmentation,
+            "seed": self.seed,
+        }
+        if stage == "prune":
+            record["target_sparsity"] = self.target_sparsity
+            if self.scans:
+                record["scan_examples"] = self.scan_examples
+        if stage == "cluster":
+            record["number_of_clusters"] = self.number_of_clusters
+            record["codebook"] = self.codebook
+        return record
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the configuration as JSON-ready values."""
+        return dataclasses.asdict(self)
+
+
+def check_stages(stages: Sequence[str]) -> None:
+    """Raise `UsageError` unless `stages` is a subsequence of `STAGES` that makes sense."""
+    if not stages:
+        raise UsageError(f"--stages: name at least one of {', '.join(STAGES)}")
+    for stage in stages:
+        if stage not in STAGES:
+            raise UsageError(f"--stages {stage!r}: must be one of {', '.join(STAGES)}")
+    for before, after in itertools.pairwise(stages):
+        if STAGES.index(before) >= STAGES.index(after):
+            raise UsageError(
+                f"--stages {','.join(stages)}: {after!r} cannot follow {before!r}; "
+                f"the order is {', '.join(STAGES)}"
+            )
+
+
+def stages_to_run(wanted: Sequence[str], finished: Sequence[str]) -> list[str]:
+    """Return which of the `wanted` stages are still to be run, in order.
+
+    Args:
+      wanted: stages asked for, checked by `check_stages`.
+      finished: stages of the run folder that are finished, in order.
+
+    Raises:
+      UsageError: a later stage is already finished, or one that is needed is
+        neither finished nor asked for.
+    """
+    todo = [stage for stage in wanted if stage not in finished]
+    done = list(finished)
+    for stage in todo:
+        later = [name for name in done if STAGES.index(name) > STAGES.index(stage)]
+        if later:
+            raise UsageError(
+                f"--stages {stage!r}: this run folder has already finished {later[0]!r}, which "
+                "comes after it; start from another --model_dir"
+            )
+        if stage != "train" and "train" not in done:
+            raise UsageError(
+                f"--stages {stage!r}: nothing is trained in this run folder; "
+                f"use --stages=train,{stage}"
+            )
+        if stage == "dense" and "prune" not in done:
+            raise UsageError("--stages 'dense': retrains what 'prune' left; run prune before it")
+        done.append(stage)
+    return todo
+
+
+def check_same(stage: str, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if `stage` was begun with other options than are now `asked`."""
+    for key in sorted({*recorded, *asked}):
+        if recorded.get(key) != asked.get(key):
+            raise UsageError(
+                f"stage {stage!r} of this run folder was begun with {key}="
+                f"{recorded.get(key)!r}, now asked is {asked.get(key)!r}; give the same flags, "
+                "or another --model_dir"
+            )
+
+
+def _sparsity_fault(value: float) -> str | None:
+    return None if 0 <= value < 1 else "0 or more and less than 1 (the share of zeros)"
+
+
+def _clusters_fault(value: int) -> str | None:
+    if value == 0 or 2 <= value <= MAXIMUM_CLUSTERS:
+        return None
+    return f"2..{MAXIMUM_CLUSTERS} distinct values, or 0 to leave the layer as it is"

@@ -1,0 +1,65 @@
+"""Gradual magnitude pruning by TF-MOT, with a sparsity for each layer.
+
+Zhu and Gupta, "To prune, or not to prune", 2017 (the cubic ramp); Han et al.,
+"Learning both weights and connections", 2015.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
+from tensorflow_model_optimization.sparsity import keras as sparsity
+
+from sqzkit.compression import kernels
+from sqzkit.keras import keras
+
+RAMP_SHARE = 0.6  # of the steps; the rest lets the survivors recover under a fixed mask
+MASK_UPDATES = 60
+
+
+def schedule(target: float, steps: int) -> sparsity.PolynomialDecay:
+    """Return the ramp from 0 to `target` over the first part of `steps`.
+
+    TF-MOT looks at the mask every `frequency` steps and only up to the end of
+    the ramp, so the end is laid on a look: else the target is never reached.
+    """
+    ramp = max(1, int(steps * RAMP_SHARE))
+    frequency = max(1, ramp // MASK_UPDATES)
+    end = max(1, ramp // frequency) * frequency
+    return sparsity.PolynomialDecay(0.0, target, 0, end, frequency=frequency)
+
+
+def wrap(model: keras.Model, targets: Mapping[str, float], steps: int) -> keras.Model:
+    """Return a trainable model whose kernels are pruned in `steps` steps of training.
+
+    The weights are shared with `model`.
+    Args:
+      model: plain and flat, with or without batch normalization.
+      targets: share of zeros by layer name; 0 leaves a layer as it is.
+      steps: number of training steps, 2 or more.
+    """
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not targets.get(layer.name):
+            return layer
+        ramp = schedule(targets[layer.name], steps)
+        return sparsity.prune_low_magnitude(layer, pruning_schedule=ramp)
+
+    wrapped = keras.models.clone_model(model, clone_function=clone)
+    for layer in pruning_wrapper.collect_prunable_layers(wrapped):
+        # What TF-MOT's UpdatePruningStep callback does when training begins;
+        # done here, a resumed run cannot start the ramp again.
+        layer.pruning_step.assign(0)
+    return wrapped
+
+
+def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Return the pruned weights by plain layer name (`kernels.write_weights`)."""
+    for layer in pruning_wrapper.collect_prunable_layers(wrapped):
+        layer.pruning_obj.weight_mask_op()
+    return kernels.read_weights(sparsity.strip_pruning(wrapped))
+
+
+def zeros_due(size: int, target: float) -> int:
+    """Return how many of `size` weights TF-MOT sets to zero for `target`."""
+    return size - max(1, round(size * (1 - target)))

@@ -1,0 +1,157 @@
+"""Quantization-aware training with TF-MOT's wrappers, laid out for Fire modules.
+
+`tfmot.quantization.keras.quantize_apply` is not used: on SqueezeNet its
+layout transforms replace the quantizers of every convolution before a ReLU
+layer or a Concatenate, so that half of the kernels lose zeros and codebooks.
+Which layer quantizes what is decided here instead:
+
+    convolution        its kernel; its output too where no ReLU follows
+    ReLU               its output, unless a Concatenate follows
+    Concatenate, Add, global pooling     the output
+    everything else    nothing
+
+The ranges of outputs are the smallest and largest values seen, as in the
+converter's calibration. (TF-MOT's default, a moving average that starts from
+-6..6 and moves by a thousandth a step, clips for thousands of steps.)
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_model_optimization.quantization import keras as quantization
+
+from sqzkit.compression import kernels
+from sqzkit.compression.quantizers import (
+    CodebookQuantizer,
+    GridQuantizer,
+    KernelQuantizer,
+    MaskedQuantizer,
+)
+from sqzkit.keras import keras
+
+MAXIMUM_DISTINCT = 255  # more values than int8 has are no codebook
+
+layers = keras.layers
+
+
+class LayerQuantizeConfig(quantization.QuantizeConfig):
+    """Quantizes a layer's kernel, its output, or both.
+
+    Args:
+      kernel: its quantizer, or None.
+      output: whether to quantize the output.
+    """
+
+    def __init__(self, kernel: KernelQuantizer | None, output: bool) -> None:
+        self.kernel = kernel
+        self.output = output
+
+    def get_weights_and_quantizers(self, layer: keras.layers.Layer) -> list[Any]:
+        """Return the kernel with its quantizer."""
+        return [(layer.kernel, self.kernel)] if self.kernel else []
+
+    def get_activations_and_quantizers(self, layer: keras.layers.Layer) -> list[Any]:
+        """Return nothing: activations are layers of their own here."""
+        return []
+
+    def set_quantize_weights(self, layer: keras.layers.Layer, weights: list[tf.Tensor]) -> None:
+        """Let the layer multiply by the quantized kernel."""
+        if weights:
+            layer.kernel = weights[0]
+
+    def set_quantize_activations(self, layer: keras.layers.Layer, activations: list[Any]) -> None:
+        """Do nothing: see `get_activations_and_quantizers`."""
+        del layer, activations  # AutoGraph cannot transform an empty body
+
+    def get_output_quantizers(self, layer: keras.layers.Layer) -> list[Any]:
+        """Return the output's quantizer."""
+        if not self.output:
+            return []
+        return [
+            quantization.quantizers.AllValuesQuantizer(
+                num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+            )
+        ]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the constructor needs."""
+        return {"kernel": self.kernel, "output": self.output}
+
+
+def wrap(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Model:
+    """Return a model that trains `model` (shared weights) under int8 rounding.
+
+    Zeros of the kernels stay zeros, and a kernel of at most 255 distinct
+    values keeps which weights share one.
+    Args:
+      model: plain, without batch normalization.
+      grids: (step, largest level) by name, of layers clustered in uniform steps.
+    """
+
+    def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
+        if layer.name in grids:
+            return GridQuantizer(*grids[layer.name])
+        distinct = np.unique(layer.kernel.numpy()).size
+        return CodebookQuantizer() if distinct <= MAXIMUM_DISTINCT else MaskedQuantizer()
+
+    return _wrap(model, quantizer, outputs=True)
+
+
+def wrap_grids(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Model:
+    """Return a model that trains `model` with the kernels in `grids` on their grid, in float."""
+
+    def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
+        if layer.name in grids:
+            return GridQuantizer(*grids[layer.name], eight_bits=False)
+        return MaskedQuantizer(eight_bits=False)
+
+    return _wrap(model, quantizer, outputs=False)
+
+
+def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Return the trained weights by plain layer name (`kernels.write_weights`).
+
+    Kernels are those the last training step left, before 8-bit rounding.
+    """
+    weights = {}
+    for layer in wrapped.layers:
+        if not isinstance(layer, quantization.QuantizeWrapperV2):
+            weights[layer.name] = layer.get_weights()
+        elif layer._weight_vars:  # no public way to a wrapper's kernel
+            ((variable, quantizer, own),) = layer._weight_vars
+            bias = [layer.layer.bias.numpy()] if layer.layer.use_bias else []
+            weights[layer.layer.name] = [quantizer.kernel(variable, own).numpy(), *bias]
+    return weights
+
+
+def _wrap(
+    model: keras.Model,
+    quantizer: Callable[[keras.layers.Layer], KernelQuantizer],
+    outputs: bool,
+) -> keras.Model:
+    weighted = set(kernels.layer_names(model))
+    configs = {}
+    for layer in model.layers:
+        kernel = quantizer(layer) if layer.name in weighted else None
+        output = outputs and quantizes_output(layer)
+        if kernel or output:
+            configs[layer.name] = LayerQuantizeConfig(kernel, output)
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if layer.name not in configs:
+            return layer
+        return quantization.QuantizeWrapperV2(layer, configs[layer.name])
+
+    return keras.models.clone_model(model, clone_function=clone)
+
+
+def quantizes_output(layer: keras.layers.Layer) -> bool:
+    """Return whether TensorFlow Lite stores the output of `layer` as int8 of its own range."""
+    consumers = [node.outbound_layer for node in layer.outbound_nodes]
+    if isinstance(layer, layers.Conv2D | layers.Dense):
+        return not any(isinstance(consumer, layers.ReLU) for consumer in consumers)
+    if isinstance(layer, layers.ReLU):
+        return not any(isinstance(consumer, layers.Concatenate) for consumer in consumers)
+    return isinstance(layer, layers.Concatenate | layers.Add | layers.GlobalAveragePooling2D)
