@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from sqzkit.data import photograph
+from sqzkit.data.spill import FileSlice
 from sqzkit.errors import RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 
@@ -20,18 +21,20 @@ class Example:
     """One labelled image.
 
     Attributes:
-      image: path of a photograph, its bytes, or pixels uint8 [H, W, 3], RGB.
+      image: path of a photograph, its bytes, where its bytes lie, or pixels
+        uint8 [H, W, 3], RGB.
       label: class index, 0 to number of classes - 1.
     """
 
-    image: Path | bytes | np.ndarray
+    image: Path | bytes | FileSlice | np.ndarray
     label: int
 
     def load(self, preprocessing: Preprocessing) -> np.ndarray:
         """Return uint8 [S, S, 3], RGB; raise `RunError` if it cannot be decoded."""
         if isinstance(self.image, np.ndarray):
             return photograph.prepare(Image.fromarray(self.image), preprocessing)
-        return photograph.load_photograph(self.image, preprocessing)
+        image = self.image.read() if isinstance(self.image, FileSlice) else self.image
+        return photograph.load_photograph(image, preprocessing)
 
 
 @dataclasses.dataclass

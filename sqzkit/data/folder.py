@@ -3,7 +3,8 @@
 Three layouts are understood:
 
     DATA_DIR/{train,val,test}/CLASS/*.jpg    three splits as they are
-    DATA_DIR/{train,test}/CLASS/*.jpg        validation is cut off train
+    DATA_DIR/{train,test}/CLASS/*.jpg        validation is cut off train (so too
+                                             with val alone: it becomes test)
     DATA_DIR/CLASS/*.jpg                     validation and test are cut off
 
 "val" may be called "validation" or "valid". Labels are the sorted names of
@@ -13,8 +14,6 @@ does are left out.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from sqzkit.data import splitting, truncation
 from sqzkit.data.dataset import Example, ImageDataset, Split, check_broken
@@ -58,7 +57,10 @@ def open_folder(source: DataSource) -> ImageDataset:
     return ImageDataset(
         name=top.resolve().name,
         labels=labels,
-        splits={name: Split(tuple(part)) for name, part in _cut(examples, source, labels).items()},
+        splits={
+            name: Split(tuple(part))
+            for name, part in splitting.three_splits(examples, source, labels).items()
+        },
         flip=source.flips(by_default=True),
         max_broken_share=source.max_broken_share,
         broken=list(broken.values()),
@@ -121,7 +123,7 @@ def _find_splits(top: Path) -> dict[str, dict[str, list[Path]]]:
         if split:
             splits[split] = path
     if not splits or "train" not in splits:
-        return {"all": _by_class(top)}
+        return {"train": _by_class(top)}
     others = sorted(name for name in folders if name.lower() not in _SPLIT_NAMES)
     if others:
         raise UsageError(
@@ -168,30 +170,3 @@ def _common_labels(top: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[
             if not paths:
                 raise UsageError(f"{top}: no photographs of class {label!r} in split {split}")
     return labels
-
-
-def _cut(
-    examples: dict[str, list[Example]], source: DataSource, labels: tuple[str, ...]
-) -> dict[str, list[Example]]:
-    """Return train, validation and test, cutting off what the folder has not."""
-    shares = {"validation": source.validation_share, "test": source.test_share}
-    missing = {name: share for name, share in shares.items() if name not in examples}
-    pool = examples["all" if "all" in examples else "train"]
-    given = [example.label for example in pool]
-    _require_two(given, labels)
-    rest, *parts = splitting.stratified(given, tuple(missing.values()), source.seed, labels)
-    cut = {name: [pool[i] for i in part] for name, part in zip(missing, parts, strict=True)}
-    kept = {name: examples[name] for name in shares if name in examples}
-    together = {"train": [pool[i] for i in rest], **cut, **kept}
-    return {name: together[name] for name in ("train", "validation", "test")}
-
-
-def _require_two(given: list[int], labels: tuple[str, ...]) -> None:
-    counts = np.bincount(given, minlength=len(labels))
-    scarce = int(np.argmin(counts))
-    if counts[scarce] < 2:
-        raise UsageError(
-            f"class {labels[scarce]!r} has {counts[scarce]} photograph(s) to train on: "
-            "at least 2 are needed (3 where the test split is cut off too); "
-            "add photographs or remove the class"
-        )

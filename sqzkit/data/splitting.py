@@ -1,10 +1,42 @@
 """A seeded, stratified rule for cutting validation and test parts off."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sqzkit.data.dataset import SPLITS, Example, Split
+from sqzkit.data.source import DataSource
 from sqzkit.errors import UsageError
+
+
+def three_splits(
+    given: Mapping[str, Sequence[Example]], source: DataSource, labels: Sequence[str]
+) -> dict[str, Split]:
+    """Return train, validation and test, cutting what is missing off "train".
+
+    Where "validation" is given but "test" is not, it becomes the test split:
+    that is what results are published on, and it then takes no part in
+    choosing the best epoch.
+    Args:
+      given: examples by split name; "train" is among them.
+      source: its seed and shares decide the cut.
+      labels: class names.
+
+    Raises:
+      UsageError: a class of "train" has too few examples to cut.
+    """
+    given = dict(given)
+    if "validation" in given and "test" not in given:
+        given["test"] = given.pop("validation")
+    shares = {"validation": source.validation_share, "test": source.test_share}
+    missing = {name: share for name, share in shares.items() if name not in given}
+    pool = given["train"]
+    rest, *parts = stratified(
+        [example.label for example in pool], tuple(missing.values()), source.seed, labels
+    )
+    cut = {name: [pool[i] for i in part] for name, part in zip(missing, parts, strict=True)}
+    together = {**given, "train": [pool[i] for i in rest], **cut}
+    return {name: Split(tuple(together[name])) for name in SPLITS}
 
 
 def stratified(
@@ -24,26 +56,24 @@ def stratified(
       The rest first, then one entry a share: sorted int64 indices into `labels`.
 
     Raises:
-      UsageError: a class has fewer examples than there are parts.
+      UsageError: a class has fewer examples than there are parts, or only one.
     """
     labels = np.asarray(labels)
     parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
+    minimum = max(2, len(parts))
     for label in range(len(names)):
         members = np.flatnonzero(labels == label)
-        if len(members) < len(parts):
+        if len(members) < minimum:
             raise UsageError(
-                f"class {names[label]!r} has {len(members)} photograph(s): at least {len(parts)} "
-                "are needed to have one in every split; add photographs or remove the class"
+                f"class {names[label]!r} has {len(members)} image(s) where at least {minimum} are "
+                "needed, one for each split to be cut from them; add some or remove the class"
             )
         # One generator a class: adding a class leaves the others' cut alone.
         shuffled = np.random.Generator(np.random.PCG64([seed, label])).permutation(members)
         counts = _counts(len(members), shares)
-        bounds = np.cumsum(counts)
-        for part, piece in zip(
-            parts[1:], np.split(shuffled[: bounds[-1]], bounds[:-1]), strict=True
-        ):
+        *pieces, rest = np.split(shuffled, np.cumsum(counts))
+        for part, piece in zip(parts, (rest, *pieces), strict=True):
             part.append(piece)
-        parts[0].append(shuffled[bounds[-1] :])
     return [np.sort(np.concatenate(part)) for part in parts]
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from sqzkit import files
 from sqzkit.data.dataset import Example, ImageDataset
 from sqzkit.data.progress import Progress
+from sqzkit.data.spill import FileSlice
 from sqzkit.errors import RunError
 from sqzkit.preprocessing import Preprocessing
 
@@ -170,9 +171,15 @@ def _fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> s
             status = example.image.stat()
             digest.update(f"{example.image}|{status.st_size}|{status.st_mtime_ns}".encode())
         else:
-            content = example.image
-            digest.update(content if isinstance(content, bytes) else content.tobytes())
+            digest.update(_pixels_or_bytes(example))
     return digest.hexdigest()[:32]
+
+
+def _pixels_or_bytes(example: Example) -> bytes:
+    if isinstance(example.image, np.ndarray):
+        return example.image.tobytes()
+    assert not isinstance(example.image, Path)
+    return example.image.read() if isinstance(example.image, FileSlice) else example.image
 
 
 def _attempt(example: Example, preprocessing: Preprocessing) -> np.ndarray | RunError:
