@@ -1,0 +1,135 @@
+"""Adaptive binary coding, compiled: range coder, probability slots, logistic mixing.
+
+Everything is integer arithmetic on at most 63 bits, so that a decoder in any
+language gives the same bits (docs/sqz.md, "Binary coder"). Import this module
+only where work starts: it brings numba.
+
+A *slot* is one adaptive probability: 22 bits of P(bit = 1) and, in the low 10
+bits, how many bits it has seen; its step is about 1 / (n + 1.6), so it is an
+average first and forgets later. A *mixer* adds the stretched probabilities of
+some slots with learnt weights (Mahoney, "Adaptive weighing of context models
+for lossless data compression", 2005).
+"""
+
+import numba
+import numpy as np
+
+from sqzkit.coding import tables
+
+SQUASH = tables.squash_table()
+STRETCH = tables.stretch_table()
+RATE = tables.rate_table()
+
+FRESH = np.uint32(1 << 31)
+LOW, RANGE, CODE, POSITION, DECODING = range(5)
+LIMIT = tables.STRETCH_LIMIT
+WEIGHT_LIMIT = 1 << 20
+
+
+def compiled(function):  # noqa: ANN001, ANN201 - numba's decorator has no types
+    """Compile with numba, kept on disk between runs."""
+    return numba.njit(cache=True, nogil=True)(function)
+
+
+def encoder_state() -> np.ndarray:
+    """Return the coder's registers for encoding: int64 [5]."""
+    return np.array([0, 0xFFFFFFFF, 0, 0, 0], np.int64)
+
+
+def decoder_state(coded: np.ndarray) -> np.ndarray:
+    """Return the coder's registers after reading the first four bytes of `coded`."""
+    first = bytes(coded[:4]) + bytes(4)
+    return np.array([0, 0xFFFFFFFF, int.from_bytes(first[:4], "big"), 4, 1], np.int64)
+
+
+def finish(registers: np.ndarray, buffer: np.ndarray) -> bytes:
+    """End an encoding with as few bytes as decide it; a decoder reads zeros behind them."""
+    low, high = int(registers[LOW]), int(registers[LOW] + registers[RANGE] - 1)
+    for kept in range(5):
+        unit = 1 << (32 - 8 * kept)
+        value = -(-low // unit) * unit
+        if value <= high:
+            break
+    position = int(registers[POSITION])
+    coded = int.from_bytes(buffer[:position].tobytes(), "big")
+    coded = (coded << 32) + value
+    return coded.to_bytes(position + 4, "big")[: position + kept]
+
+
+@compiled
+def code_bit(registers, buffer, bit, probability):  # noqa: ANN001, ANN201
+    """Encode `bit`, or decode and return one, with P(1) = probability / 65536."""
+    width = registers[RANGE]
+    bound = (width * probability) >> 16
+    if registers[DECODING]:
+        bit = 1 if registers[CODE] < bound else 0
+        if bit:
+            width = bound
+        else:
+            registers[CODE] -= bound
+            width -= bound
+        while width < 1 << 24:
+            position = registers[POSITION]
+            following = np.int64(buffer[position]) if position < buffer.size else np.int64(0)
+            registers[CODE] = (registers[CODE] << 8) | following
+            registers[POSITION] = position + 1
+            width <<= 8
+    else:
+        if bit:
+            width = bound
+        else:
+            registers[LOW] += bound
+            width -= bound
+            if registers[LOW] >= 1 << 32:
+                registers[LOW] -= 1 << 32
+                back = registers[POSITION] - 1
+                while buffer[back] == 255:
+                    buffer[back] = 0
+                    back -= 1
+                buffer[back] += 1
+        while width < 1 << 24:
+            buffer[registers[POSITION]] = registers[LOW] >> 24
+            registers[POSITION] += 1
+            registers[LOW] = (registers[LOW] << 8) & 0xFFFFFFFF
+            width <<= 8
+    registers[RANGE] = width
+    return bit
+
+
+@compiled
+def update_slot(slots, index, bit, limit):  # noqa: ANN001, ANN201
+    """Move the slot towards `bit` by a step that shrinks until `limit` bits were seen."""
+    slot = np.int64(slots[index])
+    seen = slot & 1023
+    probability = slot >> 10
+    target = np.int64(4194303) if bit else np.int64(0)
+    probability += ((target - probability) * RATE[seen]) >> 16
+    if seen < limit:
+        seen += 1
+    slots[index] = (probability << 10) | seen
+
+
+@compiled
+def mixed_bit(registers, buffer, bit, slots, chosen, weights, first, rate, limit):  # noqa: ANN001, ANN201, PLR0913
+    """Code one bit by mixing slots.
+
+    Args:
+      slots: uint32 [...], all slots. chosen: int64 [n], the slots to mix.
+      weights: int32 [...], mixing weights, 65536 = 1; this mixer's begin at `first`.
+      rate: learning rate of the weights. limit: see `update_slot`.
+    """
+    count = chosen.size
+    total = np.int64(0)
+    for k in range(count):
+        total += np.int64(STRETCH[slots[chosen[k]] >> 20]) * weights[first + k]
+    total >>= 16
+    total = min(max(total, -LIMIT), LIMIT)
+    probability = np.int64(SQUASH[total + LIMIT])
+    bit = code_bit(registers, buffer, bit, probability)
+    error = (((np.int64(bit) << 16) - probability)) * rate
+    for k in range(count):
+        stretched = np.int64(STRETCH[slots[chosen[k]] >> 20])
+        moved = np.int64(weights[first + k]) + ((stretched * error + (1 << 17)) >> 18)
+        weights[first + k] = min(max(moved, -WEIGHT_LIMIT), WEIGHT_LIMIT)
+        update_slot(slots, chosen[k], bit, limit)
+    return bit
