@@ -282,10 +282,20 @@ class TFLiteFile:
             raise self._source.damaged(f"a tensor number in {vector.tolist()[:8]} is missing")
         return tuple(vector.tolist())
 
+    def _stored(self, index: int) -> Tensor:
+        """Return the constant behind a tensor: a float16 weight is expanded by a DEQUANTIZE."""
+        for operator in self.operators:
+            if operator.name == "DEQUANTIZE" and operator.outputs[:1] == (index,):
+                index = operator.inputs[0] if operator.inputs else -1
+                break
+        if index < 0:
+            raise self._source.damaged("an operator lacks its constant")
+        return self.tensors[index]
+
     def _convolution(self, operator: Operator, options: Table | None) -> Convolution | None:
         if len(operator.inputs) not in (2, 3) or len(operator.outputs) != 1 or options is None:
             raise self._source.damaged("a CONV_2D lacks inputs, outputs or options")
-        kernel = self.tensors[operator.inputs[1]]
+        kernel = self._stored(operator.inputs[1])
         if not self.is_constant(kernel) or len(kernel.shape) != 4:
             return None
         has_bias = len(operator.inputs) == 3 and operator.inputs[2] >= 0
@@ -293,7 +303,7 @@ class TFLiteFile:
         return Convolution(
             layer=_layer_name(kernel.name) or _layer_name(output.name),
             kernel=kernel,
-            bias=self.tensors[operator.inputs[2]] if has_bias else None,
+            bias=self._stored(operator.inputs[2]) if has_bias else None,
             input=operator.inputs[0],
             output=operator.outputs[0],
             padding=_name(_PADDINGS, options.scalar(0, "b", 0)),
