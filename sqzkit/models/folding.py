@@ -47,7 +47,7 @@ def fold_batch_normalization(model: keras.Model, spec: SpecT) -> tuple[SpecT, ke
     """
     folded_spec = dataclasses.replace(spec, normalization="none")
     activation = "softmax" if isinstance(model.layers[-1], keras.layers.Softmax) else None
-    folded = registry.build_from_json(folded_spec.to_json(), model.input_shape[1], activation)
+    folded = registry.build(folded_spec, model.input_shape[1], activation)
     sources = {layer.name: layer for layer in model.layers}
     for layer in folded.layers:
         if not layer.weights:

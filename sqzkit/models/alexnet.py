@@ -1,0 +1,125 @@
+"""AlexNet in Keras: what SqueezeNet's papers measure themselves against.
+
+Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep
+Convolutional Neural Networks", 2012, figure 2: conv2, conv4 and conv5 see half
+of the channels each. As in the figure, that is two towers ("a" and "b") of
+stock convolutions, which TF-MOT and TFLite take where a grouped convolution
+is refused:
+
+    conv1 11x11/4 2x48, pool, conv2 5x5 2x128, pool, conv3 3x3 2x192 (of both),
+    conv4 3x3 2x192, conv5 3x3 2x128, pool, fc6 4096, fc7 4096, fc8 1000
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqzkit.errors import UsageError
+from sqzkit.keras import keras
+from sqzkit.models.alexnet_spec import MINIMUM_SIZE, AlexNetSpec
+from sqzkit.models.squeezenet import ACTIVATIONS, ceil_pool
+from sqzkit.preprocessing import MAXIMUM_SIZE
+
+TOWERS = ("a", "b")
+Tensor = Any  # a symbolic Keras tensor: Keras 2 does not export its type
+
+layers = keras.layers
+
+
+def build(
+    spec: AlexNetSpec, image_size: int = 227, classifier_activation: str | None = None
+) -> keras.Model:
+    """Build the network with fresh weights (He's uniform initialisation, zero biases).
+
+    Args:
+      spec: the network.
+      image_size: side of its square input in pixels, 39..1024; 227 in the paper.
+      classifier_activation: None for logits or "softmax".
+
+    Returns:
+      Model from float32 [N, S, S, 3], preprocessed, to float32 [N, classes].
+
+    Raises:
+      UsageError: the size is out of range or the activation is unknown.
+    """
+    if classifier_activation not in ACTIVATIONS:
+        raise UsageError(
+            f"classifier_activation {classifier_activation!r}: must be None or 'softmax'"
+        )
+    if not MINIMUM_SIZE <= image_size <= MAXIMUM_SIZE:
+        raise UsageError(
+            f"image_size {image_size}: AlexNet needs {MINIMUM_SIZE}..{MAXIMUM_SIZE} pixels"
+        )
+    inputs = keras.Input((image_size, image_size, 3), name="image")
+    outputs = _dense_layers(spec, _convolutions(spec, inputs))
+    if classifier_activation:
+        outputs = layers.Softmax(name="prob", dtype="float32")(outputs)
+    return keras.Model(inputs, outputs, name="alexnet")
+
+
+def _convolutions(spec: AlexNetSpec, inputs: Tensor) -> Tensor:
+    towers = _both(spec, [inputs, inputs], "conv1", 48, 11, strides=4, padding="valid")
+    towers = _pool(towers, "pool1")
+    towers = _pool(_both(spec, towers, "conv2", 128, 5), "pool2")
+    joined = layers.Concatenate(name="conv2/concat")(towers)
+    towers = _both(spec, [joined, joined], "conv3", 192, 3)
+    towers = _both(spec, towers, "conv4", 192, 3)
+    towers = _pool(_both(spec, towers, "conv5", 128, 3), "pool5")
+    return layers.Flatten(name="flatten")(layers.Concatenate(name="conv5/concat")(towers))
+
+
+def _both(
+    spec: AlexNetSpec,
+    inputs: Sequence[Tensor],
+    name: str,
+    filters: int,
+    kernel: int,
+    strides: int = 1,
+    padding: str = "same",
+) -> list[Tensor]:
+    """Convolve in both towers, normalize if asked, and rectify."""
+    outputs = []
+    for tower, features in zip(TOWERS, inputs, strict=True):
+        convolution = layers.Conv2D(
+            filters,
+            kernel,
+            strides,
+            padding,
+            use_bias=spec.normalization == "none",
+            kernel_initializer="he_uniform",
+            name=f"{name}/{tower}",
+        )
+        outputs.append(_activate(spec, convolution(features), f"{name}/{tower}"))
+    return outputs
+
+
+def _pool(towers: Sequence[Tensor], name: str) -> list[Tensor]:
+    return [
+        ceil_pool(features, f"{name}/{tower}")
+        for tower, features in zip(TOWERS, towers, strict=True)
+    ]
+
+
+def _activate(spec: AlexNetSpec, features: Tensor, name: str) -> Tensor:
+    if spec.normalization == "batch":
+        features = layers.BatchNormalization(name=f"{name}/bn")(features)
+    return layers.ReLU(name=f"{name}/relu")(features)
+
+
+def _dense_layers(spec: AlexNetSpec, features: Tensor) -> Tensor:
+    for name, rank in (("fc6", spec.fc6_rank), ("fc7", spec.fc7_rank)):
+        if rank:
+            factor = layers.Dense(rank, use_bias=False, name=f"{name}/factor")
+            features = factor(features)
+        dense = layers.Dense(
+            spec.fc_units,
+            use_bias=spec.normalization == "none",
+            kernel_initializer="he_uniform",
+            name=name,
+        )
+        features = _activate(spec, dense(features), name)
+        if spec.dropout:
+            features = layers.Dropout(spec.dropout, name=f"{name}/drop")(features)
+    initializer = keras.initializers.RandomNormal(stddev=0.01)
+    # float32 whatever the policy: a half-precision softmax loses small probabilities.
+    fc8 = layers.Dense(spec.classes, kernel_initializer=initializer, name="fc8", dtype="float32")
+    return fc8(features)
