@@ -1,0 +1,149 @@
+"""Read the weights of a `.caffemodel` file, without Caffe.
+
+A `.caffemodel` is one serialized protocol buffer. Only the fields needed here
+are described (numbers from Caffe's public `caffe.proto`); all others are
+skipped, and nothing in the file is executed:
+
+    NetParameter      2 layers (V1LayerParameter), 100 layer (LayerParameter)
+    LayerParameter    1 name, 7 blobs
+    V1LayerParameter  4 name, 6 blobs
+    BlobProto         1..4 num, channels, height, width (old), 5 data, 7 shape
+    BlobShape         1 dim
+"""
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+from sqzkit.errors import FormatError
+
+MAXIMUM_BYTES = 16 << 20  # the published files have 5 MB
+MAXIMUM_LAYERS = 4096
+PACKAGE = "sqzkit.caffe"
+
+_Field = descriptor_pb2.FieldDescriptorProto
+# By message: (field name, number, type; a message by its name, repeated).
+_MESSAGES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
+    "BlobShape": (("dim", 1, _Field.TYPE_INT64, True),),
+    "BlobProto": (
+        ("num", 1, _Field.TYPE_INT32, False),
+        ("channels", 2, _Field.TYPE_INT32, False),
+        ("height", 3, _Field.TYPE_INT32, False),
+        ("width", 4, _Field.TYPE_INT32, False),
+        ("data", 5, _Field.TYPE_FLOAT, True),
+        ("shape", 7, "BlobShape", False),
+    ),
+    # Names are declared as bytes: the same on the wire, and damage is reported by us.
+    "LayerParameter": (("name", 1, _Field.TYPE_BYTES, False), ("blobs", 7, "BlobProto", True)),
+    "V1LayerParameter": (("name", 4, _Field.TYPE_BYTES, False), ("blobs", 6, "BlobProto", True)),
+    "NetParameter": (
+        ("layers", 2, "V1LayerParameter", True),
+        ("layer", 100, "LayerParameter", True),
+    ),
+}
+
+
+def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
+    """Return the blobs of each layer that has any, by layer name.
+
+    Args:
+      content: the file.
+      source: its name, for messages.
+
+    Returns:
+      float32 arrays, in the layer's order (kernel OIHW, then bias).
+
+    Raises:
+      FormatError: the file is damaged, too large, or has no weights.
+    """
+    if len(content) > MAXIMUM_BYTES:
+        raise FormatError(f"{source}: {len(content)} bytes, more than {MAXIMUM_BYTES}")
+    net = message_class("NetParameter")()
+    try:
+        net.ParseFromString(content)
+    except (message.DecodeError, RecursionError) as error:
+        raise FormatError(f"{source}: not a Caffe model ({error})") from error
+    layers = [*net.layer, *net.layers]
+    if len(layers) > MAXIMUM_LAYERS:
+        raise FormatError(f"{source}: {len(layers)} layers, more than {MAXIMUM_LAYERS}")
+    weights = {}
+    for layer in layers:
+        if layer.blobs:
+            name = _layer_name(layer.name, source)
+            if name in weights:
+                raise FormatError(f"{source}: two layers with weights are named {name!r}")
+            weights[name] = [_blob_array(blob, f"{source}: {name}") for blob in layer.blobs]
+    if not weights:
+        raise FormatError(f"{source}: no layer has weights; is it a .caffemodel?")
+    return weights
+
+
+def convolutions(
+    blobs: dict[str, list[np.ndarray]], source: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return kernel and bias of each convolution in TensorFlow's layout.
+
+    Args:
+      blobs: what `read` returned.
+      source: the file's name, for messages.
+
+    Returns:
+      By layer name: kernel float32 [height, width, inputs, filters] and bias
+      float32 [filters].
+
+    Raises:
+      FormatError: a layer is not a convolution with a bias.
+    """
+    result = {}
+    for name, arrays in blobs.items():
+        if len(arrays) != 2 or arrays[0].ndim != 4 or arrays[1].size != arrays[0].shape[0]:
+            shapes = ", ".join(str(array.shape) for array in arrays)
+            raise FormatError(f"{source}: {name}: not a convolution with a bias (blobs {shapes})")
+        kernel, bias = arrays
+        result[name] = (np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)), bias.reshape(-1))
+    return result
+
+
+@functools.cache
+def message_class(name: str) -> Any:
+    """Return the protocol buffer class of a message, such as "NetParameter"."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="sqzkit/caffe.proto", package=PACKAGE, syntax="proto2"
+    )
+    for message_name, fields in _MESSAGES.items():
+        described = file.message_type.add(name=message_name)
+        for field_name, number, kind, repeated in fields:
+            field = described.field.add(name=field_name, number=number)
+            field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
+            if isinstance(kind, str):
+                field.type = _Field.TYPE_MESSAGE
+                field.type_name = f".{PACKAGE}.{kind}"
+            else:
+                field.type = kind
+                field.options.packed = repeated
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+
+
+def _layer_name(name: bytes, source: str) -> str:
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(f"{source}: layer name {name!r} is not text") from None
+
+
+def _blob_array(blob: Any, place: str) -> np.ndarray:
+    if blob.HasField("shape"):
+        shape = tuple(blob.shape.dim)
+    else:
+        shape = (blob.num, blob.channels, blob.height, blob.width)
+    if not 1 <= len(shape) <= 4 or min(shape) < 1 or math.prod(shape) != len(blob.data):
+        raise FormatError(f"{place}: shape {shape} does not fit its {len(blob.data)} values")
+    array = np.array(blob.data, np.float32).reshape(shape)
+    if not np.isfinite(array).all():
+        raise FormatError(f"{place}: has values that are not finite")
+    return array

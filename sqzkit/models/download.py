@@ -1,0 +1,165 @@
+"""Fetch a published file once, check it, and keep it in the cache."""
+
+import dataclasses
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqzkit import files
+from sqzkit.errors import RunError
+
+CACHE_VARIABLE = "SQZKIT_CACHE"
+MAXIMUM_BYTES = 16 << 20
+ATTEMPTS = 3
+TIMEOUT_SECONDS = 30
+
+OpenUrl = Callable[[urllib.request.Request], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checksum:
+    r"""What a file's content must hash to.
+
+    Attributes:
+      kind: "sha256", or "git_blob": SHA-1 of `blob <size>\0` and the content,
+        the identity GitHub shows, known without having seen the file.
+      value: lower-case hexadecimal.
+    """
+
+    kind: str
+    value: str
+
+    def of(self, content: bytes) -> str:
+        """Return the checksum of `content` by this rule."""
+        if self.kind == "git_blob":
+            header = b"blob %d\0" % len(content)
+            return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+        return hashlib.sha256(content).hexdigest()
+
+    def require(self, content: bytes, source: str) -> bytes:
+        """Return `content`; raise `RunError` naming both checksums if it is another."""
+        found = self.of(content)
+        if found != self.value:
+            raise RunError(
+                f"{source}: {self.kind} is {found}, must be {self.value}; the file is damaged "
+                "or another one; remove it and fetch it again"
+            )
+        return content
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoteFile:
+    """A file at a fixed address, with its checksum."""
+
+    url: str
+    checksum: Checksum
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirections to https addresses only."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        if not newurl.startswith("https://"):
+            raise urllib.error.URLError(f"redirected to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def open_https(request: urllib.request.Request) -> Any:
+    """Open an https address; refuse any other, also by redirection."""
+    if request.type != "https":
+        raise urllib.error.URLError(f"{request.full_url} is not https")
+    return urllib.request.build_opener(_HttpsRedirects).open(request, timeout=TIMEOUT_SECONDS)
+
+
+def cache_folder() -> Path:
+    """Return the cache: $SQZKIT_CACHE, $XDG_CACHE_HOME/sqzkit or ~/.cache/sqzkit."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE])
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "sqzkit"
+    return Path.home() / ".cache" / "sqzkit"
+
+
+def obtain(
+    remote: RemoteFile, folder: Path | str | None = None, open_url: OpenUrl = open_https
+) -> bytes:
+    """Return the file's checked content from `folder`, the cache, or its address.
+
+    A file in `folder` must be the right one. A damaged file in the cache is
+    fetched again. What was fetched is kept in the cache, whole or not at all.
+
+    Args:
+      remote: which file.
+      folder: `--weights_dir`, looked at first; may be None.
+      open_url: opens a request; the default speaks https only.
+
+    Raises:
+      RunError: the checksum is wrong, or the file cannot be fetched.
+    """
+    if folder is not None and (Path(folder) / remote.name).exists():
+        path = Path(folder) / remote.name
+        return remote.checksum.require(_read(path), str(path))
+    cached = cache_folder() / remote.name
+    if cached.exists():
+        content = _read(cached)
+        if remote.checksum.of(content) == remote.checksum.value:
+            return content
+    content = remote.checksum.require(_fetch(remote, open_url), remote.url)
+    files.write_bytes(cached, content)
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise RunError(f"{path}: larger than {MAXIMUM_BYTES} bytes, not the published file")
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _fetch(remote: RemoteFile, open_url: OpenUrl) -> bytes:
+    content = b""
+    reason: object = "no attempt was made"
+    for _ in range(ATTEMPTS):
+        content, reason = _continue(remote.url, content, open_url)
+        if reason is None:
+            return content
+    raise RunError(
+        f"cannot fetch {remote.url}: {reason}; try again, or download it elsewhere and give "
+        "its folder as --weights_dir"
+    )
+
+
+def _continue(url: str, content: bytes, open_url: OpenUrl) -> tuple[bytes, object]:
+    """Fetch what is missing after `content`; return what there is now and what went wrong."""
+    headers = {"Range": f"bytes={len(content)}-"} if content else {}
+    try:
+        with open_url(urllib.request.Request(url, headers=headers)) as response:
+            if response.status != http.client.PARTIAL_CONTENT:
+                content = b""  # the server starts again from the beginning
+            try:
+                rest = response.read(MAXIMUM_BYTES + 1 - len(content))
+            except http.client.IncompleteRead as error:
+                return content + error.partial, "the connection was closed early"
+            expected = response.headers.get("Content-Length")
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        return content, getattr(error, "reason", None) or error
+    content += rest
+    if len(content) > MAXIMUM_BYTES:
+        raise RunError(f"{url}: larger than {MAXIMUM_BYTES} bytes, not the published file")
+    if expected is not None and len(rest) < int(expected):
+        return content, "the connection was closed early"
+    return content, None
