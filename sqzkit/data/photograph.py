@@ -95,7 +95,10 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """
     image = _cut_extreme_aspect(_to_rgb(image))
     width, height = target_size(image.width, image.height, preprocessing)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    # Two calls: in one, Pillow's version decides which pass comes first, and
+    # the 8 bits kept between the passes make that visible.
+    rows = image.resize((width, image.height), Image.Resampling.BILINEAR)
+    resized = rows.resize((width, height), Image.Resampling.BILINEAR)
     left = (width - preprocessing.image_size) // 2
     top = (height - preprocessing.image_size) // 2
     square = (left, top, left + preprocessing.image_size, top + preprocessing.image_size)
