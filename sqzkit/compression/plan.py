@@ -19,6 +19,8 @@ STAGES = ("train", "prune", "dense", "cluster", "quantize")
 CODEBOOKS = ("linear", "kmeans++", "density", "uniform")
 SCAN = "scan"
 MAXIMUM_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
+EPOCHS = {"prune": 12, "dense": 4, "cluster": 4, "quantize": 3}
+RATES = {"prune": 1e-3, "dense": 1e-4, "cluster": 3e-4, "quantize": 1e-4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,27 +36,16 @@ class CompressionConfig:
       codebook: how they are initialised ("linear", "kmeans++", "density"), or
         "uniform": steps of equal size, which entropy coders prefer.
       epochs, learning_rate: by stage name; the rate falls to 0 as a cosine.
-      batch_size: images a step.
-      weight_decay: of the optimizer, decoupled.
       scan_examples: images the sensitivity scan looks at.
-      seed: of everything random.
     """
 
     stages: tuple[str, ...] = STAGES
     target_sparsity: str = "0.6"
     number_of_clusters: str = "16"
     codebook: str = "linear"
-    epochs: Mapping[str, int] = dataclasses.field(
-        default_factory=lambda: {"prune": 12, "dense": 4, "cluster": 4, "quantize": 3}
-    )
-    learning_rate: Mapping[str, float] = dataclasses.field(
-        default_factory=lambda: {"prune": 1e-3, "dense": 1e-4, "cluster": 3e-4, "quantize": 1e-4}
-    )
-    batch_size: int = 32
-    weight_decay: float = 0.0
-    augmentation: str = "standard"
+    epochs: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(EPOCHS))
+    learning_rate: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict(RATES))
     scan_examples: int = 512
-    seed: int = 0
 
     def __post_init__(self) -> None:
         check_stages(self.stages)
@@ -95,26 +86,13 @@ class CompressionConfig:
         )
 
     def stage_record(self, stage: str) -> dict[str, Any]:
-        """Return what decides the outcome of `stage`, as JSON values.
-
-        A stage may be resumed or skipped only under an equal record.
-        """
-        record: dict[str, Any] = {
-            "epochs": self.epochs[stage],
-            "learning_rate": self.learning_rate[stage],
-            "batch_size": self.batch_size,
-            "weight_decay": self.weight_decay,
-            "augmentation": self.augmentation,
-            "seed": self.seed,
-        }
+        """Return what the chain adds to the options that decide `stage`, as JSON values."""
         if stage == "prune":
-            record["target_sparsity"] = self.target_sparsity
-            if self.scans:
-                record["scan_examples"] = self.scan_examples
+            scan = {"scan_examples": self.scan_examples} if self.scans else {}
+            return {"target_sparsity": self.target_sparsity, **scan}
         if stage == "cluster":
-            record["number_of_clusters"] = self.number_of_clusters
-            record["codebook"] = self.codebook
-        return record
+            return {"number_of_clusters": self.number_of_clusters, "codebook": self.codebook}
+        return {}
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON-ready values."""

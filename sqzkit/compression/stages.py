@@ -1,0 +1,168 @@
+"""The stages of the chain as things to train: model, options, and what must hold after."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sqzkit.compression import clustering, invariants, pruning, quantization
+from sqzkit.compression import kernels as reading
+from sqzkit.compression.plan import CompressionConfig
+from sqzkit.errors import UsageError
+from sqzkit.keras import keras
+from sqzkit.models import registry
+from sqzkit.training.options import FitOptions
+
+Kernels = dict[str, np.ndarray]
+Grids = clustering.Grids
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage, ready to be trained.
+
+    Attributes:
+      name: of the stage.
+      model: what is trained: the network in TF-MOT's wrappers.
+      spec: JSON record of the plain network.
+      options: how it is trained.
+      strip: takes the trained weights out of `model`, by plain layer name.
+      check: raises `InvariantError` unless the kernels are what was asked for.
+      extras: records to be kept with the stage, JSON-ready.
+    """
+
+    name: str
+    model: keras.Model
+    spec: dict[str, Any]
+    options: FitOptions
+    strip: Callable[[keras.Model], dict[str, list[np.ndarray]]]
+    check: Callable[[Kernels], None]
+    extras: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def export(self, trained: keras.Model) -> keras.Model:
+        """Return the plain network with the trained weights, checked."""
+        plain = registry.build_from_json(self.spec, trained.input_shape[1])
+        reading.write_weights(plain, self.strip(trained))
+        self.check(reading.read_kernels(plain))
+        return plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What a stage starts from.
+
+    Attributes:
+      model: plain network with the weights of the stage before.
+      spec: its JSON record.
+      fit: the options of training, on which those of the stages are based.
+      steps_per_epoch: batches an epoch.
+      config: the chain's options.
+    """
+
+    model: keras.Model
+    spec: dict[str, Any]
+    fit: FitOptions
+    steps_per_epoch: int
+    config: CompressionConfig
+
+    def options(self, stage: str, **changes: Any) -> FitOptions:
+        """Return how `stage` is trained: AdamW along a cosine, unless changed."""
+        values = {
+            "epochs": self.config.epochs[stage],
+            "base_learning_rate": self.config.learning_rate[stage],
+            "lr_schedule": "cosine",
+            "warmup_epochs": 0.0,
+            "optimizer": "adamw",
+            "early_stopping_patience": 0,
+            "watchdog_epochs": 0,
+            **changes,
+        }
+        return dataclasses.replace(self.fit, **values)
+
+
+def prune(start: Start, targets: dict[str, float]) -> Stage:
+    """Prepare gradual pruning to `targets`, the share of zeros by layer."""
+    epochs = start.config.epochs["prune"]
+    steps = epochs * start.steps_per_epoch
+    end = max((pruning.schedule(t, steps).end_step for t in targets.values() if t), default=1)
+    first_whole = min(epochs - 1, math.ceil(end / start.steps_per_epoch) - 1)
+    return Stage(
+        "prune",
+        pruning.wrap(start.model, targets, steps),
+        start.spec,
+        start.options("prune", best_from_epoch=first_whole),
+        pruning.strip,
+        lambda kernels: invariants.check_sparsity(kernels, targets),
+        {"sparsity": targets},
+    )
+
+
+def dense(start: Start) -> Stage:
+    """Prepare the last step of dense-sparse-dense training: no mask, a small rate."""
+    return Stage(
+        "dense",
+        start.model,
+        start.spec,
+        start.options("dense"),
+        reading.read_weights,
+        lambda kernels: None,
+    )
+
+
+def cluster(start: Start) -> Stage:
+    """Prepare weight sharing; what is zero stays zero.
+
+    Raises:
+      UsageError: too few clusters for a layer, or an unknown layer's name.
+    """
+    before = reading.read_kernels(start.model)
+    clusters = start.config.cluster_table().resolve(list(before))
+    grids: Grids = {}
+    if start.config.codebook == clustering.UNIFORM:
+        grids = clustering.fit_grids(start.model, clusters)
+        wrapped = clustering.wrap_uniform(start.model, grids)
+        strip = quantization.strip
+    else:
+        wrapped = clustering.wrap(start.model, clusters, start.config.codebook)
+        strip = clustering.strip
+
+    def check(kernels: Kernels) -> None:
+        invariants.check_zeros_kept(before, kernels)
+        invariants.check_clusters(kernels, clusters)
+
+    options = start.options("cluster", weight_decay=0.0)
+    extras = {"clusters": clusters, "grids": grids}
+    return Stage("cluster", wrapped, start.spec, options, strip, check, extras)
+
+
+def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
+    """Prepare training under int8 rounding; zeros and shared values are kept.
+
+    Args:
+      start: with a network without batch normalization.
+      clusters: what the stage "cluster" asked for; empty if there was none.
+      grids: its grids; empty if the codebooks are free.
+    """
+    before = reading.read_kernels(start.model)
+    shared = {name: kernel for name, kernel in before.items() if name not in grids}
+
+    def check(kernels: Kernels) -> None:
+        invariants.check_zeros_kept(before, kernels)
+        invariants.check_clusters(kernels, clusters)
+        invariants.check_sharing_kept(shared, kernels)
+
+    options = start.options("quantize", weight_decay=0.0)
+    wrapped = quantization.wrap(start.model, grids)
+    return Stage("quantize", wrapped, start.spec, options, quantization.strip, check)
+
+
+def refuse_mixed_precision() -> None:
+    """Raise `UsageError` if half precision is on: int8 rounding is trained in float32."""
+    policy = keras.mixed_precision.global_policy().name
+    if policy != "float32":
+        raise UsageError(
+            f"--mixed_precision_dtype {policy}: quantization-aware training needs float32; "
+            "run the stage 'quantize' without it"
+        )

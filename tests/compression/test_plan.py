@@ -1,0 +1,90 @@
+import dataclasses
+
+import pytest
+
+from sqzkit.compression import plan
+from sqzkit.compression.plan import CompressionConfig
+from sqzkit.errors import UsageError
+
+
+def test_the_defaults_are_legal():
+    config = CompressionConfig()
+    assert config.stages == plan.STAGES
+    assert config.sparsity_table().default == 0.6
+    assert config.cluster_table().default == 16
+    assert not config.scans
+
+
+@pytest.mark.parametrize("sparsity", ["-0.1", "1", "1.5", "scan:1", "scan:", "scan:0.5,conv1=0"])
+def test_sparsity_outside_of_its_range_is_refused(sparsity):
+    with pytest.raises(UsageError, match="--target_sparsity"):
+        CompressionConfig(target_sparsity=sparsity)
+
+
+@pytest.mark.parametrize("clusters", ["1", "-3", "256", "conv1=1", "1.5"])
+def test_impossible_numbers_of_clusters_are_refused(clusters):
+    with pytest.raises(UsageError, match="--number_of_clusters"):
+        CompressionConfig(number_of_clusters=clusters)
+
+
+def test_clusters_may_leave_a_layer_out():
+    table = CompressionConfig(number_of_clusters="8,conv1=0").cluster_table()
+    assert table.resolve(["conv1", "conv10"]) == {"conv1": 0, "conv10": 8}
+
+
+def test_other_bad_options_are_refused():
+    with pytest.raises(UsageError, match="--codebook 'random': must be one of linear"):
+        CompressionConfig(codebook="random")
+    with pytest.raises(UsageError, match="--prune_epochs 0: must be 1 or more"):
+        CompressionConfig(epochs={**plan.EPOCHS, "prune": 0})
+    with pytest.raises(UsageError, match="--cluster_learning_rate 0"):
+        CompressionConfig(learning_rate={**plan.RATES, "cluster": 0.0})
+    with pytest.raises(UsageError, match="--scan_examples 0"):
+        CompressionConfig(scan_examples=0)
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([], "name at least one"),
+        (["train", "shrink"], "'shrink': must be one of train, prune"),
+        (["cluster", "prune"], "'prune' cannot follow 'cluster'"),
+        (["prune", "prune"], "'prune' cannot follow 'prune'"),
+        (["quantize", "train"], "the order is train, prune, dense, cluster, quantize"),
+    ],
+)
+def test_stages_out_of_order_are_refused(stages, message):
+    with pytest.raises(UsageError, match=message):
+        CompressionConfig(stages=tuple(stages))
+
+
+def test_what_is_finished_is_not_run_again():
+    assert plan.stages_to_run(["train", "prune", "quantize"], []) == ["train", "prune", "quantize"]
+    assert plan.stages_to_run(["train", "prune", "cluster"], ["train", "prune"]) == ["cluster"]
+    assert plan.stages_to_run(["quantize"], ["train"]) == ["quantize"]
+    assert plan.stages_to_run(["train"], ["train", "prune"]) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "finished", "message"),
+    [
+        (["prune"], ["train", "cluster"], "already finished 'cluster', which comes after"),
+        (["prune"], [], "nothing is trained in this run folder; use --stages=train,prune"),
+        (["dense"], ["train"], "run prune before it"),
+    ],
+)
+def test_what_the_run_folder_cannot_do_is_refused(wanted, finished, message):
+    with pytest.raises(UsageError, match=message):
+        plan.stages_to_run(wanted, finished)
+
+
+def test_a_stage_depends_on_its_own_options_only():
+    config = CompressionConfig(target_sparsity="0.7")
+    other = dataclasses.replace(config, target_sparsity="0.8")
+    assert config.stage_record("prune") != other.stage_record("prune")
+    assert config.stage_record("cluster") == other.stage_record("cluster")
+    assert "scan_examples" not in config.stage_record("prune")
+    scanning = dataclasses.replace(config, target_sparsity="scan:0.7")
+    assert scanning.scans
+    assert scanning.stage_record("prune")["scan_examples"] == 512
+    assert scanning.sparsity_table().default == 0.7
