@@ -1,27 +1,41 @@
 """One resumable stage of training, for `train.py` and for every compression stage."""
 
-# Published early so that the compression stages can be built to it; the body follows.
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from sqzkit.data.open import ImageDataset
+import tensorflow as tf
+
+from sqzkit import files
+from sqzkit.data.dataset import ImageDataset
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
+from sqzkit.training import optimizers, randomness, steps, strategies
+from sqzkit.training.epochs import EpochRunner
 from sqzkit.training.options import FitOptions
+from sqzkit.training.state import StageState, refuse_other
+from sqzkit.training.weights import load_weights, save_weights
 
 
 @dataclasses.dataclass(frozen=True)
 class StageResult:
-    """How a stage ended: `metrics` are JSON-ready; `model` has the kept weights."""
+    """How a stage ended.
+
+    Attributes:
+      model: what `export` gave (or the model itself), with the kept weights.
+      metrics: JSON-ready, as recorded by `RunFolder.finish_stage`.
+      resumed_from_epoch: finished epochs that were found; 0 for a fresh start.
+    """
 
     model: keras.Model
     metrics: dict[str, Any]
     resumed_from_epoch: int
 
 
-def fit_stage(
+def fit_stage(  # noqa: PLR0913 (a stage is all of this; most have defaults)
     model: keras.Model,
     dataset: ImageDataset,
     preprocessing: Preprocessing,
@@ -32,32 +46,104 @@ def fit_stage(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     extra_variables: Sequence[Any] = (),
     export: Callable[[keras.Model], keras.Model] | None = None,
-    loss: Callable[[Any, Any, Any], Any] | None = None,
+    loss: steps.Loss | None = None,
     config: dict[str, Any] | None = None,
-    strategy: Any = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> StageResult:
     """Train `model` for one stage; resume it if its checkpoint is there.
 
+    Killed at any moment, the same call goes on from the last finished epoch
+    and ends with the same weights as an undisturbed one.
     Args:
       model: flat Keras model, logits out; TF-MOT wrappers are welcome. All its
         variables (masks, thresholds, pruning steps, quantization ranges) and
-        the optimizer's are in the checkpoint.
-      callbacks: Keras callbacks. `set_model` (with `model.optimizer` set),
-        `on_train_begin` (after the state was restored), `on_epoch_begin`,
-        `on_train_batch_begin(step)`, `on_train_batch_end`, `on_epoch_end`,
-        `on_train_end` are called as by `Model.fit`; e.g. TF-MOT's
-        `UpdatePruningStep()`.
+        the optimizer's are in the checkpoint. Made in `strategy`'s scope.
+      dataset: trained on "train", judged by "validation", measured on "test".
+      preprocessing: the record to follow.
+      options: what decides the outcome.
+      folder: where checkpoint, metrics and weights go.
+      stage: its name.
+      callbacks: Keras callbacks, called as by `Model.fit` (`set_model` with
+        `model.optimizer` set; `on_train_begin` after the state was restored);
+        e.g. TF-MOT's `UpdatePruningStep()`.
       extra_variables: further tf.Variables to keep in the checkpoint.
       export: makes the model whose weights are stored as STAGE.weights.h5
         (e.g. `tfmot.sparsity.keras.strip_pruning`); default: `model` itself.
       loss: (images, labels int32 [B], logits) -> float32 [B]; default is
         cross-entropy with `options.label_smoothing`.
-      config: further settings of the stage (JSON): stored, and compared when
-        a stage is resumed (`UsageError` when they differ).
-      strategy: a `tf.distribute.Strategy`, or None.
+      config: further settings of the stage (JSON-ready): stored, and compared
+        when the stage is resumed.
+      strategy: where to run; default: the current one.
 
     Returns:
       the result, after `folder.finish_stage(stage, ...)`. A stage that is already
       finished with the same options is not trained again: its weights are loaded.
+
+    Raises:
+      UsageError: the stage was begun or finished with other settings.
+      RunError: the training diverged or stayed at chance, or a file cannot be written.
     """
-    raise NotImplementedError  # replaced within the hour
+    stage_config = json.loads(json.dumps({**options.to_json(), **(config or {})}))
+    export = export or (lambda trained: trained)
+    found = _finished(folder, stage, stage_config)
+    if found:
+        exported = export(model)
+        load_weights(exported, folder.weights_path(stage))
+        return StageResult(exported, found, found["epochs"])
+    strategy = strategy or tf.distribute.get_strategy()
+    with strategy.scope():
+        dropouts = randomness.seed_dropout(model, options.seed)
+        optimizer = optimizers.build_optimizer(options, model.trainable_variables)
+        model.optimizer = optimizer  # TF-MOT's callbacks read the step from here
+        state = StageState(_checkpoint(folder, stage), model, optimizer, extra_variables)
+        loss = loss or steps.smoothed_cross_entropy(len(dataset.labels), options.label_smoothing)
+        stepper = steps.Stepper(model, optimizer, options, loss, strategy)
+        _restore(state, stage_config, folder, stage)
+    first = state.progress.epoch
+    run = EpochRunner(dataset, preprocessing, options, folder, stage, stepper, state, dropouts)
+    run.epochs(list(callbacks))
+    if options.keep == "best":
+        state.restore_best()
+    exported = export(model)
+    metrics = run.final_metrics(exported)
+    if strategies.is_chief():
+        save_weights(exported, folder.weights_path(stage))
+        folder.finish_stage(stage, metrics, stage_config)
+        _remove(state.path)
+    return StageResult(exported, metrics, first)
+
+
+def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the metrics of `stage` if it is finished."""
+    for entry in folder.finished_stages():
+        if entry["stage"] == stage:
+            refuse_other(f"stage {stage!r} of {folder.path}", entry["config"], config)
+            _remove(_checkpoint(folder, stage))
+            return entry["metrics"]
+    return None
+
+
+def _restore(state: StageState, config: dict[str, Any], folder: RunFolder, stage: str) -> None:
+    if state.restore(config):
+        print(f"{stage}: goes on after epoch {state.progress.epoch}", flush=True)
+        if strategies.is_chief():
+            _forget_metrics(folder, stage, state.progress.epoch)
+
+
+def _forget_metrics(folder: RunFolder, stage: str, epoch: int) -> None:
+    """Drop metrics of epochs after `epoch`: not checkpointed, they are run again."""
+    kept = [
+        line for line in folder.metrics() if line.get("stage") != stage or line["epoch"] <= epoch
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in kept)
+    files.write_text(folder.metrics_path, text)
+
+
+def _checkpoint(folder: RunFolder, stage: str) -> Path:
+    return folder.checkpoints_path / f"{stage}.npz"
+
+
+def _remove(checkpoint: Path) -> None:
+    checkpoint.unlink(missing_ok=True)
+    if checkpoint.parent.is_dir() and not any(checkpoint.parent.iterdir()):
+        checkpoint.parent.rmdir()

@@ -1,0 +1,91 @@
+"""The state of an unfinished stage: one file, replaced as a whole after each epoch.
+
+A NumPy archive without pickles holds every variable of the model and of the
+optimizer by position, the weights of the best epoch so far, and a JSON record
+(epochs done, what is best, the options). `tf.train.Checkpoint` is not used:
+its several files are not replaced at once, and it keeps no note of the flags.
+"""
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sqzkit import files
+from sqzkit.errors import FormatError
+
+Groups = Mapping[str, Sequence[np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Arrays by group and position, and a JSON record."""
+
+    record: dict[str, Any]
+    groups: dict[str, list[np.ndarray]]
+
+
+def save(path: Path, record: dict[str, Any], groups: Groups) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+      path: file ending in .npz.
+      record: JSON-ready.
+      groups: arrays in a fixed order by group name, such as "model".
+
+    Raises:
+      RunError: the folder cannot be written or the disk is full.
+    """
+    record = {**record, "counts": {name: len(arrays) for name, arrays in groups.items()}}
+    arrays = {
+        f"{name}/{index}": array
+        for name, group in groups.items()
+        for index, array in enumerate(group)
+    }
+    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    with files.atomic_path(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def load(path: Path) -> Checkpoint | None:
+    """Return the checkpoint at `path`, or None if there is none.
+
+    Raises:
+      FormatError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            record = json.loads(archive["record"].tobytes())
+            counts = record.pop("counts")
+            groups = {
+                name: [archive[f"{name}/{index}"] for index in range(count)]
+                for name, count in counts.items()
+            }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise FormatError(
+            f"{path}: damaged checkpoint ({error}); delete it to begin the stage again"
+        ) from error
+    return Checkpoint(record, groups)
+
+
+def assign(path: Path, what: str, variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
+    """Set `variables` from `arrays`, position by position.
+
+    Raises:
+      FormatError: they do not fit: the checkpoint is of another network.
+    """
+    shapes = [tuple(variable.shape) for variable in variables]
+    found = [array.shape for array in arrays]
+    if shapes != found:
+        raise FormatError(
+            f"{path}: the {what} has {len(shapes)} variables that do not fit the {len(found)} "
+            "stored; delete the checkpoint to begin the stage again"
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,156 @@
+"""Accuracy of a Keras model on a split, and the mistakes worth looking at."""
+
+import dataclasses
+import shutil
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.pipeline import evaluation_batches
+from sqzkit.errors import RunError, UsageError
+from sqzkit.keras import keras
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.run_folder import RunFolder
+
+TOP = 5
+WORST_MISTAKES = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """What a model gives on one split.
+
+    Attributes:
+      top1, top5: share of examples whose label is the first, or among the
+        first five answers, 0..1.
+      loss: mean cross-entropy, natural logarithm.
+      confusion: int64 [classes, classes], truth by answer.
+      probabilities: float32 [N, classes], in the split's order.
+      labels: int32 [N].
+    """
+
+    top1: float
+    top5: float
+    loss: float
+    confusion: np.ndarray
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def examples(self) -> int:
+        """How many examples were looked at."""
+        return len(self.labels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON-ready values."""
+        return {
+            "examples": self.examples,
+            "top1": self.top1,
+            "top5": self.top5,
+            "loss": self.loss,
+            "confusion": self.confusion.tolist(),
+        }
+
+
+class Evaluator:
+    """Evaluates one model again and again without tracing it anew."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Take a model that answers in logits."""
+        self.logits = tf.function(lambda images: model(images, training=False))
+        classes = model.output_shape[-1]
+        self.classes = classes
+
+    def __call__(
+        self, dataset: ImageDataset, split: str, preprocessing: Preprocessing, batch_size: int
+    ) -> Metrics:
+        """Return the metrics of a split; see `evaluate_model`."""
+        if len(dataset.labels) != self.classes:
+            raise UsageError(
+                f"the network answers {self.classes} classes, {dataset.name} has "
+                f"{len(dataset.labels)}; give the data it was trained on"
+            )
+        outputs, labels = [], []
+        for images, truth in evaluation_batches(dataset, split, preprocessing, batch_size):
+            outputs.append(self.logits(images).numpy())
+            labels.append(truth.numpy())
+        if not outputs:
+            raise RunError(f"{dataset.name}: split {split} has no images")
+        return score(np.concatenate(outputs), np.concatenate(labels))
+
+
+def evaluate_model(
+    model: keras.Model,
+    dataset: ImageDataset,
+    split: str,
+    preprocessing: Preprocessing,
+    batch_size: int,
+) -> Metrics:
+    """Evaluate a model that answers in logits.
+
+    Args:
+      model: float32 [N, S, S, 3], preprocessed, to logits [N, classes].
+      dataset: where from; has as many labels as the model has classes.
+      split: "train", "validation" or "test".
+      preprocessing: the record to follow.
+      batch_size: examples at a time; the result does not depend on it.
+
+    Raises:
+      UsageError: classes and labels disagree, or there is no such split.
+    """
+    return Evaluator(model)(dataset, split, preprocessing, batch_size)
+
+
+def score(logits: np.ndarray, labels: np.ndarray) -> Metrics:
+    """Return the metrics of answers.
+
+    Args:
+      logits: float [N, classes].
+      labels: int [N].
+    """
+    logits = logits.astype(np.float64)
+    classes = logits.shape[1]
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    truth = log_probabilities[np.arange(len(labels)), labels]
+    ranking = np.argsort(-logits, axis=1, kind="stable")[:, :TOP]
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (labels, ranking[:, 0]), 1)
+    return Metrics(
+        top1=float(np.mean(ranking[:, 0] == labels)),
+        top5=float(np.mean(np.any(ranking == labels[:, None], axis=1))),
+        loss=float(-truth.mean()),
+        confusion=confusion,
+        probabilities=np.exp(log_probabilities).astype(np.float32),
+        labels=labels.astype(np.int32),
+    )
+
+
+def record_evaluation(
+    folder: RunFolder, dataset: ImageDataset, split: str, metrics: Metrics
+) -> None:
+    """Store evaluation.json and pictures of the most confident mistakes for the report."""
+    answers = metrics.probabilities.argmax(axis=1)
+    confidence = metrics.probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers != metrics.labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST_MISTAKES]
+    pictures = folder.path / "mistakes"
+    shutil.rmtree(pictures, ignore_errors=True)
+    mistakes = []
+    for number, index in enumerate(worst):
+        name = f"{pictures.name}/{number:03d}.png"
+        pixels = dataset.split(split).examples[index].load(folder.preprocessing)
+        pictures.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(folder.path / name)
+        mistakes.append(
+            {
+                "picture": name,
+                "label": int(metrics.labels[index]),
+                "predicted": int(answers[index]),
+                "probability": float(confidence[index]),
+            }
+        )
+    folder.write_record("evaluation", {"split": split, **metrics.to_json(), "mistakes": mistakes})

@@ -1,0 +1,59 @@
+"""Optimizers by name, with weight decay on kernels only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from sqzkit.keras import keras
+from sqzkit.training.options import FitOptions
+
+KERNELS = ("kernel", "depthwise_kernel")
+
+
+def build_optimizer(options: FitOptions, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
+    """Return the optimizer for the trainable `variables`, its slots created.
+
+    Its learning rate is a variable that the loop sets before each step.
+    Under float16 its loss is scaled so that small gradients survive.
+    """
+    rate = options.base_learning_rate
+    if options.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(rate, momentum=options.momentum, jit_compile=False)
+    else:
+        # Adam with a decay *is* AdamW: an L2 term would be divided away.
+        optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=options.weight_decay, jit_compile=False
+        )
+        optimizer.exclude_from_weight_decay([v for v in variables if not is_kernel(v)])
+    if keras.mixed_precision.global_policy().compute_dtype == "float16":
+        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+    optimizer.build(variables)
+    return optimizer
+
+
+def add_decay(
+    options: FitOptions, gradients: Sequence[Any], variables: Sequence[Any], replicas: int
+) -> list[Any]:
+    """Return the gradients with SGD's weight decay added, as in Caffe.
+
+    Args:
+      options: SGD's decay; Adam shrinks the kernels itself.
+      gradients: of one replica; they are summed over `replicas` afterwards.
+      variables: those they belong to.
+      replicas: 1 or more.
+    """
+    if options.optimizer != "sgd" or not options.weight_decay:
+        return list(gradients)
+    factor = options.weight_decay / replicas
+    return [
+        gradient + tf.cast(factor * variable, gradient.dtype)
+        if gradient is not None and is_kernel(variable)
+        else gradient
+        for gradient, variable in zip(gradients, variables, strict=True)
+    ]
+
+
+def is_kernel(variable: Any) -> bool:
+    """Return whether `variable` is a layer's kernel (not a bias or a normalization's)."""
+    return variable.name.split("/")[-1].split(":")[0] in KERNELS

@@ -1,0 +1,123 @@
+"""What an unfinished stage remembers between epochs, and across a kill."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sqzkit.errors import UsageError
+from sqzkit.keras import keras
+from sqzkit.training import checkpoint
+
+
+@dataclasses.dataclass
+class Progressed:
+    """How far the stage is.
+
+    Attributes:
+      epoch: finished epochs.
+      best_epoch: the best so far, from 1; 0 before there is one.
+      best_accuracy, best_loss: its validation figures.
+      stuck: epochs at chance, for the watchdog.
+      seconds: time spent training so far, over all processes.
+      examples: training examples seen so far.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+    stuck: int = 0
+    seconds: float = 0.0
+    examples: int = 0
+
+
+class StageState:
+    """The variables of a stage and their checkpoint."""
+
+    def __init__(
+        self,
+        path: Path,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        extra_variables: Sequence[Any],
+    ) -> None:
+        """Hold a stage's variables.
+
+        Args:
+          path: of the checkpoint, ending in .npz.
+          model: all its variables are kept.
+          optimizer: built; all its variables are kept.
+          extra_variables: kept, too.
+        """
+        self.path = path
+        self.config: dict[str, Any] = {}
+        self.model = model
+        self.variables = {
+            "model": list(model.variables),
+            "optimizer": list(optimizer.variables),
+            "extra": list(extra_variables),
+        }
+        self.best: list[np.ndarray] = []
+        self.progress = Progressed()
+
+    def restore(self, config: dict[str, Any]) -> bool:
+        """Go back to the checkpoint if there is one; return whether there was.
+
+        Args:
+          config: what decides the outcome, JSON values; stored with each checkpoint.
+
+        Raises:
+          UsageError: it was made with another configuration.
+          FormatError: it is damaged or of another network.
+        """
+        self.config = config
+        found = checkpoint.load(self.path)
+        if found is None:
+            return False
+        refuse_other(str(self.path), found.record["config"], config)
+        for name, variables in self.variables.items():
+            checkpoint.assign(self.path, name, variables, found.groups[name])
+        self.best = found.groups["best"]
+        self.progress = Progressed(**found.record["progress"])
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint, replacing the one before."""
+        groups = {
+            name: [variable.numpy() for variable in variables]
+            for name, variables in self.variables.items()
+        }
+        record = {"config": self.config, "progress": dataclasses.asdict(self.progress)}
+        checkpoint.save(self.path, record, {**groups, "best": self.best})
+
+    def note_validation(self, accuracy: float, loss: float) -> bool:
+        """Keep the weights if they are the best so far; return whether they are."""
+        progress = self.progress
+        if (accuracy, -loss) <= (progress.best_accuracy, -progress.best_loss):
+            return False
+        progress.best_accuracy, progress.best_loss = accuracy, loss
+        progress.best_epoch = progress.epoch
+        self.best = [variable.numpy() for variable in self.variables["model"]]
+        return True
+
+    def restore_best(self) -> None:
+        """Set the model to its best epoch, if one was noted."""
+        if self.best:
+            checkpoint.assign(self.path, "model", self.variables["model"], self.best)
+
+
+def refuse_other(where: str, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Raise `UsageError` naming every field in which two configurations differ."""
+    differences = [
+        f"{key}: {recorded.get(key)!r} there, {asked.get(key)!r} asked"
+        for key in sorted({*recorded, *asked})
+        if recorded.get(key) != asked.get(key)
+    ]
+    if differences:
+        raise UsageError(
+            f"{where} was made with other settings ({'; '.join(differences)}); "
+            "give the same flags again, or another --model_dir"
+        )
