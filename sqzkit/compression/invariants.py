@@ -27,7 +27,8 @@ def check_sparsity(kernels: Kernels, targets: Mapping[str, float]) -> None:
         due = zeros_due(kernels[name].size, target) if target else 0
         if zeros < due:
             raise InvariantError(
-                name, f"{zeros:,} of {kernels[name].size:,} weights are zero, {due:,} were asked for"
+                name,
+                f"{zeros:,} of {kernels[name].size:,} weights are zero, {due:,} were asked for",
             )
 
 

@@ -41,10 +41,10 @@ def write_weights(model: keras.Model, weights: Mapping[str, list[np.ndarray]]) -
 
 def sparsity(kernel: np.ndarray) -> float:
     """Return the share of zeros, 0..1."""
-    return 1 - np.count_nonzero(kernel) / kernel.size
+    return float(1 - np.count_nonzero(kernel) / kernel.size)
 
 
 def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:
     """Return the share of zeros in all kernels together, 0..1."""
     size = sum(kernel.size for kernel in kernels.values())
-    return 1 - sum(np.count_nonzero(kernel) for kernel in kernels.values()) / size
+    return float(1 - sum(np.count_nonzero(kernel) for kernel in kernels.values()) / size)

@@ -145,17 +145,6 @@ def stages_to_run(wanted: Sequence[str], finished: Sequence[str]) -> list[str]:
     return todo
 
 
-def check_same(stage: str, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Raise `UsageError` if `stage` was begun with other options than are now `asked`."""
-    for key in sorted({*recorded, *asked}):
-        if recorded.get(key) != asked.get(key):
-            raise UsageError(
-                f"stage {stage!r} of this run folder was begun with {key}="
-                f"{recorded.get(key)!r}, now asked is {asked.get(key)!r}; give the same flags, "
-                "or another --model_dir"
-            )
-
-
 def _sparsity_fault(value: float) -> str | None:
     return None if 0 <= value < 1 else "0 or more and less than 1 (the share of zeros)"
 

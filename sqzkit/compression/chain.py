@@ -1,0 +1,185 @@
+"""Deep Compression over a run folder: prune, cluster, quantize, each resumable and optional.
+
+Han, Mao and Dally, "Deep Compression", 2016: pruning, trained quantization
+and Huffman coding. Each stage starts from the weights of the one before and
+ends with a plain network, `STAGE.weights.h5`, whose zeros and shared values
+were read back and compared with what was asked.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sqzkit.compression import kernels as reading
+from sqzkit.compression import sensitivity, stages
+from sqzkit.compression.plan import CompressionConfig, check_stages, stages_to_run
+from sqzkit.data import photograph, pipeline
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.keras import keras
+from sqzkit.models import folding, registry
+from sqzkit.run_folder import RunFolder
+from sqzkit.training import steps
+from sqzkit.training.evaluate import score
+from sqzkit.training.fit import fit_stage
+from sqzkit.training.options import FitOptions
+from sqzkit.training.state import refuse_other
+from sqzkit.training.weights import load_weights
+
+NEEDS_FOLDED = ("cluster", "quantize")
+SCAN_BATCH = 128
+
+
+def compress(
+    folder: RunFolder, config: CompressionConfig, fit: FitOptions, dataset: ImageDataset
+) -> list[str]:
+    """Run the stages after "train" that are not finished yet.
+
+    Args:
+      folder: a run whose stage "train" is finished.
+      config: the chain's options.
+      fit: how the run was trained: batch size, augmentation, seed and weight
+        decay are taken over; rate, schedule and epochs are the stages' own.
+      dataset: the run's.
+
+    Returns:
+      The stages that were run now.
+
+    Raises:
+      UsageError: stages out of order, or one finished or begun with other options.
+      InvariantError: a stage lost zeros or shared values.
+    """
+    check_stages(config.stages)
+    wanted = [stage for stage in config.stages if stage != "train"]
+    entries = {entry["stage"]: entry for entry in folder.finished_stages()}
+    todo = stages_to_run(wanted, list(entries))
+    for stage in wanted:
+        if stage in entries:
+            _check_finished(folder, entries[stage], config, fit)
+    for stage in todo:
+        prepared, identity = _prepare(folder, stage, config, fit, dataset)
+        folder.write_stage_spec(stage, prepared.spec)
+        result = fit_stage(
+            prepared.model,
+            dataset,
+            folder.preprocessing,
+            prepared.options,
+            folder,
+            stage,
+            export=prepared.export,
+            config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
+        )
+        _announce(stage, result.model, result.metrics)
+    return todo
+
+
+def load_stage(folder: RunFolder, stage: str) -> keras.Model:
+    """Return the plain network after `stage`, logits out.
+
+    Raises:
+      RunError: its weights are missing or are another network's.
+    """
+    model = registry.build_from_json(folder.read_spec(stage), folder.preprocessing.image_size)
+    load_weights(model, folder.weights_path(stage))
+    return model
+
+
+def stage_config(folder: RunFolder, stage: str) -> dict[str, Any]:
+    """Return the recorded configuration of a finished stage; empty if it is not finished."""
+    entries = {entry["stage"]: entry for entry in folder.finished_stages()}
+    return dict(entries[stage]["config"]) if stage in entries else {}
+
+
+def _prepare(
+    folder: RunFolder,
+    stage: str,
+    config: CompressionConfig,
+    fit: FitOptions,
+    dataset: ImageDataset,
+) -> tuple[stages.Stage, str]:
+    """Return the stage, and the SHA-256 of the weights it starts from."""
+    before, _ = folder.last_weights()
+    identity = folder.finished_stages()[-1]["weights_sha256"]
+    spec, model = folder.read_spec(before), load_stage(folder, before)
+    if stage in NEEDS_FOLDED and spec.get("normalization") == "batch":
+        # Folded later, it would give each channel another codebook.
+        folded, model = folding.fold_batch_normalization(model, registry.spec_from_json(spec))
+        spec = folded.to_json()
+    start = stages.Start(model, spec, fit, _steps_per_epoch(dataset, folder, fit), config)
+    if stage == "prune":
+        return stages.prune(start, _targets(folder, start, dataset, identity)), identity
+    if stage == "dense":
+        return stages.dense(start), identity
+    if stage == "cluster":
+        return stages.cluster(start), identity
+    stages.refuse_mixed_precision()
+    shared = stage_config(folder, "cluster")
+    grids = {name: tuple(values) for name, values in shared.get("grids", {}).items()}
+    return stages.quantize(start, shared.get("clusters", {}), grids), identity
+
+
+def _steps_per_epoch(dataset: ImageDataset, folder: RunFolder, fit: FitOptions) -> int:
+    strategy = tf.distribute.get_strategy()
+    # Opening the split drops broken photographs, so it comes before counting.
+    steps.epoch_batches(dataset, folder.preprocessing, fit, strategy, 0)
+    examples = dataset.split("train").num_examples
+    return examples // steps.effective_batch(fit, examples, strategy)
+
+
+def _targets(
+    folder: RunFolder, start: stages.Start, dataset: ImageDataset, identity: str
+) -> dict[str, float]:
+    table = start.config.sparsity_table()
+    if not start.config.scans:
+        return table.resolve(reading.layer_names(start.model))
+    scanned = sensitivity.scan(
+        start.model,
+        _scan_loss(start, dataset, folder),
+        folder,
+        {"weights": identity, "examples": start.config.scan_examples},
+    )
+    targets = scanned.proposal(table.default)
+    text = ",".join(f"{name}={value:g}" for name, value in targets.items())
+    print(f"the scan proposes --target_sparsity={text}", flush=True)
+    return targets
+
+
+def _scan_loss(start: stages.Start, dataset: ImageDataset, folder: RunFolder) -> sensitivity.Loss:
+    record = folder.preprocessing
+    pixels, labels = pipeline.raw_images(
+        dataset, "train", record, start.config.scan_examples, start.fit.seed
+    )
+    images = photograph.normalize(pixels, record)
+    forward = tf.function(lambda batch: start.model(batch, training=False), reduce_retracing=True)
+
+    def loss() -> float:
+        parts = [
+            forward(tf.constant(images[first : first + SCAN_BATCH])).numpy()
+            for first in range(0, len(images), SCAN_BATCH)
+        ]
+        return score(np.concatenate(parts), labels).loss
+
+    return loss
+
+
+def _check_finished(
+    folder: RunFolder, entry: dict[str, Any], config: CompressionConfig, fit: FitOptions
+) -> None:
+    stage = entry["stage"]
+    start = stages.Start(None, {}, fit, 1, config)
+    changes = {} if stage in ("prune", "dense") else {"weight_decay": 0.0}
+    asked = {**start.options(stage, **changes).to_json(), **config.stage_record(stage)}
+    asked.pop("best_from_epoch")  # follows from the others
+    recorded = {key: entry["config"].get(key) for key in asked}
+    refuse_other(folder.path / f"stage {stage}", recorded, asked)
+
+
+def _announce(stage: str, model: keras.Model, metrics: dict[str, Any]) -> None:
+    kernels = reading.read_kernels(model)
+    distinct = max(np.unique(kernel).size for kernel in kernels.values())
+    print(
+        f"{stage}: top-1 {100 * metrics['top1']:.2f} % on the test split, "
+        f"{100 * reading.overall_sparsity(kernels):.1f} % zeros, "
+        f"at most {distinct:,} distinct values a layer",
+        flush=True,
+    )
