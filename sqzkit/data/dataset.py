@@ -1,6 +1,7 @@
 """A labelled data set in three splits, not yet decoded."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from sqzkit.preprocessing import Preprocessing
 
 SPLITS = ("train", "validation", "test")
 MEBIBYTE = 1 << 20
+
+
+def default_memory_budget() -> int:
+    """Return a quarter of this machine's memory, at most 4 GiB, in bytes."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(4096 * MEBIBYTE, physical // 4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +86,7 @@ class ImageDataset:
     max_broken_share: float = 0.05
     broken: list[str] = dataclasses.field(default_factory=list)
     found: int = 0
-    memory_budget: int = 4096 * MEBIBYTE
+    memory_budget: int = dataclasses.field(default_factory=default_memory_budget)
     cache_dir: Path | None = None
     stores: dict[tuple[str, str], object] = dataclasses.field(default_factory=dict, repr=False)
 

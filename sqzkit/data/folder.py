@@ -57,10 +57,7 @@ def open_folder(source: DataSource) -> ImageDataset:
     return ImageDataset(
         name=top.resolve().name,
         labels=labels,
-        splits={
-            name: Split(tuple(part))
-            for name, part in splitting.three_splits(examples, source, labels).items()
-        },
+        splits=splitting.three_splits(examples, source, labels),
         flip=source.flips(by_default=True),
         max_broken_share=source.max_broken_share,
         broken=list(broken.values()),

@@ -180,16 +180,14 @@ def _batches(
     def fetch(
         indices: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        if pixels is not None:
-            return tf.gather(pixels, indices), labels, uniforms
+        if tensor is not None:
+            return tf.gather(tensor, indices), labels, uniforms
         images = tf.numpy_function(store.take, [indices], tf.uint8, stateful=False)
         return tf.ensure_shape(images, [None, side, side, 3]), labels, uniforms
 
-    with tf.device("CPU"):
-        pixels = (
-            tf.constant(store.images) if isinstance(store, ArrayStore) and store.in_memory else None
-        )
-        rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
+    # A tensor travels to other machines with the graph; a Python function would not.
+    tensor = store.tensor if isinstance(store, ArrayStore) and store.in_memory else None
+    rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
     return rows.batch(batch_size).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
 
 

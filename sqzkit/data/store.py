@@ -9,6 +9,7 @@ each epoch decodes again.
 import hashlib
 import json
 import os
+import typing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -23,6 +24,9 @@ from sqzkit.data.spill import FileSlice
 from sqzkit.errors import RunError
 from sqzkit.preprocessing import Preprocessing
 
+if typing.TYPE_CHECKING:
+    import tensorflow as tf
+
 _WINDOW = 256
 
 
@@ -31,11 +35,26 @@ class ArrayStore:
 
     Attributes:
       images: uint8 [N, T, T, 3], RGB; in memory, or mapped from a file.
+      labels: int32 [M]; example i is in row `rows[i]` (row i, in memory).
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> None:
         self.images = images
         self.labels = labels
+        self._rows = rows
+        self._tensor: tf.Tensor | None = None
+
+    @property
+    def tensor(self) -> "tf.Tensor":
+        """The images as one tensor on the CPU, made once; for images in memory."""
+        import tensorflow as tf
+
+        if self._tensor is None:
+            with tf.device("CPU"):
+                self._tensor = tf.constant(self.images)
+            # A view of the tensor's own memory: the images are kept once.
+            self.images = self._tensor.numpy()
+        return self._tensor
 
     @property
     def in_memory(self) -> bool:
@@ -44,7 +63,7 @@ class ArrayStore:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Return the images at `indices`, uint8 [len(indices), T, T, 3]."""
-        return np.asarray(self.images[indices])
+        return np.asarray(self.images[self._rows[indices]])
 
 
 class DecodingStore:
@@ -93,14 +112,18 @@ def preprocessing_geometry(preprocessing: Preprocessing) -> list[object]:
 
 
 def decode_all(
-    examples: Sequence[Example], preprocessing: Preprocessing, images: np.ndarray, title: str
+    examples: Sequence[Example],
+    preprocessing: Preprocessing,
+    images: np.ndarray | None,
+    title: str,
 ) -> dict[int, str]:
     """Decode examples into `images` by all cores.
 
     Args:
       examples: N examples.
       preprocessing: the record to follow.
-      images: uint8 [N, S, S, 3]; row i is filled with example i.
+      images: uint8 [N, S, S, 3]; row i is filled with example i. None only looks
+        which can be decoded.
       title: what to call the work when it takes long enough to be shown.
 
     Returns:
@@ -114,7 +137,7 @@ def decode_all(
             for index, outcome in enumerate(pool.map(_attempt, window, _forever(preprocessing))):
                 if isinstance(outcome, RunError):
                     broken[start + index] = str(outcome)
-                else:
+                elif images is not None:
                     images[start + index] = outcome
             progress.show(min(start + _WINDOW, len(examples)))
     return broken
@@ -128,6 +151,7 @@ def _make_store(
     shape = (len(examples), side, side, 3)
     used = sum(s.images.nbytes for s in dataset.stores.values() if isinstance(s, ArrayStore))
     title = f"preparing {dataset.name}/{split}"
+    images: np.ndarray | None = None
     if used + int(np.prod(shape)) <= dataset.memory_budget:
         images = np.empty(shape, np.uint8)
         broken = decode_all(examples, preprocessing, images, title)
@@ -135,13 +159,17 @@ def _make_store(
         path = dataset.cache_dir / f"{_fingerprint(examples, preprocessing)}.npy"
         images, broken = _file_cache(path, examples, preprocessing, shape, title)
     else:
-        return DecodingStore(examples, preprocessing)
+        broken = decode_all(examples, preprocessing, None, f"checking {dataset.name}/{split}")
     if broken:
         dataset.drop_broken(split, broken)
         if not dataset.split(split).num_examples:
             raise RunError(f"{dataset.name}: no readable photograph is left in split {split}")
-        images = images[[i for i in range(len(images)) if i not in broken]]
-    return ArrayStore(images, dataset.split(split).labels)
+    if images is None:
+        return DecodingStore(dataset.split(split).examples, preprocessing)
+    rows = np.array([i for i in range(len(examples)) if i not in broken], np.int64)
+    if broken and not isinstance(images, np.memmap):
+        images, rows = images[rows], np.arange(len(rows))
+    return ArrayStore(images, dataset.split(split).labels, rows)
 
 
 def _file_cache(
