@@ -1,0 +1,183 @@
+package org.sqzkit.demo.model;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.sqzkit.demo.R;
+import org.sqzkit.demo.Trouble;
+
+/**
+ * One table of a FlatBuffer from an untrusted file.
+ *
+ * <p>Every offset is checked before it is followed, and nothing is read as a list that does not
+ * fit into the file; damage is a {@link Trouble}.
+ */
+final class FlatTable {
+    private final ByteBuffer bytes;
+    private final int at;
+    private final int slots;
+    private final int fieldSlots;
+
+    private FlatTable(ByteBuffer bytes, int at) throws Trouble {
+        this.bytes = bytes;
+        this.at = at;
+        slots = at - int32(at);
+        fieldSlots = uint16(slots) / 2 - 2;
+        check(slots, Math.max(uint16(slots), 4));
+    }
+
+    /** The root of a buffer whose identifier, at byte 4, must be {@code identifier}. */
+    static FlatTable root(ByteBuffer content, String identifier) throws Trouble {
+        ByteBuffer bytes = content.slice().order(ByteOrder.LITTLE_ENDIAN);
+        if (!hasIdentifier(bytes, identifier)) {
+            throw new Trouble(R.string.trouble_not_a_model);
+        }
+        return new FlatTable(bytes, bytes.getInt(0));
+    }
+
+    static boolean hasIdentifier(ByteBuffer bytes, String identifier) {
+        byte[] expected = identifier.getBytes(StandardCharsets.ISO_8859_1);
+        if (bytes.limit() < 12) {
+            return false;
+        }
+        for (int i = 0; i < 4; i++) {
+            if (bytes.get(4 + i) != expected[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A whole number of {@code size} 1, 2, 4 or 8 bytes; {@code otherwise} if the field is absent. */
+    long number(int slot, int size, long otherwise) throws Trouble {
+        int field = field(slot, size);
+        if (field == 0) {
+            return otherwise;
+        }
+        switch (size) {
+            case 1:
+                return bytes.get(field);
+            case 2:
+                return bytes.getShort(field);
+            case 4:
+                return bytes.getInt(field);
+            default:
+                return bytes.getLong(field);
+        }
+    }
+
+    /** A text; empty if absent. */
+    String text(int slot) throws Trouble {
+        ByteBuffer content = content(slot);
+        return StandardCharsets.UTF_8.decode(content).toString();
+    }
+
+    /** A list of bytes, as a view; empty if absent. */
+    ByteBuffer content(int slot) throws Trouble {
+        int list = follow(slot);
+        int count = list == 0 ? 0 : length(list, 1);
+        ByteBuffer view = bytes.duplicate();
+        view.position(list == 0 ? 0 : list + 4);
+        view.limit(view.position() + count);
+        return view.slice();
+    }
+
+    int[] ints(int slot) throws Trouble {
+        int list = follow(slot);
+        int[] out = new int[list == 0 ? 0 : length(list, 4)];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = bytes.getInt(list + 4 + 4 * i);
+        }
+        return out;
+    }
+
+    float[] floats(int slot) throws Trouble {
+        int list = follow(slot);
+        float[] out = new float[list == 0 ? 0 : length(list, 4)];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = bytes.getFloat(list + 4 + 4 * i);
+        }
+        return out;
+    }
+
+    long[] longs(int slot) throws Trouble {
+        int list = follow(slot);
+        long[] out = new long[list == 0 ? 0 : length(list, 8)];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = bytes.getLong(list + 4 + 8 * i);
+        }
+        return out;
+    }
+
+    /** A table; null if absent. */
+    FlatTable table(int slot) throws Trouble {
+        int target = follow(slot);
+        return target == 0 ? null : new FlatTable(bytes, target);
+    }
+
+    /** A list of tables; empty if absent. */
+    List<FlatTable> tables(int slot) throws Trouble {
+        int list = follow(slot);
+        int count = list == 0 ? 0 : length(list, 4);
+        List<FlatTable> out = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int entry = list + 4 + 4 * i;
+            out.add(new FlatTable(bytes, target(entry)));
+        }
+        return out;
+    }
+
+    private int field(int slot, int size) throws Trouble {
+        if (slot >= fieldSlots) {
+            return 0;
+        }
+        int offset = uint16(slots + 4 + 2 * slot);
+        if (offset != 0) {
+            check(at + offset, size);
+        }
+        return offset == 0 ? 0 : at + offset;
+    }
+
+    private int follow(int slot) throws Trouble {
+        int field = field(slot, 4);
+        return field == 0 ? 0 : target(field);
+    }
+
+    private int target(int field) throws Trouble {
+        long target = field + (bytes.getInt(field) & 0xffffffffL);
+        if (target + 4 > bytes.limit()) {
+            throw damaged();
+        }
+        return (int) target;
+    }
+
+    private int length(int list, int size) throws Trouble {
+        long count = bytes.getInt(list) & 0xffffffffL;
+        if (list + 4 + count * size > bytes.limit()) {
+            throw damaged();
+        }
+        return (int) count;
+    }
+
+    private int int32(int position) throws Trouble {
+        check(position, 4);
+        return bytes.getInt(position);
+    }
+
+    private int uint16(int position) throws Trouble {
+        check(position, 2);
+        return bytes.getShort(position) & 0xffff;
+    }
+
+    private void check(int position, int size) throws Trouble {
+        if (position < 0 || (long) position + size > bytes.limit()) {
+            throw damaged();
+        }
+    }
+
+    private static Trouble damaged() {
+        return new Trouble(R.string.trouble_damaged_model);
+    }
+}

@@ -1,0 +1,212 @@
+package org.sqzkit.demo.model;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeSet;
+import org.sqzkit.demo.R;
+import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.image.Geometry;
+
+/**
+ * What a {@code .tflite} says about itself, read without running it.
+ *
+ * <p>An image classifier has one input [1, height, width, 3] and one output with a value for each
+ * class, both float32, uint8 or int8; everything else is refused with the reason.
+ */
+public final class ModelFile {
+    /** The identifier of a .tflite, at its byte 4. */
+    static final String IDENTIFIER = "TFL3";
+
+    private static final int LARGEST_SIDE = 2048;
+    private static final int MOST_CLASSES = 1_000_000;
+
+    final TensorInfo input;
+    final TensorInfo output;
+    final ModelMetadata metadata;
+    final Normalization normalization;
+    final Geometry geometry;
+    private final boolean wholeInt8;
+    private final TreeSet<String> weightTypes;
+    private final boolean perChannel;
+
+    private ModelFile(ByteBuffer content) throws Trouble {
+        FlatTable model = FlatTable.root(content, IDENTIFIER);
+        List<FlatTable> graphs = model.tables(2);
+        if (graphs.isEmpty()) {
+            throw new Trouble(R.string.trouble_damaged_model);
+        }
+        List<FlatTable> tensors = graphs.get(0).tables(0);
+        input = only(graphs.get(0).ints(1), tensors, R.string.trouble_inputs);
+        output = only(graphs.get(0).ints(2), tensors, R.string.trouble_outputs);
+        metadata = metadata(model, content);
+        checkInput();
+        checkOutput();
+        normalization = metadata.normalization() != null ? metadata.normalization()
+                : input.type().equals(TensorInfo.FLOAT32) ? Normalization.GUESS : Normalization.RAW;
+        geometry = metadata.geometry() != null ? metadata.geometry()
+                : Geometry.covering(input.shape()[2], input.shape()[1]);
+        weightTypes = new TreeSet<>();
+        boolean channels = false;
+        boolean floats = false;
+        List<FlatTable> buffers = model.tables(4);
+        for (FlatTable table : tensors) {
+            TensorInfo tensor = TensorInfo.of(table);
+            if (isWeight(tensor, buffers)) {
+                weightTypes.add(tensor.type());
+                channels |= tensor.scales() > 1;
+            } else {
+                floats |= tensor.type().equals(TensorInfo.FLOAT32)
+                        && tensor.count() > 1 && !isEnd(tensor);
+            }
+        }
+        perChannel = channels;
+        wholeInt8 = !floats;
+    }
+
+    /** Reads a file's description; the trouble says why it is no image classifier. */
+    public static ModelFile read(ByteBuffer content) throws Trouble {
+        return new ModelFile(content.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    /** Whether the content starts as a .tflite does. */
+    public static boolean isModel(ByteBuffer content) {
+        return FlatTable.hasIdentifier(content, IDENTIFIER);
+    }
+
+    private static TensorInfo only(int[] indices, List<FlatTable> tensors, int trouble)
+            throws Trouble {
+        if (indices.length != 1) {
+            throw new Trouble(trouble, indices.length);
+        }
+        if (indices[0] < 0 || indices[0] >= tensors.size()) {
+            throw new Trouble(R.string.trouble_damaged_model);
+        }
+        return TensorInfo.of(tensors.get(indices[0]));
+    }
+
+    private static ModelMetadata metadata(FlatTable model, ByteBuffer content) throws Trouble {
+        List<FlatTable> buffers = model.tables(4);
+        for (FlatTable entry : model.tables(6)) {
+            long buffer = entry.number(1, 4, 0) & 0xffffffffL;
+            if (entry.text(0).equals(ModelMetadata.ENTRY) && buffer < buffers.size()) {
+                ByteBuffer bytes = buffers.get((int) buffer).content(0);
+                return ModelMetadata.read(bytes, AssociatedFiles.read(content));
+            }
+        }
+        return ModelMetadata.NONE;
+    }
+
+    private void checkInput() throws Trouble {
+        int[] shape = input.shape();
+        boolean image = shape.length == 4 && shape[0] == 1 && shape[3] == 3;
+        if (!image || shape[1] < 1 || shape[2] < 1
+                || shape[1] > LARGEST_SIDE || shape[2] > LARGEST_SIDE) {
+            throw new Trouble(R.string.trouble_input_shape, input.shapeText());
+        }
+        checkType(input, R.string.trouble_input_type);
+        Geometry record = metadata.geometry();
+        if (record != null
+                && (record.cropWidth() != shape[2] || record.cropHeight() != shape[1])) {
+            throw new Trouble(R.string.trouble_preprocessing);
+        }
+    }
+
+    private void checkOutput() throws Trouble {
+        int classes = output.count();
+        int[] shape = output.shape();
+        if (classes < 2 || classes > MOST_CLASSES || shape[shape.length - 1] != classes) {
+            throw new Trouble(R.string.trouble_output_shape, output.shapeText());
+        }
+        checkType(output, R.string.trouble_output_type);
+        int labels = metadata.labels().size();
+        if (labels != 0 && labels != classes) {
+            throw new Trouble(R.string.trouble_label_count, labels, classes);
+        }
+    }
+
+    private static void checkType(TensorInfo tensor, int trouble) throws Trouble {
+        boolean real = tensor.type().equals(TensorInfo.FLOAT32);
+        boolean quantized = tensor.type().equals(TensorInfo.UINT8)
+                || tensor.type().equals(TensorInfo.INT8);
+        if (!real && !(quantized && tensor.scale() > 0)) {
+            throw new Trouble(trouble, tensor.type());
+        }
+    }
+
+    private static boolean isWeight(TensorInfo tensor, List<FlatTable> buffers) throws Trouble {
+        return tensor.shape().length >= 2 && tensor.buffer() > 0 && tensor.buffer() < buffers.size()
+                && buffers.get(tensor.buffer()).content(0).hasRemaining();
+    }
+
+    private boolean isEnd(TensorInfo tensor) {
+        return tensor.name().equals(input.name()) || tensor.name().equals(output.name());
+    }
+
+    /** Width of the input picture. */
+    public int width() {
+        return input.shape()[2];
+    }
+
+    /** Height of the input picture. */
+    public int height() {
+        return input.shape()[1];
+    }
+
+    /** Number of classes. */
+    public int classes() {
+        return output.count();
+    }
+
+    /** The name of a class, or null where the file has none. */
+    public String label(int index) {
+        return metadata.labels().isEmpty() ? null : metadata.labels().get(index);
+    }
+
+    /** All class names, in class order; empty where the file has none. */
+    public List<String> labels() {
+        return metadata.labels();
+    }
+
+    public String name() {
+        return metadata.name();
+    }
+
+    public String description() {
+        return metadata.description();
+    }
+
+    public String author() {
+        return metadata.author();
+    }
+
+    public String licence() {
+        return metadata.licence();
+    }
+
+    /** What is fed in: photograph size and how it is cut from the photograph. */
+    public Geometry geometry() {
+        return geometry;
+    }
+
+    public String inputType() {
+        return input.type();
+    }
+
+    /** Whether the file says which arithmetic pixels need, so that nothing was guessed. */
+    public boolean normalizationStated() {
+        return normalization.stated() || !input.type().equals(TensorInfo.FLOAT32);
+    }
+
+    /** "int8, per channel", "float16 weights", "float32"... */
+    public String quantization() {
+        String weights = String.join(" + ", weightTypes);
+        if (!weightTypes.contains(TensorInfo.INT8) && !weightTypes.contains(TensorInfo.UINT8)) {
+            return weights;
+        }
+        return String.format(Locale.ROOT, "%s, %s%s", weights,
+                perChannel ? "per channel" : "per tensor", wholeInt8 ? "" : ", dynamic");
+    }
+}

@@ -1,0 +1,53 @@
+package org.sqzkit.demo.ui;
+
+import android.content.Context;
+import android.util.AttributeSet;
+import android.view.LayoutInflater;
+import android.view.View;
+import android.widget.LinearLayout;
+import android.widget.ProgressBar;
+import android.widget.TextView;
+import java.util.List;
+import org.sqzkit.demo.R;
+import org.sqzkit.demo.model.Prediction;
+
+/** The most probable classes, each with its name, percentage and bar. */
+public final class ResultRows extends LinearLayout {
+    private static final int GAP_DP = 10;
+
+    public ResultRows(Context context, AttributeSet attributes) {
+        super(context, attributes);
+    }
+
+    /** Shows {@code predictions}, best first. */
+    public void show(List<Prediction> predictions) {
+        while (getChildCount() > predictions.size()) {
+            removeViewAt(getChildCount() - 1);
+        }
+        while (getChildCount() < predictions.size()) {
+            addView(newRow());
+        }
+        for (int i = 0; i < predictions.size(); i++) {
+            fill(getChildAt(i), predictions.get(i));
+        }
+    }
+
+    private View newRow() {
+        LinearLayout row = new LinearLayout(getContext());
+        row.setOrientation(VERTICAL);
+        row.setFocusable(true);
+        int gap = Math.round(GAP_DP * getResources().getDisplayMetrics().density);
+        row.setPadding(0, gap, 0, 0);
+        LayoutInflater.from(getContext()).inflate(R.layout.row, row, true);
+        return row;
+    }
+
+    private void fill(View row, Prediction prediction) {
+        String label = Texts.label(getContext(), prediction);
+        String percent = Texts.percent(getContext(), prediction.probability());
+        ((TextView) row.findViewById(R.id.label)).setText(label);
+        ((TextView) row.findViewById(R.id.percent)).setText(percent);
+        ((ProgressBar) row.findViewById(R.id.bar)).setProgress(Math.round(1000 * prediction.probability()));
+        row.setContentDescription(getContext().getString(R.string.row_description, label, percent));
+    }
+}
