@@ -149,13 +149,12 @@ def _common_labels(top: Path, found: dict[str, dict[str, list[Path]]]) -> tuple[
             f"--data_dir {top}: no photographs ({', '.join(SUFFIXES)}) in class folders "
             "(DATA_DIR/CLASS/photo.jpg or DATA_DIR/train/CLASS/photo.jpg)"
         )
-    reference, *others = found
-    labels = tuple(found[reference])
-    for split in others:
-        different = set(labels) ^ set(found[split])
+    labels = tuple(found["train"])
+    for split, by_class in found.items():
+        different = set(labels) ^ set(by_class)
         if different:
             raise UsageError(
-                f"{top}: class {min(different)!r} is not in both {reference} and {split}; "
+                f"{top}: class {min(different)!r} is not in both train and {split}; "
                 "every split needs the same class folders"
             )
     if len(labels) < 2:

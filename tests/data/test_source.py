@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+
+from sqzkit.data.source import DataSource
+from sqzkit.errors import RunError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_dir": "a", "tfds_name": "b"}, "--data_dir a and --tfds_name b: give one"),
+        ({"data_dir": ""}, "--data_dir is empty"),
+        ({"tfds_name": ""}, "--tfds_name is empty"),
+        ({"tfds_data_dir": "d"}, "without --tfds_name"),
+        ({"seed": -1}, "--seed -1"),
+        ({"validation_share": 0.0}, "--validation_share 0"),
+        ({"test_share": 1.0}, "--test_share 1"),
+        ({"validation_share": 0.5, "test_share": 0.5}, "something to train on"),
+        ({"max_broken_share": 1.5}, "--max_broken_share 1.5"),
+        ({"flip": "maybe"}, "--flip 'maybe': must be one of auto, on, off"),
+    ],
+)
+def test_impossible_sources_are_refused(changes, message):
+    with pytest.raises(UsageError, match=message):
+        DataSource(**changes)
+
+
+def test_a_source_survives_json():
+    source = DataSource(tfds_name="cifar10", tfds_data_dir="d", seed=3, flip="on")
+    assert DataSource.from_json(source.to_json()) == source
+    assert set(source.to_json()) == {field.name for field in dataclasses.fields(DataSource)}
+
+
+@pytest.mark.parametrize("record", [{"folder": "x"}, {"seed": -1}])
+def test_a_foreign_record_is_a_run_error(record):
+    with pytest.raises(RunError, match="not a data source record"):
+        DataSource.from_json(record)
+
+
+@pytest.mark.parametrize(
+    ("flip", "default", "wanted"),
+    [("auto", True, True), ("auto", False, False), ("on", False, True), ("off", True, False)],
+)
+def test_the_users_word_on_flips_goes_first(flip, default, wanted):
+    assert DataSource(flip=flip).flips(default) is wanted
