@@ -118,7 +118,8 @@ def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
     weights = {}
     for layer in wrapped.layers:
         if not isinstance(layer, quantization.QuantizeWrapperV2):
-            weights[layer.name] = layer.get_weights()
+            if layer.weights:
+                weights[layer.name] = layer.get_weights()
         elif layer._weight_vars:  # no public way to a wrapper's kernel
             ((variable, quantizer, own),) = layer._weight_vars
             bias = [layer.layer.bias.numpy()] if layer.layer.use_bias else []
