@@ -9,7 +9,7 @@ from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import randomness, schedules, steps, strategies
-from sqzkit.training.evaluate import Evaluator, evaluate_model
+from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.options import FitOptions
 from sqzkit.training.progress import Progress
 from sqzkit.training.state import StageState
@@ -148,10 +148,9 @@ class EpochRunner:
             "train_seconds": round(progress.seconds, 1),
             "images_per_second": round(progress.examples / progress.seconds, 1),
         }
+        evaluator = self.evaluator if model is self.state.model else Evaluator(model)
         for split in ("validation", "test"):
-            measured = evaluate_model(
-                model, self.dataset, split, self.preprocessing, EVALUATION_BATCH
-            )
+            measured = evaluator(self.dataset, split, self.preprocessing, EVALUATION_BATCH)
             prefix = "" if split == "test" else f"{split}_"
             for name in ("top1", "top5", "loss"):
                 metrics[f"{prefix}{name}"] = getattr(measured, name)

@@ -60,9 +60,9 @@ class Evaluator:
 
     def __init__(self, model: keras.Model) -> None:
         """Take a model that answers in logits."""
-        self.logits = tf.function(lambda images: model(images, training=False))
-        classes = model.output_shape[-1]
-        self.classes = classes
+        self.classes = model.output_shape[-1]
+        batch = tf.TensorSpec(model.input_shape, tf.float32)
+        self.logits = tf.function(lambda images: model(images, training=False), [batch])
 
     def __call__(
         self, dataset: ImageDataset, split: str, preprocessing: Preprocessing, batch_size: int

@@ -77,7 +77,7 @@ class StageState:
         found = checkpoint.load(self.path)
         if found is None:
             return False
-        refuse_other(str(self.path), found.record["config"], config)
+        refuse_other(self.path, found.record["config"], config)
         for name, variables in self.variables.items():
             checkpoint.assign(self.path, name, variables, found.groups[name])
         self.best = found.groups["best"]
@@ -109,7 +109,7 @@ class StageState:
             checkpoint.assign(self.path, "model", self.variables["model"], self.best)
 
 
-def refuse_other(where: str, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
+def refuse_other(where: Path | str, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
     """Raise `UsageError` naming every field in which two configurations differ."""
     differences = [
         f"{key}: {recorded.get(key)!r} there, {asked.get(key)!r} asked"

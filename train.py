@@ -1,0 +1,39 @@
+"""Train an image classifier for phones, and compress it: see README.md and docs/training.md."""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from sqzkit import cli
+from sqzkit.compression import flags as compression_flags
+from sqzkit.training import flags as training_flags
+
+flags.adopt_module_key_flags(training_flags)
+flags.adopt_module_key_flags(compression_flags)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the flags and do what they say."""
+    cli.reject_arguments(argv)
+    training = training_flags.training_config_from_flags()
+    compression = compression_flags.compression_config_from_flags()
+    # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
+    from sqzkit.training import loop, reopen, strategies
+
+    if training.mode == "eval":
+        reopen.evaluate(training)
+        return
+    run = loop.train(training) if "train" in compression.stages else reopen.reopen(training)
+    if strategies.is_chief():
+        run.folder.add_command(argv)
+    if set(compression.stages) - {"train"}:
+        from sqzkit.compression.chain import compress
+
+        with run.strategy.scope(), loop.precision(training.mixed_precision_dtype):
+            compress(run.folder, compression, run.options, run.dataset)
+    if training.mode == "train_and_eval" and strategies.is_chief():
+        reopen.evaluate(training)
+
+
+if __name__ == "__main__":
+    cli.run(main)
