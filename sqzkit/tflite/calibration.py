@@ -49,7 +49,7 @@ def check_distinct(images: np.ndarray) -> None:
             f"{len(images)} representative images: int8 and int16x8 need {MINIMUM_IMAGES} or "
             "more, better 100; give --representative_dataset_dir"
         )
-    digests = {hashlib.sha256(np.ascontiguousarray(image)).digest() for image in images}
+    digests = {hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest() for image in images}
     # A data set may well hold a few copies; one image over and over is a mistake.
     if 2 * len(digests) <= len(images):
         raise UsageError(

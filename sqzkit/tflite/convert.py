@@ -1,10 +1,5 @@
 """From a Keras model to the bytes of a `.tflite` that takes raw RGB pixels."""
 
-import contextlib
-import os
-import sys
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +14,7 @@ from sqzkit.tflite.calibration import representative_dataset
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.input_folding import fold_input
 from sqzkit.tflite.options import ConversionOptions
+from sqzkit.tflite.quiet import quiet
 
 _INPUT_TYPES = {"float32": tf.float32, "int8": tf.int8, "uint8": tf.uint8}
 
@@ -102,7 +98,7 @@ def _convert(
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
     _configure(converter, options, representative)
     try:
-        with _quiet():
+        with quiet():
             return converter.convert()
     except (ValueError, RuntimeError) as error:
         raise RunError(f"TensorFlow's converter fails: {error}") from error
@@ -131,18 +127,3 @@ def _configure(
     converter.target_spec.supported_ops = [int8 if options.quantization == "int8" else int16]
     converter.inference_input_type = _INPUT_TYPES[str(options.inference_input_type)]
     converter.inference_output_type = converter.inference_input_type
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the converter's chatter, C++'s included, off the terminal; errors are exceptions."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    try:
-        with warnings.catch_warnings(), open(os.devnull, "wb") as nowhere:
-            warnings.simplefilter("ignore")
-            os.dup2(nowhere.fileno(), 2)
-            yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)

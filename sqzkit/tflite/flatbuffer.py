@@ -4,8 +4,6 @@ A replaced kernel, bias or scale has the size of the old one, so it is written
 over it: every other byte of the file stays, alignment included.
 """
 
-import dataclasses
-import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,87 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from sqzkit.errors import FormatError, InvariantError, RunError
+from sqzkit.tflite import schema
+from sqzkit.tflite.schema import Convolution, Operator, Tensor
 from sqzkit.tflite.tables import Source, Table
 
 IDENTIFIER = b"TFL3"
 MAXIMUM_BYTES = 1 << 29
 _MAXIMUM_ELEMENTS = 1 << 31
-_DTYPES = {
-    0: "float32",
-    1: "float16",
-    2: "int32",
-    3: "uint8",
-    4: "int64",
-    5: "string",
-    6: "bool",
-    7: "int16",
-    9: "int8",
-    10: "float64",
-    12: "uint64",
-    15: "uint32",
-    16: "uint16",
-    17: "int4",
-    18: "bfloat16",
-}
-_PADDINGS = ("SAME", "VALID")
-_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 
-
-@dataclasses.dataclass(frozen=True)
-class Tensor:
-    """One tensor of the main subgraph.
-
-    Attributes:
-      index: its number, as the interpreter's.
-      name: as the converter wrote it.
-      shape: as stored; the batch is 1.
-      dtype: NumPy's name, or "string", "int4", "bfloat16", "type_N".
-      scales: float32 [] (not quantized), [1] (per tensor) or [channels].
-      zero_points: int64, as long as `scales`.
-      axis: the channels' dimension where there are several scales.
-      buffer: the number of its buffer.
-    """
-
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scales: np.ndarray
-    zero_points: np.ndarray
-    axis: int
-    buffer: int
-    scales_position: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Operator:
-    """One operator: its name in the TFLite schema, and its tensors' numbers (-1: left out)."""
-
-    name: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Convolution:
-    """A CONV_2D with constant kernel [output, height, width, input] and bias [output].
-
-    Attributes:
-      layer: the Keras layer's name, "" where the tensor names do not tell it.
-      input, output: numbers of the activations.
-      padding: "SAME" or "VALID".
-      strides: rows, columns.
-      activation: fused, as the schema names it ("NONE", "RELU", ...).
-    """
-
-    layer: str
-    kernel: Tensor
-    bias: Tensor | None
-    input: int
-    output: int
-    padding: str
-    strides: tuple[int, int]
-    activation: str
+__all__ = ["IDENTIFIER", "MAXIMUM_BYTES", "Convolution", "Operator", "TFLiteFile", "Tensor"]
 
 
 class TFLiteFile:
@@ -148,7 +74,7 @@ class TFLiteFile:
         start, size = self._buffers[tensor.buffer]
         if not size:
             raise FormatError(f"tensor {tensor.name!r} holds no values in the file")
-        if _item_size(tensor.dtype) is None:
+        if schema.item_size(tensor.dtype) is None:
             return np.frombuffer(self.content, np.uint8, size, start)
         kind = np.dtype(tensor.dtype).newbyteorder("<")
         values = np.frombuffer(self.content, kind, math.prod(tensor.shape), start)
@@ -241,7 +167,7 @@ class TFLiteFile:
             index=index,
             name=table.text(3),
             shape=shape,
-            dtype=_DTYPES.get(code, f"type_{code}"),
+            dtype=schema.dtype_name(code),
             scales=quantization.vector(2, "float32") if quantization else np.empty(0, np.float32),
             zero_points=quantization.vector(3, "int64") if quantization else np.empty(0, np.int64),
             axis=quantization.scalar(6, "i", 0) if quantization else 0,
@@ -258,7 +184,7 @@ class TFLiteFile:
         if tensor.buffer >= len(self._buffers):
             raise self._source.damaged(f"{where} is in buffer {tensor.buffer}, which is missing")
         size = self._buffers[tensor.buffer][1]
-        item = _item_size(tensor.dtype)
+        item = schema.item_size(tensor.dtype)
         if size and item and size != item * math.prod(tensor.shape):
             raise self._source.damaged(f"{where} has {size} bytes for shape {list(tensor.shape)}")
         if tensor.zero_points.size not in (0, tensor.scales.size):
@@ -306,9 +232,9 @@ class TFLiteFile:
             bias=self._stored(operator.inputs[2]) if has_bias else None,
             input=operator.inputs[0],
             output=operator.outputs[0],
-            padding=_name(_PADDINGS, options.scalar(0, "b", 0)),
+            padding=_name(schema.PADDINGS, options.scalar(0, "b", 0)),
             strides=(options.scalar(2, "i", 0), options.scalar(1, "i", 0)),
-            activation=_name(_ACTIVATIONS, options.scalar(3, "b", 0)),
+            activation=_name(schema.ACTIVATIONS, options.scalar(3, "b", 0)),
         )
 
 
@@ -321,25 +247,7 @@ def _extent(buffer: Table) -> tuple[int, int]:
 
 def _operator_code(table: Table) -> str:
     # Files before schema 3a have the code only in the old 8-bit field.
-    code = max(table.scalar(0, "b", 0), table.scalar(3, "i", 0))
-    names = _operator_names()
-    return names[code] if code in names else f"OPERATOR_{code}"
-
-
-@functools.cache
-def _operator_names() -> dict[int, str]:
-    # Imported here because it takes most of a second.
-    from ai_edge_litert import schema_py_generated as schema
-
-    fields = vars(schema.BuiltinOperator).items()
-    return {code: name for name, code in fields if isinstance(code, int)}
-
-
-def _item_size(dtype: str) -> int | None:
-    try:
-        return np.dtype(dtype).itemsize or None
-    except TypeError:
-        return None
+    return schema.operator_name(max(table.scalar(0, "b", 0), table.scalar(3, "i", 0)))
 
 
 def _name(names: tuple[str, ...], code: int) -> str:

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.tflite.options import ConversionOptions, Description
+
 
 @pytest.fixture(scope="session")
 def small_network():
@@ -27,7 +30,11 @@ def small_network():
         x = layers.Concatenate(name=f"{fire}/concat")([left, right])
     x = layers.Dropout(0.5, name="drop9")(x)
     x = convolution(x, 5, 1, "conv10")
-    return keras.Model(image, layers.GlobalAveragePooling2D(name="pool10")(x), name="small")
+    model = keras.Model(image, layers.GlobalAveragePooling2D(name="pool10")(x), name="small")
+    # Fresh weights hardly tell pictures apart: let the answers differ.
+    head = model.get_layer("conv10")
+    head.set_weights([head.get_weights()[0] * 8, head.get_weights()[1]])
+    return model
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +57,42 @@ def bare_int8(small_network, noise_images):
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     return converter.convert()
+
+
+@pytest.fixture(scope="session")
+def bare_float(small_network):
+    """What TensorFlow's own converter makes of the small network in float32."""
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_keras_model(small_network).convert()
+
+
+@pytest.fixture(scope="session")
+def record():
+    """A preprocessing record in which every channel differs, in BGR."""
+    return Preprocessing(
+        image_size=32,
+        resize_size=40,
+        channel_order="BGR",
+        mean=(104.0, 117.0, 123.0),
+        scale=(1 / 50, 1 / 60, 1 / 70),
+    )
+
+
+@pytest.fixture(scope="session")
+def converted(small_network, record, noise_images):
+    """The small network in several forms, by quantization or int8 input type."""
+    from sqzkit.tflite.convert import convert_model
+
+    kinds = {
+        "none": ConversionOptions("none", description=Description(name="small")),
+        "float16": ConversionOptions("float16"),
+        "int8": ConversionOptions("int8", description=Description(name="small")),
+        "uint8": ConversionOptions("int8", "per_tensor", "uint8"),
+        "int8_float32": ConversionOptions("int8", "per_channel", "float32"),
+    }
+    labels = ("ant", "bee", "cat", "dog", "eel")
+    return {
+        kind: convert_model(small_network, record, labels, options, noise_images)
+        for kind, options in kinds.items()
+    }

@@ -1,0 +1,30 @@
+"""Convert a trained classifier to TensorFlow Lite, verified, with its metadata.
+
+    python convert.py --model_dir=runs/digits --archive
+    python convert.py --weights=NAME --output_file=FILE --representative_dataset_dir=DIR
+
+docs/conversion.md says what the file holds and how it was checked.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags as absl_flags
+
+from sqzkit import cli
+from sqzkit.tflite import flags
+
+absl_flags.adopt_module_key_flags(flags)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Convert as the flags say."""
+    cli.reject_arguments(argv)
+    config = flags.config_from_flags()
+    # TensorFlow is loaded here, so that --help and wrong flags answer at once.
+    from sqzkit.tflite import program
+
+    print(program.report(program.convert(config)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

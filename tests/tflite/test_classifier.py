@@ -1,0 +1,181 @@
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sqzkit.errors import FormatError, RunError, UsageError
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.tflite import associated_files, metadata
+from sqzkit.tflite.classifier import Classifier, softmax
+from sqzkit.tflite.options import Description
+
+LABELS = ("ant", "bee", "cat", "dog", "eel")
+
+
+@pytest.fixture(scope="module")
+def classifiers(converted):
+    return {kind: Classifier(content) for kind, content in converted.items()}
+
+
+@pytest.mark.parametrize("kind", ["none", "float16", "int8", "uint8", "int8_float32"])
+def test_top_k_are_the_best_classes_in_order(classifiers, noise_images, kind):
+    classifier = classifiers[kind]
+    prepared = np.stack([classifier.prepare(image) for image in noise_images])
+    probabilities = classifier.predict(prepared)
+    assert probabilities.shape == (12, 5)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
+    for image, row in zip(noise_images, probabilities, strict=True):
+        best = classifier.classify(image, top_k=3)
+        assert [item.probability for item in best] == sorted(row, reverse=True)[:3]
+        assert best[0].label == LABELS[int(row.argmax())]
+        assert all(item.label == LABELS[item.index] for item in best)
+
+
+def test_a_photograph_may_come_as_path_bytes_image_or_pixels(classifiers, tmp_path):
+    random = np.random.default_rng(8)
+    pixels = random.integers(0, 256, (50, 40, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    path = tmp_path / "photo.png"
+    path.write_bytes(stream.getvalue())
+    classifier = classifiers["int8"]
+    answers = [
+        classifier.classify(form)
+        for form in (path, str(path), stream.getvalue(), Image.fromarray(pixels), pixels)
+    ]
+    assert len(answers[0]) == 5
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_more_classes_than_there_are_gives_all(classifiers, noise_images):
+    assert len(classifiers["none"].classify(noise_images[0], top_k=99)) == 5
+
+
+def test_refuses_bad_arguments(classifiers, tmp_path):
+    classifier = classifiers["none"]
+    with pytest.raises(UsageError, match="top_k=0"):
+        classifier.classify(np.zeros((32, 32, 3), np.uint8), top_k=0)
+    with pytest.raises(UsageError, match=r"must be uint8 \[H, W, 3\]"):
+        classifier.classify(np.zeros((32, 32), np.uint8))
+    with pytest.raises(UsageError, match=r"uint8 \[N, 32, 32, 3\]"):
+        classifier.predict(np.zeros((1, 32, 32, 3), np.float32))
+    with pytest.raises(UsageError, match=r"uint8 \[N, 32, 32, 3\]"):
+        classifier.predict(np.zeros((1, 33, 32, 3), np.uint8))
+    (tmp_path / "a.jpg").write_text("no picture")
+    with pytest.raises(RunError, match="a.jpg"):
+        classifier.classify(tmp_path / "a.jpg")
+
+
+def test_refuses_what_is_no_model(tmp_path):
+    path = tmp_path / "m.tflite"
+    with pytest.raises(RunError, match=r"m\.tflite cannot be read"):
+        Classifier(path)
+    path.write_text("hello, I am no model")
+    with pytest.raises(FormatError, match=r"m\.tflite: neither a \.tflite model nor a \.sqz"):
+        Classifier(path)
+
+
+def test_refuses_models_that_classify_no_images(tmp_path):
+    import tensorflow as tf
+    import tf_keras as keras
+
+    def converted(shape, units):
+        inputs = keras.Input(shape)
+        outputs = keras.layers.Dense(units)(keras.layers.Flatten()(inputs))
+        converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, outputs))
+        return converter.convert()
+
+    with pytest.raises(FormatError, match=r"its input is \[1, 7\]"):
+        Classifier(converted((7,), 3))
+    with pytest.raises(FormatError, match=r"its output is \[1, 1\]"):
+        Classifier(converted((32, 32, 3), 1))
+    with pytest.raises(FormatError, match="how to normalize"):
+        Classifier(converted((32, 32, 3), 2))
+    with pytest.raises(FormatError, match="16 pixels"):
+        Classifier(converted((16, 16, 3), 2))
+
+
+def test_labels_must_be_as_many_as_outputs(converted):
+    Classifier(converted["int8"], labels=list("abcde"))
+    with pytest.raises(FormatError, match="4 labels for 5 outputs"):
+        Classifier(converted["int8"], labels=list("abcd"))
+
+
+def test_a_file_without_metadata_still_runs(bare_int8, noise_images):
+    classifier = Classifier(bare_int8)
+    assert classifier.labels == tuple(f"class {i}" for i in range(5))
+    # Its input quantization tells the real values: pixels, nearly.
+    np.testing.assert_allclose(classifier.preprocessing.scale, 1, atol=0.02)
+    np.testing.assert_allclose(classifier.preprocessing.mean, 0, atol=2)
+    # It ends in logits, so softmax is done here.
+    np.testing.assert_allclose(classifier.predict(noise_images).sum(axis=1), 1, atol=1e-5)
+
+
+def test_other_makers_normalization_is_followed(bare_float, noise_images):
+    record = {3: [{2: [{4: [{0: metadata.Scalar("uint8", 1), 1: normalization()}]}], 3: [{}]}]}
+    entry = metadata.table_writer.write(record, b"M001")
+    foreign = associated_files.append(
+        associated_files.add_entry(bare_float, metadata.ENTRY, entry), {}
+    )
+    classifier = Classifier(foreign)
+    assert classifier.preprocessing.mean == (10.0, 20.0, 30.0)
+    np.testing.assert_allclose(classifier.preprocessing.scale, 1 / 64)
+    given = Preprocessing(32, 32, mean=(10, 20, 30), scale=(1 / 64,) * 3)
+    expected = Classifier(bare_float, preprocessing=given).predict(noise_images)
+    np.testing.assert_array_equal(classifier.predict(noise_images), expected)
+
+
+def normalization():
+    return {0: np.array([10, 20, 30], np.float32), 1: np.array([64], np.float32)}
+
+
+def test_a_record_of_another_size_is_refused(converted):
+    with pytest.raises(UsageError, match="takes 32 pixels, the preprocessing record gives 64"):
+        Classifier(converted["int8"], preprocessing=Preprocessing(64, 64))
+
+
+def test_softmax_is_stable():
+    np.testing.assert_allclose(softmax(np.array([1000.0, 1000.0])), [0.5, 0.5])
+
+
+def test_needs_no_tensorflow(converted, tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(converted["int8"])
+    code = (
+        "import sys, numpy as np; from sqzkit.tflite.classifier import Classifier; "
+        f"Classifier({str(path)!r}).classify(np.zeros((40, 40, 3), np.uint8)); "
+        "assert not {'tensorflow', 'tf_keras', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_damaged_files_give_an_error_or_an_answer(converted, noise_images, tmp_path):
+    """In a process of its own: a crash of the interpreter would be a failure."""
+    (tmp_path / "m.tflite").write_bytes(converted["int8"])
+    code = f"""
+import numpy as np
+from pathlib import Path
+from sqzkit.errors import SqzkitError
+from sqzkit.tflite.classifier import Classifier
+good = Path({str(tmp_path / "m.tflite")!r}).read_bytes()
+random = np.random.default_rng(2)
+refused = 0
+for _ in range(300):
+    bad = bytearray(good)
+    for position in random.integers(0, len(bad), 4):
+        bad[position] = random.integers(0, 256)
+    try:
+        Classifier(bytes(bad)).predict(np.zeros((1, 32, 32, 3), np.uint8))
+    except SqzkitError:
+        refused += 1
+assert refused > 20, refused
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_description_is_kept(converted):
+    assert Classifier(converted["int8"]).metadata.description == Description(name="small")
