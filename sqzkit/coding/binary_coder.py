@@ -126,7 +126,7 @@ def mixed_bit(registers, buffer, bit, slots, chosen, weights, first, rate, limit
     total = min(max(total, -LIMIT), LIMIT)
     probability = np.int64(SQUASH[total + LIMIT])
     bit = code_bit(registers, buffer, bit, probability)
-    error = (((np.int64(bit) << 16) - probability)) * rate
+    error = ((np.int64(bit) << 16) - probability) * rate
     for k in range(count):
         stretched = np.int64(STRETCH[slots[chosen[k]] >> 20])
         moved = np.int64(weights[first + k]) + ((stretched * error + (1 << 17)) >> 18)

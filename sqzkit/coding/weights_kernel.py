@@ -16,7 +16,8 @@ LOG0 = tables.logarithm_table(0)
 LOG1 = tables.logarithm_table(1)
 LOG2 = tables.logarithm_table(2)
 
-ROWS_BACK = 16  # taps into earlier outputs
+TAPS = 16
+BESIDE = 6
 ZERO_INPUTS, SIGN_INPUTS, MAGNITUDE_INPUTS = 5, 3, 5
 ZERO_CONTEXTS = 1024
 SIGN_CONTEXTS = 128
@@ -24,8 +25,7 @@ MAGNITUDE_CONTEXTS = 64
 ZERO_RATE, SIGN_RATE, MAGNITUDE_RATE = 3, 4, 3
 SLOT_LIMIT = 1000
 CARRIED_LIMIT = 30
-TAPS = ROWS_BACK + 8
-SCALES = 5
+WEIGHT_BOUND = np.int32(1 << 17)
 
 
 class Model:
@@ -88,48 +88,48 @@ def ternary(value):  # noqa: ANN001, ANN201
 
 
 @compiled
-def find_taps(taps, height, width, row, column, inputs, kernel, here):  # noqa: ANN001, ANN201, PLR0913
+def find_taps(taps, shape, place, kernel, here):  # noqa: ANN001, ANN201
     """Fill `taps` with where, in the padded tensor, each neighbour's run of inputs begins.
 
-    Returns how many there are. Neighbours outside the kernel begin at 0, a run of zeros.
-    Order: ROWS_BACK earlier outputs, then (kernels larger than 1x1) left, up,
-    up-left, up-right, two left, two up.
+    The first BESIDE are, for kernels larger than 1x1, left, up, up-left,
+    up-right, two left, two up (0, a run of zeros, outside the kernel); the rest
+    are the same place in earlier outputs, the latest first.
     """
-    for back in range(ROWS_BACK):
-        taps[back] = here - (back + 1) * kernel
-    if height * width == 1:
-        return ROWS_BACK
-    line = width * inputs
-    n = ROWS_BACK
-    taps[n] = here - inputs if column >= 1 else 0
-    taps[n + 1] = here - line if row >= 1 else 0
-    taps[n + 2] = here - line - inputs if row >= 1 and column >= 1 else 0
-    taps[n + 3] = here - line + inputs if row >= 1 and column + 1 < width else 0
-    taps[n + 4] = here - 2 * inputs if column >= 2 else 0
-    taps[n + 5] = here - 2 * line if row >= 2 else 0
-    return n + 6
+    _, height, width, inputs = shape
+    beside = 0
+    if height * width > 1:
+        beside = BESIDE
+        row, column, line = place // width, place % width, width * inputs
+        taps[0] = here - inputs if column >= 1 else 0
+        taps[1] = here - line if row >= 1 else 0
+        taps[2] = here - line - inputs if row >= 1 and column >= 1 else 0
+        taps[3] = here - line + inputs if row >= 1 and column + 1 < width else 0
+        taps[4] = here - 2 * inputs if column >= 2 else 0
+        taps[5] = here - 2 * line if row >= 2 else 0
+    for k in range(beside, TAPS - 2):
+        taps[k] = max(here - (k - beside + 1) * kernel, 0)
+    return beside
 
 
 @compiled
-def linear(weights, features, count):  # noqa: ANN001, ANN201
-    """Return sum(weights * features), 65536 times the prediction."""
-    total = np.int64(0)
-    for k in range(count):
-        total += np.int64(weights[k]) * features[k]
-    return total
+def linear(weights, features):  # noqa: ANN001, ANN201
+    """Return sum(weights * features), 65536 times the prediction, in 32 bits."""
+    total = np.int32(0)
+    for k in range(TAPS):
+        total += weights[k] * features[k]
+    return np.int64(total)
 
 
 @compiled
-def learn(weights, features, count, error, speed, floor):  # noqa: ANN001, ANN201, PLR0913
+def learn(weights, features, error, speed, floor):  # noqa: ANN001, ANN201
     """Normalised least mean squares: move `weights` along `features` by the scaled error."""
-    energy = np.int64(floor)
-    for k in range(count):
-        energy += np.int64(features[k]) * features[k]
-    error = min(max(error, -(1 << 26)), 1 << 26)
-    step = (error * (speed // energy)) >> 16
-    for k in range(count):
+    energy = np.int32(0)
+    for k in range(TAPS):
+        energy += features[k] * features[k]
+    step = np.int32((error * (speed // (np.int64(energy) + floor))) >> 16)
+    for k in range(TAPS):
         moved = weights[k] + ((step * features[k] + 32768) >> 16)
-        weights[k] = min(max(moved, -(1 << 20)), 1 << 20)
+        weights[k] = min(max(moved, -WEIGHT_BOUND), WEIGHT_BOUND)
 
 
 @compiled
@@ -148,13 +148,13 @@ def code_tensor(registers, buffer, values, shape, model):  # noqa: ANN001, ANN20
     forget(zero_slots, CARRIED_LIMIT)
     forget(sign_slots, CARRIED_LIMIT)
     forget(magnitude_slots, CARRIED_LIMIT)
-    pad = ROWS_BACK * kernel
-    tensor = np.zeros(pad + values.size, np.int32)
+    pad = kernel
+    tensor = np.zeros(pad + values.size, np.int16)
     taps = np.zeros(TAPS, np.int64)
-    features = np.zeros(TAPS, np.int64)
-    value_w = np.zeros(TAPS, np.int64)
-    scale_features = np.zeros(16, np.int64)
-    scale_w = np.full(16, 4000, np.int64)
+    features = np.zeros(TAPS, np.int32)
+    value_w = np.zeros(TAPS, np.int32)
+    scale_features = np.zeros(TAPS, np.int32)
+    scale_w = np.full(TAPS, 4000, np.int32)
     of_place = np.full(kernel, 8 << 8, np.int64)
     of_input = np.full(inputs, 8 << 8, np.int64)
     of_position = np.full(height * width, 8 << 8, np.int64)
@@ -174,47 +174,48 @@ def code_tensor(registers, buffer, values, shape, model):  # noqa: ANN001, ANN20
         row_level = all_level
         row_density = np.int64(32768)
         for place in range(height * width):
-            count = find_taps(taps, height, width, place // width, place % width, inputs, kernel, here)
+            beside = find_taps(taps, shape, place, kernel, here)
             for channel in range(inputs):
-                for k in range(count):
+                for k in range(TAPS - 2):
                     features[k] = tensor[taps[k] + channel]
-                before = np.int64(tensor[here - 1]) if channel >= 1 else np.int64(0)
-                before2 = np.int64(tensor[here - 2]) if channel >= 2 else np.int64(0)
-                features[count] = before
-                features[count + 1] = before2
-                taps_used = count + 2
-                predicted = linear(value_w, features, taps_used)
-                left = np.int64(0)
-                up = np.int64(0)
-                corner = np.int64(0)
-                corner2 = np.int64(0)
-                if count > ROWS_BACK:
-                    left = features[ROWS_BACK]
-                    up = features[ROWS_BACK + 1]
-                    corner = features[ROWS_BACK + 2]
-                    corner2 = features[ROWS_BACK + 3]
+                before = np.int32(tensor[here - 1]) if channel >= 1 else np.int32(0)
+                before2 = np.int32(tensor[here - 2]) if channel >= 2 else np.int32(0)
+                features[TAPS - 2] = before
+                features[TAPS - 1] = before2
+                predicted = linear(value_w, features)
+                left = np.int32(0)
+                up = np.int32(0)
+                corner = np.int32(0)
+                corner2 = np.int32(0)
+                if beside:
+                    left = features[0]
+                    up = features[1]
+                    corner = features[2]
+                    corner2 = features[3]
+                above = features[beside]
+                above2 = features[beside + 1]
                 spot = place * inputs + channel
-                scale_features[0] = abs(left) << 4
-                scale_features[1] = abs(up) << 4
-                scale_features[2] = abs(corner) << 4
-                scale_features[3] = abs(corner2) << 4
-                scale_features[4] = abs(before) << 4
-                scale_features[5] = abs(before2) << 4
-                scale_features[6] = abs(features[0]) << 4
-                scale_features[7] = abs(features[1]) << 4
-                scale_features[8] = abs(features[2]) << 4
-                scale_features[9] = abs(features[3]) << 4
-                scale_features[10] = of_place[spot] >> 4
-                scale_features[11] = of_input[channel] >> 4
-                scale_features[12] = of_output >> 4
-                scale_features[13] = of_position[place] >> 4
-                scale_features[14] = of_all >> 4
-                scale = linear(scale_w, scale_features, 15)
-                expected = min(max((scale + 32768) >> 16, 0), 4095)
+                scale_features[0] = abs(left) << 2
+                scale_features[1] = abs(up) << 2
+                scale_features[2] = abs(corner) << 2
+                scale_features[3] = abs(corner2) << 2
+                scale_features[4] = abs(before) << 2
+                scale_features[5] = abs(before2) << 2
+                scale_features[6] = abs(above) << 2
+                scale_features[7] = abs(above2) << 2
+                scale_features[8] = abs(features[beside + 2]) << 2
+                scale_features[9] = abs(features[beside + 3]) << 2
+                scale_features[10] = of_place[spot] >> 6
+                scale_features[11] = of_input[channel] >> 6
+                scale_features[12] = of_output >> 6
+                scale_features[13] = of_position[place] >> 6
+                scale_features[14] = of_all >> 6
+                scale = linear(scale_w, scale_features)
+                expected = min(max((scale + 8192) >> 14, 0), 4095)
                 quarter = (predicted + 8192) >> 14
                 strength = min(abs(quarter), 4095)
                 side = 1 if quarter > 0 else 0
-                near = abs(left) + abs(up) + abs(before) + abs(before2) + abs(features[0]) + abs(features[1])
+                near = abs(left) + abs(up) + abs(before) + abs(before2) + abs(above) + abs(above2)
                 strength1 = min(LOG1[strength], 15)
                 value = np.int64(values[here - pad])
                 nonzero = 1
@@ -225,19 +226,36 @@ def code_tensor(registers, buffer, values, shape, model):  # noqa: ANN001, ANN20
                             | (before2 != 0) << 1
                             | (left != 0) << 2
                             | (up != 0) << 3
-                            | (features[0] != 0) << 4
-                            | (features[1] != 0) << 5
+                            | (above != 0) << 4
+                            | (above2 != 0) << 5
                             | (corner != 0) << 6
                             | (corner2 != 0) << 7
                         )
                         zero_in[0] = pattern
-                        zero_in[1] = ZERO_CONTEXTS + min(LOG2[min(near, 4095)], 31) * 16 + (density[channel] >> 12)
-                        zero_in[2] = 2 * ZERO_CONTEXTS + strength1 * 32 + min(LOG1[level[channel] >> 6], 31)
+                        zero_in[1] = (
+                            ZERO_CONTEXTS
+                            + min(LOG2[min(near, 4095)], 31) * 16
+                            + (density[channel] >> 12)
+                        )
+                        zero_in[2] = (
+                            2 * ZERO_CONTEXTS + strength1 * 32 + min(LOG1[level[channel] >> 6], 31)
+                        )
                         zero_in[3] = 3 * ZERO_CONTEXTS + min(place, 63) * 16 + (row_density >> 12)
-                        zero_in[4] = 4 * ZERO_CONTEXTS + min(LOG2[expected], 63) * 16 + min(LOG0[strength], 15)
+                        zero_in[4] = (
+                            4 * ZERO_CONTEXTS
+                            + min(LOG2[expected], 63) * 16
+                            + min(LOG0[strength], 15)
+                        )
                         nonzero = mixed_bit(
-                            registers, buffer, 1 if value != 0 else 0, zero_slots, zero_in, zero_w,
-                            (density[channel] >> 12) * ZERO_INPUTS, ZERO_RATE, SLOT_LIMIT,
+                            registers,
+                            buffer,
+                            1 if value != 0 else 0,
+                            zero_slots,
+                            zero_in,
+                            zero_w,
+                            (density[channel] >> 12) * ZERO_INPUTS,
+                            ZERO_RATE,
+                            SLOT_LIMIT,
                         )
                     else:
                         nonzero = 0
@@ -245,12 +263,29 @@ def code_tensor(registers, buffer, values, shape, model):  # noqa: ANN001, ANN20
                 if nonzero:
                     negative = 0
                     if used[0, 1] and used[1, 1]:
-                        sign_in[0] = ternary(left) * 27 + ternary(up) * 9 + ternary(corner) * 3 + ternary(corner2)
-                        sign_in[1] = SIGN_CONTEXTS + ternary(before) * 9 + ternary(before2) * 3 + ternary(features[0])
+                        sign_in[0] = (
+                            ternary(left) * 27
+                            + ternary(up) * 9
+                            + ternary(corner) * 3
+                            + ternary(corner2)
+                        )
+                        sign_in[1] = (
+                            SIGN_CONTEXTS
+                            + ternary(before) * 9
+                            + ternary(before2) * 3
+                            + ternary(above)
+                        )
                         sign_in[2] = 2 * SIGN_CONTEXTS + strength1 * 2 + side
                         negative = mixed_bit(
-                            registers, buffer, 1 if value < 0 else 0, sign_slots, sign_in, sign_w,
-                            0, SIGN_RATE, SLOT_LIMIT,
+                            registers,
+                            buffer,
+                            1 if value < 0 else 0,
+                            sign_slots,
+                            sign_in,
+                            sign_w,
+                            0,
+                            SIGN_RATE,
+                            SLOT_LIMIT,
                         )
                     elif used[1, 1]:
                         negative = 1
@@ -278,10 +313,19 @@ def code_tensor(registers, buffer, values, shape, model):  # noqa: ANN001, ANN20
                         else:
                             for k in range(MAGNITUDE_INPUTS):
                                 mag_in[k] = mag_base[k] + node
-                            bit = np.int64(mixed_bit(
-                                registers, buffer, bit, magnitude_slots, mag_in, magnitude_w,
-                                depth * MAGNITUDE_INPUTS, MAGNITUDE_RATE, SLOT_LIMIT,
-                            ))
+                            bit = np.int64(
+                                mixed_bit(
+                                    registers,
+                                    buffer,
+                                    bit,
+                                    magnitude_slots,
+                                    mag_in,
+                                    magnitude_w,
+                                    depth * MAGNITUDE_INPUTS,
+                                    MAGNITUDE_RATE,
+                                    SLOT_LIMIT,
+                                )
+                            )
                         node = 2 * node + bit
                     magnitude = np.int64(node - 256)
                     value = -magnitude if negative else magnitude
@@ -291,8 +335,8 @@ def code_tensor(registers, buffer, values, shape, model):  # noqa: ANN001, ANN20
                     values[here - pad] = value
                 tensor[here] = value
                 # what the next weights are told
-                learn(value_w, features, taps_used, (value << 16) - predicted, 30064771, 2000)
-                learn(scale_w, scale_features, 15, (magnitude << 20) - scale, 21474836, 25600)
+                learn(value_w, features, (value << 16) - predicted, 30064771, 2000)
+                learn(scale_w, scale_features, (magnitude << 18) - scale, 21474836, 1600)
                 fixed = magnitude << 8
                 of_place[spot] += (fixed - of_place[spot]) >> 3
                 of_input[channel] += (fixed - of_input[channel]) >> 5
