@@ -5,7 +5,7 @@ from typing import Any
 
 from sqzkit import files
 from sqzkit.errors import RunError
-from sqzkit.report import figures, records
+from sqzkit.report import compression, figures, records
 from sqzkit.run_folder import RunFolder
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -57,6 +57,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "mistakes": records.mistakes(folder, evaluation) if evaluation else [],
         "conversions": converted,
         "sizes": figures.sizes(_size_rows(converted)) if converted else None,
+        "compression": compression.render(folder),
         "commands": folder.read_record("commands") or [],
     }
 
