@@ -32,8 +32,9 @@ def expand(content: bytes) -> bytes:
     """Return the `.tflite` that `content` is or holds; raise `FormatError` if none."""
     if content[_IDENTIFIER_AT] == IDENTIFIER:
         return content
-    from sqzkit.coding import sqz
+    # Imported only for archives: the decoder's compiler (Numba) takes a while.
+    from sqzkit.coding import container, sqz
 
-    if not content.startswith(sqz.MAGIC):
+    if not content.startswith(container.MAGIC):
         raise FormatError("neither a .tflite model nor a .sqz archive")
     return sqz.unpack(content, limit=MAXIMUM_BYTES)
