@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sqzkit.models import spec as specs
+from sqzkit.models import squeezenet
+from sqzkit.search.surgery import cut_spec, group_sizes
+from sqzkit.search.synthesis import draw, inheritance, synaptic_strengths
+
+arrays = st.lists(st.floats(0, 100), min_size=1, max_size=40).map(np.array)
+
+
+@given(arrays, st.floats(0.05, 1))
+def test_the_environment_is_the_share_that_survives(strengths, environment):
+    chances = inheritance(strengths, environment)
+    assert ((chances > 0) & (chances <= 1)).all()
+    np.testing.assert_allclose(chances.mean(), environment, rtol=1e-9)
+
+
+@given(arrays, st.floats(0.05, 1))
+def test_stronger_channels_are_likelier(strengths, environment):
+    chances = inheritance(strengths, environment)
+    order = np.argsort(strengths)
+    assert (np.diff(chances[order]) >= -1e-12).all()
+
+
+def test_the_paper_s_ratio_holds_below_certainty():
+    chances = inheritance(np.array([0.0, 1.0, 2.0]), 0.3)
+    np.testing.assert_allclose(chances[2] / chances[0], np.e)
+    np.testing.assert_allclose(chances[1] / chances[0], np.exp(0.5))
+
+
+def test_an_environment_of_1_passes_everything_on():
+    np.testing.assert_allclose(inheritance(np.array([0.0, 3.0]), 1.0), 1.0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    spec = specs.tiny(3, bypass="complex")
+    return spec, squeezenet.build(spec, 32)
+
+
+def test_strengths_are_what_is_formed_times_what_is_read(network):
+    spec, model = network
+    strengths = synaptic_strengths(model, spec)
+    assert {name: len(values) for name, values in strengths.items()} == group_sizes(spec)
+    # fire3/squeeze1x1 reads fire2's output (and fire3's add passes it on) and feeds two expands.
+    squeeze = model.get_layer("fire3/squeeze1x1").get_weights()[0] / np.sqrt(1.001)
+    e1 = model.get_layer("fire3/expand1x1").get_weights()[0] / np.sqrt(1.001)
+    e3 = model.get_layer("fire3/expand3x3").get_weights()[0] / np.sqrt(1.001)
+    formed = (squeeze**2).sum((0, 1, 2))
+    read = (e1**2).sum((0, 1, 3)) + (e3**2).sum((0, 1, 3))
+    expected = np.sqrt(formed * read)
+    np.testing.assert_allclose(strengths["fire3/squeeze1x1"], expected, rtol=1e-5)
+
+
+def test_a_channel_nothing_reads_or_forms_has_no_strength():
+    spec = specs.tiny(3, normalization="none")
+    model = squeezenet.build(spec, 32)
+    layer = model.get_layer("fire2/squeeze1x1")
+    kernel, bias = layer.get_weights()
+    kernel[..., 1] = 0
+    layer.set_weights([kernel, bias])
+    strengths = synaptic_strengths(model, spec)["fire2/squeeze1x1"]
+    assert strengths[1] == 0 and (np.delete(strengths, 1) > 0).all()
+
+
+def test_strong_channels_survive_more_often(network):
+    strengths = {"conv1": np.array([0.1, 0.1, 5.0, 0.1])}
+    counts = sum(draw(strengths, 0.5, (seed,))["conv1"].astype(int) for seed in range(300))
+    assert counts[2] > 1.5 * counts[[0, 1, 3]].max()
+    assert abs(counts.sum() / 1200 - 0.5) < 0.05
+
+
+def test_a_seed_draws_the_same_offspring(network):
+    spec, model = network
+    strengths = synaptic_strengths(model, spec)
+    first, again, other = (draw(strengths, 0.6, seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    assert all((first[name] == again[name]).all() for name in first)
+    assert any((first[name] != other[name]).any() for name in first)
+
+
+def test_even_a_harsh_environment_leaves_a_network(network):
+    spec, model = network
+    kept = draw(synaptic_strengths(model, spec), 0.001, (0,))
+    assert all(values.any() for values in kept.values())
+    assert cut_spec(spec, kept).modules()[0].filters >= 1
