@@ -19,12 +19,12 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.keras import keras
 from sqzkit.models import folding, registry
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import steps
+from sqzkit.training import steps, strategies
 from sqzkit.training.evaluate import score
 from sqzkit.training.fit import fit_stage
+from sqzkit.training.loader import load_run
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
-from sqzkit.training.weights import load_weights
 
 NEEDS_FOLDED = ("cluster", "quantize")
 SCAN_BATCH = 128
@@ -58,7 +58,8 @@ def compress(
             _check_finished(folder, entries[stage], config, fit)
     for stage in todo:
         prepared, identity = _prepare(folder, stage, config, fit, dataset)
-        folder.write_stage_spec(stage, prepared.spec)
+        if strategies.is_chief():
+            folder.write_stage_spec(stage, prepared.spec)
         result = fit_stage(
             prepared.model,
             dataset,
@@ -71,17 +72,6 @@ def compress(
         )
         _announce(stage, result.model, result.metrics)
     return todo
-
-
-def load_stage(folder: RunFolder, stage: str) -> keras.Model:
-    """Return the plain network after `stage`, logits out.
-
-    Raises:
-      RunError: its weights are missing or are another network's.
-    """
-    model = registry.build_from_json(folder.read_spec(stage), folder.preprocessing.image_size)
-    load_weights(model, folder.weights_path(stage))
-    return model
 
 
 def stage_config(folder: RunFolder, stage: str) -> dict[str, Any]:
@@ -100,7 +90,8 @@ def _prepare(
     """Return the stage, and the SHA-256 of the weights it starts from."""
     before, _ = folder.last_weights()
     identity = folder.finished_stages()[-1]["weights_sha256"]
-    spec, model = folder.read_spec(before), load_stage(folder, before)
+    run = load_run(folder.path, before)
+    spec, model = run.spec, run.model
     if stage in NEEDS_FOLDED and spec.get("normalization") == "batch":
         # Folded later, it would give each channel another codebook.
         folded, model = folding.fold_batch_normalization(model, registry.spec_from_json(spec))

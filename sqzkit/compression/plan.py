@@ -119,14 +119,16 @@ def stages_to_run(wanted: Sequence[str], finished: Sequence[str]) -> list[str]:
 
     Args:
       wanted: stages asked for, checked by `check_stages`.
-      finished: stages of the run folder that are finished, in order.
+      finished: stages of the run folder that are finished, in order; names
+        that are not the chain's are passed over.
 
     Raises:
       UsageError: a later stage is already finished, or one that is needed is
         neither finished nor asked for.
     """
     todo = [stage for stage in wanted if stage not in finished]
-    done = list(finished)
+    # Transfer learning has a stage "head" before "train": no business of the chain.
+    done = [stage for stage in finished if stage in STAGES]
     for stage in todo:
         later = [name for name in done if STAGES.index(name) > STAGES.index(stage)]
         if later:

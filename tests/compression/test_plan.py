@@ -62,6 +62,7 @@ def test_what_is_finished_is_not_run_again():
     assert plan.stages_to_run(["train", "prune", "quantize"], []) == ["train", "prune", "quantize"]
     assert plan.stages_to_run(["train", "prune", "cluster"], ["train", "prune"]) == ["cluster"]
     assert plan.stages_to_run(["quantize"], ["train"]) == ["quantize"]
+    assert plan.stages_to_run(["prune"], ["head", "train"]) == ["prune"]
     assert plan.stages_to_run(["train"], ["train", "prune"]) == []
 
 

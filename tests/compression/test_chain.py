@@ -1,0 +1,231 @@
+import dataclasses
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import small_chain
+
+from sqzkit.compression import chain, invariants, kernels
+from sqzkit.data import pipeline
+from sqzkit.errors import InvariantError, UsageError
+from sqzkit.run_folder import RunFolder
+from sqzkit.tflite.convert import convert_model
+from sqzkit.tflite.options import ConversionOptions
+from sqzkit.training.loader import load_run
+
+CHILD = """
+import pathlib, sys
+import small_chain
+import tensorflow as tf
+from sqzkit.keras import keras
+from sqzkit.compression import chain
+from sqzkit.run_folder import RunFolder
+from sqzkit.training.options import FitOptions
+
+keras.utils.set_random_seed(1)
+tf.config.experimental.enable_op_determinism()  # as train.py does
+folder = RunFolder(pathlib.Path(sys.argv[1]))
+options = FitOptions(**folder.read_record("options"))
+chain.compress(folder, small_chain.quick_config(**folder.read_record("changes")), options,
+               small_chain.make_dataset())
+"""
+
+
+def load_stage(folder, stage):
+    return load_run(folder.path, stage).model
+
+
+def int8_file(folder, model, dataset):
+    pixels, _ = pipeline.raw_images(dataset, "train", folder.preprocessing, 16, 0)
+    options = ConversionOptions(granularity="per_tensor")
+    return convert_model(model, folder.preprocessing, dataset.labels, options, pixels)
+
+
+def test_each_stage_leaves_what_was_asked_for(finished_chain):
+    folder, _ = finished_chain
+    assert [entry["stage"] for entry in folder.finished_stages()] == [
+        "train",
+        "prune",
+        "cluster",
+        "quantize",
+    ]
+    pruned = kernels.read_kernels(load_stage(folder, "prune"))
+    for name, kernel in pruned.items():
+        assert kernels.sparsity(kernel) == (0.25 if name == "conv1" else 0.5), name
+    for stage in ("cluster", "quantize"):
+        assert folder.read_spec(stage)["normalization"] == "none"
+        for name, kernel in kernels.read_kernels(load_stage(folder, stage)).items():
+            assert np.unique(kernel).size <= 8
+            assert np.all(kernel[pruned[name] == 0] == 0)
+    assert folder.read_spec("prune")["normalization"] == "batch"
+    assert all(0 <= entry["metrics"]["top1"] <= 1 for entry in folder.finished_stages())
+    assert not folder.checkpoints_path.exists()
+
+
+def test_the_int8_file_keeps_it_too(finished_chain, corners):
+    folder, _ = finished_chain
+    model = load_stage(folder, "quantize")
+    content = int8_file(folder, model, corners)
+    found = invariants.check_int8_file(model, folder.preprocessing, content)
+    for name, (sparsity, distinct) in found.items():
+        assert sparsity >= (0.25 if name == "conv1" else 0.5)
+        assert distinct <= 8
+
+
+def test_a_finished_chain_is_not_run_again(finished_chain, corners):
+    folder, options = finished_chain
+    before = (folder.path / "stages.json").read_bytes()
+    assert chain.compress(folder, small_chain.quick_config(), options, corners) == []
+    assert (folder.path / "stages.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_sparsity": "0.6"}, "stage prune.*target_sparsity: '0.5,conv1=0.25' there, '0.6'"),
+        ({"number_of_clusters": "9"}, "stage cluster.*number_of_clusters"),
+        ({"codebook": "uniform"}, "stage cluster.*codebook: 'linear' there, 'uniform' asked"),
+        (
+            {"epochs": {"prune": 2, "dense": 1, "cluster": 1, "quantize": 2}},
+            "stage quantize.*epochs",
+        ),
+    ],
+)
+def test_a_finished_stage_with_other_flags_is_refused(finished_chain, corners, changes, message):
+    folder, options = finished_chain
+    with pytest.raises(UsageError, match=message):
+        chain.compress(folder, small_chain.quick_config(**changes), options, corners)
+
+
+def test_other_training_options_are_refused_too(finished_chain, corners):
+    folder, options = finished_chain
+    other = dataclasses.replace(options, batch_size=8)
+    with pytest.raises(UsageError, match="batch_size: 16 there, 8 asked"):
+        chain.compress(folder, small_chain.quick_config(), other, corners)
+
+
+def test_stages_cannot_be_slipped_in_afterwards(finished_chain, corners):
+    folder, options = finished_chain
+    config = small_chain.quick_config(stages=("prune", "dense"))
+    with pytest.raises(UsageError, match="already finished 'cluster', which comes after"):
+        chain.compress(folder, config, options, corners)
+
+
+def test_a_stage_that_loses_zeros_stops_the_run(finished_chain, corners, tmp_path, monkeypatch):
+    """What TF-MOT did silently: the run names the layer, and the stage is not finished."""
+    folder, options = copy_up_to(finished_chain, tmp_path, "cluster")
+    strip = chain.stages.quantization.strip
+
+    def careless(wrapped):
+        weights = strip(wrapped)
+        weights["fire2/expand3x3"][0] = weights["fire2/expand3x3"][0] + 1e-3
+        return weights
+
+    monkeypatch.setattr(chain.stages.quantization, "strip", careless)
+    with pytest.raises(InvariantError, match="fire2/expand3x3: .* pruned weights came back"):
+        chain.compress(folder, small_chain.quick_config(), options, corners)
+    assert [entry["stage"] for entry in folder.finished_stages()][-1] == "cluster"
+
+
+@pytest.mark.slow
+def test_dense_sparse_dense_brings_the_pruned_weights_back(finished_chain, corners, tmp_path):
+    folder, options = copy_up_to(finished_chain, tmp_path, "prune")
+    config = small_chain.quick_config(stages=("prune", "dense", "cluster"), codebook="uniform")
+    assert chain.compress(folder, config, options, corners) == ["dense", "cluster"]
+    dense = kernels.read_kernels(load_stage(folder, "dense"))
+    assert kernels.overall_sparsity(dense) < 0.05
+    clustered = kernels.read_kernels(load_stage(folder, "cluster"))
+    assert all(np.unique(kernel).size <= 7 for kernel in clustered.values())
+
+
+@pytest.mark.slow
+def test_a_scan_proposes_the_sparsity_by_layer(finished_chain, corners, tmp_path, capsys):
+    folder, options = copy_up_to(finished_chain, tmp_path, "train")
+    config = small_chain.quick_config(
+        stages=("prune",), target_sparsity="scan:0.6", scan_examples=32
+    )
+    chain.compress(folder, config, options, corners)
+    assert "the scan proposes --target_sparsity=conv1=" in capsys.readouterr().out
+    pruned = kernels.read_kernels(load_stage(folder, "prune"))
+    assert kernels.overall_sparsity(pruned) == pytest.approx(0.6, abs=0.01)
+    recorded = chain.stage_config(folder, "prune")["sparsity"]
+    for name, kernel in pruned.items():
+        assert kernels.sparsity(kernel) == pytest.approx(recorded[name], abs=0.6 / kernel.size)
+    assert chain.compress(folder, config, options, corners) == []
+
+
+@pytest.mark.slow
+def test_a_chain_killed_in_every_stage_ends_with_the_same_weights(finished_chain, tmp_path):
+    """SIGKILL after an epoch; masks, codebooks and ranges go on where they were."""
+    epochs = {"prune": 2, "dense": 1, "cluster": 2, "quantize": 2}
+    folders = []
+    for name in ("undisturbed", "killed"):
+        folder, options = copy_up_to(finished_chain, tmp_path / name, "train")
+        folder.write_record("changes", {"epochs": epochs})
+        folder.write_record("options", options.to_json())
+        folders.append(folder)
+    undisturbed, killed = folders
+    finish(undisturbed)
+    for stage in ("prune", "cluster", "quantize"):
+        kill_after_the_first_epoch(killed, stage)
+        assert stage not in [entry["stage"] for entry in killed.finished_stages()]
+    assert "quantize: goes on after epoch 1 of 2" in finish(killed)
+    for stage in ("prune", "cluster", "quantize"):
+        first, second = (kernels.read_weights(load_stage(folder, stage)) for folder in folders)
+        for name, arrays in first.items():
+            for array, other in zip(arrays, second[name], strict=True):
+                np.testing.assert_array_equal(array, other, err_msg=f"{stage} {name}")
+
+
+def finish(folder):
+    """Run the chain in a process of its own to its end; return what it said."""
+    child = run_child(folder)
+    said = child.communicate()[0]
+    assert child.returncode == 0, said
+    return said
+
+
+def kill_after_the_first_epoch(folder, stage):
+    child = run_child(folder)
+    checkpoint = folder.checkpoints_path / f"{stage}.npz"
+    deadline = time.monotonic() + 300
+    while not checkpoint.exists():
+        if child.poll() is not None:
+            raise AssertionError(child.communicate()[0])
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL
+
+
+def run_child(folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder.path)],
+        cwd=small_chain.__file__.rsplit("/", 1)[0],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def copy_up_to(finished_chain, path, stage):
+    """Return a copy of the run in which nothing after `stage` has happened."""
+    folder, options = finished_chain
+    shutil.copytree(folder.path, path / "run")
+    copy = RunFolder(path / "run")
+    kept = []
+    for entry in copy.finished_stages():
+        kept.append(entry)
+        if entry["stage"] == stage:
+            break
+    (copy.path / "stages.json").write_text(json.dumps(kept))
+    for entry in folder.finished_stages()[len(kept) :]:
+        copy.weights_path(entry["stage"]).unlink()
+        copy.stage_spec_path(entry["stage"]).unlink()
+    return copy, options

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import small_chain
+
+from sqzkit import preprocessing
+from sqzkit.compression import invariants, kernels, sensitivity
+from sqzkit.errors import InvariantError
+from sqzkit.keras import keras
+from sqzkit.models import registry
+from sqzkit.tflite.convert import convert_model
+from sqzkit.tflite.flatbuffer import TFLiteFile
+from sqzkit.tflite.options import ConversionOptions
+
+KERNEL = np.array([[0.0, 1.0, 2.0, 2.0], [0.0, 3.0, 3.0, 1.0]], np.float32)
+
+
+def test_a_missing_zero_is_named():
+    invariants.check_sparsity({"conv1": KERNEL}, {"conv1": 0.25})
+    invariants.check_sparsity({"conv1": KERNEL + 1}, {"conv1": 0.0})
+    with pytest.raises(InvariantError, match="fire2: 2 of 8 weights are zero, 3 were asked for"):
+        invariants.check_sparsity({"fire2": KERNEL}, {"fire2": 0.375})
+
+
+def test_a_weight_that_came_back_is_named():
+    more_zeros = KERNEL * np.array([0, 0, 1, 1])
+    invariants.check_zeros_kept({"conv1": KERNEL}, {"conv1": more_zeros})
+    with pytest.raises(InvariantError, match="conv1: 2 of its 4 pruned weights came back"):
+        invariants.check_zeros_kept({"conv1": more_zeros}, {"conv1": KERNEL})
+
+
+def test_one_value_too_many_is_named():
+    invariants.check_clusters({"conv1": KERNEL}, {"conv1": 4})
+    invariants.check_clusters({"conv1": KERNEL}, {"conv1": 0})
+    with pytest.raises(InvariantError, match="conv1: 4 distinct values, at most 3"):
+        invariants.check_clusters({"conv1": KERNEL}, {"conv1": 3})
+
+
+def test_a_split_codebook_is_named_and_a_merged_one_is_fine():
+    invariants.check_sharing_kept({"conv1": KERNEL}, {"conv1": -2 * KERNEL})
+    invariants.check_sharing_kept({"conv1": KERNEL}, {"conv1": np.minimum(KERNEL, 2)})
+    split = KERNEL.copy()
+    split[0, 1] = 1.5
+    with pytest.raises(InvariantError, match="conv1: its 4 shared values were split into 5"):
+        invariants.check_sharing_kept({"conv1": KERNEL}, {"conv1": split})
+    every_value_its_own = {"conv1": np.arange(300.0)}
+    invariants.check_sharing_kept(every_value_its_own, {"conv1": np.zeros(300)})
+
+
+def converted(model, record, granularity):
+    pixels, _ = small_chain.images(8, 0)
+    options = ConversionOptions(granularity=granularity)
+    return convert_model(model, record, ("a", "b", "c", "d"), options, pixels)
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    """A network of 5 distinct values a layer and half zeros, and a record of unequal scales."""
+    keras.utils.set_random_seed(1)
+    network = small_chain.small_spec(normalization="none", conv10_padding=1)
+    model = registry.build_from_json(network.to_json(), small_chain.SIDE)
+    for layer in kernels.weighted_layers(model):
+        kernel = sensitivity.prune_once(layer.kernel.numpy(), 0.5)
+        step = np.abs(kernel).max() / 2
+        layer.kernel.assign(np.round(kernel / step) * step)
+    record = preprocessing.Preprocessing(
+        32, 32, channel_order="BGR", mean=(104, 117, 123), scale=(0.02, 0.018, 0.015)
+    )
+    return model, record, converted(model, record, "per_tensor")
+
+
+def test_a_per_tensor_file_keeps_zeros_and_codebooks(clustered):
+    model, record, content = clustered
+    found = invariants.check_int8_file(model, record, content)
+    assert list(found) == kernels.layer_names(model)
+    for name, kernel in kernels.read_kernels(model).items():
+        sparsity, distinct = found[name]
+        assert sparsity == kernels.sparsity(kernel)
+        # conv1 is multiplied by three scales: its values are another three times as many.
+        scales = 3 if name == "conv1" else 1
+        assert np.unique(kernel).size <= distinct <= scales * (np.unique(kernel).size - 1) + 1
+
+
+def test_a_per_channel_file_keeps_at_least_the_zeros(clustered):
+    model, record, _ = clustered
+    found = invariants.check_int8_file(model, record, converted(model, record, "per_channel"))
+    for name, kernel in kernels.read_kernels(model).items():
+        assert found[name][0] == kernels.sparsity(kernel)
+
+
+def test_a_file_with_one_weight_changed_is_refused_by_its_layer(clustered):
+    model, record, content = clustered
+    file = TFLiteFile(content)
+    victim = next(c for c in file.convolutions() if c.layer == "fire2/expand3x3").kernel
+    values = file.data(victim)
+    for wrong, message in ((0, "pruned weights came back"), (values.max(), "were split into")):
+        changed = values.copy()
+        changed.flat[int(np.argmax(changed == wrong))] = 55
+        with pytest.raises(InvariantError, match=message) as caught:
+            invariants.check_int8_file(model, record, file.replace({victim.index: changed}))
+        assert caught.value.layer == "fire2/expand3x3"
+
+
+def test_the_file_of_another_network_is_refused(clustered):
+    model, record, _ = clustered
+    other = registry.build_from_json(
+        small_chain.small_spec(normalization="none", bypass="complex").to_json(), 32
+    )
+    with pytest.raises(InvariantError, match="fire2/bypass1x1: the int8 file has no convolution"):
+        invariants.check_int8_file(other, record, converted(model, record, "per_tensor"))
