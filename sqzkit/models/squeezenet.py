@@ -21,6 +21,9 @@ from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE
 
 POOL_SIZE = 3
 POOL_STRIDE = 2
+# Keras's 0.99 needs some 500 steps before the averages can be used: a small data set has
+# that many in ten epochs, and every one before looks bad in validation.
+NORMALIZATION_MOMENTUM = 0.9
 ACTIVATIONS = (None, "softmax")
 
 layers = keras.layers
@@ -147,7 +150,9 @@ def _convolve(
         kernel_initializer="he_uniform",
         name=name,
     )(inputs)
-    return layers.BatchNormalization(name=f"{name}/bn")(outputs) if normalized else outputs
+    if not normalized:
+        return outputs
+    return layers.BatchNormalization(momentum=NORMALIZATION_MOMENTUM, name=f"{name}/bn")(outputs)
 
 
 def _rectify(features: Tensor, name: str) -> Tensor:
