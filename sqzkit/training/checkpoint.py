@@ -19,6 +19,16 @@ from sqzkit import files
 from sqzkit.errors import FormatError
 
 Groups = Mapping[str, Sequence[np.ndarray]]
+# What NumPy and json raise on bytes that are not what `save` wrote.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +51,7 @@ def save(path: Path, record: dict[str, Any], groups: Groups) -> None:
       RunError: the folder cannot be written or the disk is full.
     """
     record = {**record, "counts": {name: len(arrays) for name, arrays in groups.items()}}
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{name}/{index}": array
         for name, group in groups.items()
         for index, array in enumerate(group)
@@ -67,7 +77,7 @@ def load(path: Path) -> Checkpoint | None:
                 name: [archive[f"{name}/{index}"] for index in range(count)]
                 for name, count in counts.items()
             }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise FormatError(
             f"{path}: damaged checkpoint ({error}); delete it to begin the stage again"
         ) from error

@@ -38,6 +38,8 @@ class TrainingConfig:
       model: "v1_0", "v1_1" or "tiny"; ignored with `weights`.
       bypass, base_e, incr_e, pct3x3, freq, squeeze_ratio, fire_modules,
         pool_after, normalization, dropout: fields of `SqueezeNetSpec`.
+      conv10_relu: whether conv10 is rectified, as the paper's is. Off, because
+        from scratch classes whose logit falls below zero never learn again.
       weights: name of a published set to start from, or None.
       weights_dir: folder looked at before it is fetched.
       image_size: pixels, or None: 32 for images of at most that size, else 64.
@@ -67,6 +69,7 @@ class TrainingConfig:
     pool_after: tuple[str, ...] | None = None
     normalization: str | None = None
     dropout: float | None = None
+    conv10_relu: bool = False
     weights: str | None = None
     weights_dir: str | None = None
     image_size: int | None = None
@@ -129,7 +132,8 @@ class TrainingConfig:
 
     def spec(self, classes: int) -> specs.SqueezeNetSpec:
         """Return the network to train from scratch for so many classes."""
-        return specs.named(self.model, classes, **self.network_changes())
+        changes = self.network_changes()
+        return specs.named(self.model, classes, conv10_relu=self.conv10_relu, **changes)
 
     def fit_options(self, epochs: int) -> FitOptions:
         """Return how the stage "train" is fitted over so many epochs."""

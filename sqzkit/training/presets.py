@@ -45,6 +45,7 @@ def paper() -> Changes:
     return {
         "model": "v1_0",
         "normalization": "none",
+        "conv10_relu": True,
         "image_size": 227,
         "optimizer": "sgd",
         "momentum": 0.9,

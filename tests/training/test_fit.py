@@ -1,0 +1,202 @@
+"""The real loop on made data with a tiny network."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sqzkit.errors import RunError, UsageError
+from sqzkit.keras import keras
+from sqzkit.models import spec, squeezenet
+from sqzkit.run_folder import RunFolder
+from sqzkit.training.fit import fit_stage
+from sqzkit.training.options import FitOptions
+from sqzkit.training.weights import read_weights
+
+NETWORK = spec.tiny(4, dropout=0.3, fire_modules=1, pool_after=("conv1",))
+OPTIONS = FitOptions(epochs=4, batch_size=16, base_learning_rate=0.02, augmentation="light")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def fit(colours, record):
+    """Fit a fresh tiny network; the same call gives the same weights."""
+
+    def call(folder, options=OPTIONS, **changes):
+        keras.utils.set_random_seed(1)
+        model = squeezenet.build(NETWORK, 32)
+        return fit_stage(model, colours, record, options, folder, "train", **changes)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fit, tmp_path_factory):
+    """The folder and the result of a run that nothing stopped."""
+    folder = RunFolder(tmp_path_factory.mktemp("undisturbed"))
+    return folder, fit(folder)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the process's part at one moment, as a kill would."""
+
+    def __init__(self, epoch, step=None):
+        super().__init__()
+        self.at, self.epoch = (epoch, step), 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.at == (self.epoch, batch):
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.at == (epoch, None):
+            raise KeyboardInterrupt
+
+
+def test_it_learns_and_leaves_only_what_was_promised(fit, folder):
+    result = fit(folder, FitOptions(epochs=12, batch_size=16, base_learning_rate=0.02))
+    assert result.metrics["top1"] > 0.9
+    assert result.metrics["epochs"] == 12
+    assert result.resumed_from_epoch == 0
+    names = sorted(path.name for path in folder.path.iterdir())
+    assert names == ["metrics.jsonl", "stages.json", "train.weights.h5"]
+    lines = folder.metrics()
+    assert [line["epoch"] for line in lines] == list(range(1, 13))
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    best = max(line["validation_accuracy"] for line in lines)
+    assert result.metrics["validation_top1"] == pytest.approx(best)
+    assert result.metrics["best_epoch"] in {
+        line["epoch"] for line in lines if line["validation_accuracy"] == best
+    }
+
+
+@pytest.mark.parametrize("moment", [(0, 0), (2, None), (3, 4)])
+def test_stopped_anywhere_it_ends_with_the_same_weights(fit, folder, undisturbed, moment):
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder, callbacks=[Stop(*moment)])
+    assert folder.finished_stages() == []
+    resumed = fit(folder)
+    assert resumed.resumed_from_epoch == moment[0]
+    folder_of_all, whole = undisturbed
+    for before, after in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    for line, same in zip(folder.metrics(), folder_of_all.metrics(), strict=True):
+        assert (line["epoch"], line["loss"]) == (same["epoch"], same["loss"])
+    assert not folder.checkpoints_path.exists()
+
+
+def test_a_finished_stage_is_loaded_not_trained(fit, undisturbed):
+    folder, first = undisturbed
+    again = fit(folder, callbacks=[Stop(0, 0)])
+    assert again.metrics == first.metrics
+    for before, after in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_other_options_are_refused_by_name(fit, folder, undisturbed):
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder, callbacks=[Stop(1, 2)])
+    other = FitOptions(**{**OPTIONS.to_json(), "momentum": 0.5, "seed": 2})
+    with pytest.raises(UsageError, match=r"momentum: 0.9 there, 0.5 asked; seed: 1 there, 2 ask"):
+        fit(folder, other)
+    with pytest.raises(UsageError, match="sparsity: None there, 0.5 asked"):
+        fit(folder, config={"sparsity": 0.5})
+    folder, _ = undisturbed
+    with pytest.raises(UsageError, match="stage 'train'.*epochs: 4 there, 9 asked"):
+        fit(folder, FitOptions(**{**OPTIONS.to_json(), "epochs": 9}))
+
+
+def test_an_epoch_that_was_not_checkpointed_is_not_counted_twice(fit, folder):
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder, callbacks=[Stop(2, 0)])
+    with open(folder.metrics_path, "a") as stream:
+        stream.write(json.dumps({"stage": "train", "epoch": 3, "loss": 9.9}) + '\n{"stage": "tr')
+    fit(folder)
+    assert [line["epoch"] for line in folder.metrics()] == [1, 2, 3, 4]
+    assert max(line["loss"] for line in folder.metrics()) < 9
+
+
+def test_extra_variables_and_callbacks_see_every_step(fit, folder):
+    counter = tf.Variable(0, dtype=tf.int64)
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(("begin", int(self.model.optimizer.iterations.numpy())))
+
+        def on_train_batch_begin(self, batch, logs=None):
+            counter.assign_add(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder, callbacks=[Count(), Stop(2, 3)], extra_variables=[counter])
+    counter.assign(-100)
+    fit(folder, callbacks=[Count()], extra_variables=[counter])
+    assert counter.numpy() == 4 * 6
+    assert seen == [("begin", 0), ("begin", 12)]
+
+
+def test_what_export_makes_is_stored(fit, folder):
+    def export(model):
+        exported = squeezenet.build(NETWORK, 32)
+        exported.set_weights([np.round(weight, 1) for weight in model.get_weights()])
+        return exported
+
+    result = fit(folder, export=export)
+    kernel = read_weights(folder.weights_path("train"))["conv10"]["kernel"]
+    np.testing.assert_array_equal(kernel, np.round(kernel, 1))
+    np.testing.assert_array_equal(kernel, result.model.get_layer("conv10").get_weights()[0])
+
+
+def test_a_loss_of_ones_own_is_minimized(fit, folder):
+    result = fit(folder, loss=lambda images, labels, logits: tf.reduce_sum(logits**2, axis=1))
+    losses = [line["loss"] for line in folder.metrics()]
+    assert losses[-1] < losses[0]
+    assert result.metrics["top1"] < 0.9
+
+
+def test_the_last_epoch_can_be_kept_and_early_ones_excluded(fit, folder, tmp_path):
+    last = fit(folder, FitOptions(**{**OPTIONS.to_json(), "keep": "last"}))
+    assert last.metrics["best_epoch"] == 4
+    late = fit(
+        RunFolder(tmp_path / "late"), FitOptions(**{**OPTIONS.to_json(), "best_from_epoch": 3})
+    )
+    assert late.metrics["best_epoch"] == 4
+
+
+def test_early_stopping_ends_after_its_patience(fit, folder):
+    options = {**OPTIONS.to_json(), "epochs": 30, "early_stopping_patience": 2}
+    options["base_learning_rate"] = 1e-9
+    result = fit(folder, FitOptions(**options))
+    assert result.metrics["epochs"] == result.metrics["best_epoch"] + 2 < 30
+
+
+def test_a_diverging_run_stops_with_advice(fit, folder):
+    def loss(images, labels, logits):
+        return tf.reduce_sum(logits, axis=1) * float("inf")
+
+    with pytest.raises(RunError, match="epoch 1: the training diverged.*--base_learning_rate"):
+        fit(folder, loss=loss)
+    assert folder.finished_stages() == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(fit, tmp_path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises((RunError, OSError), match="run"):
+        fit(RunFolder(tmp_path / "run"))
+
+
+def test_label_smoothing_raises_the_floor_of_the_loss(fit, folder, tmp_path):
+    options = {**OPTIONS.to_json(), "epochs": 12, "label_smoothing": 0.3}
+    fit(folder, FitOptions(**options))
+    fit(RunFolder(tmp_path / "hard"), FitOptions(**{**options, "label_smoothing": 0.0}))
+    soft, hard = (run.metrics()[-1]["loss"] for run in (folder, RunFolder(tmp_path / "hard")))
+    floor = -(0.775 * np.log(0.775) + 3 * 0.075 * np.log(0.075))
+    assert hard < floor * 0.8 < floor * 0.99 < soft
