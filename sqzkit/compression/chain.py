@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sqzkit.compression import distillation, sensitivity, stages
 from sqzkit.compression import kernels as reading
-from sqzkit.compression import sensitivity, stages
 from sqzkit.compression.plan import CompressionConfig, check_stages, stages_to_run
 from sqzkit.data import photograph, pipeline
 from sqzkit.data.dataset import ImageDataset
@@ -68,6 +68,7 @@ def compress(
             folder,
             stage,
             export=prepared.export,
+            loss=_loss(folder, config, fit),
             config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
         )
         _announce(stage, result.model, result.metrics)
@@ -107,6 +108,16 @@ def _prepare(
     shared = stage_config(folder, "cluster")
     grids = {name: tuple(values) for name, values in shared.get("grids", {}).items()}
     return stages.quantize(start, shared.get("clusters", {}), grids), identity
+
+
+def _loss(
+    folder: RunFolder, config: CompressionConfig, fit: FitOptions
+) -> distillation.Loss | None:
+    """Return the loss with the trained network as teacher, or None for the labels alone."""
+    if not config.distillation:
+        return None
+    teacher = load_run(folder.path, "train").model
+    return distillation.distillation_loss(teacher, config.distillation, fit.label_smoothing)
 
 
 def _steps_per_epoch(dataset: ImageDataset, folder: RunFolder, fit: FitOptions) -> int:

@@ -35,6 +35,11 @@ _RATES = {
     )
     for stage, rate in RATES.items()
 }
+_DISTILLATION = flags.DEFINE_float(
+    "distillation",
+    0.5,
+    "Share of the stages' loss that is the trained network's answers instead of the labels, 0..1.",
+)
 _SCAN_EXAMPLES = flags.DEFINE_integer(
     "scan_examples", 512, "Training images on which a sensitivity scan measures the loss."
 )
@@ -49,5 +54,6 @@ def compression_config_from_flags() -> CompressionConfig:
         codebook=_CODEBOOK.value,
         epochs={stage: flag.value for stage, flag in _EPOCHS.items()},
         learning_rate={stage: flag.value for stage, flag in _RATES.items()},
+        distillation=_DISTILLATION.value,
         scan_examples=_SCAN_EXAMPLES.value,
     )

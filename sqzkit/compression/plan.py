@@ -36,6 +36,8 @@ class CompressionConfig:
       codebook: how they are initialised ("linear", "kmeans++", "density"), or
         "uniform": steps of equal size, which entropy coders prefer.
       epochs, learning_rate: by stage name; the rate falls to 0 as a cosine.
+      distillation: share of the loss that is the trained network's answers
+        instead of the labels, 0..1.
       scan_examples: images the sensitivity scan looks at.
     """
 
@@ -45,6 +47,7 @@ class CompressionConfig:
     codebook: str = "linear"
     epochs: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(EPOCHS))
     learning_rate: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict(RATES))
+    distillation: float = 0.5
     scan_examples: int = 512
 
     def __post_init__(self) -> None:
@@ -59,6 +62,8 @@ class CompressionConfig:
             if not 0 < self.learning_rate[stage] < 1:
                 rate = self.learning_rate[stage]
                 raise UsageError(f"--{stage}_learning_rate {rate}: must be between 0 and 1")
+        if not 0 <= self.distillation <= 1:
+            raise UsageError(f"--distillation {self.distillation}: must be 0..1")
         if self.scan_examples < 1:
             raise UsageError(f"--scan_examples {self.scan_examples}: must be 1 or more")
 
@@ -87,12 +92,14 @@ class CompressionConfig:
 
     def stage_record(self, stage: str) -> dict[str, Any]:
         """Return what the chain adds to the options that decide `stage`, as JSON values."""
+        record: dict[str, Any] = {"distillation": self.distillation}
         if stage == "prune":
-            scan = {"scan_examples": self.scan_examples} if self.scans else {}
-            return {"target_sparsity": self.target_sparsity, **scan}
+            record["target_sparsity"] = self.target_sparsity
+            if self.scans:
+                record["scan_examples"] = self.scan_examples
         if stage == "cluster":
-            return {"number_of_clusters": self.number_of_clusters, "codebook": self.codebook}
-        return {}
+            record |= {"number_of_clusters": self.number_of_clusters, "codebook": self.codebook}
+        return record
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON-ready values."""

@@ -39,6 +39,8 @@ def test_other_bad_options_are_refused():
         CompressionConfig(epochs={**plan.EPOCHS, "prune": 0})
     with pytest.raises(UsageError, match="--cluster_learning_rate 0"):
         CompressionConfig(learning_rate={**plan.RATES, "cluster": 0.0})
+    with pytest.raises(UsageError, match=r"--distillation 1.5: must be 0\.\.1"):
+        CompressionConfig(distillation=1.5)
     with pytest.raises(UsageError, match="--scan_examples 0"):
         CompressionConfig(scan_examples=0)
 
