@@ -1,0 +1,224 @@
+"""Evolve a trained SqueezeNet over generations of smaller dense networks."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.errors import UsageError
+from sqzkit.keras import keras
+from sqzkit.models import summary
+from sqzkit.models.inference import to_inference
+from sqzkit.models.spec import SqueezeNetSpec
+from sqzkit.run_folder import RunFolder
+from sqzkit.search.evolve_config import EvolveConfig
+from sqzkit.search.lineage import Generation, Lineage, format_table, plot
+from sqzkit.search.surgery import cut
+from sqzkit.search.synthesis import draw, synaptic_strengths
+from sqzkit.tflite.convert import convert_model
+from sqzkit.tflite.latency import measure
+from sqzkit.tflite.options import ConversionOptions
+from sqzkit.training.fit import fit_stage
+from sqzkit.training.loader import LoadedRun, load_run
+from sqzkit.training.options import FitOptions
+from sqzkit.training.steps import Loss
+
+STAGE = "train"
+LATENCY_RUNS = 50
+LATENCY_WARMUP = 10
+TEMPERATURE = 2.0
+
+
+def evolve(config: EvolveConfig) -> Lineage:
+    """Breed the generations, or go on where an interrupted evolution was.
+
+    Raises:
+      UsageError: the ancestor is no trained SqueezeNet, its data are gone, or
+        the output folder holds something else.
+      RunError: a training failed, or a file cannot be written.
+    """
+    return _Evolution(config).run()
+
+
+class _Evolution:
+    """One evolution with its ancestor and data opened."""
+
+    def __init__(self, config: EvolveConfig) -> None:
+        self.config = config
+        self.output = Path(config.output_dir)
+        self.lineage = Lineage(self.output, config.identity())
+        keras.utils.set_random_seed(config.seed)
+        tf.config.experimental.enable_op_determinism()
+        self.ancestor = load_run(config.model_dir, STAGE)
+        _require_squeezenet(self.ancestor)
+        self.dataset: ImageDataset = self.ancestor.open_data()
+
+    def run(self) -> Lineage:
+        """Breed all generations, train the last one on, and draw the lineage."""
+        lineage, config = self.lineage, self.config
+        if not lineage.generations:
+            lineage.add(self._generation("ancestor", self.ancestor, ()))
+        if len(lineage.generations) <= config.generations:
+            lineage.drop_final()
+        bred = sum(entry.name.startswith("generation_") for entry in lineage.generations)
+        for number in range(bred + 1, config.generations + 1):
+            lineage.add(self._breed(number))
+            self._remove_unfit(number)
+            self._show()
+        if config.final_epochs and lineage.generations[-1].name != "final":
+            lineage.add(self._final())
+        self._show()
+        return lineage
+
+    def _show(self) -> None:
+        plot(self.lineage.generations, self.output / "lineage.png")
+        print(format_table(self.lineage.generations), flush=True)
+
+    def _breed(self, number: int) -> Generation:
+        """Breed one generation and return its fittest, whose folder is renamed last."""
+        name = f"generation_{number:02d}"
+        home = RunFolder(self.output / name)
+        record = home.read_record("generation")
+        if record is not None:  # renamed, but not yet in the lineage
+            return Generation.from_json(record)
+        offspring = [self._raise_offspring(number, i) for i in range(self.config.population)]
+        fittest = max(
+            offspring, key=lambda child: (child["validation_top1"], -child["validation_loss"])
+        )
+        place = RunFolder(self.output / fittest["folder"])
+        generation = self._generation(name, load_run(place.path), tuple(offspring))
+        place.write_record("generation", generation.to_json())
+        place.path.rename(home.path)
+        return generation
+
+    def _remove_unfit(self, number: int) -> None:
+        for index in range(self.config.population):
+            shutil.rmtree(self.output / _nursery(number, index), ignore_errors=True)
+
+    def _raise_offspring(self, number: int, index: int) -> dict[str, Any]:
+        """Draw, train and judge one offspring; a finished one is only judged."""
+        parent = self._run_of(number - 1)
+        spec = SqueezeNetSpec.from_json(parent.spec)
+        strengths = synaptic_strengths(parent.model, spec)
+        kept = draw(strengths, self.config.environment, (self.config.seed, number, index))
+        child_spec, child = cut(parent.model, spec, kept)
+        folder = self._prepare(_nursery(number, index), child_spec, child)
+        metrics = self._train(child, folder, self.config.train_epochs)
+        parameters = child.count_params()
+        keras.backend.clear_session()
+        return {
+            "folder": folder.path.name,
+            "parameters": parameters,
+            "validation_top1": metrics["validation_top1"],
+            "validation_loss": metrics["validation_loss"],
+        }
+
+    def _run_of(self, number: int) -> LoadedRun:
+        return load_run(self.output / f"generation_{number:02d}") if number else self.ancestor
+
+    def _final(self) -> Generation:
+        """Train the last generation on, in a run folder of its own."""
+        adult = self._run_of(self.config.generations)
+        spec = SqueezeNetSpec.from_json(adult.spec)
+        folder = self._prepare("final", spec, adult.model)
+        self._train(adult.model, folder, self.config.final_epochs)
+        return self._generation("final", load_run(folder.path), ())
+
+    def _prepare(self, name: str, spec: SqueezeNetSpec, model: keras.Model) -> RunFolder:
+        folder = RunFolder(self.output / name)
+        folder.write_preprocessing(self.ancestor.preprocessing)
+        folder.write_labels(self.ancestor.labels)
+        folder.write_record("data", self.ancestor.folder.read_record("data"))
+        folder.write_record("flags", {"evolve": self.config.to_json()})
+        rows = [dataclasses.asdict(row) for row in summary.layer_table(model)]
+        folder.write_record("layers", rows)
+        folder.write_spec(spec.to_json())  # last, because it makes the folder a run folder
+        return folder
+
+    def _train(self, model: keras.Model, folder: RunFolder, epochs: int) -> dict[str, Any]:
+        loss = None
+        if self.config.distillation:
+            loss = distillation_loss(self.ancestor.model, self.config.distillation)
+        result = fit_stage(
+            model,
+            self.dataset,
+            self.ancestor.preprocessing,
+            self._options(epochs),
+            folder,
+            STAGE,
+            loss=loss,
+            config={"distillation": self.config.distillation},
+        )
+        return result.metrics
+
+    def _options(self, epochs: int) -> FitOptions:
+        """Return the ancestor's own options, for so many epochs at this evolution's rate."""
+        stages = {entry["stage"]: entry for entry in self.ancestor.folder.finished_stages()}
+        recorded = stages[STAGE]["config"]
+        names = {field.name for field in dataclasses.fields(FitOptions)} & recorded.keys()
+        options = FitOptions(**{name: recorded[name] for name in names})
+        return dataclasses.replace(
+            options,
+            epochs=epochs,
+            base_learning_rate=self.config.base_learning_rate,
+            lr_schedule="cosine",
+            warmup_epochs=0.0,
+            seed=self.config.seed,
+            early_stopping_patience=0,
+            best_from_epoch=0,
+            watchdog_epochs=0,
+        )
+
+    def _generation(
+        self, name: str, run: LoadedRun, offspring: tuple[dict[str, Any], ...]
+    ) -> Generation:
+        metrics = next(e["metrics"] for e in run.folder.finished_stages() if e["stage"] == STAGE)
+        options = ConversionOptions(quantization="none")
+        content = convert_model(run.model, run.preprocessing, run.labels, options)
+        latency = measure(content, threads=1, runs=LATENCY_RUNS, warmup=LATENCY_WARMUP)
+        return Generation(
+            name=name,
+            folder=str(run.folder.path) if name == "ancestor" else name,
+            parameters=to_inference(run.model).count_params(),
+            tflite_bytes=len(content),
+            latency_ms=latency.minimum_ms,
+            validation_top1=metrics["validation_top1"],
+            top1=metrics["top1"],
+            offspring=offspring,
+        )
+
+
+def distillation_loss(teacher: keras.Model, share: float) -> Loss:
+    """Return a loss that also asks for the teacher's answers (Hinton et al., 2015).
+
+    Args:
+      teacher: gives logits for the student's images; is not trained.
+      share: of the teacher's part, 0..1.
+
+    Returns:
+      (images, labels int32 [B], logits [B, classes]) -> float32 [B].
+    """
+
+    def loss(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        answers = tf.nn.softmax(teacher(images, training=False) / TEMPERATURE)
+        agreement = tf.nn.softmax_cross_entropy_with_logits(answers, logits / TEMPERATURE)
+        truth = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        # The square keeps both parts' gradients of one size, whatever the temperature.
+        return share * TEMPERATURE**2 * agreement + (1 - share) * truth
+
+    return loss
+
+
+def _nursery(number: int, index: int) -> str:
+    return f"generation_{number:02d}.{index}"
+
+
+def _require_squeezenet(run: LoadedRun) -> None:
+    architecture = run.spec.get("architecture")
+    if architecture != "squeezenet":
+        raise UsageError(
+            f"--model_dir {run.folder.path}: is a run of {architecture!r}; only SqueezeNet evolves"
+        )
