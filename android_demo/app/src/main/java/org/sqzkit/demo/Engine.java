@@ -99,19 +99,29 @@ final class Engine {
         RunOptions options = startOpening();
         work.execute(() -> {
             String name = displayName(uri);
-            try (InputStream in = open(uri)) {
-                OpenModel opened = store.add(in, name, this::progress, candidate -> {
-                    try (Classifier tried = new Classifier(candidate.file(), candidate.content(), options)) {
-                        tried.model();
-                    }
-                });
-                change(opened, options);
+            try {
+                take(() -> open(uri), store.incoming(), ModelStore.MOST_BYTES,
+                        R.string.trouble_model_gone);
+                change(store.addIncoming(name, this::progress, candidate -> tryOut(candidate, options)),
+                        options);
             } catch (Trouble e) {
                 keepFormer(name, e);
-            } catch (IOException | SecurityException e) {
-                keepFormer(name, new Trouble(R.string.trouble_model_unreadable, name));
             }
         });
+    }
+
+    private static void tryOut(OpenModel candidate, RunOptions options) throws Trouble {
+        new Classifier(candidate.file(), candidate.content(), options).close();
+    }
+
+    /** Copies what another app gives into a file of our own, whole or not at all. */
+    private static void take(Source source, File file, long most, int unreadable) throws Trouble {
+        try (InputStream in = source.open()) {
+            WholeFile.copy(in, file, most);
+        } catch (IOException | RuntimeException e) {
+            // Another app's provider may answer with any exception at all.
+            throw new Trouble(unreadable);
+        }
     }
 
     /** Deletes a model that the user opened; if it is in use, the first one takes its place. */
@@ -231,15 +241,11 @@ final class Engine {
         state.changed();
         work.execute(() -> {
             try {
-                try (InputStream in = source.open()) {
-                    WholeFile.copy(in, photoFile, PhotoLoader.MOST_BYTES);
-                }
+                take(source, photoFile, PhotoLoader.MOST_BYTES, R.string.trouble_photo_unreadable);
                 showPhoto();
                 classifyPhoto();
             } catch (Trouble e) {
                 failPhoto(e);
-            } catch (IOException | SecurityException e) {
-                failPhoto(new Trouble(R.string.trouble_photo_unreadable));
             }
         });
     }

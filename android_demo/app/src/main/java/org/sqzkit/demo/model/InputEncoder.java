@@ -36,7 +36,7 @@ final class InputEncoder {
         if (model.metadata.normalization() == null) {
             return pixel - 128;
         }
-        double steps = Math.rint((double) values[channel][pixel] / model.input.scale());
+        double steps = Math.rint(values[channel][pixel] / model.input.scale());
         return (int) Math.max(-128, Math.min(127, steps + model.input.zeroPoint()));
     }
 

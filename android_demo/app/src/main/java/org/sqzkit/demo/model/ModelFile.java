@@ -28,6 +28,9 @@ public final class ModelFile {
     final ModelMetadata metadata;
     final Normalization normalization;
     final Geometry geometry;
+    /** Whether the graph itself makes probabilities of its scores. */
+    final boolean probabilities;
+
     private final boolean wholeInt8;
     private final TreeSet<String> weightTypes;
     private final boolean perChannel;
@@ -41,6 +44,7 @@ public final class ModelFile {
         List<FlatTable> tensors = graphs.get(0).tables(0);
         input = only(graphs.get(0).ints(1), tensors, R.string.trouble_inputs);
         output = only(graphs.get(0).ints(2), tensors, R.string.trouble_outputs);
+        probabilities = Ending.isProbabilities(model, graphs.get(0), graphs.get(0).ints(2)[0]);
         metadata = metadata(model, content);
         checkInput();
         checkOutput();

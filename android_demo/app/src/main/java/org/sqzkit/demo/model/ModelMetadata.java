@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.sqzkit.demo.R;
@@ -39,17 +40,19 @@ record ModelMetadata(String name, String description, String version, String aut
         List<FlatTable> graphs = root.tables(3);
         List<FlatTable> inputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(2);
         List<FlatTable> outputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(3);
+        JSONObject record = files.containsKey(RECORD) ? json(files.get(RECORD)) : null;
         return new ModelMetadata(root.text(0), root.text(1), root.text(2), root.text(4), root.text(5),
                 outputs.isEmpty() ? Collections.<String>emptyList() : labels(outputs.get(0), files),
-                inputs.isEmpty() ? null : normalization(inputs.get(0)),
-                files.containsKey(RECORD) ? geometry(files.get(RECORD)) : null);
+                record != null ? normalization(record)
+                        : inputs.isEmpty() ? null : normalization(inputs.get(0)),
+                record == null ? null : geometry(record));
     }
 
     private static Normalization normalization(FlatTable input) throws Trouble {
         for (FlatTable unit : input.tables(4)) {
             FlatTable options = unit.table(1);
             if (unit.number(0, 1, 0) == NORMALIZATION_OPTIONS && options != null) {
-                return Normalization.of(options.floats(0), options.floats(1));
+                return Normalization.dividing(options.floats(0), options.floats(1));
             }
         }
         return null;
@@ -79,12 +82,39 @@ record ModelMetadata(String name, String description, String version, String aut
         return lines;
     }
 
-    private static Geometry geometry(byte[] record) throws Trouble {
+    private static JSONObject json(byte[] record) throws Trouble {
         try {
-            JSONObject json = new JSONObject(new String(record, StandardCharsets.UTF_8));
-            int image = json.getInt("image_size");
-            int resize = json.getInt("resize_size");
-            String rule = json.getString("resize");
+            return new JSONObject(new String(record, StandardCharsets.UTF_8));
+        } catch (JSONException e) {
+            throw new Trouble(R.string.trouble_preprocessing);
+        }
+    }
+
+    private static Normalization normalization(JSONObject record) throws Trouble {
+        try {
+            if (!record.getString("channel_order").equals("RGB")) {
+                throw new Trouble(R.string.trouble_preprocessing);
+            }
+            return Normalization.multiplying(
+                    floats(record.getJSONArray("mean")), floats(record.getJSONArray("scale")));
+        } catch (JSONException e) {
+            throw new Trouble(R.string.trouble_preprocessing);
+        }
+    }
+
+    private static float[] floats(JSONArray list) throws JSONException {
+        float[] values = new float[list.length()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) list.getDouble(i);
+        }
+        return values;
+    }
+
+    private static Geometry geometry(JSONObject record) throws Trouble {
+        try {
+            int image = record.getInt("image_size");
+            int resize = record.getInt("resize_size");
+            String rule = record.getString("resize");
             boolean squash = rule.equals("squash");
             if (image < 1 || resize < image || resize > LARGEST_SIDE
                     || !squash && !rule.equals("shorter_side")) {

@@ -19,7 +19,9 @@ import org.sqzkit.sqz.Progress;
 /** The models that came with the app and those the user opened. */
 public final class ModelStore {
     private static final String ASSETS = "models";
-    private static final long MOST_BYTES = 256L << 20;
+    /** Larger files are not taken in. */
+    public static final long MOST_BYTES = 256L << 20;
+
     private static final int LONGEST_NAME = 60;
 
     private final Context context;
@@ -63,18 +65,21 @@ public final class ModelStore {
         }
     }
 
+    /** Where a file of another app is to be put before {@link #addIncoming}. */
+    public File incoming() {
+        return new File(folder, "incoming.new");
+    }
+
     /**
-     * Takes in a file of another app. It is stored only after {@code check} accepted it.
+     * Takes in the file at {@link #incoming}. It is stored only after {@code check} accepted it.
      *
      * @param name what the other app calls it
      */
-    public OpenModel add(InputStream in, String name, Progress progress, Check check) throws Trouble {
-        File incoming = new File(folder, "incoming.new");
+    public OpenModel addIncoming(String name, Progress progress, Check check) throws Trouble {
+        File incoming = incoming();
         try {
-            WholeFile.copy(in, incoming, MOST_BYTES);
-            ByteBuffer delivered = WholeFile.map(incoming);
-            boolean plain = ModelFile.isModel(delivered);
-            ByteBuffer content = delivered;
+            ByteBuffer content = WholeFile.map(incoming);
+            boolean plain = ModelFile.isModel(content);
             if (!plain) {
                 content = expander.expand(read(incoming), progress);
             }

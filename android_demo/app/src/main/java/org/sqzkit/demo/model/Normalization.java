@@ -4,31 +4,43 @@ import org.sqzkit.demo.R;
 import org.sqzkit.demo.Trouble;
 
 /**
- * The arithmetic left to do on a pixel: {@code (pixel - mean) / std}, red, green and blue in order.
+ * The arithmetic left to do on a pixel: {@code (pixel - mean) * scale}; red, green and blue in order.
  *
  * @param stated whether the file says so; otherwise it is the usual guess for the input's type
  */
-record Normalization(float[] mean, float[] std, boolean stated) {
+record Normalization(float[] mean, float[] scale, boolean stated) {
 
     /** Raw pixels, 0..255. */
-    static final Normalization RAW =
-            new Normalization(new float[] {0, 0, 0}, new float[] {1, 1, 1}, true);
+    static final Normalization RAW = even(0, 1);
 
     /** What most float models without metadata were trained on, -1..1. */
-    static final Normalization GUESS = new Normalization(
-            new float[] {127.5f, 127.5f, 127.5f}, new float[] {127.5f, 127.5f, 127.5f}, false);
+    static final Normalization GUESS = even(127.5f, (float) (1 / 127.5));
 
-    /** From TFLite Metadata's NormalizationOptions: one value each, or one for each channel. */
-    static Normalization of(float[] mean, float[] std) throws Trouble {
-        return new Normalization(three(mean, false), three(std, true), true);
+    private static Normalization even(float mean, float scale) {
+        return new Normalization(
+                new float[] {mean, mean, mean}, new float[] {scale, scale, scale}, false);
     }
 
-    private static float[] three(float[] values, boolean divisor) throws Trouble {
+    /** From TFLite Metadata's NormalizationOptions: one value each, or one for each channel. */
+    static Normalization dividing(float[] mean, float[] deviation) throws Trouble {
+        float[] scale = new float[deviation.length];
+        for (int i = 0; i < scale.length; i++) {
+            scale[i] = (float) (1.0 / deviation[i]);
+        }
+        return multiplying(mean, scale);
+    }
+
+    /** From a mean and a factor: one value each, or one for each channel. */
+    static Normalization multiplying(float[] mean, float[] scale) throws Trouble {
+        return new Normalization(three(mean, false), three(scale, true), true);
+    }
+
+    private static float[] three(float[] values, boolean factor) throws Trouble {
         if (values.length != 1 && values.length != 3) {
             throw new Trouble(R.string.trouble_normalization);
         }
         for (float value : values) {
-            if (Float.isNaN(value) || Float.isInfinite(value) || divisor && value == 0) {
+            if (Float.isNaN(value) || Float.isInfinite(value) || factor && value == 0) {
                 throw new Trouble(R.string.trouble_normalization);
             }
         }
@@ -36,6 +48,6 @@ record Normalization(float[] mean, float[] std, boolean stated) {
     }
 
     float apply(int channel, int pixel) {
-        return (pixel - mean[channel]) / std[channel];
+        return (pixel - mean[channel]) * scale[channel];
     }
 }

@@ -6,10 +6,12 @@ import java.nio.ByteOrder;
 /** Reads the output tensor as probabilities. */
 final class OutputDecoder {
     private final TensorInfo output;
+    private final boolean probabilities;
     private final ByteBuffer buffer;
 
     OutputDecoder(ModelFile model) {
         output = model.output;
+        probabilities = model.probabilities;
         int size = output.type().equals(TensorInfo.FLOAT32) ? 4 : 1;
         buffer = ByteBuffer.allocateDirect(output.count() * size).order(ByteOrder.nativeOrder());
     }
@@ -20,13 +22,11 @@ final class OutputDecoder {
         return buffer;
     }
 
-    /** Returns one value for each class; scores that are no probabilities go through softmax. */
+    /** Returns one value for each class; where the graph does not, softmax is applied here. */
     float[] probabilities() {
         float[] values = new float[output.count()];
-        boolean probabilities = true;
         for (int i = 0; i < values.length; i++) {
             values[i] = value(i);
-            probabilities &= values[i] >= 0 && values[i] <= 1;
         }
         return probabilities ? values : softmax(values);
     }

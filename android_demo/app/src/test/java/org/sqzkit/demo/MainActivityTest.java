@@ -1,0 +1,269 @@
+package org.sqzkit.demo;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNull;
+import static org.junit.Assert.assertTrue;
+import static org.robolectric.Shadows.shadowOf;
+
+import android.Manifest;
+import android.app.Activity;
+import android.content.Intent;
+import android.graphics.Bitmap;
+import android.net.Uri;
+import android.os.Build;
+import android.os.Bundle;
+import android.os.Parcel;
+import android.provider.MediaStore;
+import android.view.ViewGroup;
+import java.io.FileNotFoundException;
+import java.io.OutputStream;
+import org.junit.After;
+import org.junit.Before;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
+import org.robolectric.shadows.ShadowActivity;
+import org.sqzkit.demo.phone.PhoneTestRunner;
+import org.sqzkit.demo.phone.Resources;
+
+/** Photographs: chosen, taken, shared, sampled; and everything that can be wrong with them. */
+@RunWith(PhoneTestRunner.class)
+public class MainActivityTest {
+    private ActivityController<MainActivity> controller;
+
+    @Before
+    public void open() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        start(new Intent());
+    }
+
+    private void start(Intent intent) throws Exception {
+        controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
+        Screens.settle();
+    }
+
+    @After
+    public void close() {
+        controller.close();
+        Screens.engine().close();
+    }
+
+    private MainActivity screen() {
+        return controller.get();
+    }
+
+    private String summary() {
+        return Screens.shown(screen(), R.id.result) ? Screens.text(screen(), R.id.summary) : "";
+    }
+
+    private void assertTrouble(int reason, Object... arguments) {
+        assertTrue(Screens.shown(screen(), R.id.trouble));
+        assertEquals(screen().getString(reason, arguments), Screens.text(screen(), R.id.trouble_text));
+    }
+
+    private void choose(String name, byte[] content) throws Exception {
+        screen().findViewById(R.id.choose).performClick();
+        ShadowActivity.IntentForResult asked = shadowOf(screen()).getNextStartedActivityForResult();
+        shadowOf(screen()).receiveResult(
+                asked.intent, Activity.RESULT_OK, new Intent().setData(Screens.offer(name, content)));
+        Screens.settle();
+    }
+
+    @Test
+    public void choosesAPhotoWithoutAnyPermission() throws Exception {
+        screen().findViewById(R.id.choose).performClick();
+        Intent asked = shadowOf(screen()).getNextStartedActivityForResult().intent;
+        assertEquals(Build.VERSION.SDK_INT >= 33 ? MediaStore.ACTION_PICK_IMAGES
+                : Intent.ACTION_GET_CONTENT, asked.getAction());
+        assertEquals("image/*", asked.getType());
+        choose("green.jpg", Screens.photo(Screens.GREEN));
+        assertTrue(summary(), summary().startsWith("green"));
+        assertEquals(3, ((ViewGroup) screen().findViewById(R.id.rows)).getChildCount());
+        assertNotNull(Screens.engine().state.photo);
+        assertFalse(Screens.shown(screen(), R.id.trouble));
+        assertFalse(Screens.shown(screen(), R.id.hint));
+    }
+
+    @Test
+    public void goingBackFromThePickerChangesNothing() throws Exception {
+        choose("blue.jpg", Screens.photo(Screens.BLUE));
+        screen().findViewById(R.id.choose).performClick();
+        Intent asked = shadowOf(screen()).getNextStartedActivityForResult().intent;
+        shadowOf(screen()).receiveResult(asked, Activity.RESULT_CANCELED, null);
+        Screens.settle();
+        assertTrue(summary().startsWith("blue"));
+    }
+
+    @Test
+    public void takesAPhotoAtFullSizeThroughItsOwnProvider() throws Exception {
+        shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
+        screen().findViewById(R.id.take).performClick();
+        Intent asked = shadowOf(screen()).getNextStartedActivityForResult().intent;
+        assertEquals(MediaStore.ACTION_IMAGE_CAPTURE, asked.getAction());
+        assertTrue((asked.getFlags() & Intent.FLAG_GRANT_WRITE_URI_PERMISSION) != 0);
+        Uri uri = asked.getParcelableExtra(MediaStore.EXTRA_OUTPUT);
+        assertEquals(uri, asked.getClipData().getItemAt(0).getUri());
+        try (OutputStream out = new android.os.ParcelFileDescriptor.AutoCloseOutputStream(
+                provider().openFile(uri, "w"))) {
+            out.write(Screens.photo(Screens.RED, 1600, 1200, Bitmap.CompressFormat.JPEG));
+        }
+        shadowOf(screen()).receiveResult(asked, Activity.RESULT_OK, null);
+        Screens.settle();
+        assertTrue(summary(), summary().startsWith("red"));
+        assertEquals(1600, Screens.engine().state.photo.getWidth());
+    }
+
+    private static PhotoProvider provider() {
+        return Robolectric.setupContentProvider(PhotoProvider.class, "org.sqzkit.demo.photographs");
+    }
+
+    @Test(expected = FileNotFoundException.class)
+    public void theProviderLendsNoOtherFile() throws Exception {
+        provider().openFile(Uri.parse("content://org.sqzkit.demo.photographs/../files/photograph"), "r");
+    }
+
+    @Test
+    public void asksForTheCameraBeforeTakingAndGoesOnAfterYes() {
+        screen().findViewById(R.id.take).performClick();
+        ShadowActivity.PermissionsRequest asked = shadowOf(screen()).getLastRequestedPermission();
+        assertEquals(Manifest.permission.CAMERA, asked.requestedPermissions[0]);
+        screen().onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {0});
+        assertEquals(MediaStore.ACTION_IMAGE_CAPTURE,
+                shadowOf(screen()).getNextStartedActivityForResult().intent.getAction());
+    }
+
+    @Test
+    public void theRestWorksWhenTheCameraIsRefused() throws Exception {
+        screen().findViewById(R.id.take).performClick();
+        ShadowActivity.PermissionsRequest asked = shadowOf(screen()).getLastRequestedPermission();
+        screen().onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {-1});
+        assertTrouble(R.string.trouble_camera_refused);
+        choose("red.jpg", Screens.photo(Screens.RED));
+        assertTrue(summary().startsWith("red"));
+        assertFalse(Screens.shown(screen(), R.id.trouble));
+    }
+
+    @Test
+    public void saysWhenThereIsNoCameraApp() {
+        shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
+        shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
+        screen().findViewById(R.id.take).performClick();
+        assertTrouble(R.string.trouble_no_camera_app);
+        screen().findViewById(R.id.choose).performClick();
+        assertTrouble(R.string.trouble_no_picker);
+    }
+
+    @Test
+    public void classifiesWhatAnotherAppShares() throws Exception {
+        controller.close();
+        Uri uri = Screens.offer("shared.jpg", Screens.photo(Screens.BLUE));
+        start(new Intent(Intent.ACTION_SEND).setType("image/jpeg").putExtra(Intent.EXTRA_STREAM, uri));
+        assertTrue(summary(), summary().startsWith("blue"));
+        Uri next = Screens.offer("next.jpg", Screens.photo(Screens.RED));
+        controller.newIntent(
+                new Intent(Intent.ACTION_SEND).setType("image/jpeg").putExtra(Intent.EXTRA_STREAM, next));
+        Screens.settle();
+        assertTrue(summary(), summary().startsWith("red"));
+    }
+
+    @Test
+    public void opensAModelThatAnotherAppShares() throws Exception {
+        controller.close();
+        Uri uri = Screens.offer("foreign.tflite", Resources.model("foreign.tflite"));
+        start(new Intent(Intent.ACTION_VIEW).setDataAndType(uri, "application/octet-stream"));
+        assertEquals("Elsewhere", Screens.engine().state.model.title());
+        choose("red.jpg", Screens.photo(Screens.RED));
+        assertTrue(summary(), summary().startsWith("rot"));
+    }
+
+    @Test
+    public void saysWhatIsWrongWithAFileThatIsNoImage() throws Exception {
+        choose("text.jpg", "no image".getBytes());
+        assertTrouble(R.string.trouble_not_an_image);
+        assertEquals("", summary());
+        choose("empty.jpg", new byte[0]);
+        assertTrouble(R.string.trouble_not_an_image);
+    }
+
+    @Test
+    public void saysWhenTheFileIsGone() throws Exception {
+        Screens.engine().classify(Uri.parse("content://nobody.here/1"));
+        Screens.settle();
+        assertTrouble(R.string.trouble_photo_unreadable);
+    }
+
+    @Test
+    public void neverOpensFileAddresses() throws Exception {
+        Screens.engine().classify(Uri.parse("file:///data/data/org.sqzkit.demo/files/photograph"));
+        Screens.settle();
+        assertTrouble(R.string.trouble_photo_unreadable);
+    }
+
+    @Test
+    public void onePixelIsEnough() throws Exception {
+        choose("dot.png", Screens.photo(Screens.GREEN, 1, 1, Bitmap.CompressFormat.PNG));
+        assertTrue(summary(), summary().startsWith("green"));
+    }
+
+    @Test
+    public void rotationKeepsPhotographAndResult() throws Exception {
+        choose("blue.jpg", Screens.photo(Screens.BLUE));
+        String before = summary();
+        RuntimeEnvironment.setQualifiers("+land");
+        controller.configurationChange();
+        Screens.settle();
+        assertEquals(before, summary());
+        assertTrue(Screens.shown(screen(), R.id.photo));
+    }
+
+    @Test
+    public void theEndOfTheProcessKeepsPhotographAndResult() throws Exception {
+        choose("blue.jpg", Screens.photo(Screens.BLUE));
+        String before = summary();
+        String timing = Screens.text(screen(), R.id.timing);
+        Bundle saved = new Bundle();
+        controller.pause().stop().saveInstanceState(saved).destroy();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        controller = Robolectric.buildActivity(MainActivity.class).setup(throughParcel(saved));
+        Screens.settle();
+        assertEquals(before, summary());
+        assertEquals(timing, Screens.text(screen(), R.id.timing));
+        assertTrue(Screens.shown(screen(), R.id.photo));
+        assertEquals("Colours", Screens.engine().state.model.title());
+    }
+
+    /** What really survives is what can be written down. */
+    private static Bundle throughParcel(Bundle bundle) {
+        Parcel parcel = Parcel.obtain();
+        parcel.writeBundle(bundle);
+        parcel.setDataPosition(0);
+        Bundle read = parcel.readBundle(MainActivityTest.class.getClassLoader());
+        parcel.recycle();
+        return read;
+    }
+
+    @Test
+    public void timesAreShownWithTheirMedian() throws Exception {
+        choose("red.jpg", Screens.photo(Screens.RED));
+        assertNull(find("Median"));
+        choose("red.jpg", Screens.photo(Screens.RED));
+        choose("red.jpg", Screens.photo(Screens.RED));
+        assertNotNull(find("Median of 3"));
+    }
+
+    private String find(String part) {
+        String timing = Screens.text(screen(), R.id.timing);
+        return timing.contains(part) ? timing : null;
+    }
+
+    @Test
+    public void aNewModelClassifiesThePhotographAgain() throws Exception {
+        choose("red.jpg", Screens.photo(Screens.RED));
+        Screens.useModel("foreign.tflite");
+        assertTrue(summary(), summary().startsWith("rot"));
+    }
+}

@@ -1,0 +1,170 @@
+package org.sqzkit.demo;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertTrue;
+import static org.robolectric.Shadows.shadowOf;
+
+import android.app.Activity;
+import android.content.Intent;
+import android.widget.LinearLayout;
+import android.widget.RadioButton;
+import android.widget.RadioGroup;
+import android.widget.Spinner;
+import android.widget.Switch;
+import android.widget.TextView;
+import java.io.File;
+import org.junit.After;
+import org.junit.Before;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
+import org.sqzkit.demo.model.RunOptions;
+import org.sqzkit.demo.phone.PhoneTestRunner;
+import org.sqzkit.demo.phone.Resources;
+
+/** Models: chosen, opened, described, deleted; and everything that can be wrong with them. */
+@RunWith(PhoneTestRunner.class)
+public class ModelsActivityTest {
+    private ActivityController<ModelsActivity> controller;
+
+    @Before
+    public void open() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        controller = Robolectric.buildActivity(ModelsActivity.class).setup();
+        Screens.settle();
+    }
+
+    @After
+    public void close() {
+        controller.close();
+        Screens.engine().close();
+    }
+
+    private ModelsActivity screen() {
+        return controller.get();
+    }
+
+    private void openFile(String name, byte[] content) throws Exception {
+        screen().findViewById(R.id.open).performClick();
+        Intent asked = shadowOf(screen()).getNextStartedActivityForResult().intent;
+        assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.getAction());
+        shadowOf(screen()).receiveResult(
+                asked, Activity.RESULT_OK, new Intent().setData(Screens.offer(name, content)));
+        Screens.settle();
+    }
+
+    private void assertRefused(String name, byte[] content, int reason, Object... arguments)
+            throws Exception {
+        int before = Screens.engine().state.entries.size();
+        openFile(name, content);
+        assertTrue(Screens.shown(screen(), R.id.trouble));
+        String text = Screens.text(screen(), R.id.trouble_text);
+        assertEquals(screen().getString(R.string.trouble_model_former,
+                screen().getString(reason, arguments), "Colours"), text);
+        assertTrue(Screens.text(screen(), R.id.trouble_title).startsWith(name));
+        assertEquals("Colours", Screens.engine().state.model.title());
+        assertEquals(before, Screens.engine().state.entries.size());
+        assertFalse(Screens.shown(screen(), R.id.expanding));
+    }
+
+    @Test
+    public void theCardSaysWhatTheModelIs() {
+        StringBuilder card = new StringBuilder();
+        LinearLayout lines = screen().findViewById(R.id.card);
+        for (int i = 0; i < lines.getChildCount(); i++) {
+            card.append(((TextView) lines.getChildAt(i).findViewById(R.id.card_heading)).getText())
+                    .append(": ")
+                    .append(((TextView) lines.getChildAt(i).findViewById(R.id.card_value)).getText())
+                    .append('\n');
+        }
+        String text = card.toString();
+        assertTrue(text, text.contains("Architecture: Colours"));
+        assertTrue(text, text.contains("Size of the .tflite: 4.3 KB"));
+        assertTrue(text, text.contains("Input: 32×32, int8"));
+        assertTrue(text, text.contains("Weights: int8, per channel"));
+        assertTrue(text, text.contains("shorter side to 36"));
+        assertTrue(text, text.contains("Licence: Apache-2.0"));
+        assertTrue(text, text.contains("opened on this phone (colours_int8.tflite)"));
+    }
+
+    @Test
+    public void opensChangesAndDeletesModels() throws Exception {
+        openFile("foreign.tflite", Resources.model("foreign.tflite"));
+        assertEquals("Elsewhere", Screens.engine().state.model.title());
+        RadioGroup entries = screen().findViewById(R.id.entries);
+        RadioButton colours = null;
+        for (int i = 0; i < entries.getChildCount(); i++) {
+            RadioButton entry = (RadioButton) entries.getChildAt(i);
+            assertEquals(entry.getText().toString().startsWith("foreign"), entry.isChecked());
+            colours = entry.getText().toString().startsWith("colours") ? entry : colours;
+        }
+        colours.performClick();
+        Screens.settle();
+        assertEquals("Colours", Screens.engine().state.model.title());
+        int before = Screens.engine().state.entries.size();
+        screen().findViewById(R.id.remove).performClick();
+        Screens.settle();
+        assertEquals(before - 1, Screens.engine().state.entries.size());
+        assertTrue(Screens.engine().state.model.entry().bundled());
+        assertFalse(Screens.shown(screen(), R.id.remove));
+    }
+
+    @Test
+    public void theChoiceOutlivesTheProcess() throws Exception {
+        openFile("foreign.tflite", Resources.model("foreign.tflite"));
+        controller.pause().stop().destroy();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        controller = Robolectric.buildActivity(ModelsActivity.class).setup();
+        Screens.settle();
+        assertEquals("Elsewhere", Screens.engine().state.model.title());
+    }
+
+    @Test
+    public void everyUnusableFileIsRefusedWithItsReason() throws Exception {
+        assertRefused("notes.txt", "no model".getBytes(), R.string.trouble_not_a_model);
+        assertRefused("empty.tflite", new byte[0], R.string.trouble_not_a_model);
+        assertRefused("four_labels.tflite", Resources.model("four_labels.tflite"),
+                R.string.trouble_label_count, 4, 3);
+        assertRefused("custom_operator.tflite", Resources.model("custom_operator.tflite"),
+                R.string.trouble_operator, "FancyConvolution");
+        assertRefused("two_outputs.tflite", Resources.model("two_outputs.tflite"),
+                R.string.trouble_outputs, 2);
+        assertRefused("grey_input.tflite", Resources.model("grey_input.tflite"),
+                R.string.trouble_input_shape, "1×32×32×1");
+        byte[] half = java.util.Arrays.copyOf(Resources.model("colours_float.tflite"), 1500);
+        assertRefused("half.tflite", half, R.string.trouble_damaged_model);
+        assertEquals(0, leftovers());
+    }
+
+    @Test
+    public void saysWhenTheFileIsGone() throws Exception {
+        Screens.engine().openModel(android.net.Uri.parse("content://nobody.here/model.tflite"));
+        Screens.settle();
+        assertTrue(Screens.text(screen(), R.id.trouble_text)
+                .startsWith(screen().getString(R.string.trouble_model_gone)));
+    }
+
+    private static int leftovers() {
+        return new File(Screens.context().getFilesDir(), "models")
+                .listFiles((folder, name) -> !name.endsWith(".tflite")).length;
+    }
+
+    @Test
+    public void offersOnlyThreadsThatTheDeviceHas() throws Exception {
+        Spinner threads = screen().findViewById(R.id.threads);
+        assertEquals(RunOptions.mostThreads(), threads.getCount());
+        threads.setSelection(0);
+        ((Switch) screen().findViewById(R.id.xnnpack)).setChecked(false);
+        Screens.settle();
+        assertEquals(new RunOptions(1, false), Screens.engine().state.options);
+        controller.pause().stop().destroy();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        controller = Robolectric.buildActivity(ModelsActivity.class).setup();
+        Screens.settle();
+        assertEquals(new RunOptions(1, false), Screens.engine().state.options);
+        assertFalse(((Switch) screen().findViewById(R.id.xnnpack)).isChecked());
+    }
+}

@@ -1,0 +1,232 @@
+package org.sqzkit.demo;
+
+import static org.junit.Assert.assertTrue;
+
+import android.app.Activity;
+import android.content.Intent;
+import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
+import android.graphics.Canvas;
+import android.graphics.Insets;
+import android.graphics.LinearGradient;
+import android.graphics.Paint;
+import android.graphics.Shader;
+import android.view.View;
+import android.view.WindowInsets;
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.FileOutputStream;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.After;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
+import org.robolectric.annotation.Config;
+import org.sqzkit.demo.model.Prediction;
+import org.sqzkit.demo.phone.PhoneTestRunner;
+import org.sqzkit.demo.phone.Resources;
+
+/**
+ * How the screens look, at three sizes, by day and by night, and with twice as large letters.
+ *
+ * <p>The pictures are kept in target/screenshots and compared with the approved ones among the test
+ * resources, at a third of the size. -Dsqzkit.approve=true (looked at first!) approves new ones.
+ */
+@RunWith(PhoneTestRunner.class)
+@Config(sdk = 35)
+public class ScreenshotTest {
+    private static final String SMALL = "w320dp-h533dp";
+    private static final String USUAL = "w411dp-h891dp";
+    private static final String TABLET = "w1280dp-h800dp";
+    private static final int SHRINK = 3;
+    /** Mean difference of a pixel's channels, of 255, that fonts and rounding may make. */
+    private static final double TOLERANCE = 1.5;
+
+    private ActivityController<? extends Activity> controller;
+
+    @After
+    public void close() {
+        controller.close();
+        Screens.engine().close();
+    }
+
+    @Test
+    @Config(qualifiers = SMALL + "-notnight-hdpi")
+    public void smallByDay() throws Exception {
+        resultOn("small_day");
+    }
+
+    @Test
+    @Config(qualifiers = SMALL + "-night-hdpi")
+    public void smallByNight() throws Exception {
+        resultOn("small_night");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void usualByDay() throws Exception {
+        resultOn("usual_day");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-night-xhdpi")
+    public void usualByNight() throws Exception {
+        resultOn("usual_night");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-notnight-mdpi")
+    public void tabletByDay() throws Exception {
+        resultOn("tablet_day");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-night-mdpi")
+    public void tabletByNight() throws Exception {
+        resultOn("tablet_night");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi", fontScale = 2f)
+    public void twiceAsLargeLetters() throws Exception {
+        resultOn("usual_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + USUAL + "-night-xhdpi")
+    public void troubleInGerman() throws Exception {
+        main();
+        Screens.engine().openModel(
+                Screens.offer("custom_operator.tflite", Resources.model("custom_operator.tflite")));
+        Screens.settle();
+        check("trouble_german");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void modelsByDay() throws Exception {
+        models("models_day");
+    }
+
+    @Test
+    @Config(qualifiers = SMALL + "-night-hdpi", fontScale = 2f)
+    public void modelsByNightWithLargeLetters() throws Exception {
+        models("models_night_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void live() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        ActivityController<LiveActivity> live = Robolectric.buildActivity(LiveActivity.class).setup();
+        controller = live;
+        Result result = result();
+        live.get().show(result);
+        bars();
+        check("live");
+    }
+
+    private void models(String name) throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        controller = Robolectric.buildActivity(ModelsActivity.class).setup();
+        Screens.engine().state.entries = Screens.engine().state.entries.subList(
+                Screens.engine().state.entries.size() - 1, Screens.engine().state.entries.size());
+        Screens.settle();
+        Screens.engine().state.changed();
+        bars();
+        check(name);
+    }
+
+    private void main() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        controller = Robolectric.buildActivity(MainActivity.class, new Intent()).setup();
+        Screens.settle();
+        bars();
+    }
+
+    private void resultOn(String name) throws Exception {
+        main();
+        Screens.engine().classify(Screens.offer("sky.png", sky()));
+        Screens.settle();
+        // Measured times differ at each run; these do not.
+        Screens.engine().state.result = result();
+        Screens.engine().state.changed();
+        check(name);
+    }
+
+    private static Result result() {
+        List<Prediction> best = Arrays.asList(new Prediction(2, "blue", 0.873f),
+                new Prediction(1, "green", 0.094f), new Prediction(0, "red", 0.033f));
+        return new Result(best, "Colours", 2_400_000, 11_300_000, 2_300_000, 11_900_000, 5);
+    }
+
+    private static byte[] sky() {
+        Bitmap bitmap = Bitmap.createBitmap(400, 300, Bitmap.Config.ARGB_8888);
+        Paint paint = new Paint(Paint.ANTI_ALIAS_FLAG);
+        paint.setShader(new LinearGradient(0, 0, 0, 300, 0xff2f6fc4, 0xffb5d4f0, Shader.TileMode.CLAMP));
+        Canvas canvas = new Canvas(bitmap);
+        canvas.drawPaint(paint);
+        paint.setShader(null);
+        paint.setColor(0xfff4c542);
+        canvas.drawCircle(300, 80, 36, paint);
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        bitmap.compress(Bitmap.CompressFormat.PNG, 100, out);
+        return out.toByteArray();
+    }
+
+    /** The system's bars, which a test's window does not have by itself. */
+    private void bars() {
+        Activity screen = controller.get();
+        float density = screen.getResources().getDisplayMetrics().density;
+        screen.findViewById(R.id.root).dispatchApplyWindowInsets(new WindowInsets.Builder()
+                .setInsets(WindowInsets.Type.statusBars(), Insets.of(0, Math.round(24 * density), 0, 0))
+                .setInsets(WindowInsets.Type.navigationBars(), Insets.of(0, 0, 0, Math.round(24 * density)))
+                .build());
+    }
+
+    private void check(String name) throws Exception {
+        Screens.settle();
+        View decor = controller.get().getWindow().getDecorView();
+        decor.measure(View.MeasureSpec.makeMeasureSpec(decor.getWidth(), View.MeasureSpec.EXACTLY),
+                View.MeasureSpec.makeMeasureSpec(decor.getHeight(), View.MeasureSpec.EXACTLY));
+        decor.layout(0, 0, decor.getWidth(), decor.getHeight());
+        Bitmap now = Screens.draw(controller.get());
+        save(now, new File(System.getProperty("sqzkit.screenshots"), name + ".png"));
+        Bitmap small = Bitmap.createScaledBitmap(
+                now, now.getWidth() / SHRINK, now.getHeight() / SHRINK, true);
+        File approved = new File("src/test/resources/screenshots", name + ".png");
+        if (Boolean.getBoolean("sqzkit.approve")) {
+            save(small, approved);
+        }
+        assertTrue("no approved picture " + approved, approved.exists());
+        double difference = difference(small, BitmapFactory.decodeFile(approved.getPath()));
+        assertTrue(name + " differs by " + difference, difference <= TOLERANCE);
+    }
+
+    private static void save(Bitmap bitmap, File file) throws Exception {
+        file.getParentFile().mkdirs();
+        try (FileOutputStream out = new FileOutputStream(file)) {
+            bitmap.compress(Bitmap.CompressFormat.PNG, 100, out);
+        }
+    }
+
+    private static double difference(Bitmap a, Bitmap b) {
+        if (a.getWidth() != b.getWidth() || a.getHeight() != b.getHeight()) {
+            return 255;
+        }
+        long sum = 0;
+        for (int y = 0; y < a.getHeight(); y++) {
+            for (int x = 0; x < a.getWidth(); x++) {
+                int p = a.getPixel(x, y);
+                int q = b.getPixel(x, y);
+                for (int shift = 0; shift < 24; shift += 8) {
+                    sum += Math.abs((p >> shift & 255) - (q >> shift & 255));
+                }
+            }
+        }
+        return sum / (3.0 * a.getWidth() * a.getHeight());
+    }
+}

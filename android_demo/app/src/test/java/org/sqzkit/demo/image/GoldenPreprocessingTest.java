@@ -1,0 +1,115 @@
+package org.sqzkit.demo.image;
+
+import static org.junit.Assert.assertArrayEquals;
+import static org.junit.Assert.assertTrue;
+
+import android.graphics.Bitmap;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.json.JSONArray;
+import org.json.JSONObject;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.RobolectricTestRunner;
+import org.robolectric.annotation.Config;
+import org.sqzkit.demo.phone.Resources;
+
+/** The vectors of docs/preprocessing.md, the same that Python is held to. */
+@RunWith(RobolectricTestRunner.class)
+@Config(sdk = 35)
+public class GoldenPreprocessingTest {
+    private static final int JPEG_TOLERANCE = 3;
+    private static final Path FOLDER = Resources.golden("preprocessing");
+
+    @Test
+    public void pixelsGiveExactlyTheExpectedSquare() throws Exception {
+        int cases = 0;
+        for (JSONObject entry : cases("pixels")) {
+            byte[] stored = Files.readAllBytes(FOLDER.resolve(entry.getString("input")));
+            Bitmap bitmap = bitmap(stored, entry.getInt("width"), entry.getInt("height"),
+                    entry.getInt("channels"));
+            Bitmap upright =
+                    Orientation.upright(PhotoLoader.opaque(bitmap), entry.getInt("orientation"));
+            byte[] square = Squares.cut(new BitmapPixels(upright), geometry(entry));
+            assertArrayEquals(entry.getString("name"), expected(entry), square);
+            cases++;
+        }
+        assertTrue("only " + cases + " cases", cases >= 20);
+    }
+
+    @Test
+    public void filesGiveTheExpectedSquare() throws Exception {
+        int cases = 0;
+        for (JSONObject entry : cases("file")) {
+            checkFile(entry);
+            cases++;
+        }
+        assertTrue("only " + cases + " cases", cases >= 15);
+    }
+
+    /** Robolectric draws versions before 26 with Java's own graphics, which only decode. */
+    @Test
+    @Config(sdk = 24)
+    public void uprightFilesGiveTheExpectedSquareOnTheOldestVersion() throws Exception {
+        int cases = 0;
+        for (JSONObject entry : cases("file")) {
+            if (entry.getString("input").matches("orientation_1.jpg|colour.bmp|palette.png|grey.png")) {
+                checkFile(entry);
+                cases++;
+            }
+        }
+        assertTrue("only " + cases + " cases", cases == 4);
+    }
+
+    private static void checkFile(JSONObject entry) throws Exception {
+        Bitmap photo = PhotoLoader.load(FOLDER.resolve(entry.getString("input")).toFile());
+        byte[] square = Squares.cut(new BitmapPixels(photo), geometry(entry));
+        int most = entry.getBoolean("exact") ? 0 : JPEG_TOLERANCE;
+        int difference = difference(square, expected(entry));
+        assertTrue(entry.getString("name") + " differs by " + difference, difference <= most);
+    }
+
+    private static Iterable<JSONObject> cases(String kind) throws Exception {
+        JSONObject index = new JSONObject(Files.readString(FOLDER.resolve("index.json")));
+        JSONArray all = index.getJSONArray("cases");
+        java.util.List<JSONObject> found = new java.util.ArrayList<>();
+        for (int i = 0; i < all.length(); i++) {
+            if (all.getJSONObject(i).getString("kind").equals(kind)) {
+                found.add(all.getJSONObject(i));
+            }
+        }
+        return found;
+    }
+
+    private static Geometry geometry(JSONObject entry) throws Exception {
+        int image = entry.getInt("image_size");
+        int resize = entry.getInt("resize_size");
+        return new Geometry(entry.getString("resize").equals("squash"), resize, resize, image, image);
+    }
+
+    private static byte[] expected(JSONObject entry) throws Exception {
+        return Files.readAllBytes(FOLDER.resolve(entry.getString("expected")));
+    }
+
+    private static Bitmap bitmap(byte[] stored, int width, int height, int channels) {
+        int[] colors = new int[width * height];
+        for (int i = 0, at = 0; i < colors.length; i++, at += channels) {
+            int alpha = channels == 4 ? stored[at + 3] & 255 : 255;
+            colors[i] = alpha << 24 | (stored[at] & 255) << 16 | (stored[at + 1] & 255) << 8
+                    | stored[at + 2] & 255;
+        }
+        Bitmap bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888);
+        bitmap.setHasAlpha(channels == 4);
+        bitmap.setPremultiplied(false);
+        bitmap.setPixels(colors, 0, width, 0, 0, width, height);
+        return bitmap;
+    }
+
+    private static int difference(byte[] a, byte[] b) {
+        int most = a.length == b.length ? 0 : 256;
+        for (int i = 0; i < Math.min(a.length, b.length); i++) {
+            most = Math.max(most, Math.abs((a[i] & 255) - (b[i] & 255)));
+        }
+        return most;
+    }
+}

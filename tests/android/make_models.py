@@ -1,0 +1,130 @@
+"""Make the small models that the app's tests open: `python tests/android/make_models.py`.
+
+Each tells red, green and blue pictures of 32x32 pixels apart, with weights set
+by hand, so that every expected answer is plain. Run it anew only when the
+format of converted files changes; the results are committed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from sqzkit.preprocessing import Preprocessing
+
+OUT = Path(__file__).parents[2] / "android_demo/app/src/test/resources/models"
+SIDE = 32
+LABELS = ("red", "green", "blue")
+RECORD = Preprocessing(image_size=SIDE, resize_size=36, resize="shorter_side")
+
+
+def colours(classes=3, channels=3):
+    """Build the network: each class's filter answers to one colour more than to the others."""
+    from sqzkit.keras import keras
+
+    image = keras.Input((SIDE, SIDE, channels))
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="conv1")(image)
+    x = keras.layers.Conv2D(classes, 1, name="conv10")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool10")(x)
+    model = keras.Model(image, keras.layers.Softmax(name="prob")(x))
+    first = np.zeros((3, 3, channels, 8), np.float32)
+    for colour in range(min(channels, classes)):
+        first[:, :, :, colour] = -0.05
+        first[:, :, colour, colour] = 1 / 9
+    head = np.zeros((1, 1, 8, classes), np.float32)
+    head[0, 0, range(classes), range(classes)] = 6
+    model.get_layer("conv1").set_weights([first, np.full(8, 0.2, np.float32)])
+    model.get_layer("conv10").set_weights([head, np.zeros(classes, np.float32)])
+    return model
+
+
+def pictures():
+    """Return uint8 [N, S, S, 3]: even colours and noise, so that every range is seen."""
+    rng = np.random.default_rng(0)
+    even = np.repeat(rng.integers(0, 256, (40, 1, 1, 3)), SIDE * SIDE, 1)
+    plain = np.array(np.meshgrid([0, 255], [0, 255], [0, 255])).T.reshape(-1, 1, 1, 3)
+    even = np.concatenate([even, np.repeat(plain, SIDE * SIDE, 1)])
+    noise = rng.integers(0, 256, (8, SIDE, SIDE, 3))
+    return np.concatenate([even.reshape(-1, SIDE, SIDE, 3), noise]).astype(np.uint8)
+
+
+def converted(quantization="int8", input_type=None):
+    """Return the network as the project's own converter writes it."""
+    from sqzkit.tflite.convert import convert_model
+    from sqzkit.tflite.options import ConversionOptions, Description
+
+    description = Description("Colours", "Tells red, green and blue pictures apart.", "1", "sqzkit")
+    options = ConversionOptions(quantization, "per_channel", input_type, description)
+    return convert_model(colours(), RECORD, LABELS, options, pictures())
+
+
+def bare(model):
+    """Return a float file as TensorFlow's converter leaves it: no metadata, no names."""
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_keras_model(model).convert()
+
+
+def foreign():
+    """Return a float file of another maker: standard metadata with mean and deviation."""
+    from sqzkit.tflite import associated_files, metadata, table_writer
+    from sqzkit.tflite.table_writer import Scalar
+
+    values = {0: np.full(1, 127.5, np.float32), 1: np.full(1, 127.5, np.float32)}
+    image = {0: "image", 4: [{0: Scalar("uint8", 1), 1: values}]}
+    names = {0: "names.txt", 2: Scalar("int8", 2)}
+    record = {0: "Elsewhere", 3: [{2: [image], 3: [{0: "score", 6: [names]}]}], 7: "1.0.0"}
+    content = associated_files.add_entry(
+        bare(colours()), metadata.ENTRY, table_writer.write(record, metadata.IDENTIFIER)
+    )
+    return associated_files.append(content, {"names.txt": b"rot\r\ngr\xc3\xbcn\r\nblau\r\n"})
+
+
+def altered(content, change):
+    """Return a file whose parts `change` altered."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    change(model)
+    builder = flatbuffers.Builder(len(content) + 1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def with_custom_operator(model):
+    model.operatorCodes[0].deprecatedBuiltinCode = 32
+    model.operatorCodes[0].builtinCode = 32
+    model.operatorCodes[0].customCode = b"FancyConvolution"
+
+
+def with_two_outputs(model):
+    graph = model.subgraphs[0]
+    graph.outputs = [graph.outputs[0], graph.operators[0].outputs[0]]
+
+
+def main():
+    from sqzkit.tflite import associated_files
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    plain = bare(colours())
+    int8 = converted()
+    one_more = b"\n".join(label.encode() for label in (*LABELS, "violet"))
+    cut = int8[: int8.rindex(b"PK\x03\x04", 0, int8.rindex(b"PK\x03\x04"))]
+    files = {
+        "colours_int8.tflite": int8,
+        "colours_uint8.tflite": converted(input_type="uint8"),
+        "colours_float.tflite": converted("none"),
+        "bare_float.tflite": plain,
+        "foreign.tflite": foreign(),
+        "four_labels.tflite": associated_files.append(cut, {"labels.txt": one_more}),
+        "custom_operator.tflite": altered(plain, with_custom_operator),
+        "two_outputs.tflite": altered(plain, with_two_outputs),
+        "grey_input.tflite": bare(colours(classes=2, channels=1)),
+    }
+    for name, content in files.items():
+        (OUT / name).write_bytes(content)
+        print(f"{name}: {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
