@@ -1,0 +1,299 @@
+"""One study shared by any number of processes, without running a network twice.
+
+Optuna keeps the trials: in a journal file of the study's folder, or in a
+database. A trial *announces* its network before anything is trained. Numbers
+are given in order, and a trial waits until all lower ones that run have
+announced; so of two that chose the same network, the lower number always
+wins and the other yields, whatever the timing.
+"""
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator, Set
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from sqzkit.errors import RunError, UsageError
+from sqzkit.search.explore_annealing import AnnealingSampler
+from sqzkit.search.explore_config import ExploreConfig, hide_password
+from sqzkit.search.objectives import OBJECTIVES
+from sqzkit.search.space import Candidate, SearchSpace
+
+JOURNAL = "study.journal"
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+ONGOING = (*FINISHED, TrialState.RUNNING)
+_ANNOUNCE_SECONDS = 30.0
+_SILENT_SECONDS = 3600.0
+
+
+class Study:
+    """A study that this process takes part in.
+
+    Raises:
+      UsageError: the study holds trials of other data, networks or training.
+      RunError: the storage cannot be reached.
+    """
+
+    def __init__(self, config: ExploreConfig, data: dict[str, Any]) -> None:
+        """Open or begin the study.
+
+        Args:
+          config: what to explore.
+          data: what identifies the data set: name, labels, number of examples.
+        """
+        self.config = config
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with self.reaching():
+            self._storage = make_storage(config)
+            self.study = self._load()
+            self._check_identity({**config.identity(), "examples": data})
+
+    def wants_more(self) -> bool:
+        """Tell whether another trial should be begun, after taking over dead ones."""
+        self._reclaim()
+        states = [trial.state for trial in self.trials()]
+        return sum(state in ONGOING for state in states) < self.config.trials
+
+    def ask(self) -> tuple[int, Candidate] | None:
+        """Begin a trial; return its number and network, or None if none is left."""
+        with self.reaching():
+            self.study = self._load()
+            taken = {t.user_attrs["key"] for t in self.trials() if holds(t)}
+            if len(taken) >= self.config.space.size and not self._waiting():
+                return None
+            trial = self.study.ask()
+            values: dict[str, Any] = {
+                name: trial.suggest_categorical(name, choices)
+                for name, choices in self.config.space.choices.items()
+            }
+            candidate = self.config.space.candidate(values)
+            trial.set_user_attr("worker", worker())
+            trial.set_user_attr("alive", time.time())
+            # Last: who reads the key may rely on the rest.
+            trial.set_user_attr("key", candidate.key)
+        return trial.number, candidate
+
+    def may_run(self, number: int) -> bool:
+        """Tell whether an announced trial is the first of its network and still wanted."""
+        deadline = time.monotonic() + _ANNOUNCE_SECONDS
+        while True:
+            trials = self.trials()
+            lower = [t for t in trials[:number] if t.state in (*ONGOING, TrialState.WAITING)]
+            silent = [t for t in lower if "key" not in t.user_attrs]
+            if not silent or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        key = trials[number].user_attrs["key"]
+        taken = any(t.user_attrs.get("key") == key and holds(t) for t in trials[:number])
+        return not taken and len(lower) < self.config.trials
+
+    def finish(self, number: int, values: list[float], results: dict[str, Any]) -> None:
+        """Record a trial as complete."""
+        with self.reaching():
+            self._set(number, results)
+            self.study.tell(number, values)
+
+    def stop(self, number: int, results: dict[str, Any]) -> None:
+        """Record a trial that was stopped early; it counts as finished."""
+        with self.reaching():
+            self._set(number, results)
+            self.study.tell(number, state=TrialState.PRUNED)
+
+    def fail(self, number: int, reason: str, for_good: bool) -> None:
+        """Record a trial that gave nothing; it does not count.
+
+        Args:
+          number: of the trial.
+          reason: why.
+          for_good: whether its network is never to be tried again.
+        """
+        with self.reaching():
+            self._set(number, {"reason": reason, "for_good": for_good})
+            self.study.tell(number, state=TrialState.FAIL)
+
+    def note(self, number: int, results: dict[str, Any]) -> None:
+        """Keep results of a running trial, and say that it is alive."""
+        with self.reaching():
+            self._set(number, {**results, "alive": time.time()})
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return all trials by number."""
+        with self.reaching():
+            return self.study.get_trials(deepcopy=False)
+
+    def finished(self) -> list[FrozenTrial]:
+        """Return the trials that count: complete ones and those stopped early."""
+        return [trial for trial in self.trials() if trial.state in FINISHED]
+
+    def _waiting(self) -> bool:
+        return any(trial.state == TrialState.WAITING for trial in self.trials())
+
+    def _reclaim(self) -> None:
+        """Fail trials whose process is gone and queue their networks again."""
+        for trial in self.trials():
+            if trial.state == TrialState.RUNNING and is_gone(trial):
+                # Another process may have been quicker: then it is failed already.
+                with self.reaching(), contextlib.suppress(ValueError, RuntimeError):
+                    self.study.tell(trial.number, state=TrialState.FAIL)
+                    if "key" in trial.user_attrs:
+                        announced = {"key": trial.user_attrs["key"]}
+                        self.study.enqueue_trial(trial.params, announced)
+
+    @contextlib.contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Turn a storage that fails into a `RunError` that says what to do."""
+        try:
+            yield
+        except (RunError, UsageError, optuna.TrialPruned):
+            raise
+        except Exception as error:
+            if not _is_storage_error(error):
+                raise
+            place = hide_password(self.config.storage) or self.config.study_dir
+            raise RunError(
+                f"the study in {place} cannot be reached: {_first_line(error)}; finished trials "
+                "are kept, the same command goes on when the storage is back"
+            ) from error
+
+    def _set(self, number: int, results: dict[str, Any]) -> None:
+        # Through the storage, since `ask`'s own trial object may be of another call.
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(
+            self.study._study_id, number
+        )
+        for name, value in results.items():
+            self._storage.set_trial_user_attr(trial_id, name, value)
+
+    def _load(self) -> optuna.Study:
+        directions = [
+            StudyDirection.MAXIMIZE if OBJECTIVES[name].maximize else StudyDirection.MINIMIZE
+            for name in self.config.objectives
+        ]
+        study = optuna.create_study(
+            storage=self._storage,
+            study_name=self.config.study_name,
+            directions=directions,
+            load_if_exists=True,
+        )
+        study.sampler = make_sampler(self.config, study.get_trials(deepcopy=False))
+        return study
+
+    def _check_identity(self, identity: dict[str, Any]) -> None:
+        known = self.study.user_attrs.get("identity")
+        if known is None:
+            self.study.set_user_attr("identity", identity)
+            return
+        for name, value in identity.items():
+            if known.get(name) != value:
+                raise UsageError(
+                    f"--study_dir {self.config.study_dir}, study {self.config.study_name!r}: "
+                    f"was begun with other {name}: {known.get(name)}, now {value}; "
+                    "name another study"
+                )
+
+
+def make_storage(config: ExploreConfig) -> Any:
+    """Return the storage of a study: its database, or the journal file in its folder."""
+    if config.storage is not None:
+        engine = {"pool_pre_ping": True}
+        return optuna.storages.RDBStorage(config.storage, engine_kwargs=engine)
+    journal = Path(config.study_dir) / JOURNAL
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    backend = JournalFileBackend(str(journal))
+    return optuna.storages.JournalStorage(backend)
+
+
+def make_sampler(config: ExploreConfig, trials: list[FrozenTrial]) -> optuna.samplers.BaseSampler:
+    """Return a sampler for the next trial.
+
+    It is seeded by how far the study is, so that processes that share a study
+    do not propose the same networks, and one process alone repeats its run.
+    """
+    running = sum(trial.state == TrialState.RUNNING for trial in trials)
+    seed = (config.training.seed * 1_000_003 + len(trials) * 101 + running) % (1 << 31)
+    if config.sampler == "grid":
+        return InOrderSampler(config.space, {t.user_attrs["key"] for t in trials if holds(t)})
+    if config.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if config.sampler == "nsga2":
+        population = max(4, min(50, config.trials // 5))
+        return optuna.samplers.NSGAIISampler(population_size=population, seed=seed)
+    if config.sampler == "annealing":
+        return AnnealingSampler(config.trials, config.training.seed)
+    startup = max(3, min(10, config.trials // 3))
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
+
+
+class InOrderSampler(optuna.samplers.BaseSampler):
+    """Propose the first point of the space that no trial has."""
+
+    def __init__(self, space: SearchSpace, taken: Set[str]) -> None:
+        free = (point for point in space.points() if point.key not in taken)
+        self._values = dict(next(free, Candidate(())).values)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        """Leave every dimension to `sample_independent`."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Propose nothing jointly."""
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: Any
+    ) -> Any:
+        """Return this dimension of the point."""
+        return self._values[param_name]
+
+
+def holds(trial: FrozenTrial) -> bool:
+    """Tell whether the trial's network is not to be tried by another one."""
+    alive = trial.state in (*ONGOING, TrialState.WAITING)
+    return "key" in trial.user_attrs and (alive or trial.user_attrs.get("for_good", False))
+
+
+def worker() -> str:
+    """Return what names this process among all machines: "host pid"."""
+    return f"{socket.gethostname()} {os.getpid()}"
+
+
+def is_gone(trial: FrozenTrial) -> bool:
+    """Tell whether the process of a running trial is no more.
+
+    On this machine the process is looked up; another machine's trial is given
+    up when it has been silent for an hour.
+    """
+    name, _, pid = trial.user_attrs.get("worker", "").partition(" ")
+    if name == socket.gethostname():
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+    began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    return time.time() - trial.user_attrs.get("alive", began) > _SILENT_SECONDS
+
+
+def _is_storage_error(error: Exception) -> bool:
+    if isinstance(error, OSError | optuna.exceptions.StorageInternalError):
+        return True
+    modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return bool(modules & {"sqlalchemy", "psycopg2", "psycopg", "pymysql", "MySQLdb"}) or (
+        isinstance(error, ImportError)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,69 @@
+"""Which network to take, and its run folder where `convert.py` finds it."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from sqzkit.errors import RunError
+from sqzkit.search.explore_annealing import dominated_shares
+from sqzkit.search.explore_config import ExploreConfig
+from sqzkit.search.objectives import OBJECTIVES
+
+
+def pareto_front(trials: Sequence[FrozenTrial], names: Sequence[str]) -> list[FrozenTrial]:
+    """Return the complete trials that no other one dominates.
+
+    Args:
+      trials: of the study.
+      names: its objectives.
+    """
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if not complete:
+        return []
+    signs = [-1.0 if OBJECTIVES[name].maximize else 1.0 for name in names]
+    points = np.array([trial.values for trial in complete]) * signs
+    free = dominated_shares(points) == 0
+    return [trial for trial, undominated in zip(complete, free, strict=True) if undominated]
+
+
+def choose_winner(trials: Sequence[FrozenTrial], config: ExploreConfig) -> FrozenTrial | None:
+    """Return the trial to take, or None if none is complete.
+
+    Of the Pareto front it is the cheapest by the first objective that is a
+    cost, among those at most `winner_drop` below the best accuracy.
+    """
+    front = pareto_front(trials, config.objectives)
+    if not front:
+        return None
+    best = max(trial.user_attrs["accuracy"] for trial in front)
+    good = [t for t in front if t.user_attrs["accuracy"] >= best - config.winner_drop]
+    costs = [at for at, name in enumerate(config.objectives) if not OBJECTIVES[name].maximize]
+    if not costs:
+        return max(good, key=lambda trial: trial.user_attrs["accuracy"])
+    if "accuracy" not in config.objectives:
+        good = front
+    return min(good, key=lambda trial: (trial.values[costs[0]], -trial.user_attrs["accuracy"]))
+
+
+def copy_winner(winner: FrozenTrial, config: ExploreConfig) -> Path:
+    """Copy the winner's run folder to STUDY_DIR/winner and return that path.
+
+    Raises:
+      RunError: it was trained on another machine and is not in this folder.
+    """
+    source = Path(config.study_dir) / "trials" / winner.user_attrs["folder"]
+    target = Path(config.study_dir) / "winner"
+    if not source.is_dir():
+        raise RunError(
+            f"{source} is missing: trial {winner.number} was trained by "
+            f"{winner.user_attrs['worker']}; copy the folder from there and run the command again"
+        )
+    aside = target.with_name(".winner")
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(source, aside)
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+    return target
