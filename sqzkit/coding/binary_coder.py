@@ -110,22 +110,21 @@ def update_slot(slots, index, bit, limit):  # noqa: ANN001, ANN201
 
 
 @compiled
-def mixed_bit(registers, buffer, bit, slots, chosen, weights, first, rate, limit):  # noqa: ANN001, ANN201, PLR0913
+def mixed_bit(coder, bit, slots, chosen, count, weights, first, rate, limit):  # noqa: ANN001, ANN201, PLR0913
     """Code one bit by mixing slots.
 
     Args:
-      slots: uint32 [...], all slots. chosen: int64 [n], the slots to mix.
+      coder: the registers and the buffer. slots: uint32 [...], all slots. chosen: int64 [...], the first `count` name the slots to mix.
       weights: int32 [...], mixing weights, 65536 = 1; this mixer's begin at `first`.
       rate: learning rate of the weights. limit: see `update_slot`.
     """
-    count = chosen.size
     total = np.int64(0)
     for k in range(count):
         total += np.int64(STRETCH[slots[chosen[k]] >> 20]) * weights[first + k]
     total >>= 16
     total = min(max(total, -LIMIT), LIMIT)
     probability = np.int64(SQUASH[total + LIMIT])
-    bit = code_bit(registers, buffer, bit, probability)
+    bit = code_bit(coder[0], coder[1], bit, probability)
     error = ((np.int64(bit) << 16) - probability) * rate
     for k in range(count):
         stretched = np.int64(STRETCH[slots[chosen[k]] >> 20])

@@ -76,7 +76,7 @@ def find_contexts(contexts, content, at, stride):  # noqa: ANN001, ANN201
 
 
 @compiled
-def code_bytes(registers, buffer, content, stride, slots, weights):  # noqa: ANN001, ANN201, PLR0913
+def code_bytes(coder, content, stride, slots, weights):  # noqa: ANN001, ANN201, PLR0913
     """Encode `content` (uint8), or decode into it."""
     contexts = np.zeros(INPUTS, np.int64)
     chosen = np.zeros(INPUTS, np.int64)
@@ -95,11 +95,11 @@ def code_bytes(registers, buffer, content, stride, slots, weights):  # noqa: ANN
                 chosen[ORDERS] += 2 * min(length, 31) + ((guess >> (7 - depth)) & 1)
             first = (min(length, 7) * 4 + min(phase, 3)) * INPUTS
             bit = mixed_bit(
-                registers,
-                buffer,
+                coder,
                 (value >> (7 - depth)) & 1,
                 slots,
                 chosen,
+                INPUTS,
                 weights,
                 first,
                 RATE,

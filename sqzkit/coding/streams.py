@@ -128,7 +128,7 @@ def mix(content: bytes, stride: int) -> bytes:
     buffer = np.zeros(2 * len(content) + 64, np.uint8)
     registers = binary_coder.encoder_state()
     values = np.frombuffer(content, np.uint8).copy()
-    bytes_kernel.code_bytes(registers, buffer, values, stride, model.slots, model.weights)
+    bytes_kernel.code_bytes((registers, buffer), values, stride, model.slots, model.weights)
     return binary_coder.finish(registers, buffer)
 
 
@@ -142,5 +142,5 @@ def _mixed(coded: Coded) -> bytes:
     buffer = np.frombuffer(coded.content, np.uint8).copy()
     values = np.zeros(coded.size, np.uint8)
     registers = binary_coder.decoder_state(buffer)
-    bytes_kernel.code_bytes(registers, buffer, values, coded.stride, model.slots, model.weights)
+    bytes_kernel.code_bytes((registers, buffer), values, coded.stride, model.slots, model.weights)
     return values.tobytes()

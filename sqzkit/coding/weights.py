@@ -17,15 +17,16 @@ def encode(tensors: Sequence[np.ndarray]) -> bytes:
     """Return the one stream that codes all `tensors` (int8, one to four dimensions each)."""
     from sqzkit.coding import binary_coder, weights_kernel  # noqa: PLC0415 - brings numba
 
-    model = _arrays(weights_kernel.Model())
+    model = weights_kernel.Model().arrays()
     room = 64 + sum(400 + 2 * tensor.size for tensor in tensors)
     buffer = np.zeros(room, np.uint8)
     registers = binary_coder.encoder_state()
     for tensor in tensors:
         if tensor.dtype != np.int8:
             raise UsageError(f"weights are {tensor.dtype}: the coder takes int8")
-        values = np.ascontiguousarray(tensor).reshape(-1)
-        weights_kernel.code_tensor(registers, buffer, values, four_dimensions(tensor.shape), model)
+        values = tensor.flatten()
+        shape = four_dimensions(tensor.shape)
+        weights_kernel.code_tensor((registers, buffer), values, shape, model)
     return binary_coder.finish(registers, buffer)
 
 
@@ -37,7 +38,7 @@ def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
     """
     from sqzkit.coding import binary_coder, weights_kernel  # noqa: PLC0415 - brings numba
 
-    model = _arrays(weights_kernel.Model())
+    model = weights_kernel.Model().arrays()
     buffer = np.frombuffer(coded, np.uint8).copy()
     registers = binary_coder.decoder_state(buffer)
     decoded = []
@@ -45,7 +46,8 @@ def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
         if any(side < 1 for side in shape):
             raise FormatError(f"a coded tensor has the shape {shape}: sides must be positive")
         values = np.zeros(int(np.prod(shape, dtype=np.int64)), np.int8)
-        weights_kernel.code_tensor(registers, buffer, values, shape, model)
+        if not weights_kernel.code_tensor((registers, buffer), values, shape, model):
+            raise FormatError("a coded tensor uses no value at all")
         decoded.append(values.reshape(shape))
     return decoded
 
@@ -79,6 +81,3 @@ def four_dimensions(shape: Sequence[int]) -> Shape:
     outputs, *rest = sides
     return (outputs, *padding, *rest)  # type: ignore[return-value]
 
-
-def _arrays(model: object) -> tuple[np.ndarray, ...]:
-    return tuple(vars(model).values())
