@@ -58,6 +58,36 @@ def make_run(path, network, dataset, epochs=3):
     return folder, options
 
 
+def make_untrained_run(path, network, dataset):
+    """Return a run folder whose network has random weights as its stage "train"."""
+    from sqzkit.keras import keras
+    from sqzkit.models import registry
+    from sqzkit.training.options import FitOptions
+    from sqzkit.training.weights import save_weights
+
+    folder = RunFolder(path)
+    folder.write_preprocessing(preprocessing.default(SIDE))
+    folder.write_labels(dataset.labels)
+    folder.write_spec(network.to_json())
+    options = FitOptions(epochs=1, batch_size=16, watchdog_epochs=0)
+    keras.utils.set_random_seed(0)
+    model = registry.build_from_json(network.to_json(), SIDE)
+    save_weights(model, folder.weights_path("train"))
+    folder.finish_stage("train", {"top1": 1 / CLASSES}, options.to_json())
+    return folder, options
+
+
+def int8_file(folder, model, dataset):
+    """Return the model converted to int8 with one scale a kernel."""
+    from sqzkit.data import pipeline
+    from sqzkit.tflite.convert import convert_model
+    from sqzkit.tflite.options import ConversionOptions
+
+    pixels, _ = pipeline.raw_images(dataset, "train", folder.preprocessing, 16, 0)
+    options = ConversionOptions(granularity="per_tensor")
+    return convert_model(model, folder.preprocessing, dataset.labels, options, pixels)
+
+
 def quick_config(**changes):
     """Return the chain with as few epochs as it can have."""
     from sqzkit.compression.plan import CompressionConfig

@@ -11,11 +11,8 @@ import pytest
 import small_chain
 
 from sqzkit.compression import chain, invariants, kernels
-from sqzkit.data import pipeline
 from sqzkit.errors import InvariantError, UsageError
 from sqzkit.run_folder import RunFolder
-from sqzkit.tflite.convert import convert_model
-from sqzkit.tflite.options import ConversionOptions
 from sqzkit.training.loader import load_run
 
 CHILD = """
@@ -38,12 +35,6 @@ chain.compress(folder, small_chain.quick_config(**folder.read_record("changes"))
 
 def load_stage(folder, stage):
     return load_run(folder.path, stage).model
-
-
-def int8_file(folder, model, dataset):
-    pixels, _ = pipeline.raw_images(dataset, "train", folder.preprocessing, 16, 0)
-    options = ConversionOptions(granularity="per_tensor")
-    return convert_model(model, folder.preprocessing, dataset.labels, options, pixels)
 
 
 def test_each_stage_leaves_what_was_asked_for(finished_chain):
@@ -70,7 +61,7 @@ def test_each_stage_leaves_what_was_asked_for(finished_chain):
 def test_the_int8_file_keeps_it_too(finished_chain, corners):
     folder, _ = finished_chain
     model = load_stage(folder, "quantize")
-    content = int8_file(folder, model, corners)
+    content = small_chain.int8_file(folder, model, corners)
     found = invariants.check_int8_file(model, folder.preprocessing, content)
     for name, (sparsity, distinct) in found.items():
         assert sparsity >= (0.25 if name == "conv1" else 0.5)
