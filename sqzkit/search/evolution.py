@@ -15,7 +15,7 @@ from sqzkit.models.inference import to_inference
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.run_folder import RunFolder
 from sqzkit.search.evolve_config import EvolveConfig
-from sqzkit.search.lineage import Generation, Lineage, format_table, plot
+from sqzkit.search.lineage import ANCESTOR, FINAL, Generation, Lineage, format_table, plot
 from sqzkit.search.surgery import cut
 from sqzkit.search.synthesis import draw, synaptic_strengths
 from sqzkit.tflite.convert import convert_model
@@ -60,15 +60,16 @@ class _Evolution:
         """Breed all generations, train the last one on, and draw the lineage."""
         lineage, config = self.lineage, self.config
         if not lineage.generations:
-            lineage.add(self._generation("ancestor", self.ancestor, ()))
-        if len(lineage.generations) <= config.generations:
+            lineage.add(self._generation(ANCESTOR, self.ancestor, ()))
+        bred = lineage.bred
+        if bred < config.generations:
             lineage.drop_final()
-        bred = sum(entry.name.startswith("generation_") for entry in lineage.generations)
+            shutil.rmtree(self.output / FINAL, ignore_errors=True)
         for number in range(bred + 1, config.generations + 1):
             lineage.add(self._breed(number))
             self._remove_unfit(number)
             self._show()
-        if config.final_epochs and lineage.generations[-1].name != "final":
+        if config.final_epochs and lineage.generations[-1].name != FINAL:
             lineage.add(self._final())
         self._show()
         return lineage
@@ -121,11 +122,11 @@ class _Evolution:
 
     def _final(self) -> Generation:
         """Train the last generation on, in a run folder of its own."""
-        adult = self._run_of(self.config.generations)
+        adult = self._run_of(self.lineage.bred)
         spec = SqueezeNetSpec.from_json(adult.spec)
-        folder = self._prepare("final", spec, adult.model)
+        folder = self._prepare(FINAL, spec, adult.model)
         self._train(adult.model, folder, self.config.final_epochs)
-        return self._generation("final", load_run(folder.path), ())
+        return self._generation(FINAL, load_run(folder.path), ())
 
     def _prepare(self, name: str, spec: SqueezeNetSpec, model: keras.Model) -> RunFolder:
         folder = RunFolder(self.output / name)
@@ -181,7 +182,7 @@ class _Evolution:
         latency = measure(content, threads=1, runs=LATENCY_RUNS, warmup=LATENCY_WARMUP)
         return Generation(
             name=name,
-            folder=str(run.folder.path) if name == "ancestor" else name,
+            folder=str(run.folder.path) if name == ANCESTOR else name,
             parameters=to_inference(run.model).count_params(),
             tflite_bytes=len(content),
             latency_ms=latency.minimum_ms,

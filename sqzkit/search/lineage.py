@@ -8,6 +8,8 @@ from typing import Any
 from sqzkit import files
 from sqzkit.errors import RunError, UsageError
 
+ANCESTOR, FINAL = "ancestor", "final"
+
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
@@ -82,6 +84,11 @@ class Lineage:
         """The file."""
         return self.folder / "lineage.json"
 
+    @property
+    def bred(self) -> int:
+        """How many generations there are after the ancestor."""
+        return sum(entry.name not in (ANCESTOR, FINAL) for entry in self.generations)
+
     def add(self, generation: Generation) -> None:
         """Append a generation and store the lineage."""
         self.generations.append(generation)
@@ -94,7 +101,7 @@ class Lineage:
 
     def drop_final(self) -> None:
         """Forget the last training, because further generations follow."""
-        self.generations = [entry for entry in self.generations if entry.name != "final"]
+        self.generations = [entry for entry in self.generations if entry.name != FINAL]
 
     def _refuse_other(self, stored: dict[str, Any]) -> None:
         for name, value in self._identity.items():
