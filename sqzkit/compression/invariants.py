@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from sqzkit.compression import kernels as reading
-from sqzkit.compression.pruning import zeros_due
 from sqzkit.errors import InvariantError
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
@@ -24,7 +23,7 @@ def check_sparsity(kernels: Kernels, targets: Mapping[str, float]) -> None:
     """Raise `InvariantError` if a layer has fewer zeros than its target asks for."""
     for name, target in targets.items():
         zeros = kernels[name].size - np.count_nonzero(kernels[name])
-        due = zeros_due(kernels[name].size, target) if target else 0
+        due = reading.zeros_due(kernels[name].size, target) if target else 0
         if zeros < due:
             raise InvariantError(
                 name,

@@ -48,3 +48,8 @@ def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:
     """Return the share of zeros in all kernels together, 0..1."""
     size = sum(kernel.size for kernel in kernels.values())
     return float(1 - sum(np.count_nonzero(kernel) for kernel in kernels.values()) / size)
+
+
+def zeros_due(size: int, target: float) -> int:
+    """Return how many of `size` weights pruning sets to zero: never all, rounded as TF-MOT does."""
+    return size - max(1, round(size * (1 - target)))

@@ -58,8 +58,3 @@ def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
     for layer in pruning_wrapper.collect_prunable_layers(wrapped):
         layer.pruning_obj.weight_mask_op()
     return kernels.read_weights(sparsity.strip_pruning(wrapped))
-
-
-def zeros_due(size: int, target: float) -> int:
-    """Return how many of `size` weights TF-MOT sets to zero for `target`."""
-    return size - max(1, round(size * (1 - target)))

@@ -24,9 +24,9 @@ def test_pruned_layers_have_exactly_the_zeros_that_were_due(small_model):
     weights = pruning.strip(wrapped)
     for name, kernel in before.items():
         zeros = np.count_nonzero(weights[name][0] == 0)
-        assert zeros == pruning.zeros_due(kernel.size, targets.get(name, 0) or 1e-9), name
+        assert zeros == kernels.zeros_due(kernel.size, targets.get(name, 0) or 1e-9), name
         assert not np.array_equal(weights[name][0], kernel), f"{name} was not trained"
-    assert pruning.zeros_due(before["fire2/expand3x3"].size, 0.9) == 259
+    assert kernels.zeros_due(before["fire2/expand3x3"].size, 0.9) == 259
 
 
 def test_the_ramp_goes_on_where_a_killed_run_was(small_model):
@@ -44,5 +44,5 @@ def test_the_ramp_goes_on_where_a_killed_run_was(small_model):
 
 
 def test_a_kernel_is_never_emptied():
-    assert pruning.zeros_due(10, 0.999) == 9
-    assert pruning.zeros_due(1000, 0.6) == 600
+    assert kernels.zeros_due(10, 0.999) == 9
+    assert kernels.zeros_due(1000, 0.6) == 600
