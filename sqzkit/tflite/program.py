@@ -57,6 +57,7 @@ def convert(config: ConversionConfig) -> Result:
         options,
         sources.representative_images(source, config),
     )
+    _check_compression(source, content, config)
     verification = _verify(source, content, config)
     archive = _pack(content) if config.archive else None
     record = _record(source, config, content, archive, verification)
@@ -121,6 +122,15 @@ def _refuse_outputs(path: Path, config: ConversionConfig) -> None:
     outputs = [path, sidecar_path(path), *([archive_path(path)] if config.archive else [])]
     for output in outputs:
         files.refuse_existing(output, config.overwrite)
+
+
+def _check_compression(source: Source, content: bytes, config: ConversionConfig) -> None:
+    """Raise `InvariantError` if a run's zeros or shared values did not survive."""
+    if config.model_dir is None or config.options.quantization != "int8":
+        return
+    from sqzkit.compression import invariants
+
+    invariants.check_int8_file(source.model, source.preprocessing, content)
 
 
 def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.Verification | None:
