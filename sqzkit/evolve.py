@@ -1,4 +1,4 @@
-"""Breed smaller networks from a trained one: `python -m sqzkit.evolve`; see docs/search.md."""
+"""Breed smaller networks from a trained one: `python -m sqzkit.evolve`; see docs/evolve.md."""
 
 from collections.abc import Sequence
 

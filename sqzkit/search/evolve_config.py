@@ -29,7 +29,7 @@ class EvolveConfig:
     model_dir: str
     output_dir: str
     generations: int = 15
-    population: int = 3
+    population: int = 2
     environment: float = 0.92
     train_epochs: int = 4
     final_epochs: int = 30

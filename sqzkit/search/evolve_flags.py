@@ -10,7 +10,7 @@ _OUTPUT_DIR = flags.DEFINE_string(
 )
 _FIELDS = {
     "generations": flags.DEFINE_integer("generations", 15, "Generations to breed."),
-    "population": flags.DEFINE_integer("population", 3, "Offspring a generation; one lives."),
+    "population": flags.DEFINE_integer("population", 2, "Offspring a generation; one lives."),
     "environment": flags.DEFINE_float(
         "environment", 0.92, "R: share of channels that survives a generation, above 0 up to 1."
     ),
