@@ -19,6 +19,7 @@ BOUND = np.int32(1 << 17)
 VALUE_SPEED, VALUE_FLOOR = 30064771, 2000
 SCALE_SPEED, SCALE_FLOOR = 21474836, 1600
 FIRST_SCALE_WEIGHT = 4000
+LEAST_STEP = 8192  # smaller steps would hardly move a weight and are left out
 LEFT, UP, CORNER, CORNER2, BEFORE, BEFORE2, ABOVE, ABOVE2 = range(8)
 NEIGHBOURS = 10
 
@@ -82,6 +83,8 @@ def learn(weights, features, error, speed, floor):
     for k in range(TAPS):
         energy += features[k] * features[k]
     step = np.int32((error * (speed // np.int64(energy))) >> 16)
+    if abs(step) < LEAST_STEP:
+        return
     for k in range(TAPS):
         moved = weights[k] + ((step * features[k] + 32768) >> 16)
         weights[k] = min(max(moved, -BOUND), BOUND)

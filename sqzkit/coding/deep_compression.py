@@ -1,0 +1,169 @@
+"""Deep Compression's own storage of a layer, in real bytes, and its account.
+
+A layer is its codebook, and for each entry a code and a relative index; codes
+and indices either in fields of fixed width or Huffman coded (Han et al., "Deep
+Compression", 2016, figures 2 and 3, tables 2 to 5). The account sets beside it
+what the entropy coder of `.sqz` takes and the order-0 entropy.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from sqzkit.coding import bits, codebook, huffman, relative_index, symbols, varint, weights
+from sqzkit.errors import FormatError
+
+INDEX_BITS = 4
+DTYPES = (np.dtype("<f4"), np.dtype("i1"), np.dtype("<f2"))
+MOST_WEIGHTS = 1 << 28
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerAccount:
+    """What a layer takes at each stage of Deep Compression.
+
+    Attributes:
+      name: of the layer. weights: how many. nonzero: how many are not zero.
+      density: nonzero / weights. distinct: values that are not zero.
+      code_bits, index_bits: width of the fields. entries: with the fillers.
+      float_bytes: dense, as float32.
+      code_bytes, index_bytes, codebook_bytes: in fields of fixed width.
+      huffman_code_bytes, huffman_index_bytes: with the tables of lengths.
+      coder_bytes: by `.sqz`'s coder, the layer alone, without codebook.
+      entropy_bytes: order-0 entropy of codes and indices of the entries.
+    """
+
+    name: str
+    weights: int
+    nonzero: int
+    density: float
+    distinct: int
+    code_bits: int
+    index_bits: int
+    entries: int
+    fillers: int
+    float_bytes: int
+    code_bytes: int
+    index_bytes: int
+    codebook_bytes: int
+    huffman_code_bytes: int
+    huffman_index_bytes: int
+    coder_bytes: int
+    entropy_bytes: float
+
+    @property
+    def fixed_bytes(self) -> int:
+        """Bytes with fields of fixed width."""
+        return self.code_bytes + self.index_bytes + self.codebook_bytes
+
+    @property
+    def huffman_bytes(self) -> int:
+        """Bytes with Huffman coding."""
+        return self.huffman_code_bytes + self.huffman_index_bytes + self.codebook_bytes
+
+
+def account(name: str, kernel: np.ndarray, index_bits: int = INDEX_BITS) -> LayerAccount:
+    """Encode a layer in every way and count the bytes.
+
+    Args:
+      kernel: float32, float16 or int8, at most 255 distinct values that are
+        not zero. With four dimensions it should lie outputs first (OHWI), for
+        the sake of `coder_bytes`.
+      index_bits: 4 or 8.
+    Raises:
+      UsageError: too many distinct values.
+    """
+    codes, book = codebook.encode(kernel, name)
+    gaps, entries = relative_index.encode(codes.reshape(-1), index_bits)
+    code_bits = _code_bits(book)
+    nonzero = int((codes != 0).sum())
+    return LayerAccount(
+        name=name,
+        weights=kernel.size,
+        nonzero=nonzero,
+        density=nonzero / max(kernel.size, 1),
+        distinct=len(book) - 1,
+        code_bits=code_bits,
+        index_bits=index_bits,
+        entries=len(entries),
+        fillers=len(entries) - nonzero,
+        float_bytes=4 * kernel.size,
+        code_bytes=len(bits.pack(entries, code_bits)),
+        index_bytes=len(bits.pack(gaps, index_bits)),
+        codebook_bytes=book.nbytes,
+        huffman_code_bytes=len(huffman.encode(entries, len(book))),
+        huffman_index_bytes=len(huffman.encode(gaps, 1 << index_bits)),
+        coder_bytes=_coder_bytes(kernel),
+        entropy_bytes=entropy_bytes(entries) + entropy_bytes(gaps),
+    )
+
+
+def encode_layer(kernel: np.ndarray, index_bits: int = INDEX_BITS, coded: bool = True) -> bytes:
+    """Return the layer as Deep Compression stores it.
+
+    Args:
+      kernel: float32, float16 or int8 of any shape; negative zeros become zero.
+      index_bits: 1..8 bits of a relative index. coded: Huffman, else fixed width.
+    """
+    codes, book = codebook.encode(kernel)
+    gaps, entries = relative_index.encode(codes.reshape(-1), index_bits)
+    if coded:
+        parts = [huffman.encode(entries, len(book)), huffman.encode(gaps, 1 << index_bits)]
+    else:
+        parts = [bits.pack(entries, _code_bits(book)), bits.pack(gaps, index_bits)]
+    dtype = DTYPES.index(kernel.dtype)
+    head = varint.write(dtype, index_bits, int(coded), kernel.ndim, *kernel.shape)
+    head += varint.write(len(book), len(entries), len(parts[0]), len(parts[1]))
+    return head + book.tobytes() + b"".join(parts)
+
+
+def decode_layer(content: bytes, most: int = MOST_WEIGHTS) -> np.ndarray:
+    """Return the layer that `encode_layer` took.
+
+    Args:
+      most: the largest legal number of weights.
+    Raises:
+      FormatError: damaged, cut off, or too large.
+    """
+    reader = varint.Reader(content, "the layer")
+    dtype = DTYPES[reader.number(len(DTYPES) - 1)]
+    index_bits, coded = reader.number(8), reader.number(1)
+    shape = [reader.number(most) for _ in range(reader.number(8))]
+    size = 1
+    for side in shape:
+        size *= side
+    if size > most or not index_bits:
+        raise FormatError(f"a layer of {size} weights: at most {most} are legal")
+    entries, count = reader.number(codebook.MOST), reader.number(size)
+    lengths = reader.number(len(content)), reader.number(len(content))
+    book = np.frombuffer(reader.bytes(entries * dtype.itemsize), dtype)
+    parts = [reader.bytes(length) for length in lengths]
+    reader.end()
+    if coded:
+        values, gaps = (huffman.decode(part, count) for part in parts)
+    else:
+        values = bits.unpack(parts[0], count, _code_bits(book))
+        gaps = bits.unpack(parts[1], count, index_bits)
+    dense = relative_index.decode(gaps, values, size, index_bits)
+    return codebook.decode(dense, book).reshape(shape)
+
+
+def entropy_bytes(values: np.ndarray) -> float:
+    """Return the order-0 entropy of unsigned integers, in bytes."""
+    counts = np.bincount(values.reshape(-1).astype(np.int64))
+    counts = counts[counts > 0]
+    return float(-(counts * np.log2(counts / max(values.size, 1))).sum() / 8)
+
+
+def _code_bits(book: np.ndarray) -> int:
+    return max((len(book) - 1).bit_length(), 1)
+
+
+def _coder_bytes(kernel: np.ndarray) -> int:
+    little = kernel.astype(DTYPES[DTYPES.index(kernel.dtype)])
+    shape = weights.four_dimensions(kernel.shape)
+    found = symbols.to_symbols(little.tobytes(), kernel.dtype.itemsize, shape)
+    if not found:  # 255 values and both zeros
+        found = symbols.to_symbols((little + 0).tobytes(), kernel.dtype.itemsize, shape)
+    assert found is not None
+    return len(weights.encode([found[1]]))
