@@ -3,7 +3,7 @@
 Shafiee, Mishra and Wong, "Deep Learning with Darwin: Evolutionary Synthesis of
 Deep Neural Networks" (2016), and SquishedNets (Shafiee, Li, Chwyl and Wong,
 2017): the network of a generation is drawn from its ancestor's synaptic
-strengths, P(H_g) = P(H_g | H_g-1) * R. Strong synapses are likely to be passed
+strengths, P(H_g) = P(H_g | H_g-1) R. Strong synapses are likely to be passed
 on, and the environmental factor R < 1 leaves room for fewer of them each time.
 
 Here the unit is the channel (a filter and everything that reads it), because
@@ -46,31 +46,33 @@ def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np
 
 
 def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
-    """Return how likely each channel is passed on, P(H_g | H_g-1) * R.
+    """Return how likely each channel is passed on.
 
-    P grows with exp(s / Z - 1), Z the group's greatest strength, as in the
-    paper, and is scaled to a mean of 1 before R is multiplied: R is the share
-    of channels that survives on average, whatever the layer's weights look
-    like. What would exceed 1 is shared out among the others.
+    P = 1 - exp(-b s): a channel without strength is never passed on, a strong
+    one nearly always. b is chosen so that the share that survives on average
+    is the environmental factor R, whatever the layer's weights look like
+    (SquishedNets multiply by R; weak layers would then vanish first).
 
     Args:
       strengths: float64 [channels], 0 or more.
       environment: R, above 0 and at most 1.
 
     Returns:
-      float64 [channels], above 0 and at most 1, with mean `environment`.
+      float64 [channels], 0..1, with mean R; less only where more than 1 - R of
+      the channels have no strength at all.
     """
-    greatest = strengths.max()
-    relative = strengths / greatest if greatest > 0 else np.ones_like(strengths)
-    chances = np.exp(relative - 1)
-    certain = np.zeros(len(chances), bool)
-    while True:
-        left = environment * len(chances) - np.count_nonzero(certain)
-        scaled = np.where(certain, 1.0, chances * left / max(chances[~certain].sum(), 1e-300))
-        exceeding = ~certain & (scaled > 1)
-        if not exceeding.any() or left <= 0:
-            return np.minimum(scaled, 1.0)
-        certain |= exceeding
+    strong = strengths > 0
+    if environment * len(strengths) >= np.count_nonzero(strong):
+        return strong.astype(np.float64)
+    relative = strengths / strengths[strong].mean()
+    low, high = 0.0, 1.0
+    while -np.expm1(-high * relative).mean() < environment and high < 1e300:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        enough = -np.expm1(-middle * relative).mean() >= environment
+        low, high = (low, middle) if enough else (middle, high)
+    return -np.expm1(-high * relative)
 
 
 def draw(
