@@ -1,7 +1,13 @@
+import importlib
+
 import numpy as np
 import pytest
 import small_chain
-from tensorflow_model_optimization.quantization.keras import QuantizeWrapperV2
+from tensorflow_model_optimization.quantization.keras import (
+    QuantizeWrapperV2,
+    quantize_annotate_model,
+    quantize_apply,
+)
 
 from sqzkit.compression import clustering, invariants, kernels, quantization, sensitivity
 from sqzkit.compression.quantizers import CodebookQuantizer, GridQuantizer, MaskedQuantizer
@@ -108,3 +114,16 @@ def test_uniform_steps_survive(clustered_model):
         multiples = after / step
         np.testing.assert_allclose(multiples, np.round(multiples), atol=1e-4)
         assert np.abs(multiples).max() <= levels + 1e-4
+
+
+def test_the_stock_scheme_still_forgets_our_convolutions(small_model):
+    """Why TF-MOT's own layout is not used; if this fails, TF-MOT was repaired: look again."""
+    schemes = importlib.import_module(
+        "tensorflow_model_optimization.python.core.quantization.keras.collab_opts."
+        "cluster_preserve.default_8bit_cluster_preserve_quantize_scheme"
+    )
+    scheme = schemes.Default8BitClusterPreserveQuantizeScheme(preserve_sparsity=True)
+    stock = quantize_apply(quantize_annotate_model(small_model), scheme)
+    for name in kernels.layer_names(small_model):
+        wrapper = stock.get_layer(f"quant_{name}")
+        assert wrapper.quantize_config.get_weights_and_quantizers(wrapper.layer) == []
