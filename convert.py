@@ -12,6 +12,7 @@ from absl import flags as absl_flags
 
 from sqzkit import cli
 from sqzkit.tflite import flags
+from sqzkit.tflite.quiet import quiet
 
 absl_flags.adopt_module_key_flags(flags)
 
@@ -21,7 +22,8 @@ def main(argv: Sequence[str]) -> None:
     cli.reject_arguments(argv)
     config = flags.config_from_flags()
     # TensorFlow is loaded here, so that --help and wrong flags answer at once.
-    from sqzkit.tflite import program
+    with quiet():
+        from sqzkit.tflite import program
 
     print(program.report(program.convert(config)))
 
