@@ -31,6 +31,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 ONGOING = (*FINISHED, TrialState.RUNNING)
 _ANNOUNCE_SECONDS = 30.0
 _SILENT_SECONDS = 3600.0
+_STUBBORN = 10
 
 
 class Study:
@@ -49,6 +50,7 @@ class Study:
           data: what identifies the data set: name, labels, number of examples.
         """
         self.config = config
+        self._rejected = 0
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.reaching():
             self._storage = make_storage(config)
@@ -92,6 +94,7 @@ class Study:
             time.sleep(0.05)
         key = trials[number].user_attrs["key"]
         taken = any(t.user_attrs.get("key") == key and holds(t) for t in trials[:number])
+        self._rejected = self._rejected + 1 if taken else 0
         return not taken and len(lower) < self.config.trials
 
     def finish(self, number: int, values: list[float], results: dict[str, Any]) -> None:
@@ -181,7 +184,8 @@ class Study:
             directions=directions,
             load_if_exists=True,
         )
-        study.sampler = make_sampler(self.config, study.get_trials(deepcopy=False))
+        trials = study.get_trials(deepcopy=False)
+        study.sampler = make_sampler(self.config, trials, self._rejected)
         return study
 
     def _check_identity(self, identity: dict[str, Any]) -> None:
@@ -209,15 +213,23 @@ def make_storage(config: ExploreConfig) -> Any:
     return optuna.storages.JournalStorage(backend)
 
 
-def make_sampler(config: ExploreConfig, trials: list[FrozenTrial]) -> optuna.samplers.BaseSampler:
+def make_sampler(
+    config: ExploreConfig, trials: list[FrozenTrial], rejected: int = 0
+) -> optuna.samplers.BaseSampler:
     """Return a sampler for the next trial.
 
     It is seeded by how far the study is, so that processes that share a study
-    do not propose the same networks, and one process alone repeats its run.
+    do not propose the same networks, and one process alone repeats its run. One
+    that proposes what there is already, again and again, is relieved.
+
+    Args:
+      config: the exploration.
+      trials: of the study so far.
+      rejected: how many proposals in a row were there already.
     """
     running = sum(trial.state == TrialState.RUNNING for trial in trials)
     seed = (config.training.seed * 1_000_003 + len(trials) * 101 + running) % (1 << 31)
-    if config.sampler == "grid":
+    if config.sampler == "grid" or rejected >= _STUBBORN:
         return InOrderSampler(config.space, {t.user_attrs["key"] for t in trials if holds(t)})
     if config.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
@@ -235,7 +247,8 @@ class InOrderSampler(optuna.samplers.BaseSampler):
 
     def __init__(self, space: SearchSpace, taken: Set[str]) -> None:
         free = (point for point in space.points() if point.key not in taken)
-        self._values = dict(next(free, Candidate(())).values)
+        # None is free if another process was quicker: then the trial yields.
+        self._values = dict(next(free, next(space.points())).values)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
