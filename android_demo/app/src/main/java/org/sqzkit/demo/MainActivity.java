@@ -30,6 +30,7 @@ public final class MainActivity extends Activity {
         engine = DemoApp.engine(this);
         requests = new PhotoRequests(this, engine);
         samples = new SampleStrip(this, engine);
+        findViewById(R.id.frame).setClipToOutline(true);
         findViewById(R.id.choose).setOnClickListener(view -> requests.choose());
         findViewById(R.id.take).setOnClickListener(view -> requests.take());
         findViewById(R.id.live).setOnClickListener(

@@ -78,6 +78,17 @@ public final class Classifier implements Closeable {
         return new Classification(decoder.probabilities(), prepared - start, done - prepared);
     }
 
+    /** The input tensor for the bytes of a picture of the model's size; one buffer for all calls. */
+    public ByteBuffer encode(byte[] square) {
+        return encoder.encode(square);
+    }
+
+    /** The probabilities that an output tensor of these bytes means. */
+    public float[] decode(byte[] output) {
+        decoder.buffer().put(output);
+        return decoder.probabilities();
+    }
+
     public ModelFile model() {
         return model;
     }

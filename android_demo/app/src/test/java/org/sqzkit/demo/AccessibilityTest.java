@@ -1,0 +1,149 @@
+package org.sqzkit.demo;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertTrue;
+
+import android.app.Activity;
+import android.content.pm.PackageInfo;
+import android.content.pm.PackageManager;
+import android.view.View;
+import android.view.ViewGroup;
+import android.widget.ImageView;
+import android.widget.TextView;
+import java.lang.reflect.Field;
+import java.util.Arrays;
+import java.util.Locale;
+import org.junit.After;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
+import org.robolectric.annotation.Config;
+import org.sqzkit.demo.phone.PhoneTestRunner;
+
+/** What TalkBack says and fingers can hit, in both languages and with large letters. */
+@RunWith(PhoneTestRunner.class)
+@Config(sdk = 35, qualifiers = "w320dp-h533dp")
+public class AccessibilityTest {
+    private static final int TARGET_DP = 48;
+
+    /** A name, patterns without words, and a word that is German too. */
+    private static final java.util.List<String> SAME = Arrays.asList(
+            "app_name", "summary", "row_description", "entry", "card_input_value", "threads");
+
+    private ActivityController<? extends Activity> controller;
+
+    @After
+    public void close() {
+        if (controller != null) {
+            controller.close();
+        }
+        Screens.engine().close();
+    }
+
+    private void open(Class<? extends Activity> type) throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        controller = Robolectric.buildActivity(type).setup();
+        Screens.engine().classify(Screens.offer("red.jpg", Screens.photo(Screens.RED)));
+        Screens.settle();
+        View decor = controller.get().getWindow().getDecorView();
+        decor.measure(View.MeasureSpec.makeMeasureSpec(decor.getWidth(), View.MeasureSpec.EXACTLY),
+                View.MeasureSpec.makeMeasureSpec(decor.getHeight(), View.MeasureSpec.EXACTLY));
+        decor.layout(0, 0, decor.getWidth(), decor.getHeight());
+        check(decor);
+    }
+
+    private void check(View view) {
+        if (view.getVisibility() != View.VISIBLE) {
+            return;
+        }
+        String name = view.getClass().getSimpleName() + " " + view.getContentDescription();
+        float density = view.getResources().getDisplayMetrics().density;
+        if (view.isClickable() && view.getWidth() > 0) {
+            assertTrue(name + " is " + view.getHeight() / density + " dp high",
+                    view.getHeight() >= TARGET_DP * density);
+            assertTrue(name + " says nothing", view.getContentDescription() != null
+                    || view instanceof ViewGroup
+                    || view instanceof TextView && ((TextView) view).length() > 0);
+        }
+        if (view instanceof ImageView) {
+            assertNotNull(name, view.getContentDescription());
+        }
+        if (view instanceof TextView) {
+            TextView text = (TextView) view;
+            int room = text.getHeight() - text.getCompoundPaddingTop() - text.getCompoundPaddingBottom();
+            assertTrue("'" + text.getText() + "' is cut off", text.getLayout() == null
+                    || text.getLayout().getHeight() <= room + 1);
+        }
+        if (view instanceof ViewGroup) {
+            for (int i = 0; i < ((ViewGroup) view).getChildCount(); i++) {
+                check(((ViewGroup) view).getChildAt(i));
+            }
+        }
+    }
+
+    @Test
+    public void mainScreen() throws Exception {
+        open(MainActivity.class);
+        View row = ((ViewGroup) controller.get().findViewById(R.id.rows)).getChildAt(0);
+        assertTrue(row.getContentDescription().toString().matches("red, [0-9.]+%"));
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
+                controller.get().findViewById(R.id.summary).getAccessibilityLiveRegion());
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
+                controller.get().findViewById(R.id.trouble).getAccessibilityLiveRegion());
+    }
+
+    @Test
+    @Config(fontScale = 2f, qualifiers = "de-w320dp-h533dp")
+    public void mainScreenInGermanWithLargeLetters() throws Exception {
+        open(MainActivity.class);
+        assertEquals("Foto auswählen", Screens.text(controller.get(), R.id.choose));
+        assertTrue(Screens.text(controller.get(), R.id.summary).contains("red, "));
+    }
+
+    @Test
+    @Config(fontScale = 2f)
+    public void modelsScreenWithLargeLetters() throws Exception {
+        open(ModelsActivity.class);
+    }
+
+    @Test
+    @Config(qualifiers = "de-w1280dp-h800dp")
+    public void modelsScreenOnATablet() throws Exception {
+        open(ModelsActivity.class);
+    }
+
+    @Test
+    public void everyTextIsThereInBothLanguages() throws Exception {
+        android.content.res.Configuration german = new android.content.res.Configuration();
+        german.setLocale(Locale.GERMAN);
+        android.content.res.Configuration english = new android.content.res.Configuration();
+        english.setLocale(Locale.ENGLISH);
+        android.content.Context app = RuntimeEnvironment.getApplication();
+        java.util.Set<String> same = new java.util.TreeSet<>();
+        for (Field field : R.string.class.getFields()) {
+            String there = app.createConfigurationContext(german).getString(field.getInt(null));
+            String here = app.createConfigurationContext(english).getString(field.getInt(null));
+            assertEquals(field.getName(), placeholders(here), placeholders(there));
+            if (here.equals(there)) {
+                same.add(field.getName());
+            }
+        }
+        assertEquals(new java.util.TreeSet<>(SAME), same);
+    }
+
+    private static String placeholders(String text) {
+        Object[] found = java.util.regex.Pattern.compile("%[0-9]\\$[a-z]").matcher(text).results()
+                .map(java.util.regex.MatchResult::group).sorted().toArray();
+        return Arrays.toString(found);
+    }
+
+    @Test
+    public void onlyTheCameraPermissionIsDeclared() throws Exception {
+        PackageInfo info = RuntimeEnvironment.getApplication().getPackageManager().getPackageInfo(
+                "org.sqzkit.demo", PackageManager.GET_PERMISSIONS);
+        assertEquals(Arrays.asList("android.permission.CAMERA"), Arrays.asList(info.requestedPermissions));
+    }
+}
