@@ -21,6 +21,9 @@ FILE, NET = 0, 1  # what an archive holds
 HEADER = struct.Struct("<4sBBHQ32sI")
 CHECKED = HEADER.size - 4  # the CRC-32 covers all but itself
 DEFAULT_LIMIT = 256 << 20
+# What the streams may hold together, times the packed file: a FILE's bytes and
+# its codebooks; of a NET, whose pruned weights take no byte, a rank per weight.
+MOST_TIMES = {FILE: 2, NET: 16}
 MOST_STREAMS, MOST_SPANS = 64, 1 << 20
 MOST_DIRECTORY = 32 << 20
 
@@ -88,7 +91,7 @@ def read(content: bytes, limit: int = DEFAULT_LIMIT) -> Archive:
     plain = reader.number(MOST_DIRECTORY)
     packed = reader.bytes(reader.number(len(content)))
     directory = varint.Reader(streams.inflate(packed, plain), "the archive's directory")
-    coded, tensors, pieces = _read_directory(directory, size)
+    coded, tensors, pieces = _read_directory(directory, size * MOST_TIMES[kind])
     filled = []
     for stream, length in coded:
         filled.append(dataclasses.replace(stream, content=reader.bytes(length)))
@@ -142,23 +145,21 @@ def _write_directory(archive: Archive) -> bytes:
 
 
 def _read_directory(
-    reader: varint.Reader, size: int
+    reader: varint.Reader, most: int
 ) -> tuple[list[tuple[streams.Coded, int]], tuple[SymbolTensor, ...], tuple[Piece, ...]]:
     coded, total = [], 0
     for _ in range(reader.number(MOST_STREAMS)):
         method, stride = reader.number(255), reader.number(255)
-        announced, length = reader.number(2 * size), reader.number()
-        coded.append((streams.Coded(method, stride, announced, b""), length))
-        total += announced
-    if total > 2 * size:
-        raise FormatError(f"the archive's streams hold {total} bytes for a file of {size}")
+        size, length = reader.number(most), reader.number()
+        coded.append((streams.Coded(method, stride, size, b""), length))
+        total += size
     tensors, elements = [], 0
     for _ in range(reader.number(MOST_SPANS)):
-        tensors.append(_read_tensor(reader, size))
+        tensors.append(_read_tensor(reader, most))
         elements += tensors[-1].size
-        if elements > size:
-            raise FormatError(f"the archive's tensors have {elements} weights in a file of {size}")
-    pieces = [_read_piece(reader, size, len(coded)) for _ in range(reader.number(MOST_SPANS))]
+    if max(total, elements) > most:
+        raise FormatError(f"the archive announces {max(total, elements)} bytes: {most} are possible")
+    pieces = [_read_piece(reader, most, len(coded)) for _ in range(reader.number(MOST_SPANS))]
     reader.end()
     return coded, tuple(tensors), tuple(pieces)
 

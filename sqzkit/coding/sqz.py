@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sqzkit.coding import container, planning, streams, symbols, weights
+from sqzkit.coding import container, net_archive, planning, streams, symbols, weights
 from sqzkit.coding.container import Archive, Piece
 from sqzkit.errors import FormatError
 
@@ -53,18 +53,9 @@ def pack(content: bytes) -> bytes:
       content: best a `.tflite`; any other bytes are packed as plain bytes.
     """
     plain = _archive(content, [streams.encode(content)])
-    if not (parts := planning.plan(content)).pieces:
-        return container.write(plain)
-    coded = [streams.encode(parts.rest, 4)]
-    coded += [streams.encode(group.content, group.stride) for group in parts.groups]
-    if parts.tensors:
-        books = b"".join(tensor.codebook for tensor in parts.tensors)
-        coded.append(streams.encode(books, 4))
-        packed = weights.encode(parts.symbols)
-        size = sum(tensor.size * tensor.width for tensor in parts.tensors)
-        coded.append(streams.Coded(streams.WEIGHTS, 1, size, packed))
-    split = _archive(content, coded, parts.tensors, parts.pieces)
-    return min(container.write(split), container.write(plain), key=len)
+    net = net_archive.to_archive(content)
+    split = net or _split(content)
+    return min((container.write(made) for made in (split, plain) if made), key=len)
 
 
 def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
@@ -76,6 +67,8 @@ def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
     """
     parts = container.read(archive, limit)
     plain = decode_streams(parts)
+    if parts.kind == container.NET:
+        return container.check(net_archive.from_archive(parts, plain), parts)
     return container.check(_assemble(parts, plain), parts)
 
 
@@ -105,6 +98,24 @@ def decode_streams(parts: Archive) -> list[bytes]:
         else:
             plain.append(streams.decode(stream))
     return plain
+
+
+def _split(content: bytes) -> Archive | None:
+    """Return the archive with numbers apart from the graph, None where nothing is gained."""
+    parts = planning.plan(content)
+    if not parts.pieces:
+        return None
+    coded = [streams.encode(parts.rest, 4)]
+    coded += [streams.encode(group.content, group.stride) for group in parts.groups]
+    if parts.tensors:
+        books = b"".join(tensor.codebook for tensor in parts.tensors)
+        coded.append(streams.encode(books, 4))
+        packed = weights.encode(parts.symbols)
+        if sum(tensor.size for tensor in parts.tensors) > streams.most_expanded(len(packed)):
+            return None
+        size = sum(tensor.size * tensor.width for tensor in parts.tensors)
+        coded.append(streams.Coded(streams.WEIGHTS, 1, size, packed))
+    return _archive(content, coded, parts.tensors, parts.pieces)
 
 
 def _decode_weights(parts: Archive, stream: streams.Coded, books: bytes) -> bytes:

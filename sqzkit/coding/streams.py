@@ -67,9 +67,14 @@ def decode(coded: Coded) -> bytes:
     return join_planes(content, coded.stride) if coded.method == PLANES else content
 
 
+def most_expanded(coded: int) -> int:
+    """Return the most bytes or weights that `coded` bytes of a mixed coder may stand for."""
+    return MOST_EXPANSION * (coded + 64)
+
+
 def check_expansion(size: int, coded: int) -> None:
     """Raise if `coded` bytes announce more than any encoder of ours would make of them."""
-    if size > MOST_EXPANSION * (coded + 64):
+    if size > most_expanded(coded):
         raise FormatError(
             f"{coded} bytes announce {size}: more than {MOST_EXPANSION} times as many"
         )
@@ -116,7 +121,7 @@ def _candidates(content: bytes, stride: int, mixed: bool) -> Iterator[Coded]:
         yield Coded(PLANES, stride, len(content), deflate(split_planes(content, stride)))
     if mixed and 0 < len(content) <= MOST_MIXED:
         coded = mix(content, stride)
-        if len(content) <= MOST_EXPANSION * (len(coded) + 64):
+        if len(content) <= most_expanded(len(coded)):
             yield Coded(MIXED, stride, len(content), coded)
 
 

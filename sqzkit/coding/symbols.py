@@ -2,7 +2,8 @@
 
 A tensor of one-byte elements becomes its values minus the most frequent one; a
 tensor of wider elements with at most 256 distinct ones (a codebook left by
-clustering) becomes the rank of each in the sorted codebook, counted from zero's.
+clustering) becomes the rank of each in the sorted codebook, counted from zero's
+modulo 256.
 """
 
 import dataclasses
@@ -51,8 +52,8 @@ def to_symbols(content: bytes, width: int, shape: Shape) -> tuple[SymbolTensor, 
     codebook, ranks = np.unique(_order(content, width), return_inverse=True)
     if len(codebook) > MOST_DISTINCT:
         return None
-    center = min(max(int(np.searchsorted(codebook, 0)), len(codebook) - 128), 128)
-    symbols = (ranks - center).astype(np.int8)
+    center = min(int(np.searchsorted(codebook, 0)), len(codebook) - 1)
+    symbols = (ranks.astype(np.uint8) - np.uint8(center)).view(np.int8)
     return SymbolTensor(shape, width, center, _unorder(codebook, width)), symbols.reshape(shape)
 
 
@@ -61,8 +62,8 @@ def from_symbols(tensor: SymbolTensor, symbols: np.ndarray) -> bytes:
     if tensor.width == 1:
         return (symbols.view(np.uint8) + np.uint8(tensor.center)).tobytes()
     codebook = np.frombuffer(tensor.codebook, np.uint8).reshape(-1, tensor.width)
-    ranks = symbols.reshape(-1).astype(np.int16) + tensor.center
-    if ranks.size and (ranks.min() < 0 or ranks.max() >= len(codebook)):
+    ranks = symbols.reshape(-1).view(np.uint8) + np.uint8(tensor.center)
+    if ranks.size and int(ranks.max()) >= len(codebook):
         raise FormatError(f"a weight names an entry outside its codebook of {len(codebook)}")
     return codebook[ranks].tobytes()
 
