@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sqzkit.coding import han_net
 from sqzkit.errors import FormatError, UsageError
 from sqzkit.models import caffemodel, spec
 from sqzkit.models.download import Checksum, OpenUrl, RemoteFile, obtain, open_https
@@ -172,7 +173,7 @@ def decode(content: bytes, record: PublishedWeights) -> Weights:
     source = record.remote.name
     expected = _shapes(record.spec)
     if record.file_format == "han_net":
-        weights = _read_han_net(content, source, expected)
+        weights = _read_han_net(content, expected)
     else:
         blobs = caffemodel.convolutions(caffemodel.read(content, source), source)
         weights = {layer_name(name): value for name, value in blobs.items()}
@@ -211,24 +212,9 @@ def _shapes(network: spec.SqueezeNetSpec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _read_han_net(content: bytes, source: str, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
-    counts = np.frombuffer(content, "<u4", len(shapes))
-    offset = counts.nbytes
-    weights = {}
-    for (name, (height, width, inputs, filters)), count in zip(
-        shapes.items(), counts.tolist(), strict=True
-    ):
-        codebook = np.frombuffer(content, "<f4", 256, offset)
-        bias = np.frombuffer(content, "<f4", filters, offset + codebook.nbytes)
-        offset += codebook.nbytes + bias.nbytes
-        codes = np.frombuffer(content, np.uint8, count, offset)
-        pairs = np.frombuffer(content, np.uint8, (count + 1) // 2, offset + count)
-        offset += codes.nbytes + pairs.nbytes
-        gaps = np.stack([pairs & 15, pairs >> 4], axis=1).ravel()[:count].astype(np.int64)
-        flat = np.zeros(filters * inputs * height * width, np.float32)
-        flat[np.cumsum(gaps + 1) - 1] = codebook[codes]
-        kernel = flat.reshape(filters, inputs, height, width).transpose(2, 3, 1, 0)
-        weights[name] = (np.ascontiguousarray(kernel), bias.copy())
-    if offset != len(content):
-        raise FormatError(f"{source}: {len(content)} bytes, must be {offset}")
-    return weights
+def _read_han_net(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+    layers = [
+        han_net.Convolution(name, (filters, inputs, height, width))
+        for name, (height, width, inputs, filters) in shapes.items()
+    ]
+    return han_net.to_weights(han_net.read(content, layers))
