@@ -11,6 +11,7 @@ from sqzkit.training.options import FitOptions
 MODES = ("train", "eval", "train_and_eval")
 STRATEGIES = ("off", "one_device", "mirrored", "multi_worker_mirrored", "tpu", "parameter_server")
 DTYPES = ("float32", "float16", "bfloat16")
+DEFAULT_MODEL = "v1_1"
 DIGITS_SIZE = 32
 PHOTOGRAPH_SIZE = 64
 NETWORK_FIELDS = (
@@ -35,7 +36,7 @@ class TrainingConfig:
       model_dir: the run folder.
       mode: "train", "eval" or "train_and_eval".
       data: where the images come from.
-      model: "v1_0", "v1_1" or "tiny"; ignored with `weights`.
+      model: "v1_0", "v1_1" (what None means) or "tiny".
       bypass, base_e, incr_e, pct3x3, freq, squeeze_ratio, fire_modules,
         pool_after, normalization, dropout: fields of `SqueezeNetSpec`.
       conv10_relu: whether conv10 is rectified, as the paper's is. Off, because
@@ -58,7 +59,7 @@ class TrainingConfig:
     model_dir: str
     mode: str = "train_and_eval"
     data: DataSource = dataclasses.field(default_factory=DataSource)
-    model: str = "v1_1"
+    model: str | None = None
     bypass: str | None = None
     base_e: int | None = None
     incr_e: int | None = None
@@ -116,8 +117,8 @@ class TrainingConfig:
             self._check_transfer()
 
     def _check_transfer(self) -> None:
-        changed = [name for name in NETWORK_FIELDS if getattr(self, name) is not None]
-        changed = [name for name in changed if name != "dropout"]
+        fixed = {"model", *NETWORK_FIELDS} - {"dropout"}
+        changed = sorted(name for name in fixed if getattr(self, name) is not None)
         if changed:
             raise UsageError(
                 f"--{changed[0]} {getattr(self, changed[0])}: --weights={self.weights} fixes "
@@ -133,7 +134,9 @@ class TrainingConfig:
     def spec(self, classes: int) -> specs.SqueezeNetSpec:
         """Return the network to train from scratch for so many classes."""
         changes = self.network_changes()
-        return specs.named(self.model, classes, conv10_relu=self.conv10_relu, **changes)
+        return specs.named(
+            self.model or DEFAULT_MODEL, classes, conv10_relu=self.conv10_relu, **changes
+        )
 
     def fit_options(self, epochs: int) -> FitOptions:
         """Return how the stage "train" is fitted over so many epochs."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from sqzkit.data import augmentation
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.errors import UsageError
@@ -18,7 +19,7 @@ from sqzkit.models import registry, squeezenet, summary
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import strategies, transfer
-from sqzkit.training.config import DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
+from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
 from sqzkit.training.fit import StageResult, fit_stage
 from sqzkit.training.loader import check_labels
 from sqzkit.training.options import FitOptions
@@ -82,6 +83,7 @@ def open_run(config: TrainingConfig) -> Run:
         spec, preprocessing = config.spec(classes), default(size)
     squeezenet.feature_map_sizes(spec, size)
     strategies.input_shards(strategy, config.train_batch_size)
+    augmentation.preset(config.augmentation)
     folder, record = RunFolder(Path(config.model_dir)), plain(spec.to_json())
     _refuse_other_run(folder, record, preprocessing, dataset, config)
     options = config.fit_options(_epochs(config, dataset))
@@ -215,7 +217,7 @@ def _resolved(run: Run, config: TrainingConfig) -> str:
     )
     lines = [
         f"data: {run.dataset.name}, {len(run.dataset.labels)} classes, {sizes}",
-        f"network: {config.weights or config.model}, {_fields(run.spec)}",
+        f"network: {config.weights or config.model or DEFAULT_MODEL}, {_fields(run.spec)}",
         f"input: {_fields(run.preprocessing.to_json())}",
         f"training: {_fields(run.options.to_json())} {config.mixed_precision_dtype}, "
         f"{config.distribution_strategy}, preset {config.preset}",

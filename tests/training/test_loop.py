@@ -1,0 +1,149 @@
+"""Whole runs in this process; `tests/test_train.py` has them as a user calls them."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sqzkit.data.source import DataSource
+from sqzkit.errors import UsageError
+from sqzkit.keras import keras
+from sqzkit.run_folder import RunFolder
+from sqzkit.training import loop, reopen
+from sqzkit.training.config import TrainingConfig
+
+TINY = {
+    "model": "tiny",
+    "fire_modules": 1,
+    "pool_after": ("conv1",),
+    "train_epochs": 1,
+    "train_batch_size": 128,
+    # Determinism cannot be switched off again, and other tests of this process draw unseeded.
+    "deterministic": False,
+}
+
+PLAIN = {"model": None, "fire_modules": None, "pool_after": None}
+
+
+def tiny(folder, **changes):
+    return TrainingConfig(str(folder), **{**TINY, **changes})
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    """A folder of made photographs of two classes."""
+    folder = tmp_path_factory.mktemp("pets")
+    for number, label in enumerate(("cat", "dog")):
+        (folder / label).mkdir()
+        generator = np.random.default_rng(number)
+        for index in range(20):
+            pixels = generator.integers(0, 128, (40, 48, 3)) + 127 * number
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A finished run on the digits."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    loop.train(tiny(folder, tensorboard=True))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": DataSource(data_dir="nowhere")}, "nowhere"),
+        ({**PLAIN, "weights": "alexnet"}, "--weights 'alexnet': must be one of deep_compression"),
+        ({"image_size": 16}, "32..1024"),
+        ({"distribution_strategy": "multi_worker_mirrored"}, "TF_CONFIG"),
+        ({"augmentation": "heavy"}, "none, light, standard"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        loop.train(tiny(tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(UsageError, match="exists and is not a run folder"):
+        loop.train(tiny(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_every_record_is_there(trained):
+    folder = RunFolder(trained)
+    assert folder.labels == tuple("0123456789")
+    assert folder.preprocessing.image_size == 32
+    assert folder.read_spec()["fire_modules"] == 1
+    assert folder.read_record("flags")["train"]["train_batch_size"] == 128
+    assert folder.read_record("layers")[0]["name"] == "conv1"
+    assert DataSource.from_json(folder.read_record("data")) == DataSource()
+    assert [entry["stage"] for entry in folder.finished_stages()] == ["train"]
+    assert list((trained / "tensorboard" / "train").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bypass": "simple", "base_e": 8}, "base_e: 16 there, 8 asked; bypass: 'none' there"),
+        ({"seed": 2}, "seed: 1 there, 2 asked"),
+        ({"image_size": 40}, "image_size: 32 there, 40 asked"),
+        ({"data": DataSource(seed=5)}, "seed: 0 there, 5 asked"),
+    ],
+)
+def test_another_run_in_the_same_folder_is_refused_by_its_fields(trained, changes, message):
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match=message):
+        loop.train(tiny(trained, **changes))
+    changed = {path for path, content in before.items() if path.read_bytes() != content}
+    assert {path.name for path in changed} <= {"flags.json"}
+
+
+def test_other_labels_are_refused(trained, pets):
+    config = tiny(trained, data=DataSource(data_dir=str(pets)), image_size=32)
+    with pytest.raises(UsageError, match="classes: 10 there, 2 asked"):
+        loop.train(config)
+    with pytest.raises(UsageError, match=r"has 2 classes \(cat, dog\)"):
+        reopen.evaluate(config)
+
+
+def test_a_finished_run_is_reopened_as_it_was_trained(trained):
+    run = reopen.reopen(TrainingConfig(str(trained), deterministic=False))
+    assert (run.options.batch_size, run.options.epochs) == (128, 1)
+    assert run.spec["fire_modules"] == 1
+    assert run.dataset.labels == tuple("0123456789")
+
+
+def test_photographs_are_trained_on_at_64_pixels(pets, tmp_path, capsys):
+    run = loop.train(tiny(tmp_path / "run", data=DataSource(data_dir=str(pets)), train_epochs=2))
+    assert run.preprocessing.image_size == 64
+    assert "2 classes" in capsys.readouterr().out
+    reopen.evaluate(TrainingConfig(str(tmp_path / "run"), deterministic=False))
+    evaluation = run.folder.read_record("evaluation")
+    assert evaluation["examples"] == run.dataset.splits["test"].num_examples
+
+
+def test_steps_are_rounded_to_whole_epochs(trained):
+    config = tiny(trained.parent / "steps", train_steps=25, train_batch_size=125)
+    assert loop.open_run(config).options.epochs == 3
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_mixed_precision_keeps_float32_weights_and_leaves_no_policy(tmp_path, dtype):
+    loop.train(tiny(tmp_path / "run", mixed_precision_dtype=dtype, train_epochs=2))
+    assert keras.mixed_precision.global_policy().name == "float32"
+    losses = [line["loss"] for line in RunFolder(tmp_path / "run").metrics()]
+    assert losses[1] < losses[0]
+    reopen.evaluate(TrainingConfig(str(tmp_path / "run"), deterministic=False))
+
+
+def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
+    loop.train(tiny(tmp_path / "run"))
+    out = capsys.readouterr().out
+    assert out.count("training: epochs=1 batch_size=128") == 1
+    stored = json.loads((tmp_path / "run" / "flags.json").read_text())
+    assert stored["train"]["preset"] == "default"
