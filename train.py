@@ -1,5 +1,6 @@
 """Train an image classifier for phones, and compress it: see README.md and docs/training.md."""
 
+import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -25,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
         return
     run = loop.train(training) if "train" in compression.stages else reopen.reopen(training)
     if strategies.is_chief():
-        run.folder.add_command(argv)
+        run.folder.add_command(sys.argv)
     if set(compression.stages) - {"train"}:
         from sqzkit.compression.chain import compress
 

@@ -133,11 +133,14 @@ class RunFolder:
         files.write_json(self.path / f"{name}.json", content)
 
     def add_command(self, argv: Sequence[str]) -> None:
-        """Note the command line that is at work here, program name first.
+        """Note the command line that is at work here: `sys.argv`, flags included.
 
         A command given again (a resumed run) is noted once.
         """
-        command = shlex.join([Path(argv[0]).name, *argv[1:]])
+        program = Path(argv[0])
+        module = ["python", "-m", f"sqzkit.{program.stem}"]
+        name = module if program.parent.name == "sqzkit" else [program.name]
+        command = shlex.join([*name, *argv[1:]])
         commands = self.read_record("commands") or []
         if command not in commands:
             self.write_record("commands", [*commands, command])

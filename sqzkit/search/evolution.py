@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,7 @@ class _Evolution:
         folder.write_record("flags", {"evolve": self.config.to_json()})
         rows = [dataclasses.asdict(row) for row in summary.layer_table(model)]
         folder.write_record("layers", rows)
+        folder.add_command(sys.argv)
         folder.write_spec(spec.to_json())  # last, because it makes the folder a run folder
         return folder
 
