@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.compression import distillation, sensitivity, stages
+from sqzkit.compression import distillation, sensitivity, stages, summary
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig, check_stages, stages_to_run
 from sqzkit.data import photograph, pipeline
@@ -72,6 +72,9 @@ def compress(
             config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
         )
         _announce(stage, result.model, result.metrics)
+    if todo and strategies.is_chief():
+        for row in summary.summarize(folder, dataset):
+            print(summary.in_words(row), flush=True)
     return todo
 
 

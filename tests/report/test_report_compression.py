@@ -13,7 +13,7 @@ STAGES = [
     {"stage": "quantize", "sparsity": 0.9, "distinct": 16, "archive_bytes": 58_000, **SIZES},
 ]
 LAYER = {
-    "layer": "fire2/expand3x3",
+    "name": "fire2/expand3x3",
     "weights": 9216,
     "density": 0.1,
     "distinct": 16,
@@ -40,7 +40,7 @@ def folder(tmp_path, stages):
     folder = RunFolder(tmp_path)
     record = {
         "stages": stages,
-        "layers": [LAYER, {**LAYER, "layer": "total"}],
+        "layers": [LAYER, {**LAYER, "name": "total"}],
         "histograms": {"fire2/expand3x3": HISTOGRAM, "<conv10>": EMPTY},
     }
     folder.write_record(compression.RECORD, record)
