@@ -5,8 +5,9 @@ python -m sqzkit.sqz unpack model.tflite.sqz      writes model.tflite again
 python -m sqzkit.sqz info model.tflite.sqz        says what is inside
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from absl import flags
 
@@ -14,6 +15,7 @@ from sqzkit import cli, files
 from sqzkit.errors import FormatError, UsageError
 
 SUFFIX = ".sqz"
+Result = TypeVar("Result")
 
 _OUTPUT = flags.DEFINE_string("output", None, "File to write (default: beside the input).")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace the output if it exists.")
@@ -30,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _pack(path: Path) -> None:
-    from sqzkit.coding import sqz  # noqa: PLC0415 - brings numba
+    from sqzkit.coding import sqz  # brings numba
 
     output = Path(_OUTPUT.value or f"{path}{SUFFIX}")
     files.refuse_existing(output, _OVERWRITE.value)
@@ -42,7 +44,7 @@ def _pack(path: Path) -> None:
 
 
 def _unpack(path: Path) -> None:
-    from sqzkit.coding import sqz  # noqa: PLC0415 - brings numba
+    from sqzkit.coding import sqz  # brings numba
 
     output = Path(_OUTPUT.value or _without_suffix(path))
     files.refuse_existing(output, _OVERWRITE.value)
@@ -52,7 +54,7 @@ def _unpack(path: Path) -> None:
 
 
 def _info(path: Path) -> None:
-    from sqzkit.coding import sqz  # noqa: PLC0415 - reads only the header and directory
+    from sqzkit.coding import sqz
 
     found = _named(path, lambda archive: sqz.info(archive, _LIMIT.value))
     print(f"{path}: {found.archive_size:,} bytes for a {found.kind} of {found.size:,}")
@@ -68,7 +70,7 @@ def _without_suffix(path: Path) -> Path:
     return path.with_suffix("")
 
 
-def _named(path: Path, work):  # noqa: ANN001, ANN202
+def _named(path: Path, work: Callable[[bytes], Result]) -> Result:
     """Return `work(content of path)`; its errors name the file."""
     try:
         return work(_read(path))

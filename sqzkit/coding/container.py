@@ -158,7 +158,9 @@ def _read_directory(
         tensors.append(_read_tensor(reader, most))
         elements += tensors[-1].size
     if max(total, elements) > most:
-        raise FormatError(f"the archive announces {max(total, elements)} bytes: {most} are possible")
+        raise FormatError(
+            f"the archive announces {max(total, elements)} bytes: {most} are possible"
+        )
     pieces = [_read_piece(reader, most, len(coded)) for _ in range(reader.number(MOST_SPANS))]
     reader.end()
     return coded, tuple(tensors), tuple(pieces)

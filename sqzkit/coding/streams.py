@@ -127,18 +127,18 @@ def _candidates(content: bytes, stride: int, mixed: bool) -> Iterator[Coded]:
 
 def mix(content: bytes, stride: int) -> bytes:
     """Return `content` coded by context mixing with records of `stride` bytes."""
-    from sqzkit.coding import binary_coder, bytes_kernel  # noqa: PLC0415 - brings numba
+    from sqzkit.coding import binary_kernel, bytes_kernel  # brings numba
 
     model = bytes_kernel.Model()
     buffer = np.zeros(2 * len(content) + 64, np.uint8)
-    registers = binary_coder.encoder_state()
+    registers = binary_kernel.encoder_state()
     values = np.frombuffer(content, np.uint8).copy()
     bytes_kernel.code_bytes((registers, buffer), values, stride, model.slots, model.weights)
-    return binary_coder.finish(registers, buffer)
+    return binary_kernel.finish(registers, buffer)
 
 
 def _mixed(coded: Coded) -> bytes:
-    from sqzkit.coding import binary_coder, bytes_kernel  # noqa: PLC0415 - brings numba
+    from sqzkit.coding import binary_kernel, bytes_kernel  # brings numba
 
     check_expansion(coded.size, len(coded.content))
     if coded.size > MOST_MIXED:
@@ -146,6 +146,6 @@ def _mixed(coded: Coded) -> bytes:
     model = bytes_kernel.Model()
     buffer = np.frombuffer(coded.content, np.uint8).copy()
     values = np.zeros(coded.size, np.uint8)
-    registers = binary_coder.decoder_state(buffer)
+    registers = binary_kernel.decoder_state(buffer)
     bytes_kernel.code_bytes((registers, buffer), values, coded.stride, model.slots, model.weights)
     return values.tobytes()

@@ -15,19 +15,19 @@ Shape = tuple[int, int, int, int]
 
 def encode(tensors: Sequence[np.ndarray]) -> bytes:
     """Return the one stream that codes all `tensors` (int8, one to four dimensions each)."""
-    from sqzkit.coding import binary_coder, weights_kernel  # noqa: PLC0415 - brings numba
+    from sqzkit.coding import binary_kernel, weights_kernel  # brings numba
 
     model = weights_kernel.Model().arrays()
     room = 64 + sum(400 + 2 * tensor.size for tensor in tensors)
     buffer = np.zeros(room, np.uint8)
-    registers = binary_coder.encoder_state()
+    registers = binary_kernel.encoder_state()
     for tensor in tensors:
         if tensor.dtype != np.int8:
             raise UsageError(f"weights are {tensor.dtype}: the coder takes int8")
         values = tensor.flatten()
         shape = four_dimensions(tensor.shape)
         weights_kernel.code_tensor((registers, buffer), values, shape, model)
-    return binary_coder.finish(registers, buffer)
+    return binary_kernel.finish(registers, buffer)
 
 
 def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
@@ -36,11 +36,11 @@ def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
     The caller bounds the sizes. Damaged bytes give other values, never an
     endless loop: whoever calls compares a checksum.
     """
-    from sqzkit.coding import binary_coder, weights_kernel  # noqa: PLC0415 - brings numba
+    from sqzkit.coding import binary_kernel, weights_kernel  # brings numba
 
     model = weights_kernel.Model().arrays()
     buffer = np.frombuffer(coded, np.uint8).copy()
-    registers = binary_coder.decoder_state(buffer)
+    registers = binary_kernel.decoder_state(buffer)
     decoded = []
     for shape in shapes:
         if any(side < 1 for side in shape):
@@ -80,4 +80,3 @@ def four_dimensions(shape: Sequence[int]) -> Shape:
         return (1, 1, 1, sides[0])
     outputs, *rest = sides
     return (outputs, *padding, *rest)  # type: ignore[return-value]
-

@@ -11,7 +11,7 @@ import numpy as np
 
 from sqzkit.coding import predictor_kernel as predictor
 from sqzkit.coding import tables
-from sqzkit.coding.binary_coder import DECODING, FRESH, code_bit, compiled, mixed_bit, update_slot
+from sqzkit.coding.binary_kernel import DECODING, FRESH, code_bit, compiled, mixed_bit, update_slot
 from sqzkit.coding.predictor_kernel import (
     ABOVE,
     ABOVE2,

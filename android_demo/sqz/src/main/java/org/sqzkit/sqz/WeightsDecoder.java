@@ -16,6 +16,7 @@ final class WeightsDecoder {
     private static final int MAGNITUDE_CONTEXTS = 64;
     private static final int SLOT_LIMIT = 1000;
     private static final int CARRIED_LIMIT = 30;
+    private static final int LEAST_STEP = 8192;
     private static final int WEIGHT_BOUND = 1 << 17;
 
     private final BinaryDecoder coder;
@@ -152,6 +153,9 @@ final class WeightsDecoder {
             energy += features[k] * features[k];
         }
         int step = (int) ((error * (speed / energy)) >> 16);
+        if (Math.abs(step) < LEAST_STEP) {
+            return;
+        }
         for (int k = 0; k < TAPS; k++) {
             int moved = weights[k] + ((step * features[k] + 32768) >> 16);
             weights[k] = Math.min(Math.max(moved, -WEIGHT_BOUND), WEIGHT_BOUND);

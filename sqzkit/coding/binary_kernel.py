@@ -26,7 +26,7 @@ LIMIT = tables.STRETCH_LIMIT
 WEIGHT_LIMIT = 1 << 20
 
 
-def compiled(function):  # noqa: ANN001, ANN201 - numba's decorator has no types
+def compiled(function):
     """Compile with numba, kept on disk between runs."""
     return numba.njit(cache=True, nogil=True)(function)
 
@@ -57,7 +57,7 @@ def finish(registers: np.ndarray, buffer: np.ndarray) -> bytes:
 
 
 @compiled
-def code_bit(registers, buffer, bit, probability):  # noqa: ANN001, ANN201
+def code_bit(registers, buffer, bit, probability):
     """Encode `bit`, or decode and return one, with P(1) = probability / 65536."""
     width = registers[RANGE]
     bound = (width * probability) >> 16
@@ -97,7 +97,7 @@ def code_bit(registers, buffer, bit, probability):  # noqa: ANN001, ANN201
 
 
 @compiled
-def update_slot(slots, index, bit, limit):  # noqa: ANN001, ANN201
+def update_slot(slots, index, bit, limit):
     """Move the slot towards `bit` by a step that shrinks until `limit` bits were seen."""
     slot = np.int64(slots[index])
     seen = slot & 1023
@@ -110,7 +110,7 @@ def update_slot(slots, index, bit, limit):  # noqa: ANN001, ANN201
 
 
 @compiled
-def mixed_bit(coder, bit, slots, chosen, count, weights, first, rate, limit):  # noqa: ANN001, ANN201, PLR0913
+def mixed_bit(coder, bit, slots, chosen, count, weights, first, rate, limit):
     """Code one bit by mixing slots.
 
     Args:

@@ -1,0 +1,137 @@
+package org.sqzkit.sqz;
+
+/** Decodes a stream of mixed bytes (docs/sqz.md, "Mixed bytes"). */
+final class MixedBytesDecoder {
+    private static final int ORDERS = 12;
+    private static final int INPUTS = ORDERS + 1;
+    private static final int TABLE = 1 << 16;
+    private static final int SHORTEST_MATCH = 5;
+    private static final int LONGEST_LOOK = 32;
+    private static final int RATE = 14;
+    private static final int SLOT_LIMIT = 255;
+
+    private final BinaryDecoder coder;
+    private final byte[] content;
+    private final int stride;
+    private final int[] slots = BinaryDecoder.fresh(INPUTS * TABLE);
+    private final int[] weights = BinaryDecoder.weights(32 * INPUTS, 13000);
+    private final int[] contexts = new int[ORDERS];
+    private final int[] chosen = new int[INPUTS];
+    private final int[] latest = new int[1 << 16];
+    private int match;
+    private int length;
+
+    MixedBytesDecoder(BinaryDecoder coder, byte[] content, int stride) {
+        this.coder = coder;
+        this.content = content;
+        this.stride = stride;
+    }
+
+    /** Fills content. */
+    void decode() {
+        for (int at = 0; at < content.length; at++) {
+            findContexts(at);
+            content[at] = (byte) decodeOne(at % stride);
+            goOn(at);
+        }
+    }
+
+    private int decodeOne(int phase) {
+        int guess = length > 0 ? (content[match] & 255) + 256 : 0;
+        int first = (Math.min(length, 7) * 4 + Math.min(phase, 3)) * INPUTS;
+        int node = 1;
+        for (int depth = 0; depth < 8; depth++) {
+            for (int k = 0; k < ORDERS; k++) {
+                chosen[k] = k * TABLE + ((contexts[k] + node * 0x9E35) & (TABLE - 1));
+            }
+            chosen[ORDERS] = ORDERS * TABLE;
+            if (guess >> (8 - depth) == node) {
+                chosen[ORDERS] += 2 * Math.min(length, 31) + ((guess >> (7 - depth)) & 1);
+            }
+            int bit = coder.mixedBit(slots, chosen, INPUTS, weights, first, RATE, SLOT_LIMIT);
+            node = 2 * node + bit;
+        }
+        return node - 256;
+    }
+
+    private void findContexts(int at) {
+        int phase = at % stride;
+        int one = past(at, 1);
+        int three = past(at, 3);
+        int far = past(at, stride);
+        int farther = past(at, 2 * stride);
+        int farthest = past(at, 3 * stride);
+        int pair = one << 8 | past(at, 2);
+        int four = pair << 16 | three << 8 | past(at, 4);
+        contexts[0] = spread(phase);
+        contexts[1] = spread(1 << 20 | one << 4 | phase);
+        contexts[2] = spread(2 << 20 | pair);
+        contexts[3] = spread(pair << 8 | three) ^ 3;
+        contexts[4] = spread(four) ^ 4;
+        contexts[5] = spread(spread(four) << 16 | past(at, 5) << 8 | past(at, 6)) ^ 5;
+        contexts[6] = spread(6 << 20 | far << 4 | phase);
+        contexts[7] = spread(far << 16 | farther << 8 | phase) ^ 7;
+        contexts[8] = spread(far << 16 | one << 8 | phase) ^ 8;
+        contexts[9] = spread(far << 24 | farther << 16 | farthest << 8 | one) ^ 9;
+        contexts[10] = spread(10 << 20 | past(at, 4) << 8 | three) ^ 10;
+        contexts[11] = spread(11 << 20 | straightOn(at) << 4 | (at % 4)) ^ 11;
+    }
+
+    /** Returns 16 well mixed bits of the key; 32-bit products may overflow here. */
+    private static int spread(int key) {
+        key *= 0x9E3779B1;
+        key ^= key >>> 15;
+        key *= 0x9E3779B1;
+        return key >>> 16;
+    }
+
+    private int past(int at, int back) {
+        return at >= back ? content[at - back] & 255 : 0;
+    }
+
+    private long word(int start, int end) {
+        long word = 0;
+        for (int k = start; k < end; k++) {
+            word |= (content[k] & 255L) << (8 * (k - start));
+        }
+        return word;
+    }
+
+    /** Returns byte at if 32-bit words went on in equal steps. */
+    private int straightOn(int at) {
+        int phase = at % 4;
+        int start = at - phase;
+        long word = 0;
+        if (start >= 8) {
+            word = 2 * word(start - 4, start) - word(start - 8, start - 4);
+            word = (word & 0xFFFFFFFFL) - word(start, at);
+        }
+        return (int) (word >> (8 * phase)) & 255;
+    }
+
+    /** Finds where the longest earlier match of the bytes up to at goes on. */
+    private void goOn(int at) {
+        if (length > 0 && content[match] == content[at]) {
+            match++;
+            length++;
+        } else {
+            length = 0;
+        }
+        if (at + 1 < SHORTEST_MATCH) {
+            return;
+        }
+        int key = 0;
+        for (int back = 0; back < SHORTEST_MATCH; back++) {
+            key = key * 0x2F0B4C47 + (content[at - back] & 255) + 1;
+        }
+        key = spread(key);
+        if (length == 0) {
+            match = latest[key];
+            while (length < LONGEST_LOOK && match > length
+                    && content[match - 1 - length] == content[at - length]) {
+                length++;
+            }
+        }
+        latest[key] = at + 1;
+    }
+}

@@ -1,0 +1,13 @@
+package org.sqzkit.sqz;
+
+/** Told how far decoding has come; may stop it by throwing. */
+public interface Progress {
+    /**
+     * Called some hundred times.
+     *
+     * @param done bytes of the model decoded so far
+     * @param total bytes of the model
+     * @throws SqzException to stop decoding
+     */
+    void at(long done, long total) throws SqzException;
+}
