@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from absl import flags as absl_flags
 
 from sqzkit import cli
-from sqzkit.tflite import flags
+from sqzkit.tflite import flags, outputs
 from sqzkit.tflite.quiet import quiet
 
 absl_flags.adopt_module_key_flags(flags)
@@ -21,6 +21,7 @@ def main(argv: Sequence[str]) -> None:
     """Convert as the flags say."""
     cli.reject_arguments(argv)
     config = flags.config_from_flags()
+    outputs.refuse_early(config)
     # TensorFlow is loaded here, so that --help and wrong flags answer at once.
     with quiet():
         from sqzkit.tflite import program

@@ -69,6 +69,11 @@ class ConversionOptions:
         """Whether representative images are needed."""
         return self.quantization in ("int8", "int16x8")
 
+    @property
+    def has_integer_kernels(self) -> bool:
+        """Whether the file has int8 kernels, so that `granularity` means something."""
+        return self.quantization in ("dynamic", "int8", "int16x8")
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
         return dataclasses.asdict(self)

@@ -1,6 +1,5 @@
 """What `convert.py` does, from the configuration to the files it leaves."""
 
-import contextlib
 import dataclasses
 import hashlib
 import os
@@ -8,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqzkit
-from sqzkit import files
-from sqzkit.run_folder import RunFolder
-from sqzkit.tflite import sources, verify
+from sqzkit.tflite import outputs, sources, verify
 from sqzkit.tflite.config import ConversionConfig
 from sqzkit.tflite.convert import convert_model
 from sqzkit.tflite.flatbuffer import TFLiteFile
@@ -42,13 +39,11 @@ def convert(config: ConversionConfig) -> Result:
       RunError: the converted file loses too much accuracy, or cannot be written.
       InvariantError: the converted file is not what was asked for.
     """
-    if config.output_file is not None:
-        _refuse_outputs(Path(config.output_file), config)
     source = sources.open_source(config)
     options = _resolve(config, source)
     config = dataclasses.replace(config, options=options)
-    path = _output_path(config)
-    _refuse_outputs(path, config)
+    path = outputs.output_path(config)
+    outputs.refuse_existing(config)
     print(f"converting {source.name} to {describe(options)}", flush=True)
     content = convert_model(
         source.model,
@@ -61,39 +56,14 @@ def convert(config: ConversionConfig) -> Result:
     verification = _verify(source, content, config)
     archive = _pack(content) if config.archive else None
     record = _record(source, config, content, archive, verification)
-    _write(path, content, archive, record)
-    return Result(path, archive_path(path) if archive else None, record)
+    outputs.write(path, content, archive, record)
+    return Result(path, outputs.archive_path(path) if archive else None, record)
 
 
 def describe(options: ConversionOptions) -> str:
     """Return options in the words of the flags, such as "int8 per_channel, uint8 input"."""
-    granularity = f" {options.granularity}" if has_granularity(options) else ""
+    granularity = f" {options.granularity}" if options.has_integer_kernels else ""
     return f"{options.quantization}{granularity}, {options.inference_input_type} input"
-
-
-def has_granularity(options: ConversionOptions) -> bool:
-    """Tell whether the file has integer kernels at all."""
-    return options.quantization in ("dynamic", "int8", "int16x8")
-
-
-def default_name(options: ConversionOptions) -> str:
-    """Return the name of the file in a run folder, such as "int8_per_channel.tflite"."""
-    parts = ["float32" if options.quantization == "none" else options.quantization]
-    if has_granularity(options):
-        parts.append(options.granularity)
-    if options.quantization == "int8" and options.inference_input_type != "int8":
-        parts.append(str(options.inference_input_type))
-    return "_".join(parts) + ".tflite"
-
-
-def archive_path(path: Path) -> Path:
-    """Return where the archive of the file at `path` lies."""
-    return path.with_suffix(".sqz")
-
-
-def sidecar_path(path: Path) -> Path:
-    """Return where the record of the file at `path` lies."""
-    return path.with_name(path.name + ".json")
 
 
 def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
@@ -108,20 +78,6 @@ def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
         licence=source.licence or LICENCE,
     )
     return dataclasses.replace(options, description=description)
-
-
-def _output_path(config: ConversionConfig) -> Path:
-    if config.output_file is not None:
-        return Path(config.output_file)
-    folder = RunFolder(Path(str(config.model_dir)))
-    stage = f"{config.stage}_" if config.stage else ""
-    return folder.conversions_path / (stage + default_name(config.options))
-
-
-def _refuse_outputs(path: Path, config: ConversionConfig) -> None:
-    outputs = [path, sidecar_path(path), *([archive_path(path)] if config.archive else [])]
-    for output in outputs:
-        files.refuse_existing(output, config.overwrite)
 
 
 def _check_compression(source: Source, content: bytes, config: ConversionConfig) -> None:
@@ -165,7 +121,7 @@ def _record(
     return {
         "source": source.provenance,
         "quantization": options.quantization,
-        "granularity": options.granularity if has_granularity(options) else None,
+        "granularity": options.granularity if options.has_integer_kernels else None,
         "inference_input_type": options.inference_input_type,
         "sizes": all_sizes,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -183,17 +139,6 @@ def _versions() -> dict[str, str]:
 
     names = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
     return {"sqzkit": sqzkit.__version__, **{name: metadata.version(name) for name in names}}
-
-
-def _write(path: Path, content: bytes, archive: bytes | None, record: dict[str, Any]) -> None:
-    """Write all outputs, or none: they are renamed into place when all are whole."""
-    with contextlib.ExitStack() as stack:
-        # The sidecar is renamed last: where it is, the rest is whole.
-        files.write_json(stack.enter_context(files.atomic_path(sidecar_path(path))), record)
-        if archive is not None:
-            target = stack.enter_context(files.atomic_path(archive_path(path)))
-            target.write_bytes(archive)
-        stack.enter_context(files.atomic_path(path)).write_bytes(content)
 
 
 def report(result: Result) -> str:

@@ -18,7 +18,7 @@ from sqzkit.models import registry
 from sqzkit.models.spec import tiny
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
-from sqzkit.tflite import program
+from sqzkit.tflite import outputs, program
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.config import ConversionConfig
 from sqzkit.tflite.options import ConversionOptions
@@ -75,7 +75,7 @@ def test_the_default_output_is_in_the_run_folder(run, int8):
 
 
 def test_the_sidecar_tells_how_the_file_came_to_be(run, int8):
-    record = files.read_json(program.sidecar_path(int8.path))
+    record = files.read_json(outputs.sidecar_path(int8.path))
     assert record == json.loads(json.dumps(int8.record))
     content = int8.path.read_bytes()
     assert record["sha256"] == hashlib.sha256(content).hexdigest()
@@ -263,20 +263,6 @@ def test_a_clustered_run_is_converted_per_tensor(run):
     assert program._resolve(config, source).granularity == "per_tensor"
     config = dataclasses.replace(config, granularity_given=True)
     assert program._resolve(config, source).granularity == "per_channel"
-
-
-@pytest.mark.parametrize(
-    ("options", "name"),
-    [
-        (ConversionOptions("none"), "float32.tflite"),
-        (ConversionOptions("float16"), "float16.tflite"),
-        (ConversionOptions("dynamic", "per_tensor"), "dynamic_per_tensor.tflite"),
-        (ConversionOptions("int8", "per_tensor", "uint8"), "int8_per_tensor_uint8.tflite"),
-        (ConversionOptions("int16x8"), "int16x8_per_channel.tflite"),
-    ],
-)
-def test_default_names_decode(options, name):
-    assert program.default_name(options) == name
 
 
 def test_an_unwritable_place_is_an_error(keras_file, quick, tmp_path):

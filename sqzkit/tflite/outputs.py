@@ -1,0 +1,72 @@
+"""Which files convert.py writes, and that none is replaced by accident; imports nothing heavy."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from sqzkit import files
+from sqzkit.run_folder import RunFolder
+from sqzkit.tflite.config import ConversionConfig
+from sqzkit.tflite.options import ConversionOptions
+
+
+def default_name(options: ConversionOptions) -> str:
+    """Return the name of the file in a run folder, such as "int8_per_channel.tflite"."""
+    parts = ["float32" if options.quantization == "none" else options.quantization]
+    if options.has_integer_kernels:
+        parts.append(options.granularity)
+    if options.quantization == "int8" and options.inference_input_type != "int8":
+        parts.append(str(options.inference_input_type))
+    return "_".join(parts) + ".tflite"
+
+
+def output_path(config: ConversionConfig) -> Path:
+    """Return where the `.tflite` goes."""
+    if config.output_file is not None:
+        return Path(config.output_file)
+    folder = RunFolder(Path(str(config.model_dir)))
+    stage = f"{config.stage}_" if config.stage else ""
+    return folder.conversions_path / (stage + default_name(config.options))
+
+
+def archive_path(path: Path) -> Path:
+    """Return where the archive of the file at `path` lies."""
+    return path.with_suffix(".sqz")
+
+
+def sidecar_path(path: Path) -> Path:
+    """Return where the record of the file at `path` lies."""
+    return path.with_name(path.name + ".json")
+
+
+def refuse_existing(config: ConversionConfig) -> None:
+    """Raise `UsageError` if an output exists and may not be replaced."""
+    path = output_path(config)
+    for output in (path, sidecar_path(path), *([archive_path(path)] if config.archive else [])):
+        files.refuse_existing(output, config.overwrite)
+
+
+def refuse_early(config: ConversionConfig) -> None:
+    """Do as `refuse_existing` where the name is known before the run is opened.
+
+    A clustered run decides on the granularity, and with it on the name.
+    """
+    decided = config.granularity_given or not config.options.has_integer_kernels
+    if decided or config.output_file is not None:
+        refuse_existing(config)
+
+
+def write(path: Path, content: bytes, archive: bytes | None, record: dict[str, Any]) -> None:
+    """Write the file, its archive and its record, or none of them.
+
+    They are renamed into place when all are whole, the record last: where it
+    is, the rest is whole.
+
+    Raises:
+      RunError: the folder cannot be written or the disk is full.
+    """
+    with contextlib.ExitStack() as stack:
+        files.write_json(stack.enter_context(files.atomic_path(sidecar_path(path))), record)
+        if archive is not None:
+            stack.enter_context(files.atomic_path(archive_path(path))).write_bytes(archive)
+        stack.enter_context(files.atomic_path(path)).write_bytes(content)

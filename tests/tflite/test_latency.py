@@ -1,0 +1,26 @@
+import pytest
+
+from sqzkit.errors import RunError
+from sqzkit.tflite import latency
+
+
+def test_a_measurement_is_of_the_model(converted):
+    found = latency.measure(converted["int8"], threads=1, runs=5, warmup=1)
+    assert (found.threads, found.runs) == (1, 5)
+    assert 0 < found.minimum_ms <= found.median_ms <= found.p90_ms
+    assert found.to_json()["runs"] == 5
+
+
+def test_a_model_that_does_not_run_is_an_error_here():
+    with pytest.raises(RunError, match="neither a .tflite model nor a .sqz"):
+        latency.measure(b"no model at all", threads=1, runs=1, warmup=0)
+
+
+def test_a_process_that_never_answers_is_given_up(converted, monkeypatch):
+    monkeypatch.setattr(latency, "_WAIT_S", 0.01)
+    with pytest.raises(RunError, match=r"no result after 0\.01 s"):
+        latency.measure(converted["int8"], threads=1, runs=1, warmup=0)
+
+
+def test_the_machine_has_cores():
+    assert latency.machine().endswith(" cores")
