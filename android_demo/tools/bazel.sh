@@ -14,8 +14,8 @@ if [[ $command == test && -x $here/../../../.venv/bin/python ]]; then
   python=("--test_env=SQZKIT_PYTHON=$(cd "$here/../../.." && pwd)/.venv/bin/python")
 fi
 # BAZEL_STARTUP holds options that come before the command, such as --output_user_root=FOLDER.
-exec bazel ${BAZEL_STARTUP:-} "$command" --symlink_prefix=bazel- \
-  --override_repository=rules_cc="$here/rules_cc" \
+exec bazel ${BAZEL_STARTUP:-} "$command" \
+  --nosandbox_debug --override_repository=rules_cc="$here/rules_cc" \
   --override_repository=remote_coverage_tools="$here/coverage" \
   --override_repository=rules_java=$system/rules/java \
   --override_repository=rules_proto=$system/rules/proto \

@@ -103,6 +103,7 @@ def with_two_outputs(model):
 
 
 def main():
+    from sqzkit.coding import sqz
     from sqzkit.tflite import associated_files
 
     OUT.mkdir(parents=True, exist_ok=True)
@@ -112,6 +113,8 @@ def main():
     cut = int8[: int8.rindex(b"PK\x03\x04", 0, int8.rindex(b"PK\x03\x04"))]
     files = {
         "colours_int8.tflite": int8,
+        "colours_int8.sqz": sqz.pack(int8),
+        "text.sqz": sqz.pack(b"not a model, but a text. " * 20),
         "colours_uint8.tflite": converted(input_type="uint8"),
         "colours_float.tflite": converted("none"),
         "bare_float.tflite": plain,

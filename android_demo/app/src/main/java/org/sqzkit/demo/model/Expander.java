@@ -26,6 +26,13 @@ final class Expander {
         WholeFile.clean(folder);
     }
 
+    /** Whether a file starts as an archive does. */
+    static boolean isArchive(ByteBuffer content) {
+        byte[] start = new byte[Math.min(content.limit(), 4)];
+        content.duplicate().get(start);
+        return SqzDecoder.isArchive(start);
+    }
+
     /** Returns the model in {@code archive}, mapped. */
     ByteBuffer expand(byte[] archive, Progress progress) throws IOException, Trouble {
         String name = Digest.of(archive);

@@ -81,6 +81,9 @@ public final class ModelStore {
             ByteBuffer content = WholeFile.map(incoming);
             boolean plain = ModelFile.isModel(content);
             if (!plain) {
+                if (!Expander.isArchive(content)) {
+                    throw new Trouble(R.string.trouble_not_a_model);
+                }
                 content = expander.expand(read(incoming), progress);
             }
             ModelEntry entry = new ModelEntry(
