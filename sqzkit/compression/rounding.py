@@ -1,0 +1,196 @@
+"""Round a kernel to int8 where it changes the output least for the bits it costs.
+
+Rounding each weight to the nearest step minimizes the error of the weights,
+not of the output. With H the mean of x x^T over the layer's inputs x, the
+output of one filter changes by e^T H e for weight errors e; `round_filters`
+minimizes, filter by filter,
+
+    gain / 2 * e^T H e + price * bits(q),    e = w - step * q.
+
+It decides the weights one after the other, each error compensated by those
+still undecided (Frantar et al., "GPTQ", 2022, in the equivalent form of
+Babai's nearest plane), then improves single decisions until none pays. Weights
+that are zero stay zero.
+"""
+
+import numba
+import numpy as np
+
+Array = np.ndarray
+LARGEST = 127  # int8 kernels are symmetric: -127..127
+SWEEPS = 4
+
+
+def round_filters(
+    filters: Array,
+    step: float,
+    moments: Array,
+    gains: Array,
+    price: float,
+    bits: Array,
+) -> Array:
+    """Return int8 multiples of `step` for the filters of one layer.
+
+    Args:
+      filters: float32 [O, D], one filter per row.
+      step: the size of one int8 step, positive.
+      moments: float64 [D, D], E[x x^T], positive definite.
+      gains: float64 [O], what one unit of squared output error costs.
+      price: what one bit costs, in the same unit; 0 for the least error.
+      bits: float64 [255], bits to store -127..127.
+
+    Returns:
+      int8 [O, D]; zero wherever `filters` is.
+    """
+    scaled = np.ascontiguousarray(filters, np.float64) / step
+    costs = np.asarray(gains, np.float64) * step * step
+    return _round_all(scaled, np.ascontiguousarray(moments), costs, float(price), bits)
+
+
+def retarget(filters: Array, moments: Array, crossed: Array) -> Array:
+    """Return the filters that, reading disturbed inputs, best give the undisturbed outputs.
+
+    The least-squares solution for each filter over its own nonzero weights.
+    Args:
+      filters: float [O, D].
+      moments: float64 [D, D], E[y y^T] of the disturbed inputs y, positive definite.
+      crossed: float64 [D, D], E[y x^T] with the undisturbed inputs x.
+
+    Returns:
+      float64 [O, D]; zero wherever `filters` is.
+    """
+    rows = np.ascontiguousarray(filters, np.float64)
+    return _retarget_all(rows, np.ascontiguousarray(moments), rows @ crossed.T)
+
+
+def conditional_log_variance(filters: Array, moments: Array, sample: int = 8) -> float:
+    """Return the mean log of what a weight's error still costs once the others adapt.
+
+    The squared Cholesky diagonal of `moments` over a filter's nonzero weights,
+    of `sample` filters spread over the layer.
+    """
+    chosen = filters[np.linspace(0, len(filters) - 1, min(sample, len(filters))).astype(int)]
+    logs = []
+    for row in chosen:
+        kept = np.nonzero(row)[0]
+        if kept.size:
+            local = np.ascontiguousarray(moments[np.ix_(kept, kept)])
+            logs.append(2 * np.log(np.diag(_cholesky(local))))
+    return float(np.concatenate(logs).mean()) if logs else 0.0
+
+
+@numba.njit(parallel=True, cache=True)
+def _retarget_all(filters: Array, moments: Array, targets: Array) -> Array:
+    result = np.zeros(filters.shape)
+    for row in numba.prange(filters.shape[0]):
+        kept = np.nonzero(filters[row])[0]
+        if kept.size:
+            solution = _solve(_submatrix(moments, kept), targets[row][kept])
+            for i in range(kept.size):
+                result[row, kept[i]] = solution[i]
+    return result
+
+
+@numba.njit(parallel=True, cache=True)
+def _round_all(filters: Array, moments: Array, gains: Array, price: float, bits: Array) -> Array:
+    rounded = np.zeros(filters.shape, np.int8)
+    for row in numba.prange(filters.shape[0]):
+        kept = np.nonzero(filters[row])[0]
+        if kept.size:
+            local = _submatrix(moments, kept)
+            weights = filters[row][kept]
+            price_here = price / max(gains[row], 1e-300)
+            levels = _nearest_plane(weights, local, price_here, bits)
+            _improve(weights, levels, local, price_here, bits)
+            for i in range(kept.size):
+                rounded[row, kept[i]] = levels[i]
+    return rounded
+
+
+@numba.njit(cache=True)
+def _submatrix(matrix: Array, kept: Array) -> Array:
+    local = np.empty((kept.size, kept.size))
+    for i in range(kept.size):
+        for j in range(kept.size):
+            local[i, j] = matrix[kept[i], kept[j]]
+    return local
+
+
+@numba.njit(cache=True)
+def _nearest_plane(weights: Array, moments: Array, price: float, bits: Array) -> Array:
+    """Decide from the last weight to the first; each knows the errors already made."""
+    lower = _cholesky(moments)
+    pending = np.zeros(weights.size)  # lower^T errors, of the errors made so far
+    levels = np.zeros(weights.size, np.int64)
+    for i in range(weights.size - 1, -1, -1):
+        target = weights[i] + pending[i] / lower[i, i]
+        levels[i] = _cheapest(target, 0.5 * lower[i, i] ** 2, price, bits)
+        pending[:i] += lower[i, :i] * (weights[i] - levels[i])
+    return levels
+
+
+@numba.njit(cache=True)
+def _cholesky(matrix: Array) -> Array:
+    """Return L with L L^T = `matrix`; our own, because LAPACK's threads fight prange's."""
+    lower = np.zeros(matrix.shape)
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= lower[i, k] * lower[j, k]
+            lower[i, j] = np.sqrt(max(total, 1e-30)) if i == j else total / lower[j, j]
+    return lower
+
+
+@numba.njit(cache=True)
+def _cheapest(target: float, gain: float, price: float, bits: Array) -> int:
+    """Return the level with the least distortion plus rate: floor, ceiling, one nearer 0, or 0."""
+    low = int(np.floor(target))
+    best, best_cost = 0, gain * target * target + price * bits[LARGEST]
+    for near in (low - 1, low, low + 1, low + 2):
+        level = min(max(near, -LARGEST), LARGEST)
+        cost = gain * (target - level) ** 2 + price * bits[level + LARGEST]
+        if cost < best_cost:
+            best, best_cost = level, cost
+    return best
+
+
+@numba.njit(cache=True)
+def _improve(weights: Array, levels: Array, moments: Array, price: float, bits: Array) -> None:
+    """Change single levels by one, or to zero, while that lowers the cost."""
+    slopes = moments @ (weights - levels)
+    for _ in range(SWEEPS):
+        changes = 0
+        for i in range(weights.size):
+            old = levels[i]
+            best, best_cost = old, -1e-12
+            for level in (old - 1, old + 1, 0):
+                if level == old or abs(level) > LARGEST:
+                    continue
+                move = level - old
+                cost = 0.5 * move * move * moments[i, i] - move * slopes[i]
+                cost += price * (bits[level + LARGEST] - bits[old + LARGEST])
+                if cost < best_cost:
+                    best, best_cost = level, cost
+            if best != old:
+                slopes -= (best - old) * moments[i]  # symmetric
+                levels[i] = best
+                changes += 1
+        if not changes:
+            break
+
+
+@numba.njit(cache=True)
+def _solve(matrix: Array, target: Array) -> Array:
+    """Return x with `matrix` x = `target`, for a positive definite matrix."""
+    lower = _cholesky(matrix)
+    solution = target.copy()
+    for i in range(solution.size):
+        for k in range(i):
+            solution[i] -= lower[i, k] * solution[k]
+        solution[i] /= lower[i, i]
+    for i in range(solution.size - 1, -1, -1):
+        for k in range(i + 1, solution.size):
+            solution[i] -= lower[k, i] * solution[k]
+        solution[i] /= lower[i, i]
+    return solution
