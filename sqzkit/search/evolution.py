@@ -3,12 +3,15 @@
 import dataclasses
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.pipeline import training_batches
 from sqzkit.errors import UsageError
 from sqzkit.keras import keras
 from sqzkit.models import summary
@@ -17,6 +20,7 @@ from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.run_folder import RunFolder
 from sqzkit.search.evolve_config import EvolveConfig
 from sqzkit.search.lineage import ANCESTOR, FINAL, Generation, Lineage, format_table, plot
+from sqzkit.search.renormalization import renormalize
 from sqzkit.search.surgery import cut
 from sqzkit.search.synthesis import draw, synaptic_strengths
 from sqzkit.tflite.convert import convert_model
@@ -31,6 +35,7 @@ STAGE = "train"
 LATENCY_RUNS = 50
 LATENCY_WARMUP = 10
 TEMPERATURE = 2.0
+NORMALIZATION_BATCHES = 16
 
 
 def evolve(config: EvolveConfig) -> Lineage:
@@ -107,6 +112,7 @@ class _Evolution:
         strengths = synaptic_strengths(parent.model, spec)
         kept = draw(strengths, self.config.environment, (self.config.seed, number, index))
         child_spec, child = cut(parent.model, spec, kept)
+        renormalize(child, self._some_batches())
         folder = self._prepare(_nursery(number, index), child_spec, child)
         metrics = self._train(child, folder, self.config.train_epochs)
         parameters = child.count_params()
@@ -117,6 +123,14 @@ class _Evolution:
             "validation_top1": metrics["validation_top1"],
             "validation_loss": metrics["validation_loss"],
         }
+
+    def _some_batches(self) -> Iterator[np.ndarray]:
+        options = self._options(1)
+        batches = training_batches(
+            self.dataset, self.ancestor.preprocessing, options.batch_size, "none", options.seed, 0
+        )
+        for images, _ in batches.take(NORMALIZATION_BATCHES):
+            yield images.numpy()
 
     def _run_of(self, number: int) -> LoadedRun:
         return load_run(self.output / f"generation_{number:02d}") if number else self.ancestor

@@ -10,20 +10,25 @@ Here the unit is the channel (a filter and everything that reads it), because
 an offspring must be a smaller dense network: phones gain nothing from zeros.
 """
 
+import math
+
 import numpy as np
 
 from sqzkit.keras import keras
 from sqzkit.models.folding import fold
 from sqzkit.models.spec import SqueezeNetSpec
-from sqzkit.search.surgery import Convolution, convolutions, group_sizes
+from sqzkit.search.surgery import convolutions, group_sizes
 
 
 def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np.ndarray]:
     """Return the strength of every channel that may be cut.
 
-    A channel is as strong as what it brings times what is made of it: the norm
-    of the synapses that form it (batch normalization folded in, all filters
-    that are added into it together), times the norm of those that read it.
+    A channel is as strong as the signal it carries times what is made of it:
+    the variance of its activation (of all filters that are added into it),
+    times the energy of the synapses that read it. The variance follows from
+    the batch normalization without any image; where there is none, the energy
+    of the forming synapses stands for it. The mean of an activation is no
+    strength: whoever reads the channel can replace it by a bias.
 
     Args:
       model: made by `squeezenet.build(spec, ...)`.
@@ -33,16 +38,45 @@ def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np
       By group: float64 [channels], 0 or more.
     """
     sizes = group_sizes(spec)
-    formed = {name: np.zeros(size) for name, size in sizes.items()}
+    carried = {name: np.zeros(size) for name, size in sizes.items()}
     read = {name: np.zeros(size) for name, size in sizes.items()}
+    layers = {layer.name: layer for layer in model.layers}
     for convolution in convolutions(spec):
-        squares = _folded_kernel(model, convolution).astype(np.float64) ** 2
+        kernel, *bias = layers[convolution.name].get_weights()
+        normalization = layers.get(f"{convolution.name}/bn")
+        if normalization is not None:
+            kernel = fold(kernel, bias[0] if bias else None, normalization)[0]
+        energy = kernel.astype(np.float64) ** 2
         if convolution.outputs is not None:
             end = convolution.first + convolution.filters
-            formed[convolution.outputs][convolution.first : end] += squares.sum(axis=(0, 1, 2))
+            signal = energy.sum(axis=(0, 1, 2))
+            if normalization is not None:
+                rectified = not convolution.name.endswith("bypass1x1")
+                signal = activation_variance(normalization, rectified)
+            carried[convolution.outputs][convolution.first : end] += signal
         if convolution.inputs is not None:
-            read[convolution.inputs] += squares.sum(axis=(0, 1, 3))
-    return {name: np.sqrt(formed[name] * read[name]) for name in sizes}
+            read[convolution.inputs] += energy.sum(axis=(0, 1, 3))
+    return {name: carried[name] * read[name] for name in sizes}
+
+
+def activation_variance(
+    normalization: keras.layers.BatchNormalization, rectified: bool
+) -> np.ndarray:
+    """Return the variance of what a batch normalization gives, float64 [channels].
+
+    Its outputs have mean beta and standard deviation gamma; taken as normally
+    distributed, their rectification has known moments.
+    """
+    mean = normalization.beta.numpy().astype(np.float64)
+    deviation = np.abs(normalization.gamma.numpy().astype(np.float64))
+    if not rectified:
+        return deviation**2
+    ratio = mean / np.maximum(deviation, 1e-12)
+    below = np.array([math.erf(value / math.sqrt(2)) for value in ratio]) / 2 + 0.5
+    density = np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    first = mean * below + deviation * density
+    second = (mean**2 + deviation**2) * below + mean * deviation * density
+    return np.maximum(second - first**2, 0)
 
 
 def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
@@ -95,11 +129,3 @@ def draw(
         if not kept[name].any():
             kept[name][values.argmax()] = True
     return kept
-
-
-def _folded_kernel(model: keras.Model, convolution: Convolution) -> np.ndarray:
-    kernel, *bias = model.get_layer(convolution.name).get_weights()
-    name = f"{convolution.name}/bn"
-    if name not in {layer.name for layer in model.layers}:
-        return kernel
-    return fold(kernel, bias[0] if bias else None, model.get_layer(name))[0]

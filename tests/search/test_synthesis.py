@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqzkit.keras import keras
 from sqzkit.models import spec as specs
 from sqzkit.models import squeezenet
 from sqzkit.search.surgery import cut_spec, group_sizes
-from sqzkit.search.synthesis import draw, inheritance, synaptic_strengths
+from sqzkit.search.synthesis import activation_variance, draw, inheritance, synaptic_strengths
 
 arrays = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=40).map(np.array)
 
@@ -56,18 +57,40 @@ def network():
     return spec, squeezenet.build(spec, 32)
 
 
-def test_strengths_are_what_is_formed_times_what_is_read(network):
+def test_strengths_are_the_signal_carried_times_what_reads_it(network):
     spec, model = network
+    normalization = model.get_layer("fire3/squeeze1x1/bn")
+    generator = np.random.default_rng(0)
+    size = normalization.gamma.shape[0]
+    normalization.set_weights(
+        [
+            generator.uniform(0.1, 2, size),
+            generator.normal(size=size),
+            np.zeros(size),
+            np.ones(size),
+        ]
+    )
     strengths = synaptic_strengths(model, spec)
     assert {name: len(values) for name, values in strengths.items()} == group_sizes(spec)
-    # fire3/squeeze1x1 reads fire2's output (and fire3's add passes it on) and feeds two expands.
-    squeeze = model.get_layer("fire3/squeeze1x1").get_weights()[0] / np.sqrt(1.001)
-    e1 = model.get_layer("fire3/expand1x1").get_weights()[0] / np.sqrt(1.001)
-    e3 = model.get_layer("fire3/expand3x3").get_weights()[0] / np.sqrt(1.001)
-    formed = (squeeze**2).sum((0, 1, 2))
-    read = (e1**2).sum((0, 1, 3)) + (e3**2).sum((0, 1, 3))
-    expected = np.sqrt(formed * read)
+    # fire3/squeeze1x1 feeds two expands, whose fresh normalizations divide by sqrt(1 + epsilon).
+    e1 = model.get_layer("fire3/expand1x1").get_weights()[0]
+    e3 = model.get_layer("fire3/expand3x3").get_weights()[0]
+    read = ((e1**2).sum((0, 1, 3)) + (e3**2).sum((0, 1, 3))) / 1.001
+    expected = activation_variance(normalization, True) * read
     np.testing.assert_allclose(strengths["fire3/squeeze1x1"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_the_variance_of_an_activation_is_the_measured_one(rectified):
+    normalization = keras.layers.BatchNormalization()
+    normalization.build((None, 5))
+    gamma, beta = np.array([1.0, 0.5, -2, 1, 0]), np.array([0.0, 1, -1, -3, 2])
+    normalization.set_weights([gamma, beta, np.zeros(5), np.ones(5)])
+    samples = beta + gamma * np.random.default_rng(0).normal(size=(400_000, 5))
+    if rectified:
+        samples = np.maximum(samples, 0)
+    found = activation_variance(normalization, rectified)
+    np.testing.assert_allclose(found, samples.var(0), rtol=0.03, atol=1e-4)
 
 
 def test_a_channel_nothing_reads_or_forms_has_no_strength():
