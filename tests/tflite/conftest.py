@@ -79,20 +79,33 @@ def record():
     )
 
 
+KINDS = {
+    "none": ConversionOptions("none", description=Description(name="small")),
+    "float16": ConversionOptions("float16"),
+    "int8": ConversionOptions("int8", description=Description(name="small")),
+    "uint8": ConversionOptions("int8", "per_tensor", "uint8"),
+    "int8_float32": ConversionOptions("int8", "per_channel", "float32"),
+}
+
+
+class OnDemand(dict):
+    """A dictionary whose values are made when they are first asked for."""
+
+    def __init__(self, make):
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key):
+        self[key] = self._make(key)
+        return self[key]
+
+
 @pytest.fixture(scope="session")
 def converted(small_network, record, noise_images):
-    """The small network in several forms, by quantization or int8 input type."""
+    """The small network as bytes, by the names of `KINDS`."""
     from sqzkit.tflite.convert import convert_model
 
-    kinds = {
-        "none": ConversionOptions("none", description=Description(name="small")),
-        "float16": ConversionOptions("float16"),
-        "int8": ConversionOptions("int8", description=Description(name="small")),
-        "uint8": ConversionOptions("int8", "per_tensor", "uint8"),
-        "int8_float32": ConversionOptions("int8", "per_channel", "float32"),
-    }
     labels = ("ant", "bee", "cat", "dog", "eel")
-    return {
-        kind: convert_model(small_network, record, labels, options, noise_images)
-        for kind, options in kinds.items()
-    }
+    return OnDemand(
+        lambda kind: convert_model(small_network, record, labels, KINDS[kind], noise_images)
+    )

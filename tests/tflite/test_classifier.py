@@ -15,14 +15,9 @@ from sqzkit.tflite.options import Description
 LABELS = ("ant", "bee", "cat", "dog", "eel")
 
 
-@pytest.fixture(scope="module")
-def classifiers(converted):
-    return {kind: Classifier(content) for kind, content in converted.items()}
-
-
 @pytest.mark.parametrize("kind", ["none", "float16", "int8", "uint8", "int8_float32"])
-def test_top_k_are_the_best_classes_in_order(classifiers, noise_images, kind):
-    classifier = classifiers[kind]
+def test_top_k_are_the_best_classes_in_order(converted, noise_images, kind):
+    classifier = Classifier(converted[kind])
     prepared = np.stack([classifier.prepare(image) for image in noise_images])
     probabilities = classifier.predict(prepared)
     assert probabilities.shape == (12, 5)
@@ -35,14 +30,14 @@ def test_top_k_are_the_best_classes_in_order(classifiers, noise_images, kind):
         assert all(item.label == LABELS[item.index] for item in best)
 
 
-def test_a_photograph_may_come_as_path_bytes_image_or_pixels(classifiers, tmp_path):
+def test_a_photograph_may_come_as_path_bytes_image_or_pixels(converted, tmp_path):
     random = np.random.default_rng(8)
     pixels = random.integers(0, 256, (50, 40, 3), dtype=np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
     path = tmp_path / "photo.png"
     path.write_bytes(stream.getvalue())
-    classifier = classifiers["int8"]
+    classifier = Classifier(converted["int8"])
     answers = [
         classifier.classify(form)
         for form in (path, str(path), stream.getvalue(), Image.fromarray(pixels), pixels)
@@ -51,12 +46,12 @@ def test_a_photograph_may_come_as_path_bytes_image_or_pixels(classifiers, tmp_pa
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_more_classes_than_there_are_gives_all(classifiers, noise_images):
-    assert len(classifiers["none"].classify(noise_images[0], top_k=99)) == 5
+def test_more_classes_than_there_are_gives_all(converted, noise_images):
+    assert len(Classifier(converted["none"]).classify(noise_images[0], top_k=99)) == 5
 
 
-def test_refuses_bad_arguments(classifiers, tmp_path):
-    classifier = classifiers["none"]
+def test_refuses_bad_arguments(converted, tmp_path):
+    classifier = Classifier(converted["none"])
     with pytest.raises(UsageError, match="top_k=0"):
         classifier.classify(np.zeros((32, 32, 3), np.uint8), top_k=0)
     with pytest.raises(UsageError, match=r"must be uint8 \[H, W, 3\]"):
