@@ -111,12 +111,18 @@ def update_slot(slots, index, bit, limit):
 
 @compiled
 def mixed_bit(coder, bit, slots, chosen, count, weights, first, rate, limit):
-    """Code one bit by mixing slots.
+    """Code one bit by mixing slots, and let them learn it.
 
     Args:
-      coder: the registers and the buffer. slots: uint32 [...], all slots. chosen: int64 [...], the first `count` name the slots to mix.
-      weights: int32 [...], mixing weights, 65536 = 1; this mixer's begin at `first`.
-      rate: learning rate of the weights. limit: see `update_slot`.
+      coder: the registers and the buffer.
+      bit: what to encode; anything when decoding.
+      slots: uint32 [...], all slots.
+      chosen: int64 [...], the first `count` name the slots to mix.
+      count: how many.
+      weights: int32 [...], mixing weights, 65536 = 1.
+      first: where this mixer's begin.
+      rate: learning rate of the weights.
+      limit: see `update_slot`.
     """
     total = np.int64(0)
     for k in range(count):

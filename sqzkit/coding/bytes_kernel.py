@@ -1,6 +1,6 @@
 """The compiled model of plain bytes: a graph, biases, scales, labels.
 
-Orders 0 to 4 and 6, and what stood one and two records before (a record is
+Orders 0 to 3 and 6, and what stood one and two records before (a record is
 `stride` bytes: 4 for floats, int32 and a flatbuffer's words, 1 for text). One
 function encodes and decodes. docs/sqz.md, "Mixed bytes", is the specification.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from sqzkit.coding.binary_kernel import FRESH, compiled, mixed_bit
 
-ORDERS = 12  # inputs by context
+ORDERS = 9  # inputs by context
 INPUTS = ORDERS + 1  # and one by the longest match
 MATCH_BITS = 16
 SHORTEST_MATCH, LONGEST_LOOK = 5, 32
@@ -25,7 +25,7 @@ class Model:
 
     def __init__(self) -> None:
         self.slots = np.full(INPUTS * TABLE, FRESH, np.uint32)
-        self.weights = np.full(SETS * INPUTS, 13000, np.int32)
+        self.weights = np.full(SETS * INPUTS, 17000, np.int32)
 
 
 @compiled
@@ -71,22 +71,18 @@ def find_contexts(contexts, content, at, stride):
     one, two, three = past(content, at, 1), past(content, at, 2), past(content, at, 3)
     far = past(content, at, stride)
     farther = past(content, at, 2 * stride)
-    farthest = past(content, at, 3 * stride)
     pair = one << 8 | two
     four = pair << 16 | three << 8 | past(content, at, 4)
+    six = spread(four) << 16 | past(content, at, 5) << 8 | past(content, at, 6)
     contexts[0] = spread(phase)
     contexts[1] = spread(1 << 20 | one << 4 | phase)
     contexts[2] = spread(2 << 20 | pair)
     contexts[3] = spread(pair << 8 | three) ^ 3
-    contexts[4] = spread(four) ^ 4
-    six = spread(four) << 16 | past(content, at, 5) << 8 | past(content, at, 6)
-    contexts[5] = spread(six) ^ 5
-    contexts[6] = spread(6 << 20 | far << 4 | phase)
-    contexts[7] = spread(far << 16 | farther << 8 | phase) ^ 7
-    contexts[8] = spread(far << 16 | one << 8 | phase) ^ 8
-    contexts[9] = spread(far << 24 | farther << 16 | farthest << 8 | one) ^ 9
-    contexts[10] = spread(10 << 20 | past(content, at, 4) << 8 | three) ^ 10
-    contexts[11] = spread(11 << 20 | straight_on(content, at) << 4 | (at % 4)) ^ 11
+    contexts[4] = spread(six) ^ 4
+    contexts[5] = spread(5 << 20 | far << 4 | phase)
+    contexts[6] = spread(far << 16 | farther << 8 | phase) ^ 6
+    contexts[7] = spread(far << 16 | one << 8 | phase) ^ 7
+    contexts[8] = spread(8 << 20 | straight_on(content, at) << 4 | (at % 4)) ^ 8
     return phase
 
 

@@ -12,6 +12,7 @@ def encode(values: np.ndarray, name: str = "the layer") -> tuple[np.ndarray, np.
 
     Code 0 is the value zero, whether it occurs or not; the others are in
     ascending order. Negative zero counts as zero.
+
     Raises:
       UsageError: more than 255 distinct values other than zero.
     """

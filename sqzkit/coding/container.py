@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 
 from sqzkit.coding import streams, varint
-from sqzkit.coding.symbols import SORTED_AS, SymbolTensor
+from sqzkit.coding.symbols import WIDTHS, SymbolTensor
 from sqzkit.errors import FormatError
 
 MAGIC = b"\x89SQZ"
@@ -82,7 +82,9 @@ def read(content: bytes, limit: int = DEFAULT_LIMIT) -> Archive:
     """Take an archive apart, unpacking nothing but its directory.
 
     Args:
+      content: a whole archive.
       limit: largest legal size of the packed file, in bytes.
+
     Raises:
       FormatError: it is no archive, a newer one, damaged, or larger than `limit`.
     """
@@ -169,7 +171,7 @@ def _read_directory(
 def _read_tensor(reader: varint.Reader, size: int) -> SymbolTensor:
     sides = tuple(reader.number(size) for _ in range(4))
     width, center, entries = reader.number(8), reader.number(255), reader.number(256)
-    if width != 1 and width not in SORTED_AS:
+    if width not in WIDTHS:
         raise FormatError(f"the archive's directory: elements of {width} bytes")
     if not all(sides) or (width == 1) != (entries == 0):
         raise FormatError("the archive's directory: a tensor without elements or codebook")

@@ -66,10 +66,12 @@ def account(name: str, kernel: np.ndarray, index_bits: int = INDEX_BITS) -> Laye
     """Encode a layer in every way and count the bytes.
 
     Args:
+      name: of the layer.
       kernel: float32, float16 or int8, at most 255 distinct values that are
         not zero. With four dimensions it should lie outputs first (OHWI), for
         the sake of `coder_bytes`.
       index_bits: 4 or 8.
+
     Raises:
       UsageError: too many distinct values.
     """
@@ -103,7 +105,8 @@ def encode_layer(kernel: np.ndarray, index_bits: int = INDEX_BITS, coded: bool =
 
     Args:
       kernel: float32, float16 or int8 of any shape; negative zeros become zero.
-      index_bits: 1..8 bits of a relative index. coded: Huffman, else fixed width.
+      index_bits: 1..8 bits of a relative index.
+      coded: Huffman, else fixed width.
     """
     codes, book = codebook.encode(kernel)
     gaps, entries = relative_index.encode(codes.reshape(-1), index_bits)
@@ -121,7 +124,9 @@ def decode_layer(content: bytes, most: int = MOST_WEIGHTS) -> np.ndarray:
     """Return the layer that `encode_layer` took.
 
     Args:
+      content: the bytes of one layer.
       most: the largest legal number of weights.
+
     Raises:
       FormatError: damaged, cut off, or too large.
     """

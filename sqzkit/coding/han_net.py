@@ -80,8 +80,10 @@ def read(content: bytes, convolutions: Sequence[Convolution] | None = None) -> H
     """Return what a `.net` holds.
 
     Args:
+      content: the whole file.
       convolutions: of the network, in the file's order (default: SqueezeNet
         v1.0 with 1000 classes).
+
     Raises:
       FormatError: the bytes are not exactly such a file: cut off, longer, or
         with entries no encoder writes. A changed code or float is a legal
@@ -128,6 +130,7 @@ def from_weights(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> HanNet
     Args:
       weights: by layer, in the file's order: kernel float32 [height, width,
         inputs, outputs] (Keras) and bias float32 [outputs].
+
     Raises:
       UsageError: a kernel has more than 255 distinct values beside zero.
     """
@@ -139,7 +142,9 @@ def from_weights(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> HanNet
         codes, short = codebook.encode(caffe, name)
         book = np.zeros(ENTRIES, np.float32)
         book[: len(short)] = short
-        layers.append(HanLayer(Convolution(name, caffe.shape), codes, book, np.float32(bias)))
+        layers.append(
+            HanLayer(Convolution(name, caffe.shape), codes, book, np.asarray(bias, np.float32))
+        )
     return HanNet(tuple(layers))
 
 

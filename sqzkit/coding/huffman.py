@@ -46,7 +46,9 @@ def decode(content: bytes, most: int) -> np.ndarray:
     """Return the symbols, int64 [n].
 
     Args:
+      content: codes with their lengths.
       most: the largest legal number of symbols.
+
     Raises:
       FormatError: damaged, longer or shorter than its symbols.
     """

@@ -28,6 +28,15 @@ OF_OUTPUT, OF_ALL, ROW_LEVEL, ALL_LEVEL, ROW_DENSITY = range(5)
 
 
 @compiled
+def new_state():
+    """Return taps, features, scales, and the weights of both predictors."""
+    value_weights = np.zeros(TAPS, np.int32)
+    scale_weights = np.full(TAPS, FIRST_SCALE_WEIGHT, np.int32)
+    features, scales = np.zeros(TAPS, np.int32), np.zeros(TAPS, np.int32)
+    return np.zeros(TAPS, np.int64), features, scales, value_weights, scale_weights
+
+
+@compiled
 def find_taps(taps, shape, place, here):
     """Fill `taps` with where, in the padded tensor, each neighbour's run of inputs begins.
 
@@ -77,8 +86,9 @@ def linear(weights, features):
 
 
 @compiled
-def learn(weights, features, error, speed, floor):
+def learn(weights, features, error, rate):
     """Move `weights` along `features` by the error (65536 = 1) over their energy."""
+    speed, floor = rate
     energy = np.int32(floor)
     for k in range(TAPS):
         energy += features[k] * features[k]

@@ -152,6 +152,9 @@ class _Tables:
     start: int
     count: int
 
+    def __iter__(self) -> Iterator[_Table]:
+        return (self[index] for index in range(self.count))
+
     def __len__(self) -> int:
         return self.count
 

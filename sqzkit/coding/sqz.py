@@ -62,6 +62,7 @@ def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
     """Return the bytes that were packed, or raise `FormatError`: never other bytes.
 
     Args:
+      archive: a whole archive.
       limit: largest legal size of the result, in bytes. Memory stays below
         four times the result and 16 MiB.
     """

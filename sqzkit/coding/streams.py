@@ -40,9 +40,11 @@ class Coded:
 
 
 def encode(content: bytes, stride: int = 1, mixed: bool = True) -> Coded:
-    """Return the smallest coding of `content`, whose elements have `stride` bytes.
+    """Return the smallest coding of `content`.
 
     Args:
+      content: any bytes.
+      stride: bytes of an element.
       mixed: whether context mixing may be tried.
     """
     return min(_candidates(content, stride, mixed), key=lambda coded: len(coded.content))

@@ -14,7 +14,7 @@ from sqzkit.coding.weights import Shape
 from sqzkit.errors import FormatError
 
 MOST_DISTINCT = 256
-SORTED_AS = {2: np.dtype("<i2"), 4: np.dtype("<i4"), 8: np.dtype("<i8")}
+WIDTHS = (1, 2, 4, 8)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,14 +70,14 @@ def from_symbols(tensor: SymbolTensor, symbols: np.ndarray) -> bytes:
 
 def _order(content: bytes, width: int) -> np.ndarray:
     """Return integers that sort as the floats of these bits do (negative ones reversed)."""
-    bits = np.frombuffer(content, SORTED_AS[width])
-    return np.where(bits < 0, bits ^ SORTED_AS[width].type(_largest(width)), bits)
+    bits = np.frombuffer(content, f"<i{width}")
+    return np.asarray(np.where(bits < 0, bits ^ _largest(bits), bits))
 
 
 def _unorder(ordered: np.ndarray, width: int) -> bytes:
-    mask = SORTED_AS[width].type(_largest(width))
-    return np.where(ordered < 0, ordered ^ mask, ordered).astype(SORTED_AS[width]).tobytes()
+    bits = np.where(ordered < 0, ordered ^ _largest(ordered), ordered)
+    return bits.astype(f"<i{width}").tobytes()
 
 
-def _largest(width: int) -> int:
-    return (1 << (8 * width - 1)) - 1
+def _largest(integers: np.ndarray) -> np.ndarray:
+    return np.asarray(np.iinfo(integers.dtype).max, integers.dtype)

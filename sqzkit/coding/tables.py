@@ -30,7 +30,7 @@ def squash_table() -> np.ndarray:
 
 @functools.cache
 def stretch_table() -> np.ndarray:
-    """Return int32 [4096]: the smallest d whose squash reaches the middle of bucket q of 12 bits."""
+    """Return int32 [4096]: the smallest d whose squash reaches the middle of bucket q."""
     middles = np.arange(4096) * 16 + 8
     found = np.searchsorted(squash_table(), middles, side="left") - STRETCH_LIMIT
     return _frozen(np.minimum(found, STRETCH_LIMIT).astype(np.int32))

@@ -6,15 +6,16 @@ LARGEST = 1 << 62
 
 
 def write(*numbers: int) -> bytes:
-    """Return the numbers (0..2^62), seven bits a byte, lowest first; the top bit says more follows."""
+    """Return the numbers (0..2^62): seven bits a byte, lowest first; the top bit says more."""
     written = bytearray()
     for number in numbers:
         if not 0 <= number <= LARGEST:
             raise ValueError(f"{number} is outside 0..2^62")
-        while number > 127:
-            written.append(number & 127 | 128)
-            number >>= 7
-        written.append(number)
+        left = number
+        while left > 127:
+            written.append(left & 127 | 128)
+            left >>= 7
+        written.append(left)
     return bytes(written)
 
 

@@ -72,7 +72,7 @@ def four_dimensions(shape: Sequence[int]) -> Shape:
     """Return `shape` as (outputs, height, width, inputs): missing sides are 1."""
     sides = [int(side) for side in shape]
     if len(sides) > 4:
-        sides = [int(np.prod(sides[:-3]))] + sides[-3:]
+        sides = [int(np.prod(sides[:-3])), *sides[-3:]]
     padding = [1] * (4 - len(sides))
     if not sides:
         return (1, 1, 1, 1)

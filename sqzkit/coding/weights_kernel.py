@@ -41,6 +41,8 @@ SLOT_LIMIT = 1000
 CARRIED_LIMIT = 30
 USED_LIMIT = 60
 FIRST_LOW_NODE = 16
+VALUE = (predictor.VALUE_SPEED, predictor.VALUE_FLOOR)
+SCALE = (predictor.SCALE_SPEED, predictor.SCALE_FLOOR)
 
 
 class Model:
@@ -167,42 +169,60 @@ def magnitude_contexts(contexts, negative, quarter, strength, expected, row_leve
 
 
 @compiled
-def code_tensor(coder, values, shape, model):
-    """Encode `values` (int8, flat), or decode into it.
+def code_weight(coder, value, model, work, used, clues, place):
+    """Code one weight, of which `clues` are known; return its magnitude and whether negative."""
+    chosen, contexts, near = work
+    quarter, expected, level, densities, row_level = clues
+    strength = min(abs(quarter), LARGEST)
+    size = abs(near[LEFT]) + abs(near[UP]) + abs(near[BEFORE]) + abs(near[BEFORE2])
+    size = np.int64(min(size + abs(near[ABOVE]) + abs(near[ABOVE2]), LARGEST))
+    if densities[0] >= 0:
+        marks = (size, strength, expected, level)
+        if not code_zero(coder, int(value != 0), model, chosen, marks, densities, place):
+            return np.int64(0), 0
+    negative = int(used[1, 1])
+    if used[0, 1] and used[1, 1]:
+        negative = code_sign(coder, int(value < 0), model, chosen, near, quarter, strength)
+    magnitude_contexts(contexts, negative, quarter, strength, expected, row_level)
+    magnitude = code_magnitude(coder, abs(value), model, chosen, used[negative], contexts)
+    return np.int64(magnitude), negative
 
-    Args:
-      coder: registers and buffer. shape: outputs, height, width, inputs.
-      model: the arrays of `Model`.
-    Returns:
-      False if the coded tensor uses no value at all, which is damage.
-    """
+
+@compiled
+def remember(magnitude, means, maps, spot, channel, place):
+    """Let the running means know a magnitude."""
+    of_place, of_input, of_position, density, level = maps
+    fixed = magnitude << 8
+    nonzero = 65535 if magnitude else 0
+    approach(of_place, spot, fixed, 3)
+    approach(of_input, channel, fixed, 5)
+    approach(of_position, place, fixed, 5)
+    approach(means, OF_OUTPUT, fixed, 5)
+    approach(means, OF_ALL, fixed, 8)
+    approach(density, channel, nonzero, 4)
+    approach(means, ROW_DENSITY, nonzero, 5)
+    if magnitude:
+        approach(level, channel, fixed, 4)
+        approach(means, ROW_LEVEL, fixed, 4)
+        approach(means, ALL_LEVEL, fixed, 9)
+
+
+@compiled
+def code_weights(coder, values, shape, model, used, zero_used):
+    """Encode or decode `values` one by one, given which of them occur."""
     outputs, height, width, inputs = shape
-    used = np.zeros((2, 512), np.uint8)
-    if not coder[0][DECODING]:
-        mark_used(values, used)
-    zero_used = code_used(coder[0], coder[1], model[0], used)
-    for slots in model[1:4]:
-        forget(slots, CARRIED_LIMIT)
-    if not (used[0, 1] or used[1, 1]):
-        values[:] = 0
-        return zero_used == 1
-    pad = height * width * inputs
+    here = pad = height * width * inputs
     tensor = np.zeros(pad + values.size, np.int16)
-    taps = np.zeros(predictor.TAPS, np.int64)
-    features = np.zeros(predictor.TAPS, np.int32)
-    near = np.zeros(predictor.NEIGHBOURS, np.int32)
-    scales = np.zeros(predictor.TAPS, np.int32)
-    value_weights = np.zeros(predictor.TAPS, np.int32)
-    scale_weights = np.full(predictor.TAPS, predictor.FIRST_SCALE_WEIGHT, np.int32)
+    taps, features, scales, value_weights, scale_weights = predictor.new_state()
     of_place = np.full(pad, 8 << 8, np.int64)
     of_input = np.full(inputs, 8 << 8, np.int64)
     of_position = np.full(height * width, 8 << 8, np.int64)
     density = np.full(inputs, 32768, np.int64)
     level = np.full(inputs, 16 << 8, np.int64)
+    maps = (of_place, of_input, of_position, density, level)
     means = np.array([8 << 8, 8 << 8, 16 << 8, 16 << 8, 32768])
-    chosen = np.zeros(8, np.int64)
-    contexts = np.zeros(MAGNITUDE_INPUTS, np.int64)
-    here = pad
+    near = np.zeros(predictor.NEIGHBOURS, np.int32)
+    work = (np.zeros(8, np.int64), np.zeros(MAGNITUDE_INPUTS, np.int64), near)
     for _ in range(outputs):
         predictor.start_output(means)
         for place in range(height * width):
@@ -217,55 +237,41 @@ def code_tensor(coder, values, shape, model):
                 scale = predictor.linear(scale_weights, scales)
                 expected = min(max((scale + 8192) >> 14, 0), LARGEST)
                 quarter = (predicted + 8192) >> 14
-                strength = min(abs(quarter), LARGEST)
-                size = np.int64(0)
-                for k in range(ABOVE2 + 1):
-                    size += abs(near[k])
-                size -= abs(near[CORNER]) + abs(near[CORNER2])
+                dense = density[channel] >> 12 if zero_used else np.int64(-1)
+                densities = (dense, means[ROW_DENSITY] >> 12)
+                clues = (quarter, expected, level[channel], densities, means[ROW_LEVEL])
                 value = np.int64(values[here - pad])
-                nonzero = 1
-                if zero_used:
-                    marks = (min(size, LARGEST), strength, expected, level[channel])
-                    densities = (density[channel] >> 12, means[ROW_DENSITY] >> 12)
-                    nonzero = code_zero(
-                        coder, int(value != 0), model, chosen, marks, densities, place
-                    )
-                magnitude = np.int64(0)
-                negative = 0
-                if nonzero:
-                    negative = int(used[1, 1])
-                    if used[0, 1] and used[1, 1]:
-                        negative = code_sign(
-                            coder, int(value < 0), model, chosen, near, quarter, strength
-                        )
-                    magnitude_contexts(
-                        contexts, negative, quarter, strength, expected, means[ROW_LEVEL]
-                    )
-                    magnitude = code_magnitude(
-                        coder, abs(value), model, chosen, used[negative], contexts
-                    )
+                magnitude, negative = code_weight(coder, value, model, work, used, clues, place)
                 value = -magnitude if negative else magnitude
                 values[here - pad] = value
                 tensor[here] = value
                 here += 1
-                error = (value << 16) - predicted
-                predictor.learn(
-                    value_weights, features, error, predictor.VALUE_SPEED, predictor.VALUE_FLOOR
-                )
-                error = (magnitude << 18) - scale
-                predictor.learn(
-                    scale_weights, scales, error, predictor.SCALE_SPEED, predictor.SCALE_FLOOR
-                )
-                fixed = magnitude << 8
-                approach(of_place, spot, fixed, 3)
-                approach(of_input, channel, fixed, 5)
-                approach(of_position, place, fixed, 5)
-                approach(means, OF_OUTPUT, fixed, 5)
-                approach(means, OF_ALL, fixed, 8)
-                approach(density, channel, 65535 * nonzero, 4)
-                approach(means, ROW_DENSITY, 65535 * nonzero, 5)
-                if nonzero:
-                    approach(level, channel, fixed, 4)
-                    approach(means, ROW_LEVEL, fixed, 4)
-                    approach(means, ALL_LEVEL, fixed, 9)
-    return True
+                predictor.learn(value_weights, features, (value << 16) - predicted, VALUE)
+                predictor.learn(scale_weights, scales, (magnitude << 18) - scale, SCALE)
+                remember(magnitude, means, maps, spot, channel, place)
+
+
+@compiled
+def code_tensor(coder, values, shape, model):
+    """Encode `values` (int8, flat), or decode into it.
+
+    Args:
+      coder: registers and buffer.
+      values: int8, flat.
+      shape: outputs, height, width, inputs.
+      model: the arrays of `Model`.
+
+    Returns:
+      False if the coded tensor uses no value at all, which is damage.
+    """
+    used = np.zeros((2, 512), np.uint8)
+    if not coder[0][DECODING]:
+        mark_used(values, used)
+    zero_used = code_used(coder[0], coder[1], model[0], used)
+    for slots in model[1:4]:
+        forget(slots, CARRIED_LIMIT)
+    if used[0, 1] or used[1, 1]:
+        code_weights(coder, values, shape, model, used, zero_used)
+        return True
+    values[:] = 0
+    return zero_used == 1

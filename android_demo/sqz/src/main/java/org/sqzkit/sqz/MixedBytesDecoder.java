@@ -2,7 +2,7 @@ package org.sqzkit.sqz;
 
 /** Decodes a stream of mixed bytes (docs/sqz.md, "Mixed bytes"). */
 final class MixedBytesDecoder {
-    private static final int ORDERS = 12;
+    private static final int ORDERS = 9;
     private static final int INPUTS = ORDERS + 1;
     private static final int TABLE = 1 << 16;
     private static final int SHORTEST_MATCH = 5;
@@ -14,7 +14,7 @@ final class MixedBytesDecoder {
     private final byte[] content;
     private final int stride;
     private final int[] slots = BinaryDecoder.fresh(INPUTS * TABLE);
-    private final int[] weights = BinaryDecoder.weights(32 * INPUTS, 13000);
+    private final int[] weights = BinaryDecoder.weights(32 * INPUTS, 17000);
     private final int[] contexts = new int[ORDERS];
     private final int[] chosen = new int[INPUTS];
     private final int[] latest = new int[1 << 16];
@@ -60,21 +60,18 @@ final class MixedBytesDecoder {
         int three = past(at, 3);
         int far = past(at, stride);
         int farther = past(at, 2 * stride);
-        int farthest = past(at, 3 * stride);
         int pair = one << 8 | past(at, 2);
         int four = pair << 16 | three << 8 | past(at, 4);
+        int six = spread(four) << 16 | past(at, 5) << 8 | past(at, 6);
         contexts[0] = spread(phase);
         contexts[1] = spread(1 << 20 | one << 4 | phase);
         contexts[2] = spread(2 << 20 | pair);
         contexts[3] = spread(pair << 8 | three) ^ 3;
-        contexts[4] = spread(four) ^ 4;
-        contexts[5] = spread(spread(four) << 16 | past(at, 5) << 8 | past(at, 6)) ^ 5;
-        contexts[6] = spread(6 << 20 | far << 4 | phase);
-        contexts[7] = spread(far << 16 | farther << 8 | phase) ^ 7;
-        contexts[8] = spread(far << 16 | one << 8 | phase) ^ 8;
-        contexts[9] = spread(far << 24 | farther << 16 | farthest << 8 | one) ^ 9;
-        contexts[10] = spread(10 << 20 | past(at, 4) << 8 | three) ^ 10;
-        contexts[11] = spread(11 << 20 | straightOn(at) << 4 | (at % 4)) ^ 11;
+        contexts[4] = spread(six) ^ 4;
+        contexts[5] = spread(5 << 20 | far << 4 | phase);
+        contexts[6] = spread(far << 16 | farther << 8 | phase) ^ 6;
+        contexts[7] = spread(far << 16 | one << 8 | phase) ^ 7;
+        contexts[8] = spread(8 << 20 | straightOn(at) << 4 | (at % 4)) ^ 8;
     }
 
     /** Returns 16 well mixed bits of the key; 32-bit products may overflow here. */
