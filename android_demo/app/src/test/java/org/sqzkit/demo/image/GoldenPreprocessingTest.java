@@ -10,12 +10,12 @@ import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.Test;
 import org.junit.runner.RunWith;
-import org.robolectric.RobolectricTestRunner;
 import org.robolectric.annotation.Config;
+import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
 /** The vectors of docs/preprocessing.md, the same that Python is held to. */
-@RunWith(RobolectricTestRunner.class)
+@RunWith(PhoneTestRunner.class)
 @Config(sdk = 35)
 public class GoldenPreprocessingTest {
     private static final int JPEG_TOLERANCE = 3;

@@ -14,13 +14,13 @@ import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.TemporaryFolder;
 import org.junit.runner.RunWith;
-import org.robolectric.RobolectricTestRunner;
 import org.robolectric.annotation.Config;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
-@RunWith(RobolectricTestRunner.class)
+@RunWith(PhoneTestRunner.class)
 @Config(sdk = 35)
 public class PhotoLoaderTest {
     @Rule public final TemporaryFolder folder = new TemporaryFolder();

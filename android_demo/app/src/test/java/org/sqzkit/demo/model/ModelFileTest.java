@@ -12,14 +12,14 @@ import java.util.Arrays;
 import java.util.Random;
 import org.junit.Test;
 import org.junit.runner.RunWith;
-import org.robolectric.RobolectricTestRunner;
 import org.robolectric.annotation.Config;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.Trouble;
 import org.sqzkit.demo.image.Geometry;
+import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
-@RunWith(RobolectricTestRunner.class)
+@RunWith(PhoneTestRunner.class)
 @Config(sdk = 35)
 public class ModelFileTest {
     private static ModelFile read(String name) throws Exception {

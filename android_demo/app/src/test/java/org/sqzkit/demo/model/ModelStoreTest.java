@@ -17,15 +17,15 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.Test;
 import org.junit.runner.RunWith;
-import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
 /** Files of models: taken in, expanded once, kept whole. */
-@RunWith(RobolectricTestRunner.class)
+@RunWith(PhoneTestRunner.class)
 @Config(sdk = 35)
 public class ModelStoreTest {
     private final Context context = RuntimeEnvironment.getApplication();
@@ -119,7 +119,7 @@ public class ModelStoreTest {
 
             @Override
             public int read() throws IOException {
-                if (left-- == 0) {
+                if (left-- <= 0) {
                     throw new IOException("the other app went away");
                 }
                 return 7;
