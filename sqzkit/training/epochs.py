@@ -131,7 +131,11 @@ class EpochRunner:
     def _note(self, line: dict[str, Any]) -> bool:
         if self.options.keep != "best" or self.state.progress.epoch <= self.options.best_from_epoch:
             return False
-        return self.state.note_validation(line["validation_accuracy"], line["validation_loss"])
+        return self.state.note_validation(
+            line["validation_accuracy"],
+            line["validation_loss"],
+            self.dataset.split("validation").num_examples,
+        )
 
     def _stops_early(self) -> bool:
         patience, progress = self.options.early_stopping_patience, self.state.progress

@@ -1,6 +1,7 @@
 """What an unfinished stage remembers between epochs, and across a kill."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ class Progressed:
 
     Attributes:
       epoch: finished epochs.
-      best_epoch: the best so far, from 1; 0 before there is one.
+      best_epoch: the one whose weights are kept, from 1; 0 before there is one.
       best_accuracy, best_loss: its validation figures.
+      top_accuracy: the highest of all epochs that may be the best.
       stuck: epochs at chance, for the watchdog.
       seconds: time spent training so far, over all processes.
       examples: training examples seen so far.
@@ -29,6 +31,7 @@ class Progressed:
     best_epoch: int = 0
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
+    top_accuracy: float = 0.0
     stuck: int = 0
     seconds: float = 0.0
     examples: int = 0
@@ -93,10 +96,23 @@ class StageState:
         record = {"config": self.config, "progress": dataclasses.asdict(self.progress)}
         checkpoint.save(self.path, record, {**groups, "best": self.best})
 
-    def note_validation(self, accuracy: float, loss: float) -> bool:
-        """Keep the weights if they are the best so far; return whether they are."""
+    def note_validation(self, accuracy: float, loss: float, examples: int) -> bool:
+        """Keep the weights if they are the best so far; return whether they are.
+
+        Of the epochs that are within one standard error of the highest
+        accuracy (Breiman et al., 1984, section 3.4.3) the one with the lowest
+        loss is the best: on a small split the highest accuracy is luck.
+        Args:
+          accuracy: on the validation split, 0..1.
+          loss: on the same.
+          examples: how many that are, 1 or more.
+        """
         progress = self.progress
-        if (accuracy, -loss) <= (progress.best_accuracy, -progress.best_loss):
+        top = progress.top_accuracy = max(progress.top_accuracy, accuracy)
+        # (k + 1) / (n + 2): no accuracy of a finite split is certain.
+        expected = (top * examples + 1) / (examples + 2)
+        enough = top - math.sqrt(expected * (1 - expected) / examples)
+        if accuracy < enough or (loss >= progress.best_loss and progress.best_accuracy >= enough):
             return False
         progress.best_accuracy, progress.best_loss = accuracy, loss
         progress.best_epoch = progress.epoch

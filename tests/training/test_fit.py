@@ -71,11 +71,10 @@ def test_it_learns_and_leaves_only_what_was_promised(fit, folder):
     lines = folder.metrics()
     assert [line["epoch"] for line in lines] == list(range(1, 13))
     assert lines[-1]["loss"] < lines[0]["loss"]
-    best = max(line["validation_accuracy"] for line in lines)
-    assert result.metrics["validation_top1"] == pytest.approx(best)
-    assert result.metrics["best_epoch"] in {
-        line["epoch"] for line in lines if line["validation_accuracy"] == best
-    }
+    kept = lines[result.metrics["best_epoch"] - 1]
+    assert result.metrics["validation_top1"] == pytest.approx(kept["validation_accuracy"])
+    assert result.metrics["validation_loss"] == pytest.approx(kept["validation_loss"], rel=1e-4)
+    assert kept["validation_accuracy"] == 1.0
 
 
 @pytest.mark.parametrize("moment", [(0, 0), (2, None), (3, 4)])
