@@ -1,6 +1,7 @@
 """Write down what Python's LiteRT says, for the app's tests to compare with.
 
-    PYTHONPATH=. python tests/android/expected_answers.py MODEL PHOTOGRAPHS OUT [--limit=100] [--on_arm=10]
+    export PYTHONPATH=.
+    python tests/android/expected_answers.py MODEL PHOTOGRAPHS OUT [--limit=100] [--on_arm=10]
 
 MODEL is the `.tflite` or `.sqz` that the APK bundles, PHOTOGRAPHS a folder of
 images (searched whole, in order of name), OUT the folder to write. The Maven

@@ -1,4 +1,6 @@
-"""Make the small models that the app's tests open: `PYTHONPATH=. python tests/android/make_models.py`.
+"""Make the small models that the app's tests open.
+
+    PYTHONPATH=. python tests/android/make_models.py
 
 Each tells red, green and blue pictures of 32x32 pixels apart, with weights set
 by hand, so that every expected answer is plain. Run it anew only when the
