@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 from absl import app, flags
@@ -10,6 +12,7 @@ from absl import app, flags
 from sqzkit.errors import SqzkitError, UsageError
 
 INTERRUPTED = 130
+GRACE_SECONDS = 1.5  # for Python to take the signal itself
 
 
 def quiet_libraries() -> None:
@@ -29,6 +32,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     """
     quiet_libraries()
     signal.signal(signal.SIGTERM, _terminate)
+    _watch_signals()
     app.run(lambda argv: sys.exit(_guarded(main, argv)), flags_parser=_parse)
 
 
@@ -40,6 +44,34 @@ def reject_arguments(argv: Sequence[str]) -> None:
 
 def _terminate(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def _watch_signals() -> None:
+    """End soon after a signal even where Python cannot take it.
+
+    A signal's handler runs only when the main thread is back from native
+    code, and a training step on large images may take many seconds. The byte
+    that the interpreter writes at once wakes a thread instead.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_end_after_signal, args=(reader,), daemon=True).start()
+
+
+def _end_after_signal(reader: int) -> None:
+    while os.read(reader, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+        pass
+    time.sleep(GRACE_SECONDS)
+    _end_interrupted()
+
+
+def _end_interrupted() -> None:
+    print("interrupted; the same command goes on where it was", file=sys.stderr)
+    sys.stderr.flush()
+    # TensorFlow's thread pools may take seconds to join; all outputs are
+    # renamed into place only when whole, so nothing is left to flush.
+    os._exit(INTERRUPTED)
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
@@ -57,11 +89,7 @@ def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it was", file=sys.stderr)
-        sys.stderr.flush()
-        # TensorFlow's thread pools may take seconds to join; all outputs are
-        # renamed into place only when whole, so nothing is left to flush.
-        os._exit(INTERRUPTED)
+        _end_interrupted()
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

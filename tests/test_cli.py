@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 PROGRAM = """
 import sys
@@ -23,6 +24,10 @@ def main(argv):
         print("ready", flush=True)
         import time
         time.sleep(60)
+    if number == 7:
+        print("ready", flush=True)
+        import hashlib
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes inside one native call
 cli.run(main)
 """
 
@@ -70,3 +75,17 @@ def test_interrupts_end_with_one_line():
         _, message = process.communicate(timeout=2)
         assert process.returncode == 130
         assert message == "interrupted; the same command goes on where it was\n"
+
+
+def test_a_long_native_call_does_not_outlast_an_interrupt():
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "--number=7"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert time.monotonic() - started < 10  # 1.5 s on a quiet machine
+    assert process.returncode == 130
+    assert error == "interrupted; the same command goes on where it was\n"
