@@ -82,10 +82,28 @@ class Start:
         return dataclasses.replace(self.fit, **values)
 
 
+def lower_dropout(model: keras.Model, kept: float) -> None:
+    """Lower the dropout of a network of which only a share of the weights is left.
+
+    A sparse network fits less, so it needs less to hold it back: the rate
+    falls with the square root of the connections (Han et al. 2015, section
+    3.2, equation 2).
+    Args:
+      model: its `Dropout` layers are changed.
+      kept: share of the weights that are not zero, 0..1.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate *= math.sqrt(kept)
+
+
 def prune(start: Start, targets: dict[str, float]) -> Stage:
     """Prepare gradual pruning to `targets`, the share of zeros by layer."""
     epochs = start.config.epochs["prune"]
     steps = epochs * start.steps_per_epoch
+    sizes = {name: kernel.size for name, kernel in reading.read_kernels(start.model).items()}
+    zeros = sum(sizes[name] * target for name, target in targets.items())
+    lower_dropout(start.model, 1 - zeros / sum(sizes.values()))
     end = max((pruning.schedule(t, steps).end_step for t in targets.values() if t), default=1)
     first_whole = min(epochs - 1, math.ceil(end / start.steps_per_epoch) - 1)
     return Stage(
@@ -118,6 +136,7 @@ def cluster(start: Start) -> Stage:
       UsageError: too few clusters for a layer, or an unknown layer's name.
     """
     before = reading.read_kernels(start.model)
+    lower_dropout(start.model, 1 - reading.overall_sparsity(before))
     clusters = start.config.cluster_table().resolve(list(before))
     grids: Grids = {}
     if start.config.codebook == clustering.UNIFORM:
@@ -146,6 +165,7 @@ def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
       grids: its grids; empty if the codebooks are free.
     """
     before = reading.read_kernels(start.model)
+    lower_dropout(start.model, 1 - reading.overall_sparsity(before))
     shared = {name: kernel for name, kernel in before.items() if name not in grids}
 
     def check(kernels: Kernels) -> None:

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -15,15 +14,23 @@ from sqzkit.errors import InvariantError, UsageError
 from sqzkit.run_folder import RunFolder
 from sqzkit.training.loader import load_run
 
+# The second argument names a stage after whose first epoch the process kills itself.
 CHILD = """
-import pathlib, sys
+import os, pathlib, signal, sys
 import small_chain
 import tensorflow as tf
 from sqzkit.keras import keras
 from sqzkit.compression import chain
 from sqzkit.run_folder import RunFolder
 from sqzkit.training.options import FitOptions
+from sqzkit.training.state import StageState
 
+def save_and_die(state, save=StageState.save):
+    save(state)
+    if state.path.stem == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+StageState.save = save_and_die
 keras.utils.set_random_seed(1)
 tf.config.experimental.enable_op_determinism()  # as train.py does
 folder = RunFolder(pathlib.Path(sys.argv[1]))
@@ -161,11 +168,15 @@ def test_a_chain_killed_in_every_stage_ends_with_the_same_weights(finished_chain
         folder.write_record("options", options.to_json())
         folders.append(folder)
     undisturbed, killed = folders
-    finish(undisturbed)
+    code, said = run_child(undisturbed)
+    assert code == 0, said
     for stage in ("prune", "cluster", "quantize"):
-        kill_after_the_first_epoch(killed, stage)
+        code, said = run_child(killed, stage)
+        assert code == -signal.SIGKILL, said
         assert stage not in [entry["stage"] for entry in killed.finished_stages()]
-    assert "quantize: goes on after epoch 1 of 2" in finish(killed)
+    code, said = run_child(killed)
+    assert code == 0, said
+    assert "quantize: goes on after epoch 1 of 2" in said
     for stage in ("prune", "cluster", "quantize"):
         first, second = (kernels.read_weights(load_stage(folder, stage)) for folder in folders)
         for name, arrays in first.items():
@@ -173,36 +184,17 @@ def test_a_chain_killed_in_every_stage_ends_with_the_same_weights(finished_chain
                 np.testing.assert_array_equal(array, other, err_msg=f"{stage} {name}")
 
 
-def finish(folder):
-    """Run the chain in a process of its own to its end; return what it said."""
-    child = run_child(folder)
-    said = child.communicate()[0]
-    assert child.returncode == 0, said
-    return said
-
-
-def kill_after_the_first_epoch(folder, stage):
-    child = run_child(folder)
-    checkpoint = folder.checkpoints_path / f"{stage}.npz"
-    deadline = time.monotonic() + 300
-    while not checkpoint.exists():
-        if child.poll() is not None:
-            raise AssertionError(child.communicate()[0])
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-    assert child.returncode == -signal.SIGKILL
-
-
-def run_child(folder):
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder.path)],
+def run_child(folder, stage_to_die_in=""):
+    """Run the chain in a process of its own; return its exit code and what it said."""
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, str(folder.path), stage_to_die_in],
         cwd=small_chain.__file__.rsplit("/", 1)[0],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        check=False,
     )
+    return child.returncode, child.stdout
 
 
 def copy_up_to(finished_chain, path, stage):

@@ -1,0 +1,86 @@
+import math
+
+import numpy as np
+import pytest
+import small_chain
+
+from sqzkit.compression import kernels, stages
+from sqzkit.errors import InvariantError, UsageError
+from sqzkit.keras import keras
+from sqzkit.models import registry
+from sqzkit.training.options import FitOptions
+
+FIT = FitOptions(epochs=9, batch_size=16, weight_decay=0.01, optimizer="sgd", augmentation="light")
+
+
+def start(**changes):
+    network = small_chain.small_spec(normalization="none", dropout=0.5)
+    keras.utils.set_random_seed(0)
+    model = registry.build_from_json(network.to_json(), small_chain.SIDE)
+    config = small_chain.quick_config(**changes)
+    return stages.Start(model, network.to_json(), FIT, steps_per_epoch=10, config=config)
+
+
+def dropout_rate(model):
+    (layer,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Dropout))
+    return layer.rate
+
+
+def test_a_stage_has_its_own_rate_and_epochs_and_the_rest_of_training():
+    options = start().options("prune")
+    assert options.epochs == 2
+    assert options.base_learning_rate == 1e-3
+    assert options.optimizer == "adamw"
+    assert options.lr_schedule == "cosine"
+    assert (options.batch_size, options.augmentation, options.weight_decay) == (16, "light", 0.01)
+
+
+@pytest.mark.parametrize(("epochs", "first"), [(1, 0), (2, 1), (10, 5), (20, 11)])
+def test_only_epochs_after_the_ramp_may_be_kept(epochs, first):
+    begun = start(epochs={"prune": epochs, "dense": 1, "cluster": 1, "quantize": 1})
+    stage = stages.prune(begun, {"conv1": 0.5, "conv10": 0.0})
+    assert stage.options.best_from_epoch == first
+    # By the end of that epoch the ramp is over, and it was not at its beginning.
+    assert stage.options.best_from_epoch * 10 < 0.6 * epochs * 10 <= (first + 1) * 10
+
+
+def test_a_sparse_network_drops_less():
+    begun = start()
+    targets = dict.fromkeys(kernels.layer_names(begun.model), 0.75)
+    stage = stages.prune(begun, targets)
+    assert dropout_rate(stage.model) == pytest.approx(0.5 * math.sqrt(0.25))
+    dense = start()
+    assert dropout_rate(stages.dense(dense).model) == 0.5
+    half = [start(), start()]
+    for begun in half:
+        for layer in kernels.weighted_layers(begun.model):
+            kernel = layer.kernel.numpy()
+            kernel.reshape(-1)[::2] = 0
+            layer.kernel.assign(kernel)
+    assert dropout_rate(stages.cluster(half[0]).model) == pytest.approx(0.5 * math.sqrt(0.5))
+    assert dropout_rate(stages.quantize(half[1], {}, {}).model) == pytest.approx(
+        0.5 * math.sqrt(0.5)
+    )
+
+
+def test_export_gives_the_plain_network_or_names_what_failed():
+    begun = start()
+    before = kernels.read_kernels(begun.model)
+    stage = stages.prune(begun, {"conv1": 0.5})
+    with pytest.raises(InvariantError, match="conv1: 0 of 216 weights are zero, 108 were"):
+        stage.export(stage.model)
+    small_chain.train_steps(stage.model, 20)
+    plain = stage.export(stage.model)
+    assert [layer.name for layer in plain.layers] == [layer.name for layer in begun.model.layers]
+    assert kernels.sparsity(kernels.read_kernels(plain)["conv1"]) == 0.5
+    assert not np.array_equal(kernels.read_kernels(plain)["conv10"], before["conv10"])
+
+
+def test_half_precision_is_refused_for_int8_training():
+    stages.refuse_mixed_precision()
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        with pytest.raises(UsageError, match="--mixed_precision_dtype mixed_bfloat16"):
+            stages.refuse_mixed_precision()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
