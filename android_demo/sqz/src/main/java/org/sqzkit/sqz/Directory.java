@@ -45,7 +45,7 @@ final class Directory {
 
     Directory(byte[] content, int fileSize) throws SqzException {
         Varints reader = new Varints(content, 0, NAME);
-        long most = 2L * fileSize;
+        long most = Math.min(2L * fileSize, SqzDecoder.LARGEST);
         streams = new Stream[reader.small(MOST_STREAMS)];
         long total = 0;
         for (int k = 0; k < streams.length; k++) {

@@ -3,7 +3,7 @@ package org.sqzkit.sqz;
 /** Told how far decoding has come; may stop it by throwing. */
 public interface Progress {
     /**
-     * Called some hundred times.
+     * Called after each tensor and at the end.
      *
      * @param done bytes of the model decoded so far
      * @param total bytes of the model

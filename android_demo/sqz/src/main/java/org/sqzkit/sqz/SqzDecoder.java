@@ -19,6 +19,7 @@ public final class SqzDecoder {
     /** A limit that suits a phone: 256 MiB. */
     public static final long DEFAULT_LIMIT = 256L << 20;
 
+    static final int LARGEST = Integer.MAX_VALUE - 64;
     private static final int HEADER = 52;
     private static final int MOST_DIRECTORY = 32 << 20;
     private static final int MOST_MIXED = 192 << 10;
@@ -39,7 +40,11 @@ public final class SqzDecoder {
      * @throws SqzException if the archive is damaged, too large, newer than this decoder, or none
      */
     public static byte[] decode(byte[] archive, long limit, Progress progress) throws SqzException {
-        return new SqzDecoder(archive, limit, progress).unpack();
+        try {
+            return new SqzDecoder(archive, limit, progress).unpack();
+        } catch (OutOfMemoryError error) {
+            throw new SqzException("not enough memory to unpack the archive");
+        }
     }
 
     /** Returns whether content begins as an archive does. */
@@ -83,7 +88,7 @@ public final class SqzDecoder {
             throw new SqzException("the archive's header is damaged");
         }
         long size = littleEndian(archive, 8) & 0xFFFFFFFFL | (long) littleEndian(archive, 12) << 32;
-        if (size < 0 || size > Math.min(limit, Integer.MAX_VALUE - 64)) {
+        if (size < 0 || size > Math.min(limit, LARGEST)) {
             throw new SqzException("archive of a file of " + Long.toUnsignedString(size)
                     + " bytes, more than the limit of " + limit);
         }
@@ -164,7 +169,9 @@ public final class SqzDecoder {
                     content = Arrays.copyOf(content, (int) Math.min(size, 2L * at));
                 }
                 boolean full = at == size;
-                int count = full ? inflater.inflate(probe) : inflater.inflate(content, at, content.length - at);
+                int count = full
+                        ? inflater.inflate(probe)
+                        : inflater.inflate(content, at, content.length - at);
                 at += count;
                 if (at > size || (count == 0 && inflater.needsDictionary())) {
                     throw new SqzException("a deflated stream is longer than announced");
@@ -224,6 +231,9 @@ public final class SqzDecoder {
         for (Directory.Tensor tensor : directory.tensors) {
             int[] sides = tensor.sides;
             int pad = sides[1] * sides[2] * sides[3];
+            if (pad > LARGEST - tensor.size) {
+                throw new SqzException("a tensor of " + tensor.size + " weights is too large");
+            }
             byte[] symbols = new byte[pad + tensor.size];
             decoder.decode(symbols, sides[0], sides[1], sides[2], sides[3]);
             book = expand(tensor, symbols, pad, result, at, book);

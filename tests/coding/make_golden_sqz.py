@@ -1,0 +1,131 @@
+"""Write tests/golden/sqz: archives that every decoder of `.sqz` must read, or refuse.
+
+    python tests/coding/make_golden_sqz.py
+
+Run it only when the format changes on purpose; a released version never does.
+"""
+
+import hashlib
+import json
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+from conftest import build_tflite, sparse_kernel  # noqa: E402
+
+from sqzkit.coding import codebook, container, han_net, sqz  # noqa: E402
+
+FOLDER = Path(__file__).parents[1] / "golden" / "sqz"
+HEADER = 52
+
+
+def contents() -> dict[str, bytes]:
+    """Return the files whose archives are golden, by name."""
+    random = np.random.default_rng(20)
+    text = b"".join(b"n%08d class number %d, kind %d\n" % (7 * n, n, n % 7) for n in range(200))
+    floats = random.normal(0, 0.1, 900).astype(np.float32)
+    clustered = np.linspace(-0.5, 0.5, 33, dtype=np.float32)[random.integers(0, 33, (32, 3, 3, 8))]
+    odd = sparse_kernel((3, 2, 5, 7), 5)
+    odd[0, 0, 0, 0], odd[2, 1, 4, 6] = -128, 127
+    smooth = np.cumsum(random.normal(0, 9, (12, 7, 7, 3)), axis=1)
+    smooth = np.clip(np.cumsum(smooth, axis=2), -127, 127).astype(np.int8)
+    scales = (random.random(24) + 0.5).astype(np.float32)
+    pruned = clustered * (random.random(clustered.shape) < 0.5)
+    return {
+        "empty": b"",
+        "one_byte": b"\x5a",
+        "text": text,
+        "noise": random.bytes(300),
+        "zeros": bytes(100_000),
+        "deflated": text * 30,
+        "float_planes": build_tflite(
+            [random.normal(0, 1, 50_000).astype(np.float16).astype(np.float32)]
+        ),
+        "kernel_1x1": build_tflite([sparse_kernel((64, 1, 1, 48), 1)]),
+        "kernel_3x3": build_tflite([sparse_kernel((32, 3, 3, 16), 2, 0.3)]),
+        "kernel_stem": build_tflite([smooth]),
+        "kernel_odd": build_tflite([odd]),
+        "depthwise": build_tflite([sparse_kernel((1, 3, 3, 40), 3, 1.0)]),
+        "dense_layer": build_tflite([sparse_kernel((10, 200), 4, 0.8)]),
+        "uint8": build_tflite([(sparse_kernel((24, 1, 1, 32), 6).view(np.uint8) + np.uint8(128))]),
+        "two_values": build_tflite(
+            [np.where(random.random((16, 16)) < 0.5, 5, -5).astype(np.int8)]
+        ),
+        "one_value": build_tflite([np.full((8, 16), -7, np.int8), sparse_kernel((8, 16), 7)]),
+        "all_zero": build_tflite([np.zeros((8, 16), np.int8), sparse_kernel((8, 16), 8)]),
+        "per_channel": build_tflite(
+            [sparse_kernel((24, 3, 3, 8), 9), random.integers(-9999, 9999, 24).astype(np.int32)],
+            [scales.tolist(), (scales * np.float32(0.0237)).tolist()],
+            tail=text[:999],
+        ),
+        "codebook_float32": build_tflite([pruned.astype(np.float32), floats[:32]]),
+        "codebook_float16": build_tflite([pruned.astype(np.float16)]),
+        "several": build_tflite([sparse_kernel((16, 3, 3, 16), n) for n in range(10, 14)]),
+        "caffe_net": han_net.write(small_net()),
+    }
+
+
+def small_net() -> han_net.HanNet:
+    """Return a Caffe net of SqueezeNet v1.0's shape with few weights left."""
+    random, layers = np.random.default_rng(30), []
+    for convolution in han_net.squeezenet_v1_0():
+        kernel = random.integers(-9, 10, convolution.shape).astype(np.float32) / 16
+        kernel *= random.random(convolution.shape) < 120 / convolution.size
+        codes, short = codebook.encode(kernel)
+        book = np.concatenate([short, np.zeros(256 - len(short), np.float32)])
+        bias = np.round(random.normal(0, 1, convolution.shape[0]) * 8).astype(np.float32) / 8
+        layers.append(han_net.HanLayer(convolution, codes, book, bias))
+    return han_net.HanNet(tuple(layers))
+
+
+def refused(good: bytes) -> dict[str, tuple[bytes, str]]:
+    """Return archives to refuse, with a word that the message must have."""
+    newer = checked(good[:4] + b"\x02" + good[5:])
+    huge = checked(good[:8] + struct.pack("<Q", 5 << 40) + good[16:])
+    other = checked(good[:16] + bytes(32) + good[48:])
+    return {
+        "not_an_archive": (b"PK\x03\x04" + good[4:], "89 53 51 5A"),
+        "header_only": (good[:30], "header"),
+        "cut_off": (good[:-9], "CRC-32"),
+        "bit_flipped": (good[:200] + bytes([good[200] ^ 4]) + good[201:], "CRC-32"),
+        "longer": (good + b"\0", "CRC-32"),
+        "newer": (newer, "newer"),
+        "terabytes": (huge, "limit"),
+        "other_digest": (other, "SHA-256"),
+        "directory_cut": (checked(good[:HEADER] + good[HEADER + 9 :]), "archive"),
+    }
+
+
+def checked(archive: bytes) -> bytes:
+    """Return `archive` with its CRC-32 made right."""
+    crc = zlib.crc32(archive[HEADER:], zlib.crc32(archive[: HEADER - 4]))
+    return archive[: HEADER - 4] + struct.pack("<I", crc) + archive[HEADER:]
+
+
+def main() -> None:
+    """Write archives and index."""
+    listed = []
+    for name, content in contents().items():
+        archive = sqz.pack(content)
+        if content[4:8] == b"TFL3":  # of the smallest the plain archive would be smaller
+            archive = container.write(sqz._split(content))
+        (FOLDER / f"{name}.sqz").write_bytes(archive)
+        digest = hashlib.sha256(content).hexdigest()
+        packed = hashlib.sha256(archive).hexdigest()
+        entry = {"file": f"{name}.sqz", "kind": "net" if name == "caffe_net" else "file"}
+        entry |= {"size": len(content), "sha256": digest, "archive_sha256": packed}
+        entry["methods"] = [stream.method for stream in sqz.info(archive).streams]
+        listed.append(entry)
+    for name, (archive, word) in refused((FOLDER / "kernel_1x1.sqz").read_bytes()).items():
+        (FOLDER / f"bad_{name}.sqz").write_bytes(archive)
+        listed.append({"file": f"bad_{name}.sqz", "error": word})
+    (FOLDER / "index.json").write_text(json.dumps(listed, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
