@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from sqzkit.compression.optimize_config import OptimizeConfig
 from sqzkit.errors import UsageError
 from sqzkit.tflite.options import CALIBRATION_STEPS, ConversionOptions
 
@@ -29,6 +30,7 @@ class ConversionConfig:
       archive: whether to write a `.sqz` beside the file.
       overwrite: whether outputs may be replaced.
       seed: of the choice of representative photographs.
+      optimize: how to choose int8 weights for a small archive; None: plain rounding.
     """
 
     options: ConversionOptions = dataclasses.field(default_factory=ConversionOptions)
@@ -48,6 +50,7 @@ class ConversionConfig:
     archive: bool = False
     overwrite: bool = False
     seed: int = 0
+    optimize: OptimizeConfig | None = None
 
     def __post_init__(self) -> None:
         sources = ("model_dir", "weights", "keras_model_file")
@@ -71,6 +74,16 @@ class ConversionConfig:
             raise UsageError(f"--max_accuracy_drop={self.max_accuracy_drop}: must be 0..100")
         if self.seed < 0:
             raise UsageError(f"--seed={self.seed}: must be 0 or more")
+        if self.optimize is not None:
+            self._check_optimize()
+
+    def _check_optimize(self) -> None:
+        if self.options.quantization != "int8":
+            raise UsageError(
+                f"--optimize_for needs --quantization=int8, not {self.options.quantization}"
+            )
+        if self.granularity_given and self.options.granularity != "per_tensor":
+            raise UsageError("--optimize_for makes per_tensor files: leave --granularity out")
 
     def to_json(self) -> dict[str, Any]:
         """Return the flags as JSON-ready values."""

@@ -1,9 +1,9 @@
 """The flags of convert.py and the configuration they make; imports nothing heavy."""
 
-import dataclasses
-
 from absl import flags
 
+from sqzkit.compression.optimize_config import TARGETS, OptimizeConfig
+from sqzkit.errors import UsageError
 from sqzkit.tflite.config import MAX_ACCURACY_DROP, ConversionConfig
 from sqzkit.tflite.options import (
     CALIBRATION_STEPS,
@@ -67,6 +67,16 @@ _MAX_ACCURACY_DROP = flags.DEFINE_float(
 )
 _ARCHIVE = flags.DEFINE_boolean("archive", False, "Write the .sqz archive beside the file too.")
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace outputs that exist.")
+_OPTIMIZE_FOR = flags.DEFINE_enum(
+    "optimize_for",
+    None,
+    TARGETS,
+    "Choose int8 weights by what they cost in the .sqz and change in the answers, on the "
+    "representative photographs: 'accuracy' (bytes of plain rounding) or 'size' (the fewest).",
+)
+_ARCHIVE_BUDGET_BYTES = flags.DEFINE_integer(
+    "archive_budget_bytes", None, "With --optimize_for: the most the .sqz may take."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of representative photographs.")
 
 
@@ -98,4 +108,14 @@ def config_from_flags() -> ConversionConfig:
         )
     }
     given = _GRANULARITY.value is not None
-    return dataclasses.replace(ConversionConfig(**plain), options=options, granularity_given=given)
+    return ConversionConfig(
+        options=options, granularity_given=given, optimize=_optimize_config(), **plain
+    )
+
+
+def _optimize_config() -> OptimizeConfig | None:
+    if _OPTIMIZE_FOR.value is None:
+        if _ARCHIVE_BUDGET_BYTES.value is not None:
+            raise UsageError("--archive_budget_bytes needs --optimize_for=size or accuracy")
+        return None
+    return OptimizeConfig(_OPTIMIZE_FOR.value, _ARCHIVE_BUDGET_BYTES.value, seed=_SEED.value)

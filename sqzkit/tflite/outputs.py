@@ -26,7 +26,8 @@ def output_path(config: ConversionConfig) -> Path:
         return Path(config.output_file)
     folder = RunFolder(Path(str(config.model_dir)))
     stage = f"{config.stage}_" if config.stage else ""
-    return folder.conversions_path / (stage + default_name(config.options))
+    optimized = f"{config.optimize.optimize_for}_" if config.optimize else ""
+    return folder.conversions_path / (stage + optimized + default_name(config.options))
 
 
 def archive_path(path: Path) -> Path:

@@ -45,19 +45,24 @@ def convert(config: ConversionConfig) -> Result:
     path = outputs.output_path(config)
     outputs.refuse_existing(config)
     print(f"converting {source.name} to {describe(options)}", flush=True)
-    content = convert_model(
-        source.model,
-        source.preprocessing,
-        source.labels,
-        options,
-        sources.representative_images(source, config),
-    )
-    _check_compression(source, content, config)
+    content = _convert(source, config)
     verification = _verify(source, content, config)
     archive = _pack(content) if config.archive else None
     record = _record(source, config, content, archive, verification)
     outputs.write(path, content, archive, record)
     return Result(path, outputs.archive_path(path) if archive else None, record)
+
+
+def _convert(source: Source, config: ConversionConfig) -> bytes:
+    images = sources.representative_images(source, config)
+    what = (source.model, source.preprocessing, source.labels, config.options)
+    if config.optimize is not None and images is not None:
+        from sqzkit.tflite.optimized import convert_optimized
+
+        return convert_optimized(*what, images, config.optimize)
+    content = convert_model(*what, images)
+    _check_compression(source, content, config)
+    return content
 
 
 def describe(options: ConversionOptions) -> str:
@@ -69,7 +74,7 @@ def describe(options: ConversionOptions) -> str:
 def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
     """Return the options with what only the source can tell."""
     options = config.options
-    if source.clustered and not config.granularity_given:
+    if config.optimize or (source.clustered and not config.granularity_given):
         options = dataclasses.replace(options, granularity="per_tensor")
     text = f"{source.name}: tells {len(source.labels)} classes apart. {describe(options)}."
     description = Description(
@@ -123,6 +128,7 @@ def _record(
         "quantization": options.quantization,
         "granularity": options.granularity if options.has_integer_kernels else None,
         "inference_input_type": options.inference_input_type,
+        "optimize": config.optimize.to_json() if config.optimize else None,
         "sizes": all_sizes,
         "sha256": hashlib.sha256(content).hexdigest(),
         "operators": model.operator_counts(),

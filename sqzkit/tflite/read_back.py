@@ -38,7 +38,7 @@ def check(model: TFLiteFile, source: keras.Model, options: ConversionOptions) ->
     """
     _check_operators(model, source, options)
     _check_kernels(model, options)
-    _check_ends(model, options)
+    check_ends(model, options)
 
 
 def expected_operators(source: keras.Model, options: ConversionOptions) -> dict[str, int] | None:
@@ -85,7 +85,8 @@ def _check_kernels(model: TFLiteFile, options: ConversionOptions) -> None:
             )
 
 
-def _check_ends(model: TFLiteFile, options: ConversionOptions) -> None:
+def check_ends(model: TFLiteFile, options: ConversionOptions) -> None:
+    """Raise `InvariantError` unless input and output have the type and scale promised."""
     wanted = str(options.inference_input_type)
     for what, index in (("input", model.inputs[0]), ("output", model.outputs[0])):
         tensor = model.tensors[index]
