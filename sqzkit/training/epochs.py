@@ -109,7 +109,7 @@ class EpochRunner:
             "loss": sums.loss,
             "accuracy": sums.accuracy,
             **self._validate(),
-            "learning_rate": float(self.stepper.optimizer.learning_rate),
+            "learning_rate": float(self.stepper.optimizer.learning_rate.numpy()),
             "seconds": round(seconds, 3),
             "images_per_second": round(sums.examples / seconds, 1),
         }
@@ -119,9 +119,11 @@ class EpochRunner:
         progress.seconds += seconds
         progress.examples += sums.examples
         best = self._note(line)
-        if strategies.is_chief():
+        chief = strategies.is_chief()
+        if chief:
             self.folder.append_metrics({"stage": self.stage, "epoch": progress.epoch, **line})
-            self.state.save()
+        self.state.save(write=chief)
+        if chief:
             shown.epoch(progress.epoch - 1, line, "  best" if best else "")
 
     def _validate(self) -> dict[str, float]:

@@ -106,8 +106,9 @@ def fit_stage(  # noqa: PLR0913 (a stage is all of this; most have defaults)
         state.restore_best()
     exported = export(model)
     metrics = run.final_metrics(exported)
-    if strategies.is_chief():
-        save_weights(exported, folder.weights_path(stage))
+    chief = strategies.is_chief()
+    save_weights(exported, folder.weights_path(stage), write=chief)
+    if chief:
         folder.finish_stage(stage, metrics, stage_config)
         _remove(state.path)
     return StageResult(exported, metrics, first)

@@ -87,12 +87,19 @@ class StageState:
         self.progress = Progressed(**found.record["progress"])
         return True
 
-    def save(self) -> None:
-        """Write the checkpoint, replacing the one before."""
+    def save(self, write: bool = True) -> None:
+        """Write the checkpoint, replacing the one before.
+
+        Args:
+          write: False only reads, as all workers must where one of them writes:
+            averages of normalization are gathered from all of them.
+        """
         groups = {
             name: [variable.numpy() for variable in variables]
             for name, variables in self.variables.items()
         }
+        if not write:
+            return
         record = {"config": self.config, "progress": dataclasses.asdict(self.progress)}
         checkpoint.save(self.path, record, {**groups, "best": self.best})
 

@@ -19,8 +19,13 @@ from sqzkit.keras import keras
 Arrays = dict[str, dict[str, np.ndarray]]
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
+def save_weights(model: keras.Model, path: Path, write: bool = True) -> None:
     """Write the weights of `model`, atomically.
+
+    Args:
+      model: whose weights.
+      path: ending in .weights.h5.
+      write: False only reads, as all workers must where one of them writes.
 
     Raises:
       RunError: the folder cannot be written.
@@ -35,7 +40,8 @@ def save_weights(model: keras.Model, path: Path) -> None:
             group.attrs["weight_names"] = list(weights)
             for name, variable in weights.items():
                 group.create_dataset(name, data=variable.numpy())
-    files.write_bytes(path, image.getvalue())
+    if write:
+        files.write_bytes(path, image.getvalue())
 
 
 def read_weights(path: Path) -> Arrays:
