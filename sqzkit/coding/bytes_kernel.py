@@ -11,30 +11,29 @@ from sqzkit.coding.binary_kernel import FRESH, compiled, mixed_bit
 
 ORDERS = 9  # inputs by context
 INPUTS = ORDERS + 1  # and one by the longest match
-MATCH_BITS = 16
 SHORTEST_MATCH, LONGEST_LOOK = 5, 32
-TABLE_BITS = 16
-TABLE = 1 << TABLE_BITS
+LEAST_BITS, MOST_BITS = 10, 16
 SETS = 32
 RATE, SLOT_LIMIT = 14, 255
 MULTIPLIER = 0x9E3779B1
 
 
 class Model:
-    """Adaptive state of one stream."""
+    """Adaptive state of one stream of `size` bytes."""
 
-    def __init__(self) -> None:
-        self.slots = np.full(INPUTS * TABLE, FRESH, np.uint32)
+    def __init__(self, size: int) -> None:
+        self.bits = min(max(size.bit_length() + 3, LEAST_BITS), MOST_BITS)
+        self.slots = np.full(INPUTS << self.bits, FRESH, np.uint32)
         self.weights = np.full(SETS * INPUTS, 17000, np.int32)
 
 
 @compiled
 def spread(key):
-    """Return TABLE_BITS well mixed bits of `key`."""
+    """Return 16 well mixed bits of `key`."""
     key = (key * MULTIPLIER) & 0xFFFFFFFF
     key ^= key >> 15
     key = (key * MULTIPLIER) & 0xFFFFFFFF
-    return key >> (32 - TABLE_BITS)
+    return key >> 16
 
 
 @compiled
@@ -90,7 +89,7 @@ def find_contexts(contexts, content, at, stride):
 def go_on(content, at, latest, match, length):
     """Return where the longest earlier match of the bytes up to `at` goes on, and its length.
 
-    `latest` [2^MATCH_BITS] remembers behind which byte each hash was last seen.
+    `latest` [a power of two] remembers behind which byte each hash was last seen.
     """
     if length > 0 and content[match] == content[at]:
         match += 1
@@ -101,7 +100,7 @@ def go_on(content, at, latest, match, length):
         key = np.int64(0)
         for back in range(SHORTEST_MATCH):
             key = (key * 0x2F0B4C47 + content[at - back] + 1) & 0xFFFFFFFF
-        key = spread(key)
+        key = spread(key) & (latest.size - 1)
         if length == 0:
             match = latest[key]
             while length < LONGEST_LOOK and match > length:
@@ -113,11 +112,12 @@ def go_on(content, at, latest, match, length):
 
 
 @compiled
-def code_bytes(coder, content, stride, slots, weights):
+def code_bytes(coder, content, stride, bits, slots, weights):
     """Encode `content` (uint8), or decode into it."""
     contexts = np.zeros(INPUTS, np.int64)
     chosen = np.zeros(INPUTS, np.int64)
-    latest = np.zeros(1 << MATCH_BITS, np.int64)
+    latest = np.zeros(1 << bits, np.int64)
+    mask = (1 << bits) - 1
     match, length = np.int64(0), np.int64(0)
     for at in range(content.size):
         phase = find_contexts(contexts, content, at, stride)
@@ -127,8 +127,8 @@ def code_bytes(coder, content, stride, slots, weights):
         node = 1
         for depth in range(8):
             for k in range(ORDERS):
-                chosen[k] = k * TABLE + ((contexts[k] + node * 0x9E35) & (TABLE - 1))
-            chosen[ORDERS] = ORDERS * TABLE
+                chosen[k] = (k << bits) + ((contexts[k] + node * 0x9E35) & mask)
+            chosen[ORDERS] = ORDERS << bits
             if guess >> (8 - depth) == node:
                 chosen[ORDERS] += 2 * min(length, 31) + ((guess >> (7 - depth)) & 1)
             bit = (value >> (7 - depth)) & 1

@@ -131,11 +131,12 @@ def mix(content: bytes, stride: int) -> bytes:
     """Return `content` coded by context mixing with records of `stride` bytes."""
     from sqzkit.coding import binary_kernel, bytes_kernel  # brings numba
 
-    model = bytes_kernel.Model()
+    model = bytes_kernel.Model(len(content))
     buffer = np.zeros(2 * len(content) + 64, np.uint8)
     registers = binary_kernel.encoder_state()
     values = np.frombuffer(content, np.uint8).copy()
-    bytes_kernel.code_bytes((registers, buffer), values, stride, model.slots, model.weights)
+    state = model.bits, model.slots, model.weights
+    bytes_kernel.code_bytes((registers, buffer), values, stride, *state)
     return binary_kernel.finish(registers, buffer)
 
 
@@ -145,9 +146,10 @@ def _mixed(coded: Coded) -> bytes:
     check_expansion(coded.size, len(coded.content))
     if coded.size > MOST_MIXED:
         raise FormatError(f"mixed stream of {coded.size} bytes: at most {MOST_MIXED} are legal")
-    model = bytes_kernel.Model()
+    model = bytes_kernel.Model(coded.size)
     buffer = np.frombuffer(coded.content, np.uint8).copy()
     values = np.zeros(coded.size, np.uint8)
     registers = binary_kernel.decoder_state(buffer)
-    bytes_kernel.code_bytes((registers, buffer), values, coded.stride, model.slots, model.weights)
+    state = model.bits, model.slots, model.weights
+    bytes_kernel.code_bytes((registers, buffer), values, coded.stride, *state)
     return values.tobytes()

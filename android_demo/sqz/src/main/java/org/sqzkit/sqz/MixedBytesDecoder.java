@@ -4,7 +4,6 @@ package org.sqzkit.sqz;
 final class MixedBytesDecoder {
     private static final int ORDERS = 9;
     private static final int INPUTS = ORDERS + 1;
-    private static final int TABLE = 1 << 16;
     private static final int SHORTEST_MATCH = 5;
     private static final int LONGEST_LOOK = 32;
     private static final int RATE = 14;
@@ -13,11 +12,12 @@ final class MixedBytesDecoder {
     private final BinaryDecoder coder;
     private final byte[] content;
     private final int stride;
-    private final int[] slots = BinaryDecoder.fresh(INPUTS * TABLE);
+    private final int bits;
+    private final int[] slots;
     private final int[] weights = BinaryDecoder.weights(32 * INPUTS, 17000);
     private final int[] contexts = new int[ORDERS];
     private final int[] chosen = new int[INPUTS];
-    private final int[] latest = new int[1 << 16];
+    private final int[] latest;
     private int match;
     private int length;
 
@@ -25,6 +25,10 @@ final class MixedBytesDecoder {
         this.coder = coder;
         this.content = content;
         this.stride = stride;
+        int length = 32 - Integer.numberOfLeadingZeros(content.length);
+        bits = Math.min(Math.max(length + 3, 10), 16);
+        slots = BinaryDecoder.fresh(INPUTS << bits);
+        latest = new int[1 << bits];
     }
 
     /** Fills content. */
@@ -39,12 +43,13 @@ final class MixedBytesDecoder {
     private int decodeOne(int phase) {
         int guess = length > 0 ? (content[match] & 255) + 256 : 0;
         int first = (Math.min(length, 7) * 4 + Math.min(phase, 3)) * INPUTS;
+        int mask = (1 << bits) - 1;
         int node = 1;
         for (int depth = 0; depth < 8; depth++) {
             for (int k = 0; k < ORDERS; k++) {
-                chosen[k] = k * TABLE + ((contexts[k] + node * 0x9E35) & (TABLE - 1));
+                chosen[k] = (k << bits) + ((contexts[k] + node * 0x9E35) & mask);
             }
-            chosen[ORDERS] = ORDERS * TABLE;
+            chosen[ORDERS] = ORDERS << bits;
             if (guess >> (8 - depth) == node) {
                 chosen[ORDERS] += 2 * Math.min(length, 31) + ((guess >> (7 - depth)) & 1);
             }
@@ -121,7 +126,7 @@ final class MixedBytesDecoder {
         for (int back = 0; back < SHORTEST_MATCH; back++) {
             key = key * 0x2F0B4C47 + (content[at - back] & 255) + 1;
         }
-        key = spread(key);
+        key = spread(key) & (latest.length - 1);
         if (length == 0) {
             match = latest[key];
             while (length < LONGEST_LOOK && match > length
