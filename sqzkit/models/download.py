@@ -117,7 +117,10 @@ def obtain(
         if remote.checksum.of(content) == remote.checksum.value:
             return content
     content = remote.checksum.require(_fetch(remote, open_url), remote.url)
-    files.write_bytes(cached, content)
+    try:
+        files.write_bytes(cached, content)
+    except RunError as error:
+        raise RunError(f"{error} (${CACHE_VARIABLE} names the cache)") from error
     return content
 
 

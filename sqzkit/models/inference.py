@@ -89,12 +89,16 @@ class _Rewriting:
         for layer in model.layers:
             self._tensors[id(_output(layer))] = self._rebuild(layer)
         self.inputs = self._tensors[id(model.inputs[0])]
-        self.outputs = self._tensors[id(model.outputs[0])]
+        self.outputs = self._source(model.layers[-1], model.outputs[0])
 
     def _rebuild(self, layer: keras.layers.Layer) -> Tensor:
         if isinstance(layer, layers.InputLayer):
             return keras.Input(layer.input_shape[0][1:], name=layer.name)
-        sources = [self._tensors[id(tensor)] for tensor in _node(layer).keras_inputs]
+        if isinstance(layer, keras.Model):
+            raise RunError(f"{layer.name}: a model inside the model; make it flat to convert it")
+        if isinstance(_output(layer), (list, tuple, dict)) or _has_arguments(layer):
+            raise RunError(f"{layer.name}: only layers from tensor to tensor can be rebuilt")
+        sources = [self._source(layer, tensor) for tensor in _node(layer).keras_inputs]
         inputs = sources[0] if len(sources) == 1 else sources
         if isinstance(layer, layers.Dropout):
             return inputs
@@ -103,14 +107,17 @@ class _Rewriting:
         if isinstance(layer, layers.ZeroPadding2D):
             self._plan_border(layer, inputs)
             return inputs
-        if isinstance(layer, keras.Model):
-            raise RunError(f"{layer.name}: a model inside the model; make it flat to convert it")
         outputs = self._clone(layer)(inputs)
         if layer.name in self._borders:
             name = f"{layer.name}/border"
             self.weights[name] = [self._borders[layer.name]]
             outputs = AddConstant(name=name)(outputs)
         return outputs
+
+    def _source(self, layer: keras.layers.Layer, tensor: Tensor) -> Tensor:
+        if id(tensor) not in self._tensors:
+            raise RunError(f"{layer.name}: reads a layer that is used more than once")
+        return self._tensors[id(tensor)]
 
     def _clone(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         config = {**layer.get_config(), "dtype": "float32"}
@@ -132,10 +139,14 @@ class _Rewriting:
         self, layer: keras.layers.Layer
     ) -> keras.layers.BatchNormalization | None:
         consumer = self._only_consumer(layer)
-        linear = getattr(layer, "activation", None) is keras.activations.linear
-        foldable = isinstance(layer, (layers.Conv2D, layers.Dense)) and linear
-        foldable = foldable and isinstance(consumer, layers.BatchNormalization)
-        return consumer if foldable else None
+        # Subclasses (transposed convolutions) keep their filters in another axis.
+        if type(layer) not in (layers.Conv2D, layers.Dense):
+            return None
+        if layer.activation is not keras.activations.linear:
+            return None
+        if not isinstance(consumer, layers.BatchNormalization):
+            return None
+        return consumer if list(consumer.axis) == [len(_output(layer).shape) - 1] else None
 
     def _skip_normalization(self, layer: keras.layers.Layer, inputs: Tensor) -> Tensor:
         producer = _node(layer).inbound_layers
@@ -176,6 +187,13 @@ def _not_a_padded_head(padding: keras.layers.Layer) -> RunError:
         f"{padding.name}: padding can be folded only before a 1x1 convolution that is averaged "
         "over the whole map; convert a model without it"
     )
+
+
+def _has_arguments(layer: keras.layers.Layer) -> bool:
+    """Return whether the layer is a bare operation, or called with more than its inputs."""
+    bare = type(layer).__name__ in ("TFOpLambda", "SlicingOpLambda")
+    node = _node(layer)
+    return bare or len(node.call_args) != 1 or bool({*node.call_kwargs} - {"training", "mask"})
 
 
 def _ends_in_softmax(model: keras.Model) -> bool:

@@ -146,9 +146,38 @@ def nested():
     return keras.Model(inputs, inner(inputs))
 
 
+def transposed():
+    inputs = keras.Input((8, 8, 3))
+    features = layers.Conv2DTranspose(2, 3)(inputs)
+    return keras.Model(inputs, layers.BatchNormalization(name="alone")(features))
+
+
+def normalized_over_rows():
+    inputs = keras.Input((8, 8, 3))
+    features = layers.Conv2D(2, 1)(inputs)
+    return keras.Model(inputs, layers.BatchNormalization(axis=1, name="alone")(features))
+
+
+def used_twice():
+    inputs = keras.Input((8, 8, 3))
+    shared = layers.Conv2D(3, 1)
+    return keras.Model(inputs, layers.ReLU(name="alone")(shared(shared(inputs))))
+
+
+def bare_operation():
+    inputs = keras.Input((8, 8, 3))
+    outputs = inputs * 2.0
+    outputs.node.layer._name = "alone"
+    return keras.Model(inputs, outputs)
+
+
 @pytest.mark.parametrize(
     "build",
     [
+        transposed,
+        normalized_over_rows,
+        used_twice,
+        bare_operation,
         lone_normalization,
         rectified_before_normalization,
         read_twice,
