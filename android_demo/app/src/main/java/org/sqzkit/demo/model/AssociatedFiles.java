@@ -2,6 +2,7 @@ package org.sqzkit.demo.model;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -107,7 +108,7 @@ final class AssociatedFiles {
         }
         byte[] out = new byte[(int) length];
         ByteBuffer view = file.duplicate();
-        view.position((int) at);
+        ((Buffer) view).position((int) at);
         view.get(out);
         return out;
     }

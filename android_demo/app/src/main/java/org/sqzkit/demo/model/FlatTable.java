@@ -1,5 +1,6 @@
 package org.sqzkit.demo.model;
 
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -79,8 +80,10 @@ final class FlatTable {
         int list = follow(slot);
         int count = list == 0 ? 0 : length(list, 1);
         ByteBuffer view = bytes.duplicate();
-        view.position(list == 0 ? 0 : list + 4);
-        view.limit(view.position() + count);
+        int start = list == 0 ? 0 : list + 4;
+        // As a Buffer: the ByteBuffer that these return since Java 9 is not there before Android 9.
+        ((Buffer) view).limit(start + count);
+        ((Buffer) view).position(start);
         return view.slice();
     }
 

@@ -1,5 +1,6 @@
 package org.sqzkit.demo.model;
 
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -42,7 +43,7 @@ final class InputEncoder {
 
     /** Encodes RGB bytes, row after row; the buffer is the same one each time. */
     ByteBuffer encode(byte[] picture) {
-        buffer.rewind();
+        ((Buffer) buffer).rewind();
         for (int i = 0, channel = 0; i < picture.length; i++) {
             if (real) {
                 buffer.putFloat(values[channel][picture[i] & 255]);
@@ -51,7 +52,7 @@ final class InputEncoder {
             }
             channel = channel == 2 ? 0 : channel + 1;
         }
-        buffer.rewind();
+        ((Buffer) buffer).rewind();
         return buffer;
     }
 }

@@ -1,5 +1,6 @@
 package org.sqzkit.demo.model;
 
+import android.text.TextUtils;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -206,7 +207,7 @@ public final class ModelFile {
 
     /** "int8, per channel", "float16 weights", "float32"... */
     public String quantization() {
-        String weights = String.join(" + ", weightTypes);
+        String weights = TextUtils.join(" + ", weightTypes);
         if (!weightTypes.contains(TensorInfo.INT8) && !weightTypes.contains(TensorInfo.UINT8)) {
             return weights;
         }

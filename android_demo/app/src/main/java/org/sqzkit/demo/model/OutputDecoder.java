@@ -1,5 +1,6 @@
 package org.sqzkit.demo.model;
 
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -18,7 +19,7 @@ final class OutputDecoder {
 
     /** The buffer for the interpreter to write into. */
     ByteBuffer buffer() {
-        buffer.rewind();
+        ((Buffer) buffer).rewind();
         return buffer;
     }
 
