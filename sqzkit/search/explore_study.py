@@ -32,6 +32,8 @@ ONGOING = (*FINISHED, TrialState.RUNNING)
 _ANNOUNCE_SECONDS = 30.0
 _SILENT_SECONDS = 3600.0
 _STUBBORN = 10
+_NO_DRIVER = ("NoSuchModuleError", "ArgumentError")
+_OPENING_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 
 class Study:
@@ -157,6 +159,8 @@ class Study:
         except (RunError, UsageError, optuna.TrialPruned):
             raise
         except Exception as error:
+            if isinstance(error, ImportError) or type(error).__name__ in _NO_DRIVER:
+                raise UsageError(_driver_message(error)) from error
             if not _is_storage_error(error):
                 raise
             place = hide_password(self.config.storage) or self.config.study_dir
@@ -205,12 +209,23 @@ class Study:
 def make_storage(config: ExploreConfig) -> Any:
     """Return the storage of a study: its database, or the journal file in its folder."""
     if config.storage is not None:
-        engine = {"pool_pre_ping": True}
-        return optuna.storages.RDBStorage(config.storage, engine_kwargs=engine)
+        return _open_database(config.storage)
     journal = Path(config.study_dir) / JOURNAL
     journal.parent.mkdir(parents=True, exist_ok=True)
     backend = JournalFileBackend(str(journal))
     return optuna.storages.JournalStorage(backend)
+
+
+def _open_database(url: str) -> Any:
+    for pause in _OPENING_PAUSES:
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        except Exception as error:
+            # Two processes that begin at once both make the tables; one is refused.
+            if "exist" not in str(error) or not _is_storage_error(error):
+                raise
+            time.sleep(pause)
+    return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
 def make_sampler(
@@ -303,8 +318,15 @@ def _is_storage_error(error: Exception) -> bool:
     if isinstance(error, OSError | optuna.exceptions.StorageInternalError):
         return True
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return bool(modules & {"sqlalchemy", "psycopg2", "psycopg", "pymysql", "MySQLdb"}) or (
-        isinstance(error, ImportError)
+    return bool(modules & {"sqlalchemy", "psycopg2", "psycopg", "pymysql", "MySQLdb"})
+
+
+def _driver_message(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return (
+        f"--storage: not a database URL, or its driver is not installed ({error}); "
+        "for postgresql:// run pip install 'psycopg[binary]'"
     )
 
 

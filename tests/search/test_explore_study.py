@@ -183,8 +183,10 @@ def test_other_studies_fit_in_one_storage(tmp_path):
 
 
 def test_a_database_is_shared_like_a_file(tmp_path):
-    url = f"sqlite:///{tmp_path}/study.db"
-    one, other = (opened(tmp_path / name, storage=url) for name in ("a", "b"))
+    # A real server where one is at hand: SQZKIT_TEST_DATABASE=postgresql://...
+    url = os.environ.get("SQZKIT_TEST_DATABASE", f"sqlite:///{tmp_path}/study.db")
+    name = f"test {tmp_path} {time.time()}"
+    one, other = (opened(tmp_path / n, storage=url, study_name=name) for n in ("a", "b"))
     number, candidate = one.ask()
     complete(one, number, candidate)
     assert len(other.finished()) == 1
@@ -195,6 +197,31 @@ def test_a_database_that_is_not_there_is_a_run_error(tmp_path):
     url = f"sqlite:///{tmp_path}/no/such/folder/study.db"
     with pytest.raises(RunError, match="cannot be reached.*the same command goes on"):
         opened(tmp_path, storage=url)
+
+
+def test_a_database_that_others_are_just_making_is_tried_again(tmp_path, monkeypatch):
+    class TableExistsError(Exception):
+        __module__ = "sqlalchemy.exc"
+
+    refusals = iter([TableExistsError("table already exists")] * 2)
+    real = explore_study.optuna.storages.RDBStorage
+
+    def storage(*args, **kwargs):
+        for refusal in refusals:
+            raise refusal
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(explore_study.optuna.storages, "RDBStorage", storage)
+    monkeypatch.setattr(explore_study.time, "sleep", lambda seconds: None)
+    config = toys.config(tmp_path, storage=f"sqlite:///{tmp_path}/study.db")
+    assert explore_study.make_storage(config).get_all_studies() == []
+
+
+def test_a_database_without_its_driver_is_a_usage_error(tmp_path):
+    for scheme in ("mysql+pymysql", "postgresql+nonsense"):
+        with pytest.raises(UsageError, match=r"driver is not installed \(") as error:
+            opened(tmp_path, storage=f"{scheme}://me:secret@host/db")
+        assert "secret" not in str(error.value)
 
 
 def test_a_database_that_goes_away_is_a_run_error(tmp_path):
