@@ -142,7 +142,9 @@ class EpochRunner:
     def _stops_early(self) -> bool:
         patience, progress = self.options.early_stopping_patience, self.state.progress
         return bool(
-            patience and progress.best_epoch and progress.epoch - progress.best_epoch >= patience
+            patience
+            and progress.improved_epoch
+            and progress.epoch - progress.improved_epoch >= patience
         )
 
     def final_metrics(self, model: keras.Model) -> dict[str, Any]:

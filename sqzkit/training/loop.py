@@ -16,6 +16,7 @@ from sqzkit.data.open import open_dataset
 from sqzkit.errors import UsageError
 from sqzkit.keras import keras
 from sqzkit.models import registry, squeezenet, summary
+from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import strategies, transfer
@@ -26,6 +27,9 @@ from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
 from sqzkit.training.tensorboard import EpochScalars
 from sqzkit.training.weights import load_weights
+
+MINIMUM_MAP = 3  # pixels
+MINIMUM_POOLS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +84,7 @@ def open_run(config: TrainingConfig) -> Run:
     if config.weights:
         spec, preprocessing = transfer.network(config.weights, dataset.labels, size, config.dropout)
     else:
-        spec, preprocessing = config.spec(classes), default(size)
+        spec, preprocessing = fitting_spec(config, classes, size), default(size)
     squeezenet.feature_map_sizes(spec, size)
     strategies.input_shards(strategy, config.train_batch_size)
     augmentation.preset(config.augmentation)
@@ -88,6 +92,22 @@ def open_run(config: TrainingConfig) -> Run:
     _refuse_other_run(folder, record, preprocessing, dataset, config)
     options = config.fit_options(_epochs(config, dataset))
     return Run(folder, dataset, record, preprocessing, options, strategy)
+
+
+def fitting_spec(config: TrainingConfig, classes: int, size: int) -> SqueezeNetSpec:
+    """Return the network to train from scratch at `size` pixels.
+
+    Unless `--pool_after` says otherwise, the second pooling is left out while
+    fewer than 3x3 pixels would be left at the end: 3x3 kernels on one pixel
+    are wasted.
+    """
+    spec = config.spec(classes)
+    while config.pool_after is None and len(spec.pool_after) > MINIMUM_POOLS:
+        sizes = squeezenet.feature_map_sizes(spec, size)
+        if list(sizes.values())[-1] >= MINIMUM_MAP:
+            break
+        spec = dataclasses.replace(spec, pool_after=(spec.pool_after[0], *spec.pool_after[2:]))
+    return spec
 
 
 def prepare(config: TrainingConfig) -> tf.distribute.Strategy:

@@ -29,13 +29,12 @@ class FitOptions:
       label_smoothing: share of the target spread over all classes, [0, 1).
       augmentation: preset of `sqzkit.data`: "none", "light" or "standard".
       seed: of shuffling, augmentation and dropout.
-      keep: "best" ends with the epoch of the lowest validation loss among
-        those within a standard error of the highest validation accuracy,
-        "last" with the last one.
+      keep: "best" ends with the latest epoch within a standard error of the
+        highest validation accuracy, "last" with the last one.
       best_from_epoch: epochs before this one (from 0) are never the best;
         pruning sets it to the epoch at which the final sparsity is reached.
-      early_stopping_patience: stop after so many epochs without a better
-        one; 0 never stops early.
+      early_stopping_patience: stop after so many epochs without a higher
+        validation accuracy or a lower loss; 0 never stops early.
       watchdog_epochs: fail after so many epochs at chance; 0 never.
     """
 

@@ -20,8 +20,8 @@ class Progressed:
     Attributes:
       epoch: finished epochs.
       best_epoch: the one whose weights are kept, from 1; 0 before there is one.
-      best_accuracy, best_loss: its validation figures.
-      top_accuracy: the highest of all epochs that may be the best.
+      improved_epoch: the last with a new highest accuracy or lowest loss.
+      top_accuracy, lowest_loss: on validation, over the epochs that may be the best.
       stuck: epochs at chance, for the watchdog.
       seconds: time spent training so far, over all processes.
       examples: training examples seen so far.
@@ -29,9 +29,9 @@ class Progressed:
 
     epoch: int = 0
     best_epoch: int = 0
-    best_accuracy: float = -1.0
-    best_loss: float = float("inf")
-    top_accuracy: float = 0.0
+    improved_epoch: int = 0
+    top_accuracy: float = -1.0
+    lowest_loss: float = float("inf")
     stuck: int = 0
     seconds: float = 0.0
     examples: int = 0
@@ -106,22 +106,24 @@ class StageState:
     def note_validation(self, accuracy: float, loss: float, examples: int) -> bool:
         """Keep the weights if they are the best so far; return whether they are.
 
-        Of the epochs that are within one standard error of the highest
-        accuracy (Breiman et al., 1984, section 3.4.3) the one with the lowest
-        loss is the best: on a small split the highest accuracy is luck.
+        The latest epoch within one standard error of the highest accuracy
+        (Breiman et al., 1984, section 3.4.3) is the best: on a small split the
+        highest accuracy is luck, and a falling learning rate makes weights
+        better than the split can tell.
         Args:
           accuracy: on the validation split, 0..1.
           loss: on the same.
           examples: how many that are, 1 or more.
         """
         progress = self.progress
+        if accuracy > progress.top_accuracy or loss < progress.lowest_loss:
+            progress.improved_epoch = progress.epoch
         top = progress.top_accuracy = max(progress.top_accuracy, accuracy)
+        progress.lowest_loss = min(progress.lowest_loss, loss)
         # (k + 1) / (n + 2): no accuracy of a finite split is certain.
         expected = (top * examples + 1) / (examples + 2)
-        enough = top - math.sqrt(expected * (1 - expected) / examples)
-        if accuracy < enough or (loss >= progress.best_loss and progress.best_accuracy >= enough):
+        if accuracy < top - math.sqrt(expected * (1 - expected) / examples):
             return False
-        progress.best_accuracy, progress.best_loss = accuracy, loss
         progress.best_epoch = progress.epoch
         self.best = [variable.numpy() for variable in self.variables["model"]]
         return True

@@ -172,9 +172,16 @@ def test_the_last_epoch_can_be_kept_and_early_ones_excluded(fit, folder, tmp_pat
 
 def test_early_stopping_ends_after_its_patience(fit, folder):
     options = {**OPTIONS.to_json(), "epochs": 30, "early_stopping_patience": 2}
-    options["base_learning_rate"] = 1e-9
-    result = fit(folder, FitOptions(**options))
-    assert result.metrics["epochs"] == result.metrics["best_epoch"] + 2 < 30
+
+    def worse(images, labels, logits):
+        return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+    result = fit(folder, FitOptions(**options), loss=worse)
+    assert result.metrics["epochs"] < 30
+    lines = folder.metrics()
+    lowest = min(lines, key=lambda line: line["validation_loss"])
+    highest = max(lines, key=lambda line: line["validation_accuracy"])
+    assert result.metrics["epochs"] == max(lowest["epoch"], highest["epoch"]) + 2
 
 
 def test_a_diverging_run_stops_with_advice(fit, folder):

@@ -147,3 +147,22 @@ def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
     assert out.count("training: epochs=1 batch_size=128") == 1
     stored = json.loads((tmp_path / "run" / "flags.json").read_text())
     assert stored["train"]["preset"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "pools"),
+    [
+        ("v1_1", 32, ("conv1", "fire5")),
+        ("v1_1", 64, ("conv1", "fire3", "fire5")),
+        ("v1_0", 32, ("conv1", "fire8")),
+        ("v1_0", 224, ("conv1", "fire4", "fire8")),
+        ("tiny", 32, ("conv1", "fire3")),
+    ],
+)
+def test_small_images_are_pooled_less(model, size, pools):
+    assert loop.fitting_spec(TrainingConfig("run", model=model), 10, size).pool_after == pools
+
+
+def test_poolings_that_were_asked_for_stay():
+    config = TrainingConfig("run", pool_after=("conv1", "fire3", "fire5"))
+    assert loop.fitting_spec(config, 10, 32).pool_after == ("conv1", "fire3", "fire5")

@@ -31,20 +31,26 @@ def test_a_clearly_higher_accuracy_is_better_whatever_the_loss(state):
     assert state.progress.best_epoch == 2
 
 
-def test_within_a_standard_error_the_lower_loss_is_better(state):
+def test_within_a_standard_error_the_later_is_better(state):
     assert judge(state, 0.98, 0.10)
-    assert judge(state, 0.97, 0.08)
-    assert not judge(state, 0.98, 0.09)
-    assert judge(state, 0.98, 0.07)
-    assert state.progress.best_epoch == 4
+    assert judge(state, 0.97, 0.12)
+    assert not judge(state, 0.93, 0.30)
+    assert state.progress.best_epoch == 2
+    assert state.progress.improved_epoch == 1
 
 
-def test_a_lower_loss_cannot_creep_down_from_the_highest_accuracy(state):
-    accuracy, loss = 1.0, 1.0
+def test_the_best_cannot_creep_down_from_the_highest_accuracy(state):
+    accuracy = 1.0
     for _ in range(50):
-        judge(state, accuracy, loss)
-        accuracy, loss = accuracy - 0.002, loss * 0.99
-    assert state.progress.best_accuracy >= 0.985
+        judge(state, accuracy, 1.0)
+        accuracy -= 0.002
+    assert 1.0 - 0.002 * (state.progress.best_epoch - 1) >= 0.985
+
+
+def test_a_lower_loss_alone_is_an_improvement_that_early_stopping_waits_for(state):
+    for loss in (0.5, 0.4, 0.3):
+        judge(state, 0.9, loss)
+    assert state.progress.improved_epoch == 3
 
 
 def test_many_examples_make_small_differences_count(state):
