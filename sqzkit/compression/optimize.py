@@ -19,7 +19,13 @@ from sqzkit.compression import optimize_calibration as calibration
 from sqzkit.compression import optimize_file, optimize_layers
 from sqzkit.compression.equalization import equalize
 from sqzkit.compression.optimize_config import OptimizeConfig
-from sqzkit.compression.optimize_graph import Array, Graph, read_model, unfold_preprocessing
+from sqzkit.compression.optimize_graph import (
+    Array,
+    Graph,
+    Weights,
+    read_model,
+    unfold_preprocessing,
+)
 from sqzkit.compression.optimize_layers import Rounded
 from sqzkit.compression.optimize_simulation import Range
 from sqzkit.errors import RunError, UsageError
@@ -30,7 +36,8 @@ Progress = Callable[[str], None]
 
 MOST_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with their area
 LEAST_PHOTOGRAPHS = 8
-_PRICES = {"accuracy": 5e-9, "size": 2e-8}
+# Expected squared error of the logits, as a share of their variance.
+_ERROR_SHARES = {"accuracy": 4e-4, "size": 1.8e-3}
 _SEARCHES = 4  # roundings of the whole network to meet a budget
 _SLACK = 0.01  # of the budget that may stay unused
 _LONGEST_MOVE = 3.0  # in the logarithm of the price
@@ -119,10 +126,22 @@ def optimize(
         progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
         return found
 
-    price = _PRICES[config.optimize_for]
+    price = _price(weights, measured.logit_variance, _ERROR_SHARES[config.optimize_for])
     if config.archive_budget_bytes is None:
         return at(price)
-    return search_price(at, price, config.archive_budget_bytes - overhead_bytes)
+    # Corrected biases are less regular than the model's own: a byte more for each.
+    biases = sum(bias.size for _, bias in weights.values())
+    return search_price(at, price, config.archive_budget_bytes - overhead_bytes - biases)
+
+
+def _price(weights: Weights, logit_variance: float, share: float) -> float:
+    """Return the price of a bit at which the expected error is `share` of the variance.
+
+    At a price p each of N weights adds p / ln 2 to the squared error, whatever
+    its layer (rate-distortion theory for fine steps).
+    """
+    nonzero = sum(int((kernel != 0).sum()) for kernel, _ in weights.values())
+    return max(share * logit_variance * float(np.log(2)) / max(nonzero, 1), 1e-30)
 
 
 def search_price(

@@ -16,38 +16,33 @@ _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 @dataclasses.dataclass(frozen=True)
-class Importance:
-    """How much a convolution's results matter to the logits.
-
-    Attributes:
-      channels: float64 [O], what a unit of squared error in a channel, at
-        every position, does to the logits' mean squared error.
-      positions: float32 [N, H, W], share of each photograph's positions in that.
-    """
-
-    channels: Array
-    positions: Array
-
-
-@dataclasses.dataclass(frozen=True)
 class Calibration:
     """What was measured, and on what.
 
     Attributes:
       images: uint8 [N, S, S, 3], raw RGB.
+      logit_variance: of a photograph's logits about their mean.
       ranges: activation scale by site.
-      importance: by convolution.
+      sensitivities: float64 [O] by convolution: what a unit of squared error in
+        a channel, at every position, does to the logits' mean squared error.
     """
 
     images: Array
+    logit_variance: float
     ranges: dict[str, Range]
-    importance: dict[str, Importance]
+    sensitivities: dict[str, Array]
 
 
 def calibrate(graph: Graph, weights: Weights, images: Array, seed: int) -> Calibration:
-    """Return ranges and importance, measured in float on uint8 images [N, S, S, 3]."""
-    ranges = choose_ranges(graph, weights, images)
-    return Calibration(images, ranges, measure_importance(graph, weights, images, seed))
+    """Return what the float network shows on uint8 images [N, S, S, 3]."""
+    last = graph.operations[-1].name
+    logits = [values[last] for values in _run(graph, weights, images)]
+    return Calibration(
+        images=images,
+        logit_variance=float(np.concatenate(logits).var(axis=1).mean()),
+        ranges=choose_ranges(graph, weights, images),
+        sensitivities=measure_sensitivities(graph, weights, images, seed),
+    )
 
 
 def channel_ranges(graph: Graph, weights: Weights, images: Array) -> dict[str, Array]:
@@ -83,49 +78,47 @@ def choose_ranges(graph: Graph, weights: Weights, images: Array) -> dict[str, Ra
     return {**ranges, **_logit_ranges(graph, extremes)}
 
 
-def measure_importance(
+def measure_sensitivities(
     graph: Graph, weights: Weights, images: Array, seed: int
-) -> dict[str, Importance]:
-    """Return for every convolution how much its channels and positions matter.
+) -> dict[str, Array]:
+    """Return for every convolution how much an error in each channel matters.
 
     From the squared gradients of a random combination of all logits, which are
     in the mean the squared Jacobian's: every class counts the same, also those
     of which no photograph was given (the gradients of a loss would know only
     the classes seen, and the rest would be rounded to nothing).
     """
+    generator = np.random.default_rng(seed)
+    totals = {item.name: np.zeros(graph.channels[item.name]) for item in graph.convolutions()}
+    classes = graph.channels[graph.operations[-1].name]
+    for batch in simulation.batches(images, BATCH):
+        random = generator.standard_normal((len(batch), classes)) / np.sqrt(classes)
+        for name, found in _squared_gradients(graph, weights, batch, random).items():
+            totals[name] += found
+    return {name: total / len(images) for name, total in totals.items()}
+
+
+def _squared_gradients(
+    graph: Graph, weights: Weights, batch: Array, combination: Array
+) -> dict[str, Array]:
+    """Return the squared gradients of combined logits, summed over photographs and positions."""
     import tensorflow as tf
 
     items = graph.convolutions()
-    last = graph.operations[-1].name
     kernels, biases = _parts(weights)
-
-    @tf.function(autograph=False)
-    def squared_gradients(batch: tf.Tensor, random: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        with tf.GradientTape() as tape:
-            watched = {name: tf.constant(bias) for name, bias in biases.items()}
-            tape.watch(watched)
-            values = simulation.run(graph, kernels, watched, batch)
-            combined = tf.reduce_sum(values[last] * random)
-        found = tape.gradient(combined, [values[item.name] for item in items])
-        squares = [
-            tf.where(values[item.name] > 0, g, 0.0) ** 2 if item.relu else g**2
-            for g, item in zip(found, items, strict=True)
-        ]
-        return [(tf.reduce_sum(g, axis=(0, 1, 2)), tf.reduce_sum(g, axis=3)) for g in squares]
-
-    generator = np.random.default_rng(seed)
-    shape = (graph.channels[last],)
-    channels = [np.zeros(graph.channels[item.name]) for item in items]
-    positions: list[list[Array]] = [[] for _ in items]
-    for batch in simulation.batches(images, BATCH):
-        random = generator.standard_normal((len(batch), *shape)) / np.sqrt(shape)
-        for index, found in enumerate(squared_gradients(batch, random.astype(np.float32))):
-            channels[index] += found[0].numpy()
-            positions[index].append(found[1].numpy())
-    return {
-        item.name: Importance(total / len(images), np.concatenate(maps))
-        for item, total, maps in zip(items, channels, positions, strict=True)
-    }
+    with tf.GradientTape() as tape:
+        watched = {name: tf.constant(bias) for name, bias in biases.items()}
+        tape.watch(watched)
+        values = simulation.run(graph, kernels, watched, batch)
+        combined = tf.reduce_sum(values[graph.operations[-1].name] * combination.astype(np.float32))
+    gradients = tape.gradient(combined, [values[item.name] for item in items])
+    squares = {}
+    for item, gradient in zip(items, gradients, strict=True):
+        # Where a ReLU gives zero, a small error before it changes nothing.
+        live = values[item.name] > 0 if item.relu else True
+        squared = tf.where(live, gradient, 0.0) ** 2
+        squares[item.name] = tf.reduce_sum(squared, axis=(0, 1, 2)).numpy()
+    return squares
 
 
 def _parts(weights: Weights) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -134,14 +127,10 @@ def _parts(weights: Weights) -> tuple[dict[str, Array], dict[str, Array]]:
 
 
 def _run(graph: Graph, weights: Weights, images: Array) -> Iterator[dict[str, Array]]:
-    import tensorflow as tf
-
     kernels, biases = _parts(weights)
-    function = tf.function(
-        lambda batch: simulation.run(graph, kernels, biases, batch), autograph=False
-    )
     for batch in simulation.batches(images, BATCH):
-        yield {name: value.numpy() for name, value in function(batch).items() if name}
+        values = simulation.run(graph, kernels, biases, batch)
+        yield {name: value.numpy() for name, value in values.items() if name}
 
 
 def _extremes(graph: Graph, weights: Weights, images: Array) -> dict[str, tuple[float, float]]:

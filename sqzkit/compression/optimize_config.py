@@ -7,7 +7,6 @@ from sqzkit.errors import UsageError
 
 TARGETS = ("accuracy", "size")
 SMALLEST_BUDGET = 1000
-_STEPS = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,14 +18,11 @@ class OptimizeConfig:
         float model) or "size" (the fewest bytes that still agree with it).
       archive_budget_bytes: of the whole `.sqz`; None takes the target's own price
         for a bit. Either target searches the price that meets it.
-      distillation_steps: optimizer steps of 16 photographs by which the rounded
-        network is trained towards the float one; 0 leaves that out.
-      seed: of photographs' order, crops and the sampled positions.
+      seed: of the chosen photographs and the sampled positions.
     """
 
     optimize_for: str = "size"
     archive_budget_bytes: int | None = None
-    distillation_steps: int = _STEPS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -37,8 +33,6 @@ class OptimizeConfig:
         budget = self.archive_budget_bytes
         if budget is not None and budget < SMALLEST_BUDGET:
             raise UsageError(f"--archive_budget_bytes={budget}: must be {SMALLEST_BUDGET} or more")
-        if self.distillation_steps < 0:
-            raise UsageError(f"--distillation_steps={self.distillation_steps}: must be 0 or more")
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""

@@ -90,7 +90,11 @@ def read_model(model: Any, preprocessing: Preprocessing) -> tuple[Graph, Weights
         raise UsageError(f"{first.name}: the first layer must be a convolution without padding")
     values = {item.name: model.get_layer(item.name).get_weights() for item in operations}
     constants = {i.name: values[i.name][0] for i in operations if i.kind == "constant"}
-    weights = {i.name: _kernel_and_bias(*values[i.name]) for i in operations if i.kind == "conv"}
+    weights: Weights = {
+        item.name: (values[item.name][0], values[item.name][1])
+        for item in operations
+        if item.kind == "conv"
+    }
     weights[first.name] = fold_preprocessing(*weights[first.name], preprocessing)
     channels = {item.name: int(model.get_layer(item.name).output.shape[-1]) for item in operations}
     return Graph(_with_sites(operations), constants, channels), weights
@@ -142,15 +146,13 @@ def _read_layer(layer: Any, inputs: tuple[str, ...], operations: list[Operation]
     return layer.name
 
 
-def _kernel_and_bias(kernel: Array, bias: Array | None = None) -> tuple[Array, Array]:
-    return kernel, np.zeros(kernel.shape[3], np.float32) if bias is None else bias
-
-
 def _operation(layer: Any, kind: str, inputs: tuple[str, ...]) -> Operation:
     if kind == "Conv2D" and layer.groups == 1 and layer.dilation_rate == (1, 1):
         relu = _is_activation(layer, "relu")
         if not relu and not _is_activation(layer, "linear"):
             raise UsageError(f"{layer.name}: its activation must be relu or none")
+        if not layer.use_bias:
+            raise UsageError(f"{layer.name}: a convolution needs a bias to be optimized")
         padding = layer.padding.upper()
         if padding == "SAME" and (layer.strides != (1, 1) or layer.kernel_size[0] % 2 == 0):
             raise UsageError(f"{layer.name}: a padded convolution must be odd and of stride 1")

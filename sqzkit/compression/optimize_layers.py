@@ -12,7 +12,6 @@ from sqzkit.compression.optimize_graph import Array, Graph, Operation, Weights
 from sqzkit.compression.optimize_simulation import Range
 
 POSITIONS = 300  # of each photograph that a layer's moments are taken from
-_PREFERENCE = 0.0
 _DAMPING = 0.01  # of the mean input variance, for directions the photographs lack
 _LEAST_SENSITIVITY = 0.05  # of the layer's mean
 _PASSES = 2  # the first gives the second its prices
@@ -65,11 +64,9 @@ def round_network(
         disturbed_inputs = [disturbed[name] for name in item.inputs]
         own = weights.get(item.name)
         if own is not None:
-            places = _places(
-                item, own[0].shape[0], measured.importance[item.name].positions, generator
-            )
+            places = _places(item, own[0].shape[0], inputs[0].shape, generator)
             sample = _Sample(_patches(inputs[0], places), _patches(disturbed_inputs[0], places))
-            gains = measured.importance[item.name].channels
+            gains = measured.sensitivities[item.name]
             rounded[item.name] = _round_layer(*own, sample, gains, price)
         exact[item.name] = _apply(graph, item, inputs, own)
         disturbed[item.name] = _apply(
@@ -133,19 +130,13 @@ def _apply(
     site: Range | None = None,
 ) -> Array:
     """Return one operation's result on all photographs, rounded to `site` if given."""
-    import tensorflow as tf
-
     kernels, biases = ({item.name: own[0]}, {item.name: own[1]}) if own else ({}, {})
-
-    @tf.function(autograph=False)
-    def function(*values: tf.Tensor) -> tf.Tensor:
-        floats = [tf.cast(value, tf.float32) for value in values]
-        result = simulation.apply(graph, item, floats, kernels, biases)
-        return result if site is None else simulation.round_to(result, site)
-
-    starts = range(0, len(inputs[0]), _BATCH)
-    parts = [[values[start : start + _BATCH] for values in inputs] for start in starts]
-    return np.concatenate([function(*part).numpy() for part in parts])
+    results = []
+    for start in range(0, len(inputs[0]), _BATCH):
+        parts = [values[start : start + _BATCH].astype(np.float32) for values in inputs]
+        result = simulation.apply(graph, item, parts, kernels, biases)
+        results.append((result if site is None else simulation.round_to(result, site)).numpy())
+    return np.concatenate(results)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,18 +151,16 @@ class _Places:
 
 
 def _places(
-    item: Operation, side: int, importance: Array, generator: np.random.Generator
+    item: Operation, side: int, inputs: tuple[int, ...], generator: np.random.Generator
 ) -> _Places:
-    """Draw positions; half of the draws prefer those that matter, half are uniform."""
-    photos, rows, columns = importance.shape
-    count = photos * min(POSITIONS, rows * columns)
-    total = float(importance.sum(dtype=np.float64))
-    shares = importance.ravel() / total if total > 0 else np.zeros(importance.size)
-    cumulated = np.cumsum(_PREFERENCE * shares + (1 - _PREFERENCE) / importance.size)
-    drawn = np.searchsorted(cumulated / cumulated[-1], generator.random(count))
-    photo, row, column = np.unravel_index(drawn, importance.shape)
+    """Draw output positions of a convolution whose input is [N, H, W, C]."""
     margin = (side - 1) // 2 if item.padding == "SAME" else 0
-    return _Places(photo, row * item.stride, column * item.stride, side, margin)
+    height, width = ((length + 2 * margin - side) // item.stride + 1 for length in inputs[1:3])
+    each = min(POSITIONS, height * width)
+    drawn = [generator.permutation(height * width)[:each] for _ in range(inputs[0])]
+    photos = np.repeat(np.arange(inputs[0]), each)
+    rows, columns = np.unravel_index(np.concatenate(drawn), (height, width))
+    return _Places(photos, rows * item.stride, columns * item.stride, side, margin)
 
 
 def _patches(values: Array, places: _Places) -> Array:
