@@ -58,7 +58,7 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
     Raises:
       InvariantError: an int8 file lost zeros or shared values of its stage.
     """
-    record = folder.read_record(RECORD) or {}
+    record = folder.read_record(RECORD) or {"layers": [], "histograms": {}}
     known = {row["weights_sha256"]: row for row in record.get("stages", [])}
     rows = []
     for entry in folder.finished_stages():
@@ -68,6 +68,8 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
         if row is None or row["stage"] != entry["stage"]:
             measured = _measure(folder, dataset, entry)
             row = {**dataclasses.asdict(measured), "weights_sha256": entry["weights_sha256"]}
+            # What is measured is kept, should the rest be killed.
+            folder.write_record(RECORD, {**record, "stages": [*rows, row]})
         rows.append(row)
     layers, histograms = _layers(folder, dataset, rows[-1]["stage"])
     record = {
