@@ -165,7 +165,8 @@ class Study:
                 raise
             place = hide_password(self.config.storage) or self.config.study_dir
             raise RunError(
-                f"the study in {place} cannot be reached: {_first_line(error)}; finished trials "
+                f"the study in {place} cannot be reached: "
+                f"{_first_line(error.__cause__ or error)}; finished trials "
                 "are kept, the same command goes on when the storage is back"
             ) from error
 
@@ -330,5 +331,5 @@ def _driver_message(error: BaseException) -> str:
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
