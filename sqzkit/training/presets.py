@@ -27,11 +27,11 @@ def transfer() -> Changes:
     """
     return {
         "head_epochs": 2,
-        "train_epochs": 8,
+        "train_epochs": 10,
         "base_learning_rate": 3e-4,
-        "warmup_epochs": 0.0,
+        "warmup_epochs": 1.0,
         "weight_decay": 0.0,
-        "image_size": 112,
+        "image_size": 96,
     }
 
 

@@ -17,7 +17,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Must be called before TensorFlow has run anything ("multi_worker_mirrored"
     starts its server here, from TF_CONFIG).
     Raises:
-      UsageError: the name is unknown, or what it needs is not there.
+      UsageError: it cannot keep what a run promises, or what it needs is not there.
     """
     if name == "off":
         return tf.distribute.get_strategy()
@@ -31,7 +31,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "tpu":
         return _tpu()
-    raise UsageError(f"--distribution_strategy {name!r}: unknown")
+    raise UsageError(
+        f"--distribution_strategy={name}: its updates are asynchronous, so a run could neither be "
+        "repeated nor resumed with the same result; use multi_worker_mirrored"
+    )
 
 
 def is_chief() -> bool:

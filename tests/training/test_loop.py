@@ -1,13 +1,14 @@
 """Whole runs in this process; `tests/test_train.py` has them as a user calls them."""
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sqzkit.data.source import DataSource
-from sqzkit.errors import UsageError
+from sqzkit.errors import RunError, UsageError
 from sqzkit.keras import keras
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import loop, reopen
@@ -72,6 +73,39 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
     with pytest.raises(UsageError, match="exists and is not a run folder"):
         loop.train(tiny(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system with room for the records but not for the weights."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(path)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def test_a_full_disk_is_said_so_and_the_run_can_go_on(small_disk):
+    config = tiny(small_disk / "run", base_e=128, train_epochs=1)
+    with pytest.raises(RunError, match=r"cannot write .*train.npz: No space left on device"):
+        loop.train(config)
+    folder = RunFolder(small_disk / "run")
+    assert folder.finished_stages() == []
+    assert not list(folder.checkpoints_path.iterdir())
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    loop.train(config)
+    assert [entry["stage"] for entry in folder.finished_stages()] == ["train"]
+
+
+def test_a_folder_that_cannot_be_made_is_named():
+    with pytest.raises((RunError, OSError), match="/proc/run"):
+        loop.train(tiny("/proc/run"))
 
 
 def test_every_record_is_there(trained):

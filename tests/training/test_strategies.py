@@ -65,3 +65,8 @@ def test_the_global_batch_is_shared_evenly():
     assert strategies.input_shards(Four(), 32) == 8
     with pytest.raises(UsageError, match="--train_batch_size 30: must be a multiple of the 4"):
         strategies.input_shards(Four(), 30)
+
+
+def test_asynchronous_updates_are_refused_with_the_reason():
+    with pytest.raises(UsageError, match="parameter_server: its updates are asynchronous"):
+        strategies.make_strategy("parameter_server")
