@@ -175,7 +175,8 @@ def _write_records(run: Run, config: TrainingConfig) -> None:
     folder.write_labels(tuple(run.dataset.labels))
     folder.write_record("data", config.data.to_json())
     flags = folder.read_record("flags") or {}
-    folder.write_record("flags", {**flags, "train": config.to_json()})
+    # A run that goes on was begun with these; others are refused later on.
+    folder.write_record("flags", {"train": config.to_json(), **flags})
     # Last, because it makes the folder a run folder.
     folder.write_spec(run.spec)
 
