@@ -106,13 +106,15 @@ def _products(content: bytes, spans: list[Span]) -> dict[int, tuple[int, float]]
         if span.role == "scales"
     ]
     found: dict[int, tuple[int, float]] = {}
+    sources: set[int] = set()
     for place, (index, vector) in enumerate(vectors):
-        for source, other in vectors[max(place - 3, 0) : place]:
-            if source in found or len(other) != len(vector):
+        for source, other in vectors[max(place - 3, 0) : place + 4]:
+            if source in (index, *found) or index in sources or len(other) != len(vector):
                 continue
             factor = _factor(other, vector)
             if factor is not None:
                 found[index] = (source, factor)
+                sources.add(source)
                 break
     return found
 
