@@ -176,7 +176,7 @@ def test_a_chain_killed_in_every_stage_ends_with_the_same_weights(finished_chain
         assert stage not in [entry["stage"] for entry in killed.finished_stages()]
     code, said = run_child(killed)
     assert code == 0, said
-    assert "quantize: goes on after epoch 1 of 2" in said
+    assert "quantize: goes on after epoch 1" in said
     for stage in ("prune", "cluster", "quantize"):
         first, second = (kernels.read_weights(load_stage(folder, stage)) for folder in folders)
         for name, arrays in first.items():
