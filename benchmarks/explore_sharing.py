@@ -1,4 +1,4 @@
-"""Do two processes on one study halve the time?
+"""Measure whether two processes on one study halve the time.
 
 python benchmarks/explore_sharing.py --work_dir=DIR
 

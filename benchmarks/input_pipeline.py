@@ -1,4 +1,4 @@
-"""Is the input pipeline ever the slower half?
+"""Measure whether the input pipeline is ever the slower half.
 
 python benchmarks/input_pipeline.py --data_dir=PHOTOS
 

@@ -17,7 +17,7 @@ from sqzkit.search import space
 from sqzkit.search.explore_config import ExploreConfig
 from sqzkit.search.explore_study import Study
 from sqzkit.search.explore_winner import choose_winner, copy_winner
-from sqzkit.search.objectives import OBJECTIVES
+from sqzkit.search.objectives import OBJECTIVES, locked
 
 _FAILURES = 5
 # Rivals must be this many, and of this age, before they are believed.
@@ -48,10 +48,12 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
     files.write_json(Path(config.study_dir) / "explore.json", config.to_json())
     work(study, explore_trial.Bench(config, dataset, side))
     winner = choose_winner(study.finished(), config)
-    if winner is not None:
-        path = copy_winner(winner, config)
-        print(f"winner: trial {winner.number}, {winner.user_attrs['key']}, in {path}", flush=True)
-    print(f"page: {write_page(study.finished(), winner, config, dataset.name)}", flush=True)
+    # Other processes of the study may end at the same moment.
+    with locked(Path(config.study_dir) / "winner.lock"):
+        print(f"page: {write_page(study.finished(), winner, config, dataset.name)}", flush=True)
+        if winner is not None:
+            path = copy_winner(winner, config)
+            print(f"winner: trial {winner.number}, {winner.user_attrs['key']}, in {path}")
     return winner
 
 
