@@ -37,7 +37,7 @@ Progress = Callable[[str], None]
 MOST_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with their area
 LEAST_PHOTOGRAPHS = 8
 # Expected squared error of the logits, as a share of their variance.
-_ERROR_SHARES = {"accuracy": 4e-4, "size": 1.8e-3}
+_ERROR_SHARES = {"accuracy": 4e-4, "size": 9e-4}
 _SEARCHES = 4  # roundings of the whole network to meet a budget
 _SLACK = 0.01  # of the budget that may stay unused
 _LONGEST_MOVE = 3.0  # in the logarithm of the price

@@ -10,6 +10,7 @@ from sqzkit.compression.optimize_graph import Array, Graph, Weights
 from sqzkit.compression.optimize_simulation import LEVELS, Range
 
 BATCH = 10
+_RANGE_IMAGES = 25  # photographs on which shares of a range are compared
 # Shares of the largest value that a scale may cover: clipping rare peaks
 # leaves finer steps for everything else.
 _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -35,14 +36,18 @@ class Calibration:
 
 def calibrate(graph: Graph, weights: Weights, images: Array, seed: int) -> Calibration:
     """Return what the float network shows on uint8 images [N, S, S, 3]."""
-    last = graph.operations[-1].name
-    logits = [values[last] for values in _run(graph, weights, images)]
-    return Calibration(
-        images=images,
-        logit_variance=float(np.concatenate(logits).var(axis=1).mean()),
-        ranges=choose_ranges(graph, weights, images),
-        sensitivities=measure_sensitivities(graph, weights, images, seed),
-    )
+    extremes: dict[str, tuple[float, float]] = {}
+    variances = []
+    for values in _run(graph, weights, images):
+        variances.append(values[graph.operations[-1].name].var(axis=1).mean())
+        for item in graph.operations:
+            low, high = extremes.get(item.site, (0.0, 0.0))
+            value = values[item.name]
+            extremes[item.site] = (min(low, float(value.min())), max(high, float(value.max())))
+    sensitivities = measure_sensitivities(graph, weights, images, seed)
+    few = images[:: max(1, len(images) // _RANGE_IMAGES)]
+    ranges = choose_ranges(graph, weights, few, extremes, sensitivities)
+    return Calibration(images, float(np.mean(variances)), ranges, sensitivities)
 
 
 def channel_ranges(graph: Graph, weights: Weights, images: Array) -> dict[str, Array]:
@@ -55,13 +60,26 @@ def channel_ranges(graph: Graph, weights: Weights, images: Array) -> dict[str, A
     return {name: np.maximum(values, 0) for name, values in largest.items()}
 
 
-def choose_ranges(graph: Graph, weights: Weights, images: Array) -> dict[str, Range]:
-    """Return for every site the scale with the least squared error on the photographs.
+def choose_ranges(
+    graph: Graph,
+    weights: Weights,
+    images: Array,
+    extremes: Mapping[str, tuple[float, float]],
+    sensitivities: Mapping[str, Array],
+) -> dict[str, Range]:
+    """Return for every site the scale with the least error on the photographs.
 
+    The squared error of each channel counts as much as it matters to the logits.
     Logits are never clipped, as the largest of them are the answer; neither
     are sites with negative values, whose zero point belongs to the file.
+
+    Args:
+      graph: the network.
+      weights: kernel and bias by convolution.
+      images: uint8 [N, S, S, 3], raw RGB.
+      extremes: smallest and largest value by site, zero among them.
+      sensitivities: float64 [O] by convolution.
     """
-    extremes = _extremes(graph, weights, images)
     errors = {site: np.zeros(len(_SHARES)) for site in extremes}
     for values in _run(graph, weights, images):
         for item in graph.operations:
@@ -70,7 +88,9 @@ def choose_ranges(graph: Graph, weights: Weights, images: Array) -> dict[str, Ra
             for index, share in enumerate(_SHARES):
                 step = np.float32(share * extremes[item.site][1] / LEVELS + 1e-12)
                 rounded = np.minimum(np.rint(values[item.name] / step), LEVELS) * step
-                errors[item.site][index] += float(((rounded - values[item.name]) ** 2).sum())
+                squared = ((rounded - values[item.name]) ** 2).reshape(-1, rounded.shape[-1])
+                matters = sensitivities.get(item.name, np.ones(rounded.shape[-1]))
+                errors[item.site][index] += float(squared.sum(axis=0) @ matters)
     ranges = {}
     for site, (low, high) in extremes.items():
         share = _SHARES[int(errors[site].argmin())]
@@ -131,16 +151,6 @@ def _run(graph: Graph, weights: Weights, images: Array) -> Iterator[dict[str, Ar
     for batch in simulation.batches(images, BATCH):
         values = simulation.run(graph, kernels, biases, batch)
         yield {name: value.numpy() for name, value in values.items() if name}
-
-
-def _extremes(graph: Graph, weights: Weights, images: Array) -> dict[str, tuple[float, float]]:
-    found: dict[str, tuple[float, float]] = {}
-    for values in _run(graph, weights, images):
-        for item in graph.operations:
-            low, high = found.get(item.site, (0.0, 0.0))
-            value = values[item.name]
-            found[item.site] = (min(low, float(value.min())), max(high, float(value.max())))
-    return found
 
 
 def _logit_ranges(graph: Graph, extremes: Mapping[str, tuple[float, float]]) -> dict[str, Range]:

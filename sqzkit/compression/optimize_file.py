@@ -76,6 +76,8 @@ def match(file: TFLiteFile, graph: Graph) -> dict[str, int]:
         inputs = [tensors[name] for name in item.inputs]
         if item.kind == "conv":
             tensors[item.name] = _convolution(convolutions, item, inputs[0], graph).output
+        elif item.kind == "constant" and not graph.constants[item.name].any():
+            tensors[item.name] = inputs[0]  # the converter leaves out adding zero
         else:
             tensors[item.name] = _operator(file, item, inputs)
     return tensors

@@ -57,7 +57,10 @@ def convert(model, found, images, options=OPTIONS):
     return found.write(template)
 
 
-@pytest.mark.parametrize("changes", [{}, {"bypass": "simple"}, {"bypass": "complex"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"bypass": "complex"}, {"bypass": "simple", "conv10_relu": True, "conv10_padding": 1}],
+)
 def test_the_file_computes_what_was_simulated(changes):
     model, images = network(**changes), photographs()
     found = subject.optimize(model, RECORD, images, OptimizeConfig(optimize_for="accuracy"))
