@@ -4,7 +4,9 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-fast lint types unit lock clean help
+DEMO    ?= runs/demo
+
+.PHONY: demo apk install test test-fast lint types unit android-test bazel-test lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -12,6 +14,7 @@ help:
 	@echo "make test-fast  the Python tests that take seconds"
 	@echo "make apk        the Android app, with its model   [MODEL=path]"
 	@echo "make install    put the app on a connected phone"
+	@echo "make android-test  the app's tests alone"
 	@echo "make lock       pin requirements anew"
 
 $(VENV)/.installed: requirements-dev.txt
@@ -32,7 +35,33 @@ unit: $(VENV)/.installed
 test-fast: $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test: lint types unit
+android-test: $(VENV)/.installed
+	$(BIN)/python android_demo/tools/run_tests.py
+
+# Debian's Bazel; only where it is installed. The Python tests ran already: one folder shows the way.
+bazel-test: $(VENV)/.installed
+	@if command -v bazel >/dev/null; then \
+	  android_demo/tools/bazel.sh test //android_demo:apk_test //:tests_report; \
+	else echo "bazel is not installed: its part of the tests is left out"; fi
+
+test: lint types unit android-test bazel-test
+
+demo: $(VENV)/.installed
+	$(BIN)/python train.py --model_dir=$(DEMO)
+	$(BIN)/python convert.py --model_dir=$(DEMO) --archive --overwrite
+	$(BIN)/python -m sqzkit.samples --model_dir=$(DEMO) --overwrite
+	$(BIN)/python -m sqzkit.classify --model=$(DEMO)/conversions/int8_per_channel.sqz \
+	  --top_k=2 --contact_sheet=$(DEMO)/contact_sheet.png --overwrite $(DEMO)/samples/*.png
+	@echo
+	@echo "Report:        $(DEMO)/report.html"
+	@echo "Contact sheet: $(DEMO)/contact_sheet.png"
+	@echo "For the phone: $(DEMO)/conversions/int8_per_channel.sqz"
+
+apk: $(VENV)/.installed
+	$(BIN)/python android_demo/tools/make_apk.py $(if $(MODEL),--model=$(MODEL))
+
+install: $(VENV)/.installed
+	$(BIN)/python android_demo/tools/install.py
 
 lock: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet uv

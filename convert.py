@@ -6,6 +6,7 @@
 docs/conversion.md says what the file holds and how it was checked.
 """
 
+import sys
 from collections.abc import Sequence
 
 from absl import flags as absl_flags
@@ -27,6 +28,13 @@ def main(argv: Sequence[str]) -> None:
         from sqzkit.tflite import program
 
     print(program.report(program.convert(config)))
+    if config.model_dir:
+        from sqzkit.report.page import write_report
+        from sqzkit.run_folder import RunFolder
+
+        folder = RunFolder.existing(config.model_dir)
+        folder.add_command(sys.argv)
+        print(f"report: {write_report(folder)}")
 
 
 if __name__ == "__main__":

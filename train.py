@@ -32,8 +32,13 @@ def main(argv: Sequence[str]) -> None:
 
         with run.strategy.scope(), loop.precision(training.mixed_precision_dtype):
             compress(run.folder, compression, run.options, run.dataset)
-    if training.mode == "train_and_eval" and strategies.is_chief():
+    if not strategies.is_chief():
+        return
+    if training.mode == "train_and_eval":
         reopen.evaluate(training)
+    from sqzkit.report.page import write_report
+
+    print(f"report: {write_report(run.folder)}")
 
 
 if __name__ == "__main__":

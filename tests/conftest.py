@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no defect: no example has a deadline (tests as a whole have one).
+settings.register_profile("sqzkit", deadline=None)
+settings.load_profile("sqzkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "training": {"models", "data"},
     "tflite": {"models", "data", "coding", "training", "compression"},
     "compression": {"models", "data", "training", "coding", "tflite"},
-    "search": {"models", "data", "training", "coding", "tflite", "compression"},
+    "search": {"models", "data", "training", "coding", "tflite", "compression", "report"},
     "report": set(),
 }
 HEAVY = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "numba", "matplotlib", "optuna")

@@ -25,7 +25,7 @@ from sqzkit.run_folder import RunFolder
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import StageState
 
-def save_and_die(state, save=StageState.save):
+def save_and_die(state, write=True, save=StageState.save):
     save(state)
     if state.path.stem == sys.argv[2]:
         os.kill(os.getpid(), signal.SIGKILL)

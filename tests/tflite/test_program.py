@@ -34,9 +34,11 @@ def fit_head(model, dataset):
 
     images, labels = raw_images(dataset, "train", RECORD, seed=0)
     features = keras.Model(model.input, model.get_layer("conv10").input)
-    maps = features(normalize(images, RECORD)).numpy()
-    found = LogisticRegression(max_iter=300, tol=0.1).fit(maps.mean(axis=(1, 2)), labels)
-    kernel = found.coef_.T[None, None].astype(np.float32)
+    means = features(normalize(images, RECORD)).numpy().mean(axis=(1, 2))
+    # The regression stops by an absolute tolerance, which small features would meet at once.
+    scale = means.std()
+    found = LogisticRegression(max_iter=300).fit(means / scale, labels)
+    kernel = (found.coef_.T[None, None] / scale).astype(np.float32)
     model.get_layer("conv10").set_weights([kernel, found.intercept_.astype(np.float32)])
 
 
