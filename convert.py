@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> None:
     config = flags.config_from_flags()
     outputs.refuse_early(config)
     # TensorFlow is loaded here, so that --help and wrong flags answer at once.
+    cli.load_tensorflow()
     with quiet():
         from sqzkit.tflite import program
 

@@ -19,6 +19,7 @@ def main(argv: Sequence[str]) -> None:
     training = training_flags.training_config_from_flags()
     compression = compression_flags.compression_config_from_flags()
     # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
+    cli.load_tensorflow()
     from sqzkit.training import loop, reopen, strategies
 
     if training.mode == "eval":

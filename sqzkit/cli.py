@@ -36,6 +36,25 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     app.run(lambda argv: sys.exit(_guarded(main, argv)), flags_parser=_parse)
 
 
+def load_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages.
+
+    It writes some to file descriptor 2 before any log level applies; failures
+    are exceptions and are not lost.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")  # a machine without one complains once
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
 def reject_arguments(argv: Sequence[str]) -> None:
     """Raise `UsageError` if anything but flags was given."""
     if len(argv) > 1:

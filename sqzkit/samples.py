@@ -30,6 +30,7 @@ def main(argv: Sequence[str]) -> None:
     cli.reject_arguments(argv)
     if _COUNT.value < 1:
         raise UsageError(f"--count {_COUNT.value}: must be 1 or more")
+    cli.load_tensorflow()
     from sqzkit.training.loader import load_run
 
     run = load_run(_MODEL_DIR.value)

@@ -89,3 +89,11 @@ def test_a_long_native_call_does_not_outlast_an_interrupt():
     assert time.monotonic() - started < 10  # 1.5 s on a quiet machine
     assert process.returncode == 130
     assert error == "interrupted; the same command goes on where it was\n"
+
+
+def test_tensorflow_starts_without_a_word():
+    code = "from sqzkit import cli; cli.quiet_libraries(); cli.load_tensorflow(); import tensorflow"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout + result.stderr == ""
