@@ -4,6 +4,7 @@ Only NumPy, Pillow and LiteRT are needed; TensorFlow is not imported.
 """
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ _RAW_ZEROS = {"uint8": 0, "int8": -128}
 _PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 _SQUASHING = ("SOFTMAX", "LOGISTIC")
 _MOST_THREADS = 4
+# Activations of a runnable model: v1.0 at 1,024 pixels has some 10^8 values in all.
+_MOST_VALUES = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +141,10 @@ class Classifier:
 
     def invoke(self) -> None:
         """Run the network on the input that is set: inference alone, for measuring."""
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise FormatError(f"LiteRT cannot run the model: {error}") from error
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         values = photograph.normalize(image, self.preprocessing)
@@ -186,6 +192,9 @@ def _ends(model: TFLiteFile) -> tuple[Tensor, Tensor]:
             f"not an image classifier: {len(model.inputs)} inputs and "
             f"{len(model.outputs)} outputs instead of one each"
         )
+    activations = [tensor for tensor in model.tensors if not model.is_constant(tensor)]
+    if sum(math.prod(tensor.shape) for tensor in activations) > _MOST_VALUES:
+        raise FormatError(f"its activations have more than {_MOST_VALUES:,} values")
     source, target = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
     shape = source.shape
     if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] != 3:

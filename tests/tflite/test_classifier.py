@@ -9,6 +9,7 @@ from PIL import Image
 from sqzkit.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import associated_files, metadata
+from sqzkit.tflite import classifier as classifier_module
 from sqzkit.tflite.classifier import Classifier, softmax
 from sqzkit.tflite.options import Description
 
@@ -174,3 +175,24 @@ assert refused > 20, refused
 
 def test_description_is_kept(converted):
     assert Classifier(converted["int8"]).metadata.description == Description(name="small")
+
+
+def test_a_model_that_would_take_all_memory_is_refused(converted, monkeypatch):
+    monkeypatch.setattr(classifier_module, "_MOST_VALUES", 1000)
+    with pytest.raises(FormatError, match="activations have more than 1,000 values"):
+        Classifier(converted["int8"])
+
+
+def test_a_failing_inference_is_an_error_of_ours(converted, noise_images, monkeypatch):
+    classifier = Classifier(converted["int8"])
+
+    class Failing:
+        def set_tensor(self, index, values):
+            pass
+
+        def invoke(self):
+            raise RuntimeError("Input tensor 35 lacks data")
+
+    monkeypatch.setattr(classifier, "_interpreter", Failing())
+    with pytest.raises(FormatError, match="cannot run the model: Input tensor 35"):
+        classifier.predict(noise_images)
