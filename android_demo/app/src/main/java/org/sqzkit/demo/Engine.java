@@ -349,7 +349,7 @@ final class Engine {
         work.shutdown();
     }
 
-    /** The working thread's queue, for tests that wait for its end. */
+    /** The working thread's queue: camera frames end on it, and tests wait for it. */
     ExecutorService work() {
         return work;
     }

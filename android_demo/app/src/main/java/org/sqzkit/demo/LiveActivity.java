@@ -92,7 +92,7 @@ public final class LiveActivity extends Activity
 
     private void open(SurfaceTexture texture, int width, int height) {
         TroubleCard.hide(this);
-        camera = new LiveCamera(this, this);
+        camera = new LiveCamera(this, engine.work(), this);
         Size size = camera.open(texture);
         if (size != null) {
             preview.setTransform(PreviewMatrix.of(width, height, size.getWidth(), size.getHeight(),

@@ -18,6 +18,8 @@ import android.os.HandlerThread;
 import android.util.Size;
 import android.view.Surface;
 import java.util.Arrays;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 
 /** The back camera (or the only one), shown on a texture and giving frames to be classified. */
 final class LiveCamera {
@@ -27,6 +29,7 @@ final class LiveCamera {
     private static final int FRAMES_HELD = 3;
 
     private final Context context;
+    private final Executor frames;
     private final Listener listener;
     private final HandlerThread thread = new HandlerThread("camera");
     private Handler handler;
@@ -40,8 +43,10 @@ final class LiveCamera {
 
     private boolean front;
 
-    LiveCamera(Context context, Listener listener) {
+    /** Frames must be read on {@code frames}: they become invalid only after what it has to do. */
+    LiveCamera(Context context, Executor frames, Listener listener) {
         this.context = context;
+        this.frames = frames;
         this.listener = listener;
     }
 
@@ -144,13 +149,21 @@ final class LiveCamera {
                 device.close();
             }
             if (reader != null) {
-                reader.close();
+                closeReader();
             }
             if (preview != null) {
                 preview.release();
             }
             thread.quitSafely();
         });
+    }
+
+    private void closeReader() {
+        try {
+            frames.execute(reader::close);
+        } catch (RejectedExecutionException e) {
+            reader.close(); // the queue has ended, so nothing reads frames any more
+        }
     }
 
     private void start() {

@@ -4,6 +4,7 @@ import android.app.Activity;
 import android.content.Intent;
 import android.net.Uri;
 import android.os.Bundle;
+import android.os.Parcelable;
 import android.view.View;
 import android.widget.Button;
 import android.widget.ImageView;
@@ -52,13 +53,14 @@ public final class MainActivity extends Activity {
 
     /** Takes what another app shared or opened with this one. */
     private void receive(Intent intent) {
-        Uri uri = intent.getData();
+        Parcelable shared = intent.getData();
         if (Intent.ACTION_SEND.equals(intent.getAction())) {
-            uri = intent.getParcelableExtra(Intent.EXTRA_STREAM);
+            shared = intent.getParcelableExtra(Intent.EXTRA_STREAM);
         }
-        if (uri == null) {
-            return;
+        if (!(shared instanceof Uri)) {
+            return; // another app may send anything
         }
+        Uri uri = (Uri) shared;
         String type = intent.getType();
         if (type != null && type.startsWith("image/")) {
             engine.classify(uri);

@@ -1,0 +1,50 @@
+"""Run all tests of the app: `make android-test`.
+
+    python android_demo/tools/run_tests.py
+
+Where the shared data folder is (SQZKIT_SHARED, or ../shared), the ImageNet
+model is bundled and its answers on 100 photographs are compared with Python's;
+elsewhere the digits model of the assets is, and that comparison is left out.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+ROOT = TOOLS.parents[1]
+sys.path[:0] = [str(TOOLS), str(ROOT)]
+
+import make_apk  # noqa: E402
+
+from sqzkit import cli  # noqa: E402
+from sqzkit.errors import RunError  # noqa: E402
+
+
+def main(argv: Sequence[str]) -> None:
+    """Make model and answers, then let Maven build and test everything."""
+    cli.reject_arguments(argv)
+    command = ["mvn", "-B", "-ntp", "-f", str(ROOT / "android_demo"), "package"]
+    photographs = make_apk.shared() / "data/imagenet_samples"
+    model = make_apk.imagenet_model(photographs if photographs.is_dir() else None)
+    if model is not None:
+        answers = ROOT / "build/apk/answers"
+        write_answers(model, photographs, answers)
+        command += [f"-Dmodel={model}", f"-Dsqzkit.expected={answers}"]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise RunError("tests of the app fail; android_demo/*/target/surefire-reports says which")
+
+
+def write_answers(model: Path, photographs: Path, out: Path) -> None:
+    """Write down what Python's LiteRT says about the photographs."""
+    program = ROOT / "tests/android/expected_answers.py"
+    command = [sys.executable, str(program), str(model), str(photographs), str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if subprocess.run(command, env=environment, check=False).returncode != 0:
+        raise RunError("Python's answers could not be written; what went wrong is above")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,76 @@
+"""The APK as `make apk` builds it: twice the same bytes, small, signed, aligned."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import apk_facts
+import pytest
+
+MOST_BYTES = 4_500_000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def make_apk(repository):
+    path = repository / "android_demo/tools/make_apk.py"
+    spec = importlib.util.spec_from_file_location("make_apk", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_apk"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def model(make_apk):
+    """The ImageNet model where it can be made; else None, the digits model of the assets."""
+    photographs = make_apk.shared() / "data/imagenet_samples"
+    return make_apk.imagenet_model(photographs if photographs.is_dir() else None)
+
+
+def build(repository, folder, model):
+    """Build an APK for arm64 alone in a copy of the app; return it."""
+    if shutil.which("mvn") is None or shutil.which("javac") is None:
+        pytest.skip("needs Maven and a JDK")
+    without = shutil.ignore_patterns("target", "test")
+    shutil.copytree(repository / "android_demo", folder, ignore=without)
+    key = folder.parent / "debug.p12"
+    command = ["mvn", "-B", "-q", "-ntp", "-f", str(folder), "package", "-DskipTests"]
+    command += ["-Dabis=arm64-v8a", f"-DdebugKeystore={key}"]
+    command += [f"-Dmodel={model}"] if model else []
+    subprocess.run(command, check=True)
+    return folder / "target/sqzkit.apk"
+
+
+@pytest.fixture(scope="module")
+def apks(repository, model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("apk")
+    return [build(repository, folder / name, model) for name in ("first", "second")]
+
+
+def test_is_signed_aligned_and_asks_for_no_network(apks):
+    apk_facts.check(apks[0])
+
+
+def test_has_the_same_bytes_when_built_twice(apks):
+    assert apks[0].read_bytes() == apks[1].read_bytes()
+
+
+def test_is_small_with_the_model_inside(apks, model):
+    assert apks[0].stat().st_size < MOST_BYTES
+    if model:
+        with zipfile.ZipFile(apks[0]) as apk:
+            assert apk.read(f"assets/models/{model.name}") == model.read_bytes()
+
+
+def test_facts_notice_a_missing_signature(apks, tmp_path):
+    bare = tmp_path / "bare.apk"
+    with zipfile.ZipFile(apks[0]) as signed, zipfile.ZipFile(bare, "w") as out:
+        for entry in signed.infolist():
+            if not entry.filename.startswith("META-INF/"):
+                out.writestr(entry, signed.read(entry))
+    with pytest.raises((AssertionError, ValueError)):
+        apk_facts.check(bare)
