@@ -27,7 +27,19 @@ WEIGHT_LIMIT = 1 << 20
 
 
 def compiled(function):
-    """Compile with numba, kept on disk between runs."""
+    """Compile with numba, kept on disk between runs; the function allocates no arrays.
+
+    Without numba's reference counts (`_nrt`) each bit takes a third of the
+    time; the option is private, so do without it where it is gone.
+    """
+    try:
+        return numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    except (KeyError, TypeError):
+        return allocating(function)
+
+
+def allocating(function):
+    """Compile with numba, kept on disk between runs; the function may allocate arrays."""
     return numba.njit(cache=True, nogil=True)(function)
 
 

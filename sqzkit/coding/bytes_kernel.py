@@ -7,7 +7,7 @@ function encodes and decodes. docs/sqz.md, "Mixed bytes", is the specification.
 
 import numpy as np
 
-from sqzkit.coding.binary_kernel import FRESH, compiled, mixed_bit
+from sqzkit.coding.binary_kernel import FRESH, allocating, compiled, mixed_bit
 
 ORDERS = 9  # inputs by context
 INPUTS = ORDERS + 1  # and one by the longest match
@@ -111,7 +111,7 @@ def go_on(content, at, latest, match, length):
     return match, length
 
 
-@compiled
+@allocating
 def code_bytes(coder, content, stride, bits, slots, weights):
     """Encode `content` (uint8), or decode into it."""
     contexts = np.zeros(INPUTS, np.int64)

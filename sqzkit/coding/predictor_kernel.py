@@ -11,7 +11,7 @@ those it calls: after changing a kernel module remove `__pycache__`.
 
 import numpy as np
 
-from sqzkit.coding.binary_kernel import compiled
+from sqzkit.coding.binary_kernel import allocating, compiled
 
 TAPS = 16
 BESIDE = 6
@@ -27,7 +27,7 @@ NEIGHBOURS = 10
 OF_OUTPUT, OF_ALL, ROW_LEVEL, ALL_LEVEL, ROW_DENSITY = range(5)
 
 
-@compiled
+@allocating
 def new_state():
     """Return taps, features, scales, and the weights of both predictors."""
     value_weights = np.zeros(TAPS, np.int32)

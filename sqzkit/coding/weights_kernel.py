@@ -11,7 +11,15 @@ import numpy as np
 
 from sqzkit.coding import predictor_kernel as predictor
 from sqzkit.coding import tables
-from sqzkit.coding.binary_kernel import DECODING, FRESH, code_bit, compiled, mixed_bit, update_slot
+from sqzkit.coding.binary_kernel import (
+    DECODING,
+    FRESH,
+    allocating,
+    code_bit,
+    compiled,
+    mixed_bit,
+    update_slot,
+)
 from sqzkit.coding.predictor_kernel import (
     ABOVE,
     ABOVE2,
@@ -207,7 +215,7 @@ def remember(magnitude, means, maps, spot, channel, place):
         approach(means, ALL_LEVEL, fixed, 9)
 
 
-@compiled
+@allocating
 def code_weights(coder, values, shape, model, used, zero_used):
     """Encode or decode `values` one by one, given which of them occur."""
     outputs, height, width, inputs = shape
@@ -251,7 +259,7 @@ def code_weights(coder, values, shape, model, used, zero_used):
                 remember(magnitude, means, maps, spot, channel, place)
 
 
-@compiled
+@allocating
 def code_tensor(coder, values, shape, model):
     """Encode `values` (int8, flat), or decode into it.
 
