@@ -46,7 +46,7 @@ def calibrate(graph: Graph, weights: Weights, images: Array, seed: int) -> Calib
             extremes[item.site] = (min(low, float(value.min())), max(high, float(value.max())))
     sensitivities = measure_sensitivities(graph, weights, images, seed)
     few = images[:: max(1, len(images) // _RANGE_IMAGES)]
-    ranges = choose_ranges(graph, weights, few, extremes, sensitivities)
+    ranges = choose_ranges(graph, weights, few, extremes)
     return Calibration(images, float(np.mean(variances)), ranges, sensitivities)
 
 
@@ -65,11 +65,9 @@ def choose_ranges(
     weights: Weights,
     images: Array,
     extremes: Mapping[str, tuple[float, float]],
-    sensitivities: Mapping[str, Array],
 ) -> dict[str, Range]:
-    """Return for every site the scale with the least error on the photographs.
+    """Return for every site the scale with the least squared error on the photographs.
 
-    The squared error of each channel counts as much as it matters to the logits.
     Logits are never clipped, as the largest of them are the answer; neither
     are sites with negative values, whose zero point belongs to the file.
 
@@ -78,7 +76,6 @@ def choose_ranges(
       weights: kernel and bias by convolution.
       images: uint8 [N, S, S, 3], raw RGB.
       extremes: smallest and largest value by site, zero among them.
-      sensitivities: float64 [O] by convolution.
     """
     errors = {site: np.zeros(len(_SHARES)) for site in extremes}
     for values in _run(graph, weights, images):
@@ -88,9 +85,7 @@ def choose_ranges(
             for index, share in enumerate(_SHARES):
                 step = np.float32(share * extremes[item.site][1] / LEVELS + 1e-12)
                 rounded = np.minimum(np.rint(values[item.name] / step), LEVELS) * step
-                squared = ((rounded - values[item.name]) ** 2).reshape(-1, rounded.shape[-1])
-                matters = sensitivities.get(item.name, np.ones(rounded.shape[-1]))
-                errors[item.site][index] += float(squared.sum(axis=0) @ matters)
+                errors[item.site][index] += float(((rounded - values[item.name]) ** 2).sum())
     ranges = {}
     for site, (low, high) in extremes.items():
         share = _SHARES[int(errors[site].argmin())]

@@ -58,7 +58,7 @@ def test_a_rare_peak_is_clipped(network, images):
         extremes[item.site] = (low, max(high, *(float(v[item.name].max()) for v in values)))
     true_range = extremes["fire2/squeeze1x1"][1]
     extremes["fire2/squeeze1x1"] = (0.0, 1.9 * true_range)  # as if one pixel had reached it
-    ranges = subject.choose_ranges(graph, weights, images, extremes, {})
+    ranges = subject.choose_ranges(graph, weights, images, extremes)
     assert LEVELS * ranges["fire2/squeeze1x1"].step < 1.2 * true_range
 
 
