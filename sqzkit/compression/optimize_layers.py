@@ -135,7 +135,7 @@ def _apply(
     for start in range(0, len(inputs[0]), _BATCH):
         parts = [values[start : start + _BATCH].astype(np.float32) for values in inputs]
         result = simulation.apply(graph, item, parts, kernels, biases)
-        results.append((result if site is None else simulation.round_to(result, site)).numpy())
+        results.append(np.asarray(result if site is None else simulation.round_to(result, site)))
     return np.concatenate(results)
 
 
