@@ -60,7 +60,7 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
     """
     record = folder.read_record(RECORD) or {"layers": [], "histograms": {}}
     known = {row["weights_sha256"]: row for row in record.get("stages", [])}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry in folder.finished_stages():
         if not folder.weights_path(entry["stage"]).exists() or entry["stage"] == "head":
             continue
