@@ -20,7 +20,7 @@ def models(tflite, kernel):
     return {
         "1x1": tflite([kernel((64, 1, 1, 256)), bias]),
         "3x3": tflite([kernel((64, 3, 3, 32), 1, 0.3), bias]),
-        "dense": tflite([kernel((100, 256), 2, 0.5), bias]),
+        "dense": tflite([kernel((100, 256), 2, 0.3), bias]),
         "uint8": tflite([kernel((64, 3, 3, 32), 3).view(np.uint8) + np.uint8(128), bias]),
         "per_channel": tflite(
             [kernel((64, 3, 3, 32), 4), bias],

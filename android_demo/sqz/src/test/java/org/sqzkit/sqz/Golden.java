@@ -19,6 +19,7 @@ final class Golden {
     final String kind;
     final String sha256;
     final String error;
+    final int size;
     final byte[] archive;
 
     private Golden(String entry) throws IOException {
@@ -26,6 +27,8 @@ final class Golden {
         kind = field(entry, "kind");
         sha256 = field(entry, "sha256");
         error = field(entry, "error");
+        String digits = field(entry, "size");
+        size = digits == null ? 0 : Integer.parseInt(digits);
         archive = Files.readAllBytes(FOLDER.resolve(file));
     }
 
@@ -56,7 +59,7 @@ final class Golden {
     }
 
     private static String field(String entry, String name) {
-        Matcher found = Pattern.compile("\"" + name + "\": \"([^\"]*)\"").matcher(entry);
+        Matcher found = Pattern.compile("\"" + name + "\": \"?([^\",\n]*)").matcher(entry);
         return found.find() ? found.group(1) : null;
     }
 }
