@@ -3,6 +3,8 @@ package org.sqzkit.sqz;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,10 +27,11 @@ public class SqzDamageTest {
         int refused = 0;
         int deep = 0;
         long slowest = 0;
+        ThreadMXBean clock = ManagementFactory.getThreadMXBean(); // other work does not count
         for (int k = 0; k < CASES; k++) {
             Golden golden = small.get(k % small.size());
             byte[] damaged = damage(golden.archive, random);
-            long start = System.nanoTime();
+            long start = clock.getCurrentThreadCpuTime();
             try {
                 byte[] content = SqzDecoder.decode(damaged, LIMIT, null);
                 assertEquals(golden.file, golden.sha256, Golden.sha256(content));
@@ -36,11 +39,11 @@ public class SqzDamageTest {
                 refused++;
                 deep += error.getMessage().contains("CRC-32") ? 0 : 1;
             }
-            slowest = Math.max(slowest, System.nanoTime() - start);
+            slowest = Math.max(slowest, clock.getCurrentThreadCpuTime() - start);
         }
         assertTrue("refused " + refused, refused > CASES * 9 / 10);
         assertTrue("got past the checksum: " + deep, deep > CASES / 2);
-        assertTrue("slowest took " + slowest / 1_000_000 + " ms", slowest < 5_000_000_000L);
+        assertTrue("slowest took " + slowest / 1_000_000 + " ms", slowest < 1_000_000_000L);
     }
 
     /** Changes, cuts, doubles or adds some bytes; mostly makes the CRC-32 right again. */
