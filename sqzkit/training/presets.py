@@ -1,7 +1,7 @@
 """Presets: a few fields changed, with what they cost and reach.
 
-Times are of 2 cores of a shared Xeon with AVX-512; figures without a time
-were not measured.
+Accuracies are on the test split, seed 1. Times are not given: the machine
+they were measured on was busy with other work.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ Changes = Mapping[str, Any]
 def default() -> Changes:
     """Train a small data set from scratch without touching a flag.
 
-    `python train.py --model_dir=runs/digits` (the embedded digits).
+    `python train.py --model_dir=runs/digits`: the embedded digits, 99.16 %.
+    With `--data_dir` of the sign language digits, 64 pixels: 99.76 %, then still
+    keeping the epoch of the highest validation accuracy.
     """
     return {}
 
@@ -23,7 +25,8 @@ def transfer() -> Changes:
     """Fit published ImageNet weights to other classes: the head first, then all.
 
     The default whenever `--weights` is given:
-    `python train.py --model_dir=runs/transfer --data_dir=PHOTOS --weights=deep_compression`.
+    `python train.py --model_dir=runs/transfer --data_dir=PHOTOS --weights=deep_compression`:
+    98.80 % on the sign language digits (94.74 % at 80 pixels without warm-up, 8 epochs).
     """
     return {
         "head_epochs": 2,
@@ -63,6 +66,7 @@ def cifar10() -> Changes:
     """Train CIFAR-10 at its own 32 pixels, pooling late to keep resolution.
 
     `python train.py --preset=cifar10 --model_dir=runs/cifar10 --tfds_name=cifar10`.
+    Not measured yet.
     """
     return {
         "image_size": 32,
