@@ -1,6 +1,6 @@
 """Run all tests of the app: `make android-test`.
 
-    python android_demo/tools/run_tests.py [--on_arm=10]
+    python android_demo/tools/run_tests.py
 
 Where the shared data folder is (SQZKIT_SHARED, or ../shared), the ImageNet
 model is bundled and its answers on 100 photographs are compared with Python's;
@@ -13,8 +13,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
-
 TOOLS = Path(__file__).resolve().parent
 ROOT = TOOLS.parents[1]
 sys.path[:0] = [str(TOOLS), str(ROOT)]
@@ -23,10 +21,6 @@ import make_apk  # noqa: E402
 
 from sqzkit import cli  # noqa: E402
 from sqzkit.errors import RunError  # noqa: E402
-
-_ON_ARM = flags.DEFINE_integer(
-    "on_arm", 3, "Photographs that also run on emulated ARM processors, which is slow."
-)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -47,7 +41,6 @@ def write_answers(model: Path, photographs: Path, out: Path) -> None:
     """Write down what Python's LiteRT says about the photographs."""
     program = ROOT / "tests/android/expected_answers.py"
     command = [sys.executable, str(program), str(model), str(photographs), str(out)]
-    command.append(f"--on_arm={_ON_ARM.value}")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if subprocess.run(command, env=environment, check=False).returncode != 0:
         raise RunError("Python's answers could not be written; what went wrong is above")
