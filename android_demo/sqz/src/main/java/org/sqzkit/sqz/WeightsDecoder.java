@@ -148,6 +148,9 @@ final class WeightsDecoder {
     }
 
     private static void learn(int[] weights, int[] features, long error, int speed, int floor) {
+        if (Math.abs(error) * (speed / floor) < (LEAST_STEP - 1L) << 16) {
+            return; // whatever the energy, the step would be too small
+        }
         int energy = floor;
         for (int k = 0; k < TAPS; k++) {
             energy += features[k] * features[k];
