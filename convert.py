@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from absl import flags as absl_flags
 
 from sqzkit import cli
+from sqzkit.quiet import quiet
 from sqzkit.tflite import flags, outputs
-from sqzkit.tflite.quiet import quiet
 
 absl_flags.adopt_module_key_flags(flags)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from absl import app, flags
 
 from sqzkit.errors import SqzkitError, UsageError
+from sqzkit.quiet import quiet
 
 INTERRUPTED = 130
 GRACE_SECONDS = 1.5  # for Python to take the signal itself
@@ -42,17 +43,10 @@ def load_tensorflow() -> None:
     It writes some to file descriptor 2 before any log level applies; failures
     are exceptions and are not lost.
     """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-            import tensorflow as tf
+    with quiet():
+        import tensorflow as tf
 
-            tf.config.list_physical_devices("GPU")  # a machine without one complains once
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
+        tf.config.list_physical_devices("GPU")  # a machine without one complains once
 
 
 def reject_arguments(argv: Sequence[str]) -> None:

@@ -16,9 +16,9 @@ from PIL import Image
 from sqzkit.data import photograph
 from sqzkit.errors import FormatError, UsageError
 from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE, Preprocessing
+from sqzkit.quiet import quiet
 from sqzkit.tflite import metadata, model_file
 from sqzkit.tflite.flatbuffer import Tensor, TFLiteFile
-from sqzkit.tflite.quiet import quiet
 
 Photograph = Path | str | bytes | Image.Image | np.ndarray
 

@@ -9,12 +9,12 @@ from sqzkit.errors import RunError, UsageError
 from sqzkit.keras import keras
 from sqzkit.models.inference import to_inference
 from sqzkit.preprocessing import Preprocessing
+from sqzkit.quiet import quiet
 from sqzkit.tflite import metadata, read_back
 from sqzkit.tflite.calibration import representative_dataset
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.input_folding import fold_input
 from sqzkit.tflite.options import ConversionOptions
-from sqzkit.tflite.quiet import quiet
 
 _INPUT_TYPES = {"float32": tf.float32, "int8": tf.int8, "uint8": tf.uint8}
 

@@ -5,12 +5,12 @@ import warnings
 
 import pytest
 
-from sqzkit.tflite.quiet import quiet
+from sqzkit.quiet import quiet
 
 
 def test_only_what_is_written_inside_is_lost():
     code = (
-        "import os, sys\nfrom sqzkit.tflite.quiet import quiet\n"
+        "import os, sys\nfrom sqzkit.quiet import quiet\n"
         "print('before', file=sys.stderr)\n"
         "with quiet():\n    os.write(2, b'lost')\n    print('lost too', file=sys.stderr)\n"
         "os.write(2, b'after')"
