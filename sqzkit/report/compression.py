@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sqzkit.report import figures
+from sqzkit.report import figures, templates
 from sqzkit.run_folder import RunFolder
 
 RECORD = "compression"
@@ -25,13 +25,8 @@ def render(folder: RunFolder) -> str | None:
     record = folder.read_record(RECORD)
     if not record or len(record["stages"]) < 2:
         return None
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share: f"{100 * share:.2f} %"
-    environment.filters["thousands"] = lambda number: f"{number:,.0f}"
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return templates.render(
+        TEMPLATE,
         stages=record["stages"],
         layers=record["layers"],
         start=record["stages"][0]["float32_bytes"],

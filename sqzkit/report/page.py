@@ -5,7 +5,7 @@ from typing import Any
 
 from sqzkit import files
 from sqzkit.errors import RunError
-from sqzkit.report import compression, figures, records
+from sqzkit.report import compression, figures, records, templates
 from sqzkit.run_folder import RunFolder
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -28,13 +28,7 @@ def write_report(folder: RunFolder) -> Path:
 
 def render(folder: RunFolder) -> str:
     """Return the report page as HTML text."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share: f"{100 * share:.2f} %"
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(_context(folder))
+    return templates.render(TEMPLATE, **_context(folder))
 
 
 def _context(folder: RunFolder) -> dict[str, Any]:

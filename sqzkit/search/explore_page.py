@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from sqzkit import files
-from sqzkit.report import figures
+from sqzkit.report import figures, templates
 from sqzkit.search.explore_config import ExploreConfig
 from sqzkit.search.explore_paper import BYTES_PER_MB, paper_figure
 from sqzkit.search.explore_winner import pareto_front
@@ -30,12 +30,9 @@ def write_page(
       config: the exploration.
       data: name of the data set.
     """
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     front = {trial.number for trial in pareto_front(trials, config.objectives)}
-    page = template.render(
+    page = templates.render(
+        TEMPLATE,
         data=data,
         config=config,
         plots=plots(trials, front, config.objectives),

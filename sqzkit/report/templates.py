@@ -1,0 +1,30 @@
+"""HTML pages from Jinja templates: one frame and one style sheet for all of them."""
+
+from pathlib import Path
+from typing import Any
+
+_SHARED = Path(__file__).parent
+
+
+def render(template: Path, **values: Any) -> str:
+    """Return a template as HTML text.
+
+    A page begins with `{% extends "base.html" %}` and fills the blocks `title`
+    and `main`; its style is `style.css`, and it needs nothing else. Numbers may
+    be written by the filters `percent` (a share 0..1) and `thousands`.
+
+    Args:
+      template: the file; text put into it is escaped unless marked safe.
+      **values: what the template names.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.FileSystemLoader([template.parent, _SHARED]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.2f} %"
+    environment.filters["thousands"] = lambda number: f"{number:,.0f}"
+    return environment.get_template(template.name).render(values)
