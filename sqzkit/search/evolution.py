@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sqzkit.compression.distillation import distillation_loss
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import training_batches
 from sqzkit.errors import UsageError
@@ -29,12 +30,10 @@ from sqzkit.tflite.options import ConversionOptions
 from sqzkit.training.fit import fit_stage
 from sqzkit.training.loader import LoadedRun, load_run
 from sqzkit.training.options import FitOptions
-from sqzkit.training.steps import Loss
 
 STAGE = "train"
 LATENCY_RUNS = 50
 LATENCY_WARMUP = 10
-TEMPERATURE = 2.0
 NORMALIZATION_BATCHES = 16
 
 
@@ -111,7 +110,10 @@ class _Evolution:
         spec = SqueezeNetSpec.from_json(parent.spec)
         strengths = synaptic_strengths(parent.model, spec)
         kept = draw(strengths, self.config.environment, (self.config.seed, number, index))
-        child_spec, child = cut(parent.model, spec, kept)
+        # A smaller network fits less and needs less to hold it back (Han et al. 2015, equation
+        # 2): dropout falls with the root of the parameters, and these fall with R squared.
+        calmed = dataclasses.replace(spec, dropout=spec.dropout * self.config.environment)
+        child_spec, child = cut(parent.model, calmed, kept)
         renormalize(child, self._some_batches())
         folder = self._prepare(_nursery(number, index), child_spec, child)
         metrics = self._train(child, folder, self.config.train_epochs)
@@ -156,14 +158,15 @@ class _Evolution:
         return folder
 
     def _train(self, model: keras.Model, folder: RunFolder, epochs: int) -> dict[str, Any]:
+        options, share = self._options(epochs), self.config.distillation
         loss = None
-        if self.config.distillation:
-            loss = distillation_loss(self.ancestor.model, self.config.distillation)
+        if share:
+            loss = distillation_loss(self.ancestor.model, share, options.label_smoothing)
         result = fit_stage(
             model,
             self.dataset,
             self.ancestor.preprocessing,
-            self._options(epochs),
+            options,
             folder,
             STAGE,
             loss=loss,
@@ -206,27 +209,6 @@ class _Evolution:
             top1=metrics["top1"],
             offspring=offspring,
         )
-
-
-def distillation_loss(teacher: keras.Model, share: float) -> Loss:
-    """Return a loss that also asks for the teacher's answers (Hinton et al., 2015).
-
-    Args:
-      teacher: gives logits for the student's images; is not trained.
-      share: of the teacher's part, 0..1.
-
-    Returns:
-      (images, labels int32 [B], logits [B, classes]) -> float32 [B].
-    """
-
-    def loss(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        answers = tf.nn.softmax(teacher(images, training=False) / TEMPERATURE)
-        agreement = tf.nn.softmax_cross_entropy_with_logits(answers, logits / TEMPERATURE)
-        truth = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        # The square keeps both parts' gradients of one size, whatever the temperature.
-        return share * TEMPERATURE**2 * agreement + (1 - share) * truth
-
-    return loss
 
 
 def _nursery(number: int, index: int) -> str:

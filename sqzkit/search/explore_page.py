@@ -1,6 +1,7 @@
 """The page of an exploration: a Pareto plot and a table, in one HTML file."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def write_page(
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
         stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
         front=len(front),
+        winner=winner and _winner(winner, config),
+        folder=shlex.quote(str(Path(config.study_dir) / "winner")),
     )
     path = Path(config.study_dir) / "explore.html"
     files.write_text(path, page)
@@ -76,6 +79,22 @@ def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: O
 def _value(trial: FrozenTrial, objective: Objective) -> float:
     value = float(trial.user_attrs[objective.name])
     return 100 * value if objective.name == "accuracy" else value
+
+
+def _winner(trial: FrozenTrial, config: ExploreConfig) -> dict[str, Any]:
+    """Return what the tiles show: the network's values in words, and its figures by title."""
+    results = trial.user_attrs
+    figures_by_title = {
+        "validation accuracy": _percent(results.get("accuracy")) + " %",
+        "test accuracy": _percent(results.get("test_top1")) + " %",
+        "parameters": f"{results['parameters']:,}",
+    }
+    for name in config.objectives:
+        if OBJECTIVES[name].converted:
+            figures_by_title[OBJECTIVES[name].title] = f"{results[name]:,.6g}"
+    values = json.loads(results["key"])
+    words = ", ".join(f"{name} {values[name]}" for name in config.space.choices)
+    return {"number": trial.number, "network": words, "figures": figures_by_title}
 
 
 def _columns(config: ExploreConfig) -> list[str]:

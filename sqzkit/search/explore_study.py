@@ -292,27 +292,42 @@ def holds(trial: FrozenTrial) -> bool:
 
 
 def worker() -> str:
-    """Return what names this process among all machines: "host pid"."""
-    return f"{socket.gethostname()} {os.getpid()}"
+    """Return what names this process among all machines: "host pid start"."""
+    return f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}".rstrip()
 
 
 def is_gone(trial: FrozenTrial) -> bool:
     """Tell whether the process of a running trial is no more.
 
-    On this machine the process is looked up; another machine's trial is given
-    up when it has been silent for an hour.
+    On this machine the process is looked up, by number and, where that can be
+    told, by when it began; another machine's trial is given up when it has been
+    silent for an hour.
     """
-    name, _, pid = trial.user_attrs.get("worker", "").partition(" ")
+    name, *process = trial.user_attrs.get("worker", "").split(" ")
     if name == socket.gethostname():
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
+        return not _lives(int(process[0]), process[1:])
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
     return time.time() - trial.user_attrs.get("alive", began) > _SILENT_SECONDS
+
+
+def _lives(pid: int, started: list[str]) -> bool:
+    """Tell whether a process lives, and is not another one to which its number was given."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return started in ([], [_started(pid)])
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, in the system's ticks; "" where there is no /proc."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return status.rpartition(")")[2].split()[19]
 
 
 def _is_storage_error(error: Exception) -> bool:

@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from sqzkit.data.source import DataSource
@@ -12,7 +11,7 @@ from sqzkit.models import registry
 from sqzkit.models.alexnet_spec import AlexNetSpec
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.run_folder import RunFolder
-from sqzkit.search.evolution import distillation_loss, evolve
+from sqzkit.search.evolution import evolve
 from sqzkit.search.evolve_config import EvolveConfig
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
@@ -111,17 +110,3 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(UsageError, match="not a run folder"):
         evolve(config_for(tmp_path, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
-
-
-def test_distillation_asks_for_the_teachers_answers():
-    images = tf.zeros((3, 1))
-    labels = tf.constant([0, 1, 0])
-    answers = tf.constant([[4.0, 0.0], [0.0, 4.0], [0.0, 4.0]])
-    loss = distillation_loss(lambda images, training: answers, 1.0)
-    same = loss(images, labels, answers).numpy()
-    entropy = -tf.reduce_sum(tf.nn.softmax(answers / 2) * tf.nn.log_softmax(answers / 2), 1)
-    np.testing.assert_allclose(same, 4 * entropy, rtol=1e-5)  # the least that is possible
-    assert (loss(images, labels, -answers).numpy() > same).all()
-    none = distillation_loss(lambda images, training: answers, 0.0)
-    expected = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, answers)
-    np.testing.assert_allclose(none(images, labels, answers), expected, rtol=1e-5)

@@ -1,3 +1,4 @@
+import html
 import json
 import re
 
@@ -18,17 +19,20 @@ def trials(config, count=4):
 
 
 def test_the_page_shows_every_network_and_needs_nothing_else(tmp_path):
-    config = toys.config(tmp_path, objectives=("accuracy", "sqz_bytes", "latency"))
+    folder = tmp_path / "a study"
+    config = toys.config(folder, objectives=("accuracy", "sqz_bytes", "latency"))
     made = trials(config)
     key = json.dumps({"base_e": 8, "incr_e": 0, "model": "tiny", "squeeze_ratio": 0.5})
     stopped = toys.finished(4, None, TrialState.PRUNED, key=key, accuracy=0.125, parameters=77)
     path = explore_page.write_page([*made, stopped], made[1], config, "my <data>")
     page = path.read_text()
-    assert path == tmp_path / "explore.html"
+    assert path == folder / "explore.html"
     assert page.count("<tr>") == 1 + 5
     assert "my &lt;data&gt;: 5 networks" in page
     assert page.count("<svg") == 2
-    assert "winner" in page
+    assert "The winner is trial 1: model tiny, base_e 8, incr_e 0, squeeze_ratio 0.5." in page
+    assert page.count('class="tile"') == 5
+    assert f"convert.py --model_dir='{folder}/winner' --archive" in html.unescape(page)
     assert "stopped early" in page
     assert "12.50" in page
     assert ".sqz, bytes" in page
@@ -41,6 +45,13 @@ def test_one_objective_is_drawn_over_the_parameters(tmp_path):
     (plot,) = explore_page.plots(trials(config), {0}, config.objectives)
     assert "parameters" in plot
     assert explore_page.plots([], set(), config.objectives) == []
+
+
+def test_without_a_winner_nothing_is_recommended(tmp_path):
+    page = explore_page.write_page([], None, toys.config(tmp_path), "digits").read_text()
+    assert "0 networks" in page
+    assert "winner" not in page
+    assert "convert.py" not in page
 
 
 @pytest.mark.slow

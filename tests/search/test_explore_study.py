@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import explore_toys as toys
 import pytest
@@ -148,10 +149,20 @@ def test_a_dead_process_is_taken_over(tmp_path):
 def test_living_and_distant_processes_are_left_alone(tmp_path):
     study = opened(tmp_path)
     number, _ = study.ask()
-    assert study.trials()[number].user_attrs["worker"] == f"{socket.gethostname()} {os.getpid()}"
+    mine = study.trials()[number].user_attrs["worker"]
+    assert mine.startswith(f"{socket.gethostname()} {os.getpid()}")
     assert not explore_study.is_gone(study.trials()[number])
     study.note(number, {"worker": "elsewhere 1"})
     assert not explore_study.is_gone(study.trials()[number])
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_a_number_that_another_process_got_is_no_sign_of_life(tmp_path):
+    study = opened(tmp_path)
+    number, _ = study.ask()
+    host, pid, started = study.trials()[number].user_attrs["worker"].split()
+    study.note(number, {"worker": f"{host} {pid} {int(started) - 1}"})
+    assert explore_study.is_gone(study.trials()[number])
 
 
 def test_a_distant_process_silent_for_an_hour_is_given_up(tmp_path, monkeypatch):
