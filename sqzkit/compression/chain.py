@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.compression import distillation, sensitivity, stages, summary
+from sqzkit.compression import distillation, lamp, sensitivity, stages, summary
 from sqzkit.compression import kernels as reading
-from sqzkit.compression.plan import CompressionConfig, check_stages, stages_to_run
+from sqzkit.compression.plan import LAMP, CompressionConfig, check_stages, stages_to_run
 from sqzkit.data import photograph, pipeline
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.keras import keras
@@ -21,7 +21,7 @@ from sqzkit.models import folding, registry
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import steps, strategies
 from sqzkit.training.evaluate import score
-from sqzkit.training.fit import fit_stage
+from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.loader import load_run
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
@@ -60,17 +60,17 @@ def compress(
         prepared, identity = _prepare(folder, stage, config, fit, dataset)
         if strategies.is_chief():
             folder.write_stage_spec(stage, prepared.spec)
-        result = fit_stage(
-            prepared.model,
+        training = StageFit(
+            folder,
+            stage,
             dataset,
             folder.preprocessing,
             prepared.options,
-            folder,
-            stage,
             export=prepared.export,
             loss=_loss(folder, config, fit),
             config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
         )
+        result = fit_stage(prepared.model, training)
         _announce(stage, result.model, result.metrics)
     if todo and strategies.is_chief():
         for row in summary.summarize(folder, dataset):
@@ -135,8 +135,10 @@ def _targets(
     folder: RunFolder, start: stages.Start, dataset: ImageDataset, identity: str
 ) -> dict[str, float]:
     table = start.config.sparsity_table()
-    if not start.config.scans:
+    if start.config.sharing is None:
         return table.resolve(reading.layer_names(start.model))
+    if start.config.sharing == LAMP:
+        return lamp.shared_out(reading.read_kernels(start.model), table.default)
     scanned = sensitivity.scan(
         start.model,
         _scan_loss(start, dataset, folder),

@@ -11,7 +11,8 @@ _TARGET_SPARSITY = flags.DEFINE_string(
     "target_sparsity",
     "0.6",
     "Share of zeros after the stage prune: one number, a table by layer "
-    "('0.6,fire*/expand3x3=0.9,conv10=0.8'), or 'scan:0.8' to share that out by sensitivity.",
+    "('0.6,fire*/expand3x3=0.9,conv10=0.8'), or one over all layers together, shared out by the "
+    "size of the weights ('lamp:0.9') or by a sensitivity scan ('scan:0.8').",
 )
 _NUMBER_OF_CLUSTERS = flags.DEFINE_string(
     "number_of_clusters",

@@ -5,7 +5,7 @@ and weights that share a value go on sharing it. A difference stops the run
 with the layer's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from sqzkit.compression import kernels as reading
 from sqzkit.errors import InvariantError
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
+from sqzkit.tflite.convert import prepare
 from sqzkit.tflite.flatbuffer import TFLiteFile
-from sqzkit.tflite.input_folding import folded
+from sqzkit.tflite.input_folding import fold_input
 
 Kernels = Mapping[str, np.ndarray]
 
@@ -70,12 +71,12 @@ def check_sharing_kept(before: Kernels, after: Kernels) -> None:
 def check_int8_file(
     model: keras.Model, preprocessing: Preprocessing, content: bytes
 ) -> dict[str, tuple[float, int]]:
-    """Check that the kernels of a converted file keep the model's zeros and shared values.
+    """Check that convolutions and dense layers of a file keep the model's zeros and shared values.
 
     Args:
       model: the plain network that was converted.
-      preprocessing: its record; its scale is folded into the first convolution,
-        whose codebook is therefore looked for after the multiplication.
+      preprocessing: its record; where its scale is folded into the first
+        convolution, the codebook is looked for after the multiplication.
       content: the `.tflite`; shared values are only looked for where it has
         one scale a kernel.
 
@@ -85,12 +86,9 @@ def check_int8_file(
     Raises:
       InvariantError: naming the first layer that lost something.
     """
-    stored = int8_kernels(content)
     expected = expected_kernels(model, preprocessing)
-    for name in expected:
-        if name not in stored:
-            raise InvariantError(name, "the int8 file has no convolution of that name")
-    found = {name: stored[name][0] for name in expected}
+    stored = int8_kernels(content, list(expected))
+    found = {name: kernel for name, (kernel, _) in stored.items()}
     per_tensor = {name: kernel for name, kernel in expected.items() if stored[name][1] == 1}
     check_zeros_kept(expected, found)
     check_sharing_kept(per_tensor, found)
@@ -100,31 +98,29 @@ def check_int8_file(
     }
 
 
-def int8_kernels(content: bytes) -> dict[str, tuple[np.ndarray, int]]:
-    """Return (kernel int8 [h, w, in, out], number of scales) of each convolution by layer."""
+def int8_kernels(content: bytes, layers: Sequence[str]) -> dict[str, tuple[np.ndarray, int]]:
+    """Return (kernel int8, number of scales) of each of the `layers`, in their order.
+
+    Kernels come in Keras's order of dimensions: [h, w, in, out] or [in, out].
+    Raises:
+      InvariantError: the file has none, or several, of that name.
+    """
     file = TFLiteFile(content)
-    return {
-        item.layer: (file.data(item.kernel).transpose(1, 2, 3, 0), item.kernel.scales.size)
-        for item in file.convolutions()
-    }
+    found: dict[str, tuple[np.ndarray, int]] = {}
+    for layer in layers:
+        # A network with its normalization in front is a model within a model: its name comes first.
+        alike = [kernel for name, kernel in file.kernels() if f"/{name}".endswith(f"/{layer}")]
+        if len(alike) != 1:
+            raise InvariantError(layer, f"the int8 file has {len(alike)} layers of that name")
+        found[layer] = (np.moveaxis(file.data(alike[0]), 0, -1), alike[0].scales.size)
+    return found
 
 
 def expected_kernels(model: keras.Model, preprocessing: Preprocessing) -> dict[str, np.ndarray]:
-    """Return the convolutions' float kernels as conversion rounds them, up to a factor.
-
-    Batch normalization multiplies the channels of a kernel by different
-    factors: what is followed by one is returned as it is, for its zeros.
-    """
-    kinds = keras.layers.Conv2D
-    kernels = {
-        layer.name: layer.kernel.numpy()
-        for layer in reading.weighted_layers(model)
-        if isinstance(layer, kinds)
-    }
-    first = next(iter(kernels))
-    no_bias = np.zeros(kernels[first].shape[-1], np.float32)
-    kernels[first] = folded(kernels[first], no_bias, preprocessing)[0]
-    return kernels
+    """Return the float kernels by layer that conversion rounds: everything folded into them."""
+    prepared = prepare(model)
+    fold_input(prepared, preprocessing)  # into a convolution of `prepared`, or in front of it
+    return reading.read_kernels(prepared)
 
 
 def _codes(kernel: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from sqzkit.errors import UsageError
 
 STAGES = ("train", "prune", "dense", "cluster", "quantize")
 CODEBOOKS = ("linear", "kmeans++", "density", "uniform")
-SCAN = "scan"
+SCAN, LAMP = "scan", "lamp"
 MAXIMUM_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
 EPOCHS = {"prune": 12, "dense": 4, "cluster": 4, "quantize": 3}
 RATES = {"prune": 1e-3, "dense": 1e-4, "cluster": 3e-4, "quantize": 1e-4}
@@ -30,7 +30,8 @@ class CompressionConfig:
     Attributes:
       stages: what to run, a subsequence of `STAGES`.
       target_sparsity: share of zeros by layer (`layer_table`), 0 <= s < 1, or
-        "scan:S": S over all layers together, shared out by a sensitivity scan.
+        S over all layers together: "lamp:S" shared out by the weights (`lamp`),
+        "scan:S" by a sensitivity scan.
       number_of_clusters: distinct values by layer, zero included; 3..255, and
         0 leaves a layer as it is.
       codebook: how they are initialised ("linear", "kmeans++", "density"), or
@@ -68,19 +69,20 @@ class CompressionConfig:
             raise UsageError(f"--scan_examples {self.scan_examples}: must be 1 or more")
 
     @property
-    def scans(self) -> bool:
-        """Whether the sparsity by layer is to be proposed by a scan."""
-        return self.target_sparsity.startswith(SCAN)
+    def sharing(self) -> str | None:
+        """How one sparsity is shared out over the layers: "scan", "lamp", or None: a table."""
+        word = self.target_sparsity.partition(":")[0]
+        return word if word in (SCAN, LAMP) else None
 
     def sparsity_table(self) -> LayerTable[float]:
-        """Return the sparsity by layer; of a scan, the one target for all together."""
+        """Return the sparsity by layer; where it is shared out, the one for all together."""
         text = self.target_sparsity
-        if self.scans:
-            text = text.removeprefix(SCAN).removeprefix(":")
+        if self.sharing:
+            text = text.partition(":")[2]
             if "=" in text or "," in text or not text:
                 raise UsageError(
-                    f"--target_sparsity {self.target_sparsity!r}: a scan takes one number for "
-                    "all layers together, as in scan:0.8"
+                    f"--target_sparsity {self.target_sparsity!r}: takes one number for all "
+                    f"layers together, as in {self.sharing}:0.8"
                 )
         return layer_table.parse(text, "--target_sparsity", float, _sparsity_fault)
 
@@ -95,7 +97,7 @@ class CompressionConfig:
         record: dict[str, Any] = {"distillation": self.distillation}
         if stage == "prune":
             record["target_sparsity"] = self.target_sparsity
-            if self.scans:
+            if self.sharing == SCAN:
                 record["scan_examples"] = self.scan_examples
         if stage == "cluster":
             record |= {"number_of_clusters": self.number_of_clusters, "codebook": self.codebook}

@@ -154,12 +154,10 @@ def _layers(
 ) -> tuple[list[LayerAccount], dict[str, Any]]:
     """Return the table and the histograms of the last stage."""
     model = load_run(folder.path, stage).model
-    stored = invariants.int8_kernels(convert(folder, dataset, model))
-    rows, histograms = [], {}
-    for name, kernel in reading.read_kernels(model).items():
-        if name in stored:
-            rows.append(table.measure(name, kernel, stored[name][0]))
-            histograms[name] = histogram(kernel)
+    kernels = reading.read_kernels(model)
+    stored = invariants.int8_kernels(convert(folder, dataset, model), list(kernels))
+    rows = [table.measure(name, kernel, stored[name][0]) for name, kernel in kernels.items()]
+    histograms = {name: histogram(kernel) for name, kernel in kernels.items()}
     return [*rows, table.total(rows)], histograms
 
 

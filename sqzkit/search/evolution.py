@@ -27,7 +27,7 @@ from sqzkit.search.synthesis import draw, synaptic_strengths
 from sqzkit.tflite.convert import convert_model
 from sqzkit.tflite.latency import measure
 from sqzkit.tflite.options import ConversionOptions
-from sqzkit.training.fit import fit_stage
+from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.loader import LoadedRun, load_run
 from sqzkit.training.options import FitOptions
 
@@ -162,17 +162,16 @@ class _Evolution:
         loss = None
         if share:
             loss = distillation_loss(self.ancestor.model, share, options.label_smoothing)
-        result = fit_stage(
-            model,
+        stage = StageFit(
+            folder,
+            STAGE,
             self.dataset,
             self.ancestor.preprocessing,
             options,
-            folder,
-            STAGE,
             loss=loss,
             config={"distillation": self.config.distillation},
         )
-        return result.metrics
+        return fit_stage(model, stage).metrics
 
     def _options(self, epochs: int) -> FitOptions:
         """Return the ancestor's own options, for so many epochs at this evolution's rate."""

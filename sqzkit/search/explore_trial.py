@@ -24,7 +24,7 @@ from sqzkit.run_folder import RunFolder
 from sqzkit.search.explore_config import ExploreConfig
 from sqzkit.search.objectives import OBJECTIVES, measure_converted, multiply_accumulates
 from sqzkit.search.space import Candidate
-from sqzkit.training.fit import fit_stage
+from sqzkit.training.fit import StageFit, fit_stage
 
 CALIBRATION_IMAGES = 100
 Judge = Callable[[dict[str, Any], list[float]], bool]
@@ -92,10 +92,11 @@ def run_trial(bench: Bench, candidate: Candidate, judge: Judge) -> dict[str, Any
     }
     _write_records(bench, folder, spec, record, model)
     watcher = _Watcher(folder, results, judge)
+    stage = StageFit(
+        folder, "train", bench.dataset, record, bench.config.options, callbacks=[watcher]
+    )
     try:
-        trained = fit_stage(
-            model, bench.dataset, record, bench.config.options, folder, "train", callbacks=[watcher]
-        )
+        trained = fit_stage(model, stage)
     except TrialStoppedError:
         shutil.rmtree(folder.checkpoints_path, ignore_errors=True)
         raise

@@ -114,6 +114,23 @@ class TFLiteFile:
         found = [self._convolution(op, options) for op, options in pairs if op.name == "CONV_2D"]
         return [item for item in found if item is not None]
 
+    def kernels(self) -> list[tuple[str, Tensor]]:
+        """Return (layer, kernel) of all convolutions and dense layers, in execution order.
+
+        A kernel is [output, height, width, input] or, dense, [output, input];
+        those that are no constants are left out. The layer is Keras's name,
+        "" where the tensor names do not tell it.
+        """
+        found = []
+        for operator in self.operators:
+            if operator.name not in ("CONV_2D", "FULLY_CONNECTED") or len(operator.inputs) < 2:
+                continue
+            kernel = self._stored(operator.inputs[1])
+            if self.is_constant(kernel) and operator.outputs:
+                output = self.tensors[operator.outputs[0]]
+                found.append((_layer_name(kernel.name) or _layer_name(output.name), kernel))
+        return found
+
     def replace(
         self,
         values: Mapping[int, np.ndarray],
@@ -255,6 +272,6 @@ def _name(names: tuple[str, ...], code: int) -> str:
 
 
 def _layer_name(tensor: str) -> str:
-    """Return the Keras layer of a tensor named "MODEL/LAYER/Conv2D..." or ""."""
+    """Return the Keras layer of a tensor named "MODEL/LAYER/Conv2D..." (or MatMul), or ""."""
     path = tensor.split(";", maxsplit=1)[0].split("/")
-    return "/".join(path[1:-1]) if "Conv2D" in path[-1] else ""
+    return "/".join(path[1:-1]) if path[-1].startswith(("Conv2D", "MatMul")) else ""

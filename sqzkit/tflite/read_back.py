@@ -68,9 +68,8 @@ def _check_operators(model: TFLiteFile, source: keras.Model, options: Conversion
 
 def _check_kernels(model: TFLiteFile, options: ConversionOptions) -> None:
     integers = options.quantization in ("int8", "int16x8")
-    for item in model.convolutions():
-        where = item.layer or item.kernel.name
-        kernel = item.kernel
+    for layer, kernel in model.kernels():
+        where = layer or kernel.name
         if integers and kernel.dtype != "int8":
             raise InvariantError(where, f"its kernel is {kernel.dtype} instead of int8")
         exact = {"none": "float32", "float16": "float16"}.get(options.quantization, kernel.dtype)

@@ -23,7 +23,7 @@ class EpochRunner:
     """The epochs of one stage in this process.
 
     Attributes:
-      dataset, preprocessing, options, folder, stage: as given to `fit_stage`.
+      dataset, preprocessing, options, folder, stage: as in `StageFit`.
       stepper: runs the steps.
       state: what is remembered; restored already.
       dropouts: the layers whose draws depend on the epoch.

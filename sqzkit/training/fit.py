@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,54 @@ class StageResult:
     resumed_from_epoch: int
 
 
-def fit_stage(  # noqa: PLR0913 (a stage is all of this; most have defaults)
-    model: keras.Model,
-    dataset: ImageDataset,
-    preprocessing: Preprocessing,
-    options: FitOptions,
-    folder: RunFolder,
-    stage: str,
-    *,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    extra_variables: Sequence[Any] = (),
-    export: Callable[[keras.Model], keras.Model] | None = None,
-    loss: steps.Loss | None = None,
-    config: dict[str, Any] | None = None,
-    strategy: tf.distribute.Strategy | None = None,
-) -> StageResult:
+@dataclasses.dataclass(frozen=True)
+class StageFit:
+    """One stage to be trained: on what, how, and where to.
+
+    Attributes:
+      folder: where checkpoint, metrics and weights go.
+      stage: its name.
+      dataset: trained on "train", judged by "validation", measured on "test".
+      preprocessing: the record to follow.
+      options: what decides the outcome.
+      callbacks: Keras callbacks, called as by `Model.fit` (`set_model` with
+        `model.optimizer` set; `on_train_begin` after the state was restored).
+      export: makes the model whose weights are stored as STAGE.weights.h5
+        (e.g. without TF-MOT's wrappers); None: what was trained.
+      loss: (images, labels int32 [B], logits) -> float32 [B]; None:
+        cross-entropy with `options.label_smoothing`.
+      config: further settings of the stage (JSON-ready): stored, and compared
+        when the stage is resumed.
+      strategy: where to run; None: the current one.
+    """
+
+    folder: RunFolder
+    stage: str
+    dataset: ImageDataset
+    preprocessing: Preprocessing
+    options: FitOptions
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    export: Callable[[keras.Model], keras.Model] | None = None
+    loss: steps.Loss | None = None
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    strategy: tf.distribute.Strategy | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Everything that decides the outcome, as it is read back from JSON."""
+        return json.loads(json.dumps({**self.options.to_json(), **self.config}))
+
+    def exported(self, trained: keras.Model) -> keras.Model:
+        """Return the model whose weights are kept."""
+        return self.export(trained) if self.export else trained
+
+    def effective_loss(self) -> steps.Loss:
+        """Return the loss that is minimized."""
+        classes, smoothing = len(self.dataset.labels), self.options.label_smoothing
+        return self.loss or steps.smoothed_cross_entropy(classes, smoothing)
+
+
+def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
     """Train `model` for one stage; resume it if its checkpoint is there.
 
     Killed at any moment, the same call goes on from the last finished epoch
@@ -57,23 +90,8 @@ def fit_stage(  # noqa: PLR0913 (a stage is all of this; most have defaults)
     Args:
       model: flat Keras model, logits out; TF-MOT wrappers are welcome. All its
         variables (masks, thresholds, pruning steps, quantization ranges) and
-        the optimizer's are in the checkpoint. Made in `strategy`'s scope.
-      dataset: trained on "train", judged by "validation", measured on "test".
-      preprocessing: the record to follow.
-      options: what decides the outcome.
-      folder: where checkpoint, metrics and weights go.
-      stage: its name.
-      callbacks: Keras callbacks, called as by `Model.fit` (`set_model` with
-        `model.optimizer` set; `on_train_begin` after the state was restored);
-        e.g. TF-MOT's `UpdatePruningStep()`.
-      extra_variables: further tf.Variables to keep in the checkpoint.
-      export: makes the model whose weights are stored as STAGE.weights.h5
-        (e.g. `tfmot.sparsity.keras.strip_pruning`); default: `model` itself.
-      loss: (images, labels int32 [B], logits) -> float32 [B]; default is
-        cross-entropy with `options.label_smoothing`.
-      config: further settings of the stage (JSON-ready): stored, and compared
-        when the stage is resumed.
-      strategy: where to run; default: the current one.
+        the optimizer's are in the checkpoint. Made in the strategy's scope.
+      fit: what to do with it.
 
     Returns:
       the result, after `folder.finish_stage(stage, ...)`. A stage that is already
@@ -83,35 +101,47 @@ def fit_stage(  # noqa: PLR0913 (a stage is all of this; most have defaults)
       UsageError: the stage was begun or finished with other settings.
       RunError: the training diverged or stayed at chance, or a file cannot be written.
     """
-    stage_config = json.loads(json.dumps({**options.to_json(), **(config or {})}))
-    export = export or (lambda trained: trained)
-    found = _finished(folder, stage, stage_config)
+    folder, stage = fit.folder, fit.stage
+    found = _finished(folder, stage, fit.record)
     if found:
-        exported = export(model)
+        exported = fit.exported(model)
         load_weights(exported, folder.weights_path(stage))
         return StageResult(exported, found, found["epochs"])
-    strategy = strategy or tf.distribute.get_strategy()
-    with strategy.scope():
-        dropouts = randomness.seed_dropout(model, options.seed)
-        optimizer = optimizers.build_optimizer(options, model.trainable_variables)
-        model.optimizer = optimizer  # TF-MOT's callbacks read the step from here
-        state = StageState(_checkpoint(folder, stage), model, optimizer, extra_variables)
-        loss = loss or steps.smoothed_cross_entropy(len(dataset.labels), options.label_smoothing)
-        stepper = steps.Stepper(model, optimizer, options, loss, strategy)
-        _restore(state, stage_config, folder, stage)
-    first = state.progress.epoch
-    run = EpochRunner(dataset, preprocessing, options, folder, stage, stepper, state, dropouts)
-    run.epochs(list(callbacks))
-    if options.keep == "best":
-        state.restore_best()
-    exported = export(model)
-    metrics = run.final_metrics(exported)
+    runner = _runner(model, fit)
+    first = runner.state.progress.epoch
+    runner.epochs(list(fit.callbacks))
+    if fit.options.keep == "best":
+        runner.state.restore_best()
+    exported = fit.exported(model)
+    metrics = runner.final_metrics(exported)
     chief = strategies.is_chief()
     save_weights(exported, folder.weights_path(stage), write=chief)
     if chief:
-        folder.finish_stage(stage, metrics, stage_config)
-        _remove(state.path)
+        folder.finish_stage(stage, metrics, fit.record)
+        _remove(runner.state.path)
     return StageResult(exported, metrics, first)
+
+
+def _runner(model: keras.Model, fit: StageFit) -> EpochRunner:
+    """Return what runs the epochs, its state restored if there was one."""
+    strategy = fit.strategy or tf.distribute.get_strategy()
+    with strategy.scope():
+        dropouts = randomness.seed_dropout(model, fit.options.seed)
+        optimizer = optimizers.build_optimizer(fit.options, model.trainable_variables)
+        model.optimizer = optimizer  # TF-MOT's callbacks read the step from here
+        state = StageState(_checkpoint(fit.folder, fit.stage), model, optimizer)
+        stepper = steps.Stepper(model, optimizer, fit.options, fit.effective_loss(), strategy)
+        _restore(state, fit.record, fit.folder, fit.stage)
+    return EpochRunner(
+        fit.dataset,
+        fit.preprocessing,
+        fit.options,
+        fit.folder,
+        fit.stage,
+        stepper,
+        state,
+        dropouts,
+    )
 
 
 def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import strategies, transfer
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
-from sqzkit.training.fit import StageResult, fit_stage
+from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.loader import check_labels
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
@@ -195,17 +195,7 @@ def _train_stages(run: Run, config: TrainingConfig) -> StageResult:
             if config.head_epochs and not transfer.keeps_head(run.dataset.labels):
                 _train_head(run, config, model, frozen)
                 load_weights(model, run.folder.weights_path("head"))
-    return fit_stage(
-        model,
-        run.dataset,
-        run.preprocessing,
-        run.options,
-        run.folder,
-        "train",
-        callbacks=_callbacks(run, config, "train"),
-        config=frozen,
-        strategy=run.strategy,
-    )
+    return fit_stage(model, _stage(run, config, "train", run.options, frozen))
 
 
 def _train_head(
@@ -213,23 +203,24 @@ def _train_head(
 ) -> None:
     """Run the stage "head", in which only the new head learns."""
     with transfer.only_head(model):
-        fit_stage(
-            model,
-            run.dataset,
-            run.preprocessing,
-            config.head_options(),
-            run.folder,
-            "head",
-            callbacks=_callbacks(run, config, "head"),
-            config=record,
-            strategy=run.strategy,
-        )
+        fit_stage(model, _stage(run, config, "head", config.head_options(), record))
 
 
-def _callbacks(run: Run, config: TrainingConfig, stage: str) -> Sequence[keras.callbacks.Callback]:
-    if not (config.tensorboard and strategies.is_chief()):
-        return ()
-    return (EpochScalars(run.folder.path / "tensorboard" / stage),)
+def _stage(
+    run: Run, config: TrainingConfig, stage: str, options: FitOptions, record: dict[str, str]
+) -> StageFit:
+    """Return what `fit_stage` is to do in one of the run's stages."""
+    scalars = EpochScalars(run.folder.path / "tensorboard" / stage)
+    return StageFit(
+        run.folder,
+        stage,
+        run.dataset,
+        run.preprocessing,
+        options,
+        callbacks=(scalars,) if config.tensorboard and strategies.is_chief() else (),
+        config=record,
+        strategy=run.strategy,
+    )
 
 
 def _resolved(run: Run, config: TrainingConfig) -> str:

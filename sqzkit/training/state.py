@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,7 @@ class StageState:
     """The variables of a stage and their checkpoint."""
 
     def __init__(
-        self,
-        path: Path,
-        model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        extra_variables: Sequence[Any],
+        self, path: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer
     ) -> None:
         """Hold a stage's variables.
 
@@ -53,7 +48,6 @@ class StageState:
           path: of the checkpoint, ending in .npz.
           model: all its variables are kept.
           optimizer: built; all its variables are kept.
-          extra_variables: kept, too.
         """
         self.path = path
         self.config: dict[str, Any] = {}
@@ -61,7 +55,6 @@ class StageState:
         self.variables = {
             "model": list(model.variables),
             "optimizer": list(optimizer.variables),
-            "extra": list(extra_variables),
         }
         self.best: list[np.ndarray] = []
         self.progress = Progressed()

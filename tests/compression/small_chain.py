@@ -44,7 +44,7 @@ def make_run(path, network, dataset, epochs=3):
     """Return a run folder whose stage "train" is finished, and its options."""
     from sqzkit.keras import keras
     from sqzkit.models import registry
-    from sqzkit.training.fit import fit_stage
+    from sqzkit.training.fit import StageFit, fit_stage
     from sqzkit.training.options import FitOptions
 
     folder = RunFolder(path)
@@ -54,7 +54,7 @@ def make_run(path, network, dataset, epochs=3):
     options = FitOptions(epochs=epochs, batch_size=16, base_learning_rate=3e-3, watchdog_epochs=0)
     keras.utils.set_random_seed(0)
     model = registry.build_from_json(network.to_json(), SIDE)
-    fit_stage(model, dataset, folder.preprocessing, options, folder, "train")
+    fit_stage(model, StageFit(folder, "train", dataset, folder.preprocessing, options))
     return folder, options
 
 

@@ -6,7 +6,7 @@ from sqzkit import preprocessing
 from sqzkit.compression import invariants, kernels, sensitivity
 from sqzkit.errors import InvariantError
 from sqzkit.keras import keras
-from sqzkit.models import registry
+from sqzkit.models import alexnet_spec, registry
 from sqzkit.tflite.convert import convert_model
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.options import ConversionOptions
@@ -47,9 +47,17 @@ def test_a_split_codebook_is_named_and_a_merged_one_is_fine():
 
 
 def converted(model, record, granularity):
-    pixels, _ = small_chain.images(8, 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:]), np.uint8)
     options = ConversionOptions(granularity=granularity)
     return convert_model(model, record, ("a", "b", "c", "d"), options, pixels)
+
+
+def compress(model):
+    """Give each kernel 5 distinct values, and zeros to half of its weights."""
+    for layer in kernels.weighted_layers(model):
+        kernel = sensitivity.prune_once(layer.kernel.numpy(), 0.5)
+        step = np.abs(kernel).max() / 2
+        layer.kernel.assign(np.round(kernel / step) * step)
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +66,7 @@ def clustered():
     keras.utils.set_random_seed(1)
     network = small_chain.small_spec(normalization="none", conv10_padding=1)
     model = registry.build_from_json(network.to_json(), small_chain.SIDE)
-    for layer in kernels.weighted_layers(model):
-        kernel = sensitivity.prune_once(layer.kernel.numpy(), 0.5)
-        step = np.abs(kernel).max() / 2
-        layer.kernel.assign(np.round(kernel / step) * step)
+    compress(model)
     record = preprocessing.Preprocessing(
         32, 32, channel_order="BGR", mean=(104, 117, 123), scale=(0.02, 0.018, 0.015)
     )
@@ -105,5 +110,27 @@ def test_the_file_of_another_network_is_refused(clustered):
     other = registry.build_from_json(
         small_chain.small_spec(normalization="none", bypass="complex").to_json(), 32
     )
-    with pytest.raises(InvariantError, match="fire2/bypass1x1: the int8 file has no convolution"):
+    with pytest.raises(InvariantError, match="fire2/bypass1x1: the int8 file has 0 layers of that"):
         invariants.check_int8_file(other, record, converted(model, record, "per_tensor"))
+
+
+def test_dense_layers_are_read_back_too():
+    """Of AlexNet, whose normalization stands in front because two towers read the pixels."""
+    keras.utils.set_random_seed(1)
+    network = alexnet_spec.AlexNetSpec(4, fc_units=16, fc6_rank=3)
+    model = registry.build_from_json(network.to_json(), 67)
+    compress(model)
+    record = preprocessing.default(67)
+    content = converted(model, record, "per_tensor")
+    found = invariants.check_int8_file(model, record, content)
+    assert list(found) == kernels.layer_names(model)
+    assert {"conv1/a", "fc6/factor", "fc6", "fc7", "fc8"} <= set(found)
+    for name, kernel in kernels.read_kernels(model).items():
+        assert found[name] == (kernels.sparsity(kernel), np.unique(kernel).size)
+    file = TFLiteFile(content)
+    victim = next(kernel for name, kernel in file.kernels() if name.endswith("fc7"))
+    values = file.data(victim).copy()
+    values.flat[int(np.argmax(values == 0))] = 55
+    with pytest.raises(InvariantError, match="pruned weights came back") as caught:
+        invariants.check_int8_file(model, record, file.replace({victim.index: values}))
+    assert caught.value.layer == "fc7"

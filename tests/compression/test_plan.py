@@ -12,10 +12,12 @@ def test_the_defaults_are_legal():
     assert config.stages == plan.STAGES
     assert config.sparsity_table().default == 0.6
     assert config.cluster_table().default == 16
-    assert not config.scans
+    assert config.sharing is None
 
 
-@pytest.mark.parametrize("sparsity", ["-0.1", "1", "1.5", "scan:1", "scan:", "scan:0.5,conv1=0"])
+@pytest.mark.parametrize(
+    "sparsity", ["-0.1", "1", "1.5", "scan:1", "scan:", "lamp:0.5,a=0", "lamp"]
+)
 def test_sparsity_outside_of_its_range_is_refused(sparsity):
     with pytest.raises(UsageError, match="--target_sparsity"):
         CompressionConfig(target_sparsity=sparsity)
@@ -88,6 +90,6 @@ def test_a_stage_depends_on_its_own_options_only():
     assert config.stage_record("cluster") == other.stage_record("cluster")
     assert "scan_examples" not in config.stage_record("prune")
     scanning = dataclasses.replace(config, target_sparsity="scan:0.7")
-    assert scanning.scans
+    assert scanning.sharing == "scan"
     assert scanning.stage_record("prune")["scan_examples"] == 512
     assert scanning.sparsity_table().default == 0.7

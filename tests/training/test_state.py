@@ -13,7 +13,7 @@ def state(tmp_path):
     inputs = keras.Input((2,))
     model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
     optimizer = build_optimizer(FitOptions(epochs=1), model.trainable_variables)
-    state = StageState(tmp_path / "train.npz", model, optimizer, ())
+    state = StageState(tmp_path / "train.npz", model, optimizer)
     state.restore({"epochs": 5})
     return state
 
