@@ -14,6 +14,7 @@ from sqzkit.quiet import quiet
 
 INTERRUPTED = 130
 GRACE_SECONDS = 1.5  # for Python to take the signal itself
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def quiet_libraries() -> None:
@@ -32,9 +33,12 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
       main: takes what is left of argv after flag parsing, program name first.
     """
     quiet_libraries()
-    signal.signal(signal.SIGTERM, _terminate)
-    _watch_signals()
-    app.run(lambda argv: sys.exit(_guarded(main, argv)), flags_parser=_parse)
+    interruption = _Interruption()
+    try:
+        interruption.watch()
+        app.run(lambda argv: sys.exit(_guarded(main, argv, interruption)), flags_parser=_parse)
+    except KeyboardInterrupt:  # before `main` or after it
+        interruption.end()
 
 
 def load_tensorflow() -> None:
@@ -55,36 +59,55 @@ def reject_arguments(argv: Sequence[str]) -> None:
         raise UsageError(f"unexpected argument {argv[1]!r}: this program takes flags only (--help)")
 
 
-def _terminate(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
+class _Interruption:
+    """Ctrl-C and SIGTERM: the process ends soon and with one line, wherever it is."""
 
+    def __init__(self) -> None:
+        self.came = False
+        self._ending = threading.Lock()
+        self._terminal = os.dup(2)  # where libraries are silenced, 2 leads nowhere
 
-def _watch_signals() -> None:
-    """End soon after a signal even where Python cannot take it.
+    def watch(self) -> None:
+        """Take the signals from now on.
 
-    A signal's handler runs only when the main thread is back from native
-    code, and a training step on large images may take many seconds. The byte
-    that the interpreter writes at once wakes a thread instead.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    threading.Thread(target=_end_after_signal, args=(reader,), daemon=True).start()
+        A signal's handler runs only when the main thread is back from native
+        code, and a training step on large images may take many seconds. The byte
+        that the interpreter writes at once wakes a thread instead.
+        """
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._end_after_signal, args=(reader,), daemon=True).start()
+        for number in _SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+                signal.signal(number, self._take)
 
+    def ignore(self) -> None:
+        """Let the process end undisturbed: its work is done."""
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
-def _end_after_signal(reader: int) -> None:
-    while os.read(reader, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
-        pass
-    time.sleep(GRACE_SECONDS)
-    _end_interrupted()
+    def end(self) -> None:
+        """Say so, once, and end."""
+        self._ending.acquire()
+        os.write(self._terminal, b"interrupted; the same command goes on where it was\n")
+        # TensorFlow's thread pools may take seconds to join; all outputs are
+        # renamed into place only when whole, so nothing is left to flush.
+        os._exit(INTERRUPTED)
 
+    def _take(self, signum: int, frame: object) -> None:
+        if self.came:  # an impatient second Ctrl-C must not interrupt the end
+            return
+        self.came = True
+        # An interrupt inside a destructor or a callback would be printed and lost.
+        sys.unraisablehook = lambda _: None
+        raise KeyboardInterrupt
 
-def _end_interrupted() -> None:
-    print("interrupted; the same command goes on where it was", file=sys.stderr)
-    sys.stderr.flush()
-    # TensorFlow's thread pools may take seconds to join; all outputs are
-    # renamed into place only when whole, so nothing is left to flush.
-    os._exit(INTERRUPTED)
+    def _end_after_signal(self, reader: int) -> None:
+        while os.read(reader, 1)[0] not in _SIGNALS:
+            pass
+        time.sleep(GRACE_SECONDS)
+        self.end()
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
@@ -95,15 +118,18 @@ def _parse(argv: Sequence[str]) -> list[str]:
         sys.exit(UsageError.exit_code)
 
 
-def _guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> int:
+def _guarded(
+    main: Callable[[Sequence[str]], None], argv: Sequence[str], interruption: _Interruption
+) -> int:
     try:
         main(argv)
-    except SqzkitError as error:
+    except BaseException as error:
+        # Libraries may turn an interrupt into an error of their own.
+        if interruption.came or isinstance(error, KeyboardInterrupt):
+            interruption.end()
+        if not isinstance(error, SqzkitError | OSError):
+            raise
         print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        _end_interrupted()
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return error.exit_code if isinstance(error, SqzkitError) else 1
+    interruption.ignore()
     return 0

@@ -21,6 +21,14 @@ class RunError(SqzkitError):
     """The call was right but the work failed (exit code 1)."""
 
 
+class WriteError(RunError):
+    """A file cannot be written: the disk is full, or the folder may not be changed."""
+
+
+class UnfitNetworkError(RunError):
+    """The fault lies in the network, not in its surroundings: trying again is of no use."""
+
+
 class InvariantError(RunError):
     """Something promised by an earlier step does not hold.
 

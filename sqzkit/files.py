@@ -1,15 +1,19 @@
 """Files that are either whole or absent, and their checksums."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.errors import RunError, UsageError, WriteError
+
+_UNFINISHED = ".unfinished-"
 
 
 def sha256(path: Path | str) -> str:
@@ -32,22 +36,41 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to it on success.
 
     The temporary name keeps `path`'s suffix, because some writers choose the
-    format by it. On any exception it is removed and `path` is untouched.
+    format by it. On any exception it is removed and `path` is untouched. What
+    killed processes of this machine left of the same file is removed, too.
     Raises:
-      RunError: the folder cannot be written or the disk is full.
+      WriteError: the folder cannot be written or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.stem}{_UNFINISHED}{owner}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path)
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Turn what the system says against writing `path` into a `WriteError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(
+            f"cannot write {path}: {reason}; free space or choose another folder"
+        ) from error
+
+
+def is_unfinished(name: str) -> bool:
+    """Return whether a file of this name is a temporary one of `atomic_path`."""
+    return name.startswith(".") and _UNFINISHED in name
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
@@ -63,7 +86,12 @@ def write_text(path: Path | str, content: str) -> None:
 
 def write_json(path: Path | str, content: Any) -> None:
     """Write `content` to `path` as indented JSON, atomically."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return `content` as indented JSON."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path | str) -> Any:
@@ -80,14 +108,34 @@ def read_json(path: Path | str) -> Any:
         raise RunError(f"{path} cannot be read as JSON: {error}") from error
 
 
+def _host() -> str:
+    """Return four characters that tell machines apart which share a folder."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files of `path` whose process is no more."""
+    prefix = f".{path.stem}{_UNFINISHED}{_host()}-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*{glob.escape(path.suffix)}"):
+        pid = left.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdecimal() and not is_alive(int(pid)):
+            left.unlink(missing_ok=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether this machine has a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unwritable(path: Path, error: OSError) -> RunError:
-    reason = error.strerror or str(error)
-    return RunError(f"cannot write {path}: {reason}; free space or choose another folder")

@@ -43,6 +43,29 @@ with files.atomic_path({str(path)!r}) as temporary:
     assert files.read_json(path) == {"whole": True}
 
 
+def test_what_killed_writers_left_is_removed(tmp_path):
+    path = tmp_path / "a.json"
+    program = f"""
+import os, signal
+from sqzkit import files
+with files.atomic_path({str(path)!r}) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", program], check=False)
+    (left,) = os.listdir(tmp_path)
+    assert files.is_unfinished(left)
+    assert left.endswith(".json")
+    with files.atomic_path(path) as living:
+        living.touch()
+        with files.atomic_path(path) as other:
+            other.touch()
+        assert living.exists()
+        assert not (tmp_path / left).exists()
+    assert os.listdir(tmp_path) == ["a.json"]
+    assert not files.is_unfinished("a.json")
+
+
 def test_missing_folders_are_made(tmp_path):
     files.write_text(tmp_path / "a" / "b" / "c.txt", "ü")
     assert (tmp_path / "a" / "b" / "c.txt").read_text(encoding="utf-8") == "ü"
