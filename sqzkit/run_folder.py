@@ -13,7 +13,7 @@
     metrics.jsonl        one line of metrics an epoch
     layers.json          the network's table: name, kind, output shape, parameters
     evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
-    mistakes/            the pictures of those mistakes
+    mistakes/            the pictures of those mistakes, named by the example
     conversions/         what convert.py made, with one sidecar JSON each
     checkpoints/         state of an unfinished stage; may be deleted
     report.html          the report page
@@ -31,6 +31,8 @@ from typing import Any
 from sqzkit import files
 from sqzkit.errors import RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
+
+_FIRST_RECORDS = ("preprocessing.json", "labels.txt", "data.json", "flags.json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +84,19 @@ class RunFolder:
     def stage_spec_path(self, stage: str) -> Path:
         """The network of `stage`, if it is not `spec_path`'s."""
         return self.path / f"{stage}.spec.json"
+
+    def is_foreign(self) -> bool:
+        """Return whether something lies here that no run began.
+
+        The specification is written last, so that what was killed before it has
+        left only records, which are written again.
+        """
+        if self.spec_path.exists() or not self.path.exists():
+            return False
+        if not self.path.is_dir():
+            return True
+        names = (entry.name for entry in self.path.iterdir())
+        return any(name not in _FIRST_RECORDS and not files.is_unfinished(name) for name in names)
 
     def read_spec(self, stage: str | None = None) -> dict[str, Any]:
         """Return the network's specification, as it is after `stage`, as JSON values."""
@@ -179,10 +194,11 @@ class RunFolder:
         return stage, path
 
     def append_metrics(self, line: dict[str, Any]) -> None:
-        """Append one line of metrics."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.metrics_path, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        """Append one line of metrics; raise `RunError` if it cannot be written."""
+        with files.writing(self.metrics_path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.metrics_path, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return all lines of metrics; a torn last line (a killed run) is left out."""

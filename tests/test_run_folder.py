@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from sqzkit import preprocessing
-from sqzkit.errors import RunError, UsageError
+from sqzkit import files, preprocessing
+from sqzkit.errors import RunError, UsageError, WriteError
 from sqzkit.models import spec
 from sqzkit.run_folder import RunFolder
 
@@ -68,6 +68,27 @@ def test_metrics_survive_a_torn_line(folder):
     with open(folder.metrics_path, "a") as stream:
         stream.write(json.dumps({"epoch": 3})[:-3])
     assert folder.metrics() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_only_what_no_run_began_is_foreign(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    assert not folder.is_foreign()
+    folder.write_labels(("a", "b"))  # killed before the specification was written
+    with files.atomic_path(folder.path / "data.json") as temporary:
+        temporary.write_text("{}")
+        (folder.path / temporary.name.replace(".json", "0.json")).write_text("half")
+    assert not folder.is_foreign()
+    (folder.path / "letter.txt").touch()
+    assert folder.is_foreign()
+    folder.write_spec({})
+    assert not folder.is_foreign()
+    assert RunFolder(folder.path / "letter.txt").is_foreign()
+
+
+def test_metrics_that_cannot_be_written_are_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match=r"cannot write .*metrics.jsonl"):
+        RunFolder(tmp_path / "file").append_metrics({})
 
 
 def test_records_of_another_kind_are_named(folder):

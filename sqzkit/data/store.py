@@ -6,6 +6,7 @@ in the memory budget goes to a file in the cache folder; without such a folder
 each epoch decodes again.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -74,6 +75,7 @@ class DecodingStore:
     def __init__(self, examples: Sequence[Example], preprocessing: Preprocessing) -> None:
         self._examples = examples
         self._preprocessing = preprocessing
+        self.failure: RunError | None = None
         self.labels = np.array([example.label for example in examples], np.int32)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
@@ -86,7 +88,23 @@ class DecodingStore:
             return np.stack(list(pool.map(self._load, indices)))
 
     def _load(self, index: int) -> np.ndarray:
-        return self._examples[index].load(self._preprocessing)
+        try:
+            return self._examples[index].load(self._preprocessing)
+        except RunError as error:
+            self.failure = error
+            raise
+
+
+@contextlib.contextmanager
+def naming_failures(dataset: ImageDataset) -> Iterator[None]:
+    """Raise what a photograph said, not what tf.data makes of it, if one fails inside."""
+    try:
+        yield
+    except Exception:
+        for store in dataset.stores.values():
+            if isinstance(store, DecodingStore) and store.failure is not None:
+                raise store.failure from None
+        raise
 
 
 def open_store(

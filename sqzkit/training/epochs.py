@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.store import naming_failures
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
@@ -60,7 +61,8 @@ class EpochRunner:
             shown = shown or Progress(
                 self.stage, self.options.epochs, self.steps_per_epoch, progress.epoch
             )
-            sums = self._train_epoch(batches, hooks, shown)
+            with naming_failures(self.dataset):
+                sums = self._train_epoch(batches, hooks, shown)
             seconds = time.monotonic() - started
             self._end_epoch(sums, seconds, hooks, shown)
         hooks.on_train_end()

@@ -1,15 +1,16 @@
 """Accuracy of a Keras model on a split, and the mistakes worth looking at."""
 
 import dataclasses
-import shutil
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from sqzkit import files
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import evaluation_batches
+from sqzkit.data.store import naming_failures
 from sqzkit.errors import RunError, UsageError
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
@@ -74,9 +75,10 @@ class Evaluator:
                 f"{len(dataset.labels)}; give the data it was trained on"
             )
         outputs, labels = [], []
-        for images, truth in evaluation_batches(dataset, split, preprocessing, batch_size):
-            outputs.append(self.logits(images).numpy())
-            labels.append(truth.numpy())
+        with naming_failures(dataset):
+            for images, truth in evaluation_batches(dataset, split, preprocessing, batch_size):
+                outputs.append(self.logits(images).numpy())
+                labels.append(truth.numpy())
         if not outputs:
             raise RunError(f"{dataset.name}: split {split} has no images")
         return score(np.concatenate(outputs), np.concatenate(labels))
@@ -138,13 +140,13 @@ def record_evaluation(
     wrong = np.flatnonzero(answers != metrics.labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST_MISTAKES]
     pictures = folder.path / "mistakes"
-    shutil.rmtree(pictures, ignore_errors=True)
-    mistakes = []
-    for number, index in enumerate(worst):
-        name = f"{pictures.name}/{number:03d}.png"
+    mistakes: list[dict[str, Any]] = []
+    for index in worst:
+        # Named by the example: the record before this one never finds another picture.
+        name = f"{pictures.name}/{split}_{index:06d}.png"
         pixels = dataset.split(split).examples[index].load(folder.preprocessing)
-        pictures.mkdir(exist_ok=True)
-        Image.fromarray(pixels).save(folder.path / name)
+        with files.atomic_path(folder.path / name) as temporary:
+            Image.fromarray(pixels).save(temporary)
         mistakes.append(
             {
                 "picture": name,
@@ -154,3 +156,6 @@ def record_evaluation(
             }
         )
     folder.write_record("evaluation", {"split": split, **metrics.to_json(), "mistakes": mistakes})
+    kept = {folder.path / mistake["picture"] for mistake in mistakes}
+    for path in set(pictures.glob("*")) - kept:
+        path.unlink(missing_ok=True)

@@ -157,12 +157,13 @@ def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str
 def _restore(state: StageState, config: dict[str, Any], folder: RunFolder, stage: str) -> None:
     if state.restore(config):
         print(f"{stage}: goes on after epoch {state.progress.epoch}", flush=True)
-        if strategies.is_chief():
-            _forget_metrics(folder, stage, state.progress.epoch)
+    if strategies.is_chief() and folder.metrics_path.exists():
+        # Even without a checkpoint: a kill may come between the first line and it.
+        _forget_metrics(folder, stage, state.progress.epoch)
 
 
 def _forget_metrics(folder: RunFolder, stage: str, epoch: int) -> None:
-    """Drop metrics of epochs after `epoch`: not checkpointed, they are run again."""
+    """Drop torn lines, and metrics of epochs after `epoch`: they are run again."""
     kept = [
         line for line in folder.metrics() if line.get("stage") != stage or line["epoch"] <= epoch
     ]

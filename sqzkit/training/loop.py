@@ -152,11 +152,9 @@ def _refuse_other_run(
     config: TrainingConfig,
 ) -> None:
     """Raise `UsageError` if the folder holds another run."""
+    if folder.is_foreign():
+        raise UsageError(f"--model_dir {folder.path}: exists and is not a run folder; name another")
     if not folder.spec_path.exists():
-        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-            raise UsageError(
-                f"--model_dir {folder.path}: exists and is not a run folder; name another"
-            )
         return
     refuse_other(folder.spec_path, folder.read_spec(), spec)
     refuse_other(folder.path, folder.preprocessing.to_json(), preprocessing.to_json())

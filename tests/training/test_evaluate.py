@@ -60,3 +60,9 @@ def test_the_worst_mistakes_are_stored_as_pictures(colours, record, tmp_path):
     for mistake in stored["mistakes"]:
         assert mistake["label"] != mistake["predicted"]
         assert (folder.path / mistake["picture"]).read_bytes().startswith(b"\x89PNG")
+    pictures = {mistake["picture"] for mistake in stored["mistakes"]}
+    metrics = evaluate_model(model, colours, "validation", record, 8)
+    record_evaluation(folder, colours, "validation", metrics)
+    names = {f"mistakes/{path.name}" for path in (folder.path / "mistakes").iterdir()}
+    assert names == {m["picture"] for m in folder.read_record("evaluation")["mistakes"]}
+    assert not names & pictures

@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
+from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.errors import RunError, UsageError
 from sqzkit.keras import keras
 from sqzkit.models import spec, squeezenet
+from sqzkit.preprocessing import default
 from sqzkit.run_folder import RunFolder
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
@@ -123,6 +126,15 @@ def test_an_epoch_that_was_not_checkpointed_is_not_counted_twice(fit, folder):
     assert max(line["loss"] for line in folder.metrics()) < 9
 
 
+def test_nor_is_the_first_one_without_any_checkpoint(fit, folder):
+    folder.append_metrics({"stage": "train", "epoch": 1, "loss": 9.9})
+    with open(folder.metrics_path, "a") as stream:
+        stream.write('{"stage": "tr')
+    fit(folder)
+    assert [line["epoch"] for line in folder.metrics()] == [1, 2, 3, 4]
+    assert len(folder.metrics_path.read_text().splitlines()) == 4
+
+
 def test_callbacks_see_every_step_and_the_restored_optimizer(fit, folder):
     seen = []
 
@@ -198,6 +210,28 @@ def test_a_folder_that_cannot_be_written_is_named(fit, tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises((RunError, OSError), match="run"):
         fit(RunFolder(tmp_path / "run"))
+
+
+def test_photographs_that_vanish_are_named(fit, folder, tmp_path):
+    """Where they do not fit in memory, they are read by tf.data, which wraps every error."""
+    splits = {}
+    for split, count in (("train", 16), ("validation", 4), ("test", 4)):
+        paths = [tmp_path / f"{split}{index}.png" for index in range(count)]
+        for index, path in enumerate(paths):
+            Image.fromarray(np.full((32, 32, 3), 60 * (index % 4), np.uint8)).save(path)
+        splits[split] = Split(tuple(Example(path, i % 4) for i, path in enumerate(paths)))
+    photographs = ImageDataset("vanishing", ("a", "b", "c", "d"), splits, memory_budget=0)
+
+    class Remove(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                (tmp_path / "train3.png").unlink()
+
+    model = squeezenet.build(NETWORK, 32)
+    stage = StageFit(folder, "train", photographs, default(32), OPTIONS, callbacks=[Remove()])
+    with pytest.raises(RunError, match=r"^[^\n]*train3\.png: cannot be read: No such file[^\n]*$"):
+        fit_stage(model, stage)
+    assert [line["epoch"] for line in folder.metrics()] == [1]
 
 
 def test_label_smoothing_raises_the_floor_of_the_loss(fit, folder, tmp_path):
