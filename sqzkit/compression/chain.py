@@ -72,7 +72,7 @@ def compress(
         )
         result = fit_stage(prepared.model, training)
         _announce(stage, result.model, result.metrics)
-    if todo and strategies.is_chief():
+    if wanted and strategies.is_chief():  # even of finished stages: a kill may have come before
         for row in summary.summarize(folder, dataset):
             print(summary.in_words(row), flush=True)
     return todo

@@ -71,18 +71,18 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
             # What is measured is kept, should the rest be killed.
             folder.write_record(RECORD, {**record, "stages": [*rows, row]})
         rows.append(row)
-    layers, histograms = _layers(folder, dataset, rows[-1]["stage"])
-    record = {
-        "stages": rows,
-        "layers": [table.to_json(row) for row in layers],
-        "histograms": histograms,
-    }
-    folder.write_record(RECORD, record)
-    files.write_text(folder.path / f"{RECORD}.csv", table.to_csv(layers))
     fields = [field.name for field in dataclasses.fields(StageRow)]
     stages = [StageRow(**{name: row[name] for name in fields}) for row in rows]
+    last = {"stages": rows, "layers_of": rows[-1]["weights_sha256"]}
+    if record == {**record, **last}:
+        return stages
+    layers, histograms = _layers(folder, dataset, rows[-1]["stage"])
+    files.write_text(folder.path / f"{RECORD}.csv", table.to_csv(layers))
     text = f"{stages_to_markdown(stages)}\n{table.to_markdown(layers)}"
     files.write_text(folder.path / f"{RECORD}.md", text)
+    # Last: it says that the tables of these weights are written.
+    drawn = {"layers": [table.to_json(row) for row in layers], "histograms": histograms}
+    folder.write_record(RECORD, {**last, **drawn})
     return stages
 
 
