@@ -60,6 +60,7 @@ def conversions(folder: RunFolder) -> list[Conversion]:
     found = [
         Conversion(path.name.removesuffix(".json"), files.read_json(path))
         for path in sorted(folder.conversions_path.glob("*.tflite.json"))
+        if path.with_suffix("").exists()  # put in place after its record
     ]
     return sorted(found, key=lambda conversion: -conversion.bytes)
 

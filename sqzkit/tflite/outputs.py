@@ -1,6 +1,7 @@
 """Which files convert.py writes, and that none is replaced by accident; imports nothing heavy."""
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,27 @@ def sidecar_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the record beside the file at `path`; None if no conversion wrote it."""
+    try:
+        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    ours = all(isinstance(record.get(name), dict) for name in ("flags", "sizes"))
+    return record if ours and "sha256" in record else None
+
+
+def is_whole(path: Path, record: dict[str, Any]) -> bool:
+    """Return whether the file at `path`, and its archive if it has one, are the record's."""
+    archive = record["sizes"].get("sqz")
+    with contextlib.suppress(OSError):
+        kept = archive is None or archive_path(path).stat().st_size == archive
+        return kept and files.sha256(path) == record["sha256"]
+    return False
+
+
 def refuse_existing(config: ConversionConfig) -> None:
     """Raise `UsageError` if an output exists and may not be replaced."""
     path = output_path(config)
@@ -50,24 +72,29 @@ def refuse_existing(config: ConversionConfig) -> None:
 def refuse_early(config: ConversionConfig) -> None:
     """Do as `refuse_existing` where the name is known before the run is opened.
 
-    A clustered run decides on the granularity, and with it on the name.
+    A clustered run decides on the granularity, and with it on the name. Beside the
+    record of a conversion it is looked at later whether that was the same one.
     """
     decided = config.granularity_given or not config.options.has_integer_kernels
-    if decided or config.output_file is not None:
+    known = decided or config.output_file is not None
+    if known and read_record(output_path(config)) is None:
         refuse_existing(config)
 
 
 def write(path: Path, content: bytes, archive: bytes | None, record: dict[str, Any]) -> None:
     """Write the file, its archive and its record, or none of them.
 
-    They are renamed into place when all are whole, the record last: where it
-    is, the rest is whole.
+    They are renamed into place when all are whole, the file itself last and the one
+    before it removed first: where it is, its record and its archive are its own.
 
     Raises:
-      RunError: the folder cannot be written or the disk is full.
+      WriteError: the folder cannot be written or the disk is full.
     """
-    with contextlib.ExitStack() as stack:
-        files.write_json(stack.enter_context(files.atomic_path(sidecar_path(path))), record)
+    with contextlib.ExitStack() as stack:  # left in reverse
+        stack.enter_context(files.atomic_path(path)).write_bytes(content)
         if archive is not None:
             stack.enter_context(files.atomic_path(archive_path(path))).write_bytes(archive)
-        stack.enter_context(files.atomic_path(path)).write_bytes(content)
+        sidecar = stack.enter_context(files.atomic_path(sidecar_path(path)))
+        sidecar.write_text(files.json_text(record), encoding="utf-8")
+        with files.writing(path):
+            path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Result:
 def convert(config: ConversionConfig) -> Result:
     """Convert, verify and write; nothing is written unless all of it went well.
 
+    What the same conversion wrote before is returned as it is; what it left when it
+    was killed is written again.
     Raises:
       UsageError: the configuration does not fit what it names, or an output exists.
       RunError: the converted file loses too much accuracy, or cannot be written.
@@ -43,7 +46,10 @@ def convert(config: ConversionConfig) -> Result:
     options = _resolve(config, source)
     config = dataclasses.replace(config, options=options)
     path = outputs.output_path(config)
-    outputs.refuse_existing(config)
+    done = _done_before(path, source, config)
+    if done:
+        print(f"{path} is there already, by the same flags (--overwrite makes it again)")
+        return Result(path, outputs.archive_path(path) if config.archive else None, done)
     print(f"converting {source.name} to {describe(options)}", flush=True)
     content = _convert(source, config)
     verification = _verify(source, content, config)
@@ -105,6 +111,32 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
     verification = verify.verify(source.model, source.preprocessing, content, images, labels, where)
     verify.refuse_drop(verification, config.max_accuracy_drop)
     return verification
+
+
+def _done_before(path: Path, source: Source, config: ConversionConfig) -> dict[str, Any] | None:
+    """Return the record of this very conversion if it was done before.
+
+    Raises:
+      UsageError: there is something that may not be replaced: not the remains of
+        this conversion, killed before the file itself was in place.
+    """
+    record = None if config.overwrite else outputs.read_record(path)
+    same = record is not None and _is_same(record, source, config)
+    if record is not None and same and outputs.is_whole(path, record):
+        return record
+    if not same or path.exists():
+        outputs.refuse_existing(config)
+    return None
+
+
+def _is_same(record: dict[str, Any], source: Source, config: ConversionConfig) -> bool:
+    """Return whether a conversion's record is of this one."""
+    flags = json.loads(json.dumps({**config.to_json(), "overwrite": False}))
+    return (
+        record.get("source") == json.loads(json.dumps(source.provenance))
+        and record.get("versions") == _versions()
+        and {**record["flags"], "overwrite": False} == flags
+    )
 
 
 def _pack(content: bytes) -> bytes:

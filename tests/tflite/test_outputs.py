@@ -1,3 +1,6 @@
+import json
+import os
+
 import pytest
 
 from sqzkit.errors import RunError, UsageError
@@ -64,3 +67,38 @@ def test_all_are_written_or_none(tmp_path):
     with pytest.raises(RunError, match=r"cannot write .*b\.tflite"):
         outputs.write(other, b"model", b"archive", {})
     assert [item.name for item in other.parent.iterdir()] == ["b.tflite"]
+
+
+def test_a_kill_while_renaming_never_leaves_a_file_with_anothers_record(tmp_path, monkeypatch):
+    path = tmp_path / "a.tflite"
+    outputs.write(path, b"before", b"archive of before", {"of": "before"})
+    states = []
+
+    def kill_before(target, replace=os.replace):
+        def stop(source, name):
+            if str(name).endswith(target):
+                raise KeyboardInterrupt
+            replace(source, name)
+
+        return stop
+
+    for target in (".tflite.json", ".sqz", ".tflite"):
+        outputs.write(path, b"before", b"archive of before", {"of": "before"})
+        with monkeypatch.context() as patch:
+            patch.setattr(outputs.files.os, "replace", kill_before(target))
+            with pytest.raises(KeyboardInterrupt):
+                outputs.write(path, b"after", b"archive", {"of": "after"})
+        assert not path.exists(), "the file itself comes last"
+        states.append(json.loads(outputs.sidecar_path(path).read_text())["of"])
+    assert states == ["before", "after", "after"]
+
+
+def test_a_conversions_record_puts_the_early_refusal_off(tmp_path):
+    config = ConversionConfig(weights="v1_0", output_file=str(tmp_path / "a.tflite"))
+    outputs.write(tmp_path / "a.tflite", b"model", None, {"flags": {}, "sizes": {}, "sha256": ""})
+    outputs.refuse_early(config)
+    with pytest.raises(UsageError, match=r"a\.tflite exists"):
+        outputs.refuse_existing(config)
+    (tmp_path / "a.tflite.json").write_text('{"somebody": "else"}')
+    with pytest.raises(UsageError, match=r"a\.tflite exists"):
+        outputs.refuse_early(config)

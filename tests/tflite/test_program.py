@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -125,6 +126,24 @@ def test_existing_outputs_stay(run, int8):
     with pytest.raises(UsageError, match=r"int8_per_channel\.tflite exists; give --overwrite"):
         program.convert(config)
     assert int8.path.read_bytes() == before
+
+
+def test_the_same_conversion_again_changes_nothing(keras_file, quick, capsys):
+    config = ConversionConfig(FLOAT, verify=False, archive=True, **keras_file)
+    first = program.convert(config)
+    dates = [path.stat().st_mtime_ns for path in (first.path, first.archive)]
+    again = program.convert(config)
+    assert "is there already" in capsys.readouterr().out
+    assert again.record == json.loads(json.dumps(first.record))
+    assert [path.stat().st_mtime_ns for path in (again.path, again.archive)] == dates
+    other = dataclasses.replace(config, max_accuracy_drop=7.0)
+    with pytest.raises(UsageError, match="exists; give --overwrite"):
+        program.convert(other)
+    first.path.write_bytes(b"altered")
+    with pytest.raises(UsageError, match="exists; give --overwrite"):
+        program.convert(config)
+    first.path.unlink()  # as a kill before its renaming leaves it
+    assert program.convert(config).path.read_bytes()[4:8] == b"TFL3"
 
 
 def test_too_large_a_drop_leaves_nothing_behind(run, tmp_path, monkeypatch):
