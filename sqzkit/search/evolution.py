@@ -67,6 +67,8 @@ class _Evolution:
         if not lineage.generations:
             lineage.add(self._generation(ANCESTOR, self.ancestor, ()))
         bred = lineage.bred
+        for number in range(1, bred + 1):
+            self._remove_unfit(number)  # a kill may have come before
         if bred < config.generations:
             lineage.drop_final()
             shutil.rmtree(self.output / FINAL, ignore_errors=True)

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from sqzkit import files
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
-from sqzkit.errors import RunError, UsageError
+from sqzkit.errors import InvariantError, RunError, UnfitNetworkError
 from sqzkit.search import space
 from sqzkit.search.explore_config import ExploreConfig
 from sqzkit.search.explore_study import Study
@@ -133,9 +133,9 @@ def _run(study: Study, bench: Any, number: int, candidate: space.Candidate) -> b
         study.stop(number, stopped.results)
         _say(study, number, stopped.results, started, "stopped early")
         return True
-    except UsageError:
-        raise
-    except RunError as error:
+    except (UnfitNetworkError, InvariantError) as error:
+        # Anything else (a full disk, missing photographs) is not the network's fault: it ends
+        # the program, and the trial is taken over by the next.
         study.fail(number, str(error), for_good=True)
         print(f"trial {number} failed: {error}", file=sys.stderr, flush=True)
         return False

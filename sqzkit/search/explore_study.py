@@ -20,9 +20,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from sqzkit import files
 from sqzkit.errors import RunError, UsageError
 from sqzkit.search.explore_annealing import AnnealingSampler
 from sqzkit.search.explore_config import ExploreConfig, hide_password
+from sqzkit.search.explore_journal import JournalLock
 from sqzkit.search.objectives import OBJECTIVES
 from sqzkit.search.space import Candidate, SearchSpace
 
@@ -61,9 +63,14 @@ class Study:
 
     def wants_more(self) -> bool:
         """Tell whether another trial should be begun, after taking over dead ones."""
-        self._reclaim()
-        states = [trial.state for trial in self.trials()]
-        return sum(state in ONGOING for state in states) < self.config.trials
+        while True:
+            self._reclaim()
+            ongoing = [trial for trial in self.trials() if trial.state in ONGOING]
+            if len(ongoing) < self.config.trials:
+                return True
+            if not any(map(_is_nameless, ongoing)):
+                return False
+            time.sleep(0.05)  # until its process names itself, or is taken for dead
 
     def ask(self) -> tuple[int, Candidate] | None:
         """Begin a trial; return its number and network, or None if none is left."""
@@ -146,10 +153,11 @@ class Study:
             if trial.state == TrialState.RUNNING and is_gone(trial):
                 # Another process may have been quicker: then it is failed already.
                 with self.reaching(), contextlib.suppress(ValueError, RuntimeError):
-                    self.study.tell(trial.number, state=TrialState.FAIL)
+                    # Queued first, lest a kill in between lose it; twice does no harm.
                     if "key" in trial.user_attrs:
                         announced = {"key": trial.user_attrs["key"]}
                         self.study.enqueue_trial(trial.params, announced)
+                    self.study.tell(trial.number, state=TrialState.FAIL)
 
     @contextlib.contextmanager
     def reaching(self) -> Iterator[None]:
@@ -213,7 +221,8 @@ def make_storage(config: ExploreConfig) -> Any:
         return _open_database(config.storage)
     journal = Path(config.study_dir) / JOURNAL
     journal.parent.mkdir(parents=True, exist_ok=True)
-    backend = JournalFileBackend(str(journal))
+    lock: Any = JournalLock(journal)
+    backend = JournalFileBackend(str(journal), lock)
     return optuna.storages.JournalStorage(backend)
 
 
@@ -301,24 +310,23 @@ def is_gone(trial: FrozenTrial) -> bool:
 
     On this machine the process is looked up, by number and, where that can be
     told, by when it began; another machine's trial is given up when it has been
-    silent for an hour.
+    silent for an hour. Whose process did not even name itself was killed at once.
     """
     name, *process = trial.user_attrs.get("worker", "").split(" ")
     if name == socket.gethostname():
         return not _lives(int(process[0]), process[1:])
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    return time.time() - trial.user_attrs.get("alive", began) > _SILENT_SECONDS
+    patience = _ANNOUNCE_SECONDS if _is_nameless(trial) else _SILENT_SECONDS
+    return time.time() - trial.user_attrs.get("alive", began) > patience
+
+
+def _is_nameless(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.RUNNING and "worker" not in trial.user_attrs
 
 
 def _lives(pid: int, started: list[str]) -> bool:
     """Tell whether a process lives, and is not another one to which its number was given."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return started in ([], [_started(pid)])
+    return files.is_alive(pid) and started in ([], [_started(pid)])
 
 
 def _started(pid: int) -> str:

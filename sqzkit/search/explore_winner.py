@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from sqzkit.errors import RunError
+from sqzkit.errors import RunError, WriteError
 from sqzkit.search.explore_annealing import dominated_shares
 from sqzkit.search.explore_config import ExploreConfig
 from sqzkit.search.objectives import OBJECTIVES
@@ -61,9 +61,16 @@ def copy_winner(winner: FrozenTrial, config: ExploreConfig) -> Path:
             f"{source} is missing: trial {winner.number} was trained by "
             f"{winner.user_attrs['worker']}; copy the folder from there and run the command again"
         )
-    aside = target.with_name(".winner")
-    shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(source, aside)
-    shutil.rmtree(target, ignore_errors=True)
+    aside, before = target.with_name(".winner"), target.with_name(".winner-before")
+    for leftover in (aside, before):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        shutil.copytree(source, aside)
+    except shutil.Error as error:
+        reason = error.args[0][0][2]
+        raise WriteError(f"cannot copy {source} to {target}: {reason}; free space") from error
+    if target.exists():
+        target.rename(before)  # removed in place, a kill would leave half of it
     aside.rename(target)
+    shutil.rmtree(before, ignore_errors=True)
     return target

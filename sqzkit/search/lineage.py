@@ -70,7 +70,7 @@ class Lineage:
         self.generations: list[Generation] = []
         self._identity = identity
         if not self.path.exists():
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            if folder.exists() and not _is_vacant(folder):
                 raise UsageError(
                     f"--output_dir {folder}: exists and holds no evolution; name another"
                 )
@@ -102,6 +102,7 @@ class Lineage:
     def drop_final(self) -> None:
         """Forget the last training, because further generations follow."""
         self.generations = [entry for entry in self.generations if entry.name != FINAL]
+        self.save()
 
     def _refuse_other(self, stored: dict[str, Any]) -> None:
         for name, value in self._identity.items():
@@ -110,6 +111,11 @@ class Lineage:
                     f"{self.path}: was begun with {name} {stored.get(name)!r}, not {value!r}; "
                     "give the same flags, or another --output_dir"
                 )
+
+
+def _is_vacant(folder: Path) -> bool:
+    """Return whether nothing lies here but what a killed beginning left."""
+    return folder.is_dir() and all(files.is_unfinished(entry.name) for entry in folder.iterdir())
 
 
 def format_table(generations: Sequence[Generation]) -> str:

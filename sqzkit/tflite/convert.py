@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.errors import RunError, UnfitNetworkError, UsageError
 from sqzkit.keras import keras
 from sqzkit.models.inference import to_inference
 from sqzkit.preprocessing import Preprocessing
@@ -46,7 +46,7 @@ def convert_model(
 
     Raises:
       UsageError: labels, image size or representative images do not fit.
-      RunError: the converter fails.
+      UnfitNetworkError: the converter fails.
       InvariantError: the file is not what `options` ask for.
     """
     side = preprocessing.image_size
@@ -101,11 +101,11 @@ def _convert(
         with quiet():
             return converter.convert()
     except (ValueError, RuntimeError) as error:
-        raise RunError(f"TensorFlow's converter fails: {error}") from error
+        raise UnfitNetworkError(f"TensorFlow's converter fails: {error}") from error
     except Exception as error:
         if type(error).__name__ != "ConverterError":
             raise
-        raise RunError(f"TensorFlow's converter fails: {error}") from error
+        raise UnfitNetworkError(f"TensorFlow's converter fails: {error}") from error
 
 
 def _configure(

@@ -1,16 +1,18 @@
 """How long one inference takes on this machine, and how much memory the model needs."""
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
-from sqzkit.errors import RunError
+from sqzkit.errors import UnfitNetworkError
 from sqzkit.tflite.classifier import Classifier
 
 _WAIT_S = 600.0
@@ -50,32 +52,40 @@ def measure(content: bytes, threads: int, runs: int, warmup: int) -> Latency:
       warmup: inferences before that.
 
     Raises:
-      RunError: the process did not answer, or the model does not run.
+      UnfitNetworkError: the process did not answer, or the model does not run.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(sender, content, threads, runs, warmup))
+    # Blocked in the child for good: at Ctrl-C this process says the one line, and ends it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()
     try:
         if not receiver.poll(_WAIT_S):
-            raise RunError(f"no result after {_WAIT_S:g} s; give fewer --runs")
+            raise UnfitNetworkError(f"no result after {_WAIT_S:g} s; give fewer --runs")
         answer = receiver.recv()
     except EOFError:
-        raise RunError("the measuring process died: the model crashes the interpreter") from None
+        raise UnfitNetworkError(
+            "the measuring process died: the model crashes the interpreter"
+        ) from None
     finally:
         process.terminate()
         process.join()
     if isinstance(answer, str):
-        raise RunError(answer)
+        raise UnfitNetworkError(answer)
     return answer
 
 
 def _child(sender: Any, content: bytes, threads: int, runs: int, warmup: int) -> None:
+    answer: Latency | str
     try:
-        sender.send(_measured(content, threads, runs, warmup))
+        answer = _measured(content, threads, runs, warmup)
     except Exception as error:
-        sender.send(str(error))
+        answer = str(error)
+    with contextlib.suppress(BrokenPipeError):  # who asked was killed
+        sender.send(answer)
 
 
 def _measured(content: bytes, threads: int, runs: int, warmup: int) -> Latency:

@@ -2,7 +2,7 @@
 
 import math
 
-from sqzkit.errors import RunError
+from sqzkit.errors import UnfitNetworkError
 
 CHANCE_BAND = 0.02  # of ln(classes): how near the loss must be to count as chance
 ADVICE = (
@@ -33,16 +33,16 @@ class Watchdog:
         self.stuck = 0
 
     def check_step(self, loss: float, epoch: int) -> None:
-        """Raise `RunError` if the mean loss of some steps is not finite."""
+        """Raise `UnfitNetworkError` if the mean loss of some steps is not finite."""
         if math.isfinite(loss):
             return
-        raise RunError(
+        raise UnfitNetworkError(
             f"the loss became {loss} in epoch {epoch + 1}: the training diverged; "
             + ADVICE.format(direction="lower", rate=self.rate)
         )
 
     def check_epoch(self, loss: float, accuracy: float, epoch: int) -> None:
-        """Raise `RunError` if loss and accuracy have been those of chance for too long.
+        """Raise `UnfitNetworkError` if loss and accuracy have been those of chance for too long.
 
         Args:
           loss: mean training loss of the epoch.
@@ -54,7 +54,7 @@ class Watchdog:
         self.stuck = self.stuck + 1 if at_chance and accuracy < 2 / self.classes else 0
         if not self.epochs_at_chance or self.stuck < self.epochs_at_chance:
             return
-        raise RunError(
+        raise UnfitNetworkError(
             f"the loss has stayed at ln({self.classes}) = {self.chance:.4f} for {self.stuck} "
             "epochs: the network answers by chance; "
             + ADVICE.format(direction="different", rate=self.rate)

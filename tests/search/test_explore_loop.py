@@ -2,8 +2,8 @@ import explore_toys as toys
 import pytest
 from optuna.trial import TrialState
 
-from sqzkit.errors import RunError, UsageError
-from sqzkit.search import explore_loop, explore_trial
+from sqzkit.errors import RunError, UnfitNetworkError, UsageError, WriteError
+from sqzkit.search import explore_loop, explore_study, explore_trial
 from sqzkit.search.explore_study import Study
 
 
@@ -53,7 +53,7 @@ def accept(candidate, bench, judge):
 def test_a_failing_network_is_passed_over(tmp_path, monkeypatch, capsys):
     def outcome(candidate, bench, judge):
         if dict(candidate.values)["base_e"] == 16:
-            raise RunError("the loss is NaN")
+            raise UnfitNetworkError("the loss is NaN")
         return toys.results_of(candidate)
 
     texts = {"model": "tiny", "base_e": "8,16,24", "incr_e": "0", "squeeze_ratio": "0.5"}
@@ -65,10 +65,29 @@ def test_a_failing_network_is_passed_over(tmp_path, monkeypatch, capsys):
 
 def test_failure_after_failure_ends_the_run(tmp_path, monkeypatch):
     def outcome(candidate, bench, judge):
-        raise RunError("no space left on the disk")
+        raise UnfitNetworkError("the loss is NaN")
 
-    with pytest.raises(RunError, match="5 trials failed one after another; .*no space left"):
+    with pytest.raises(RunError, match="5 trials failed one after another; .*loss is NaN"):
         worked(tmp_path, monkeypatch, outcome=outcome, trials=20)
+
+
+def test_a_full_disk_is_not_the_networks_fault(tmp_path, monkeypatch):
+    full = [True]
+
+    def outcome(candidate, bench, judge):
+        if full:
+            raise WriteError("cannot write a: no space left")
+        return toys.results_of(candidate)
+
+    changes = {"sampler": "grid", "trials": 3}
+    with pytest.raises(WriteError):
+        worked(tmp_path, monkeypatch, outcome=outcome, **changes)
+    full.clear()
+    # As if by another process: this one's trial is still taken for running.
+    monkeypatch.setattr(explore_study, "is_gone", lambda trial: True)
+    study, asked = worked(tmp_path, monkeypatch, outcome=outcome, **changes)
+    assert len(study.finished()) == len(asked) == 3
+    assert study.finished()[0].user_attrs["key"] == study.trials()[0].user_attrs["key"]
 
 
 def test_a_wrong_call_is_not_taken_for_a_bad_network(tmp_path, monkeypatch):

@@ -146,6 +146,36 @@ def test_a_dead_process_is_taken_over(tmp_path):
     assert [t.state for t in other.trials()] == [TrialState.FAIL, TrialState.RUNNING]
 
 
+def test_a_process_killed_before_it_named_itself_takes_no_place(tmp_path, monkeypatch):
+    study = opened(tmp_path, trials=1)
+    study.study.ask()
+    monkeypatch.setattr(explore_study, "_ANNOUNCE_SECONDS", 0.3)
+    # One that may yet name itself is waited for; then it is given up.
+    assert study.wants_more()
+    assert [trial.state for trial in study.trials()] == [TrialState.FAIL]
+
+
+def test_a_kill_while_taking_over_loses_no_network(tmp_path, monkeypatch):
+    study = opened(tmp_path, trials=1, sampler="random")
+    number, candidate = study.ask()
+    study.note(number, {"worker": f"{socket.gethostname()} {dead_pid()}"})
+
+    def die(*_, **__):
+        raise KeyboardInterrupt
+
+    heir = opened(tmp_path, trials=1, sampler="random")
+    monkeypatch.setattr(heir.study, "tell", die)
+    with pytest.raises(KeyboardInterrupt):
+        heir.wants_more()
+    heir = opened(tmp_path, trials=1, sampler="random")
+    assert heir.wants_more()
+    number, same = heir.ask()
+    assert same == candidate
+    assert heir.may_run(number)
+    complete(heir, number, same)
+    assert not heir.wants_more()
+
+
 def test_living_and_distant_processes_are_left_alone(tmp_path):
     study = opened(tmp_path)
     number, _ = study.ask()

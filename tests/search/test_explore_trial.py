@@ -1,8 +1,6 @@
 """Real training of tiny networks; and the whole program on the embedded digits."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 
@@ -76,22 +74,15 @@ EXPLORE += ["--pool_after=conv1+fire3", "--train_epochs=2", "--trials=2", "--thr
 
 
 @pytest.mark.slow
-def test_a_killed_exploration_goes_on_and_ends_in_a_winner(tmp_path, repository):
+def test_an_exploration_from_the_command_line_ends_in_a_winner(tmp_path, repository):
     study_dir = tmp_path / "study"
     command = [*EXPLORE, f"--study_dir={study_dir}", "--sampler=grid"]
-    with subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True) as first:
-        for line in first.stdout:
-            if line.startswith("trial 0"):
-                break
-        os.kill(first.pid, signal.SIGKILL)
     done = subprocess.run(command, cwd=repository, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     config = ExploreConfig(study_dir=str(study_dir))
     trials = _trials(study_dir, config)
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     assert len({trial.user_attrs["key"] for trial in finished}) == len(finished) == 2
-    # At most the running trial was lost.
-    assert sum(trial.state == TrialState.FAIL for trial in trials) <= 1
     winner = RunFolder.existing(study_dir / "winner")
     assert winner.last_weights()[0] == "train"
     assert "winner: trial" in done.stdout

@@ -1,8 +1,10 @@
+import shutil
+
 import explore_toys as toys
 import pytest
 from optuna.trial import TrialState
 
-from sqzkit.errors import RunError
+from sqzkit.errors import RunError, WriteError
 from sqzkit.search import explore_winner
 
 NAMES = ("accuracy", "parameters")
@@ -54,6 +56,9 @@ def test_the_winners_folder_is_copied_and_replaced(tmp_path):
         (tmp_path / "trials" / name / "spec.json").write_text(name)
     first, second = trials()[:2]
     assert explore_winner.copy_winner(first, config) == tmp_path / "winner"
+    # What was killed while it replaced a winner has left both aside.
+    for leftover in (".winner", ".winner-before"):
+        (tmp_path / leftover).mkdir()
     explore_winner.copy_winner(second, config)
     assert (tmp_path / "winner" / "spec.json").read_text() == "f1"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trials", "winner"]
@@ -62,3 +67,21 @@ def test_the_winners_folder_is_copied_and_replaced(tmp_path):
 def test_a_winner_of_another_machine_is_named(tmp_path):
     with pytest.raises(RunError, match="f0 is missing: trial 0 was trained by host 1"):
         explore_winner.copy_winner(trials()[0], toys.config(tmp_path))
+
+
+def test_a_copy_that_fails_leaves_the_winner_before(tmp_path, monkeypatch):
+    config = toys.config(tmp_path)
+    first, second = trials()[:2]
+    for trial in (first, second):
+        folder = tmp_path / "trials" / trial.user_attrs["folder"]
+        folder.mkdir(parents=True)
+        (folder / "spec.json").write_text(folder.name)
+    explore_winner.copy_winner(first, config)
+
+    def full(source, target):
+        raise shutil.Error([(source, target, "[Errno 28] No space left on device")])
+
+    monkeypatch.setattr(explore_winner.shutil, "copytree", full)
+    with pytest.raises(WriteError, match="No space left"):
+        explore_winner.copy_winner(second, config)
+    assert (tmp_path / "winner" / "spec.json").read_text() == "f0"

@@ -3,6 +3,7 @@ import json
 import pytest
 from PIL import Image
 
+from sqzkit import files
 from sqzkit.errors import RunError, UsageError
 from sqzkit.search.lineage import Generation, Lineage, format_table, plot
 
@@ -29,6 +30,15 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(UsageError, match="holds no evolution"):
         Lineage(tmp_path, {})
+
+
+def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
+    with files.atomic_path(tmp_path / "lineage.json") as temporary:
+        temporary.write_text("half")
+        (tmp_path / temporary.name.replace(".json", "x.json")).write_text("half")
+    (tmp_path / "lineage.json").unlink()
+    assert [path.name[0] for path in tmp_path.iterdir()] == ["."]
+    Lineage(tmp_path, {}).add(ANCESTOR)
 
 
 def test_a_damaged_record_is_refused(tmp_path):
