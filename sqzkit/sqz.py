@@ -5,6 +5,7 @@ python -m sqzkit.sqz unpack model.tflite.sqz      writes model.tflite again
 python -m sqzkit.sqz info model.tflite.sqz        says what is inside
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -35,8 +36,11 @@ def _pack(path: Path) -> None:
     from sqzkit.coding import sqz  # brings numba
 
     output = Path(_OUTPUT.value or f"{path}{SUFFIX}")
-    files.refuse_existing(output, _OVERWRITE.value)
     content = _read(path)
+    if not _OVERWRITE.value and _holds(output, content):
+        print(f"{output} holds {path} already")
+        return
+    files.refuse_existing(output, _OVERWRITE.value)
     archive = sqz.pack(content)
     files.write_bytes(output, archive)
     share = 100 * len(archive) / max(len(content), 1)
@@ -62,6 +66,17 @@ def _info(path: Path) -> None:
     print(f"{found.tensors} weight tensors with {found.weights:,} weights")
     for number, stream in enumerate(found.streams):
         print(f"stream {number}: {stream.size:>12,} -> {stream.coded:>10,}  {stream.method}")
+
+
+def _holds(archive: Path, content: bytes) -> bool:
+    """Return whether `archive` was packed from `content`: by a call that was killed later, say."""
+    from sqzkit.coding import sqz
+
+    try:
+        found = sqz.info(archive.read_bytes(), _LIMIT.value)
+    except (OSError, FormatError):
+        return False
+    return found.sha256 == hashlib.sha256(content).hexdigest()
 
 
 def _without_suffix(path: Path) -> Path:

@@ -30,7 +30,13 @@ def test_pack_info_unpack(repository, packed):
 
 def test_nothing_is_overwritten_unasked(repository, packed):
     archive = packed.with_name("model.tflite.sqz")
-    result = run(repository, "pack", packed)
+    before = archive.stat().st_mtime_ns
+    again = run(repository, "pack", packed)
+    assert (again.returncode, again.stdout) == (0, f"{archive} holds {packed} already\n")
+    assert archive.stat().st_mtime_ns == before
+    other = packed.with_name("other.tflite")
+    other.write_bytes(packed.read_bytes() + b"more")
+    result = run(repository, "pack", other, "--output", archive)
     assert result.returncode == 2
     assert "--overwrite" in result.stderr
     assert run(repository, "pack", packed, "--overwrite").returncode == 0
