@@ -9,7 +9,7 @@ _STAGES = flags.DEFINE_list(
 )
 _TARGET_SPARSITY = flags.DEFINE_string(
     "target_sparsity",
-    "0.6",
+    "lamp:0.92",
     "Share of zeros after the stage prune: one number, a table by layer "
     "('0.6,fire*/expand3x3=0.9,conv10=0.8'), or one over all layers together, shared out by the "
     "size of the weights ('lamp:0.9') or by a sensitivity scan ('scan:0.8').",

@@ -19,7 +19,7 @@ STAGES = ("train", "prune", "dense", "cluster", "quantize")
 CODEBOOKS = ("linear", "kmeans++", "density", "uniform")
 SCAN, LAMP = "scan", "lamp"
 MAXIMUM_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
-EPOCHS = {"prune": 12, "dense": 4, "cluster": 4, "quantize": 3}
+EPOCHS = {"prune": 40, "dense": 4, "cluster": 8, "quantize": 6}
 RATES = {"prune": 1e-3, "dense": 1e-4, "cluster": 3e-4, "quantize": 1e-4}
 
 
@@ -43,7 +43,7 @@ class CompressionConfig:
     """
 
     stages: tuple[str, ...] = STAGES
-    target_sparsity: str = "0.6"
+    target_sparsity: str = "lamp:0.92"
     number_of_clusters: str = "16"
     codebook: str = "linear"
     epochs: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(EPOCHS))

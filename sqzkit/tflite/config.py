@@ -83,7 +83,10 @@ class ConversionConfig:
                 f"--optimize_for needs --quantization=int8, not {self.options.quantization}"
             )
         if self.granularity_given and self.options.granularity != "per_tensor":
-            raise UsageError("--optimize_for makes per_tensor files: leave --granularity out")
+            raise UsageError(
+                f"--granularity={self.options.granularity} with --optimize_for: only files with "
+                "one scale a kernel (per_tensor) are optimized; leave one of the two flags out"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the flags as JSON-ready values."""

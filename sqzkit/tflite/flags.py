@@ -72,7 +72,8 @@ _OPTIMIZE_FOR = flags.DEFINE_enum(
     None,
     TARGETS,
     "Choose int8 weights by what they cost in the .sqz and change in the answers, on the "
-    "representative photographs: 'accuracy' (bytes of plain rounding) or 'size' (the fewest).",
+    "representative photographs: 'accuracy' (bytes of plain rounding) or 'size' (the fewest). "
+    "Gives a per_tensor file; per_channel files are not optimized.",
 )
 _ARCHIVE_BUDGET_BYTES = flags.DEFINE_integer(
     "archive_budget_bytes", None, "With --optimize_for: the most the .sqz may take."

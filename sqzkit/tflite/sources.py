@@ -150,8 +150,7 @@ def representative_images(source: Source, config: ConversionConfig) -> np.ndarra
         return None
     if config.representative_dataset_dir is not None:
         chosen = _chosen(config)
-        # Without a test split the other half is kept to verify on.
-        calibrating = chosen if source.test else chosen[: max(2, len(chosen) // 2)]
+        calibrating = chosen if source.test else chosen[: _calibrated_on(config, len(chosen))]
         return _load(calibrating[: config.calibration_steps], source.preprocessing)
     if source.training is not None:
         return source.training(config.calibration_steps)
@@ -172,9 +171,20 @@ def verification_images(source: Source, config: ConversionConfig) -> tuple[Image
     if config.representative_dataset_dir is None:
         return None
     chosen = _chosen(config)
-    others = chosen[max(2, len(chosen) // 2) :] or chosen
+    others = chosen[_calibrated_on(config, len(chosen)) :] or chosen
     where = f"{config.representative_dataset_dir} (photographs not calibrated on, labels unknown)"
     return (_load(others[:_MOST_UNLABELLED], source.preprocessing), None), where
+
+
+def _calibrated_on(config: ConversionConfig, photographs: int) -> int:
+    """Return how many photographs are not kept to verify on, where there is no test split.
+
+    Half; three quarters where they decide the weights too, all if nothing is verified.
+    """
+    if not config.verify:
+        return photographs
+    kept = photographs // (4 if config.optimize else 2)
+    return max(2, photographs - kept)
 
 
 def _chosen(config: ConversionConfig) -> list[Path]:

@@ -10,9 +10,9 @@ from sqzkit.errors import UsageError
 def test_the_defaults_are_legal():
     config = CompressionConfig()
     assert config.stages == plan.STAGES
-    assert config.sparsity_table().default == 0.6
+    assert config.sparsity_table().default == 0.92
     assert config.cluster_table().default == 16
-    assert config.sharing is None
+    assert config.sharing == "lamp"
 
 
 @pytest.mark.parametrize(

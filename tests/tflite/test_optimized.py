@@ -43,7 +43,7 @@ def test_only_int8_per_tensor_can_be_optimized(tmp_path):
     given = {"model_dir": str(tmp_path), "optimize": OptimizeConfig()}
     with pytest.raises(UsageError, match="needs --quantization=int8, not float16"):
         ConversionConfig(ConversionOptions("float16"), **given)
-    with pytest.raises(UsageError, match="leave --granularity out"):
+    with pytest.raises(UsageError, match="--granularity=per_channel with --optimize_for"):
         ConversionConfig(granularity_given=True, **given)
     name = output_path(ConversionConfig(OPTIONS, **given)).name
     assert name == "size_int8_per_tensor_uint8.tflite"

@@ -10,6 +10,7 @@ import tf_keras as keras
 from PIL import Image
 
 from sqzkit import files
+from sqzkit.compression.optimize_config import OptimizeConfig
 from sqzkit.data.open import open_dataset
 from sqzkit.data.photograph import normalize
 from sqzkit.data.pipeline import raw_images
@@ -19,7 +20,7 @@ from sqzkit.models import registry
 from sqzkit.models.spec import tiny
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
-from sqzkit.tflite import outputs, program
+from sqzkit.tflite import outputs, program, sources
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.config import ConversionConfig
 from sqzkit.tflite.options import ConversionOptions
@@ -199,6 +200,21 @@ def test_a_keras_file_with_photographs_without_labels(keras_file, small_network,
     expected = small_network(image.astype(np.float32) / 255).numpy()
     found = np.log(classifier.predict(image).clip(1 / 512))
     assert np.abs((found - found.max()) - (expected - expected.max())).max() < 0.4
+
+
+def test_photographs_that_decide_the_weights_too_are_more(keras_file, tmp_path):
+    given = {**keras_file, "representative_dataset_dir": photographs(tmp_path / "photos")}
+    optimize = OptimizeConfig()
+    for changes, calibrated, verified in (({}, 4, 4), ({"optimize": optimize}, 6, 2)):
+        config = ConversionConfig(**given, **changes)
+        source = sources.open_source(config)
+        (images, _), _ = sources.verification_images(source, config)
+        calibrating = sources.representative_images(source, config)
+        assert (len(calibrating), len(images)) == (calibrated, verified)
+        both = np.concatenate([calibrating, images])
+        assert len(np.unique(both, axis=0)) == 8, "none is in both"
+    config = ConversionConfig(**given, optimize=optimize, verify=False)
+    assert len(sources.representative_images(source, config)) == 8
 
 
 @pytest.fixture
