@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -182,9 +181,9 @@ def _versions() -> dict[str, str]:
 def report(result: Result) -> str:
     """Return what to tell the user of a conversion."""
     record = result.record
-    lines = [f"wrote {os.path.relpath(result.path)}  sha256 {record['sha256'][:16]}..."]
+    lines = [f"wrote {result.path}  sha256 {record['sha256'][:16]}..."]
     if result.archive is not None:
-        lines.append(f"wrote {os.path.relpath(result.archive)}")
+        lines.append(f"wrote {result.archive}")
     sized = ", ".join(f"{form} {size:,}" for form, size in record["sizes"].items())
     lines.append(f"bytes: {sized}")
     counted = ", ".join(f"{count} {name}" for name, count in record["operators"].items())
