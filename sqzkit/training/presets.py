@@ -1,7 +1,6 @@
 """Presets: a few fields changed, with what they cost and reach.
 
-Accuracies are on the test split, seed 1. Times are not given: the machine
-they were measured on was busy with other work.
+Accuracies are on the test split, seed 1; the README has the times.
 """
 
 from collections.abc import Mapping
@@ -15,8 +14,7 @@ def default() -> Changes:
     """Train a small data set from scratch without touching a flag.
 
     `python train.py --model_dir=runs/digits`: the embedded digits, 99.16 %.
-    With `--data_dir` of the sign language digits, 64 pixels: 99.76 %, then still
-    keeping the epoch of the highest validation accuracy.
+    With `--data_dir` of the sign language digits, 64 pixels: 100.00 % of 418.
     """
     return {}
 
