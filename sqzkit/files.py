@@ -15,6 +15,9 @@ from sqzkit.errors import RunError, UsageError, WriteError
 
 _UNFINISHED = ".unfinished-"
 
+_PIECE_BYTES = 1 << 20
+MAXIMUM_TEXT_BYTES = 32 << 20  # the confusion matrix of 1,000 classes takes 9 MB as JSON
+
 
 def sha256(path: Path | str) -> str:
     """Return the hexadecimal SHA-256 of the file at `path`."""
@@ -94,18 +97,52 @@ def json_text(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def read_json(path: Path | str) -> Any:
-    """Return the JSON value stored at `path`.
+def read_bytes(path: Path | str, most: int) -> bytes:
+    """Return the content of a file of at most `most` bytes.
 
     Raises:
-      RunError: the file is missing or is not JSON.
+      RunError: the file is missing, larger, or cannot be read.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with open(path, "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            # By pieces, since the size of a pipe is not known, nor that of a file that grows.
+            pieces, length = [], 0
+            while size <= most and length <= most and (piece := stream.read(_PIECE_BYTES)):
+                pieces.append(piece)
+                length += len(piece)
     except FileNotFoundError:
         raise RunError(f"{path} is missing") from None
-    except (ValueError, OSError) as error:
-        raise RunError(f"{path} cannot be read as JSON: {error}") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+    if max(size, length) > most:
+        raise RunError(f"{path}: larger than the {most:,} bytes that are read of such a file")
+    return b"".join(pieces)
+
+
+def read_text(path: Path | str, most: int = MAXIMUM_TEXT_BYTES) -> str:
+    """Return a UTF-8 text file; raise `RunError` as `read_bytes`, or if it is none."""
+    try:
+        return read_bytes(path, most).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} cannot be read: it is no UTF-8 text ({error})") from None
+
+
+def read_json(path: Path | str) -> Any:
+    """Return the JSON value stored at `path`, of at most `MAXIMUM_TEXT_BYTES`.
+
+    Raises:
+      RunError: the file is missing, too large, or is not JSON.
+    """
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str | bytes, name: str) -> Any:
+    """Return the value of a JSON text; raise `RunError` with `name` if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{name} cannot be read as JSON: {error}") from None
 
 
 def _host() -> str:

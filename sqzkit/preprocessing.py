@@ -6,11 +6,12 @@ and the Android app all follow this record; it is stored with every run.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqzkit import files
+from sqzkit import fields, files
 from sqzkit.errors import RunError, UsageError
 
 RESIZE_RULES = ("squash", "shorter_side")
@@ -59,8 +60,8 @@ class Preprocessing:
         _require("channel_order", self.channel_order, CHANNEL_ORDERS)
         for name in ("mean", "scale"):
             values = tuple(float(value) for value in getattr(self, name))
-            if len(values) != 3:
-                raise UsageError(f"{name} {values}: must hold three values, one per channel")
+            if len(values) != 3 or not all(map(math.isfinite, values)):
+                raise UsageError(f"{name} {values}: must hold three numbers, one per channel")
             object.__setattr__(self, name, values)
         if not all(self.scale):
             raise UsageError(f"scale {self.scale}: no value may be 0")
@@ -72,10 +73,7 @@ class Preprocessing:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Preprocessing":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
-        try:
-            return cls(**{**record, "mean": tuple(record["mean"]), "scale": tuple(record["scale"])})
-        except (TypeError, KeyError, ValueError, UsageError) as error:
-            raise RunError(f"not a preprocessing record: {error}") from error
+        return fields.build(cls, record, "a preprocessing record")
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, atomically."""

@@ -23,6 +23,7 @@ Everything is readable without this program. Nothing in it is executed.
 
 import dataclasses
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,10 @@ from sqzkit.errors import RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 
 _FIRST_RECORDS = ("preprocessing.json", "labels.txt", "data.json", "flags.json")
+# A stage names files: letters, digits and _ cannot lead out of the folder.
+_STAGE_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
+_STAGE_FIELDS = {"stage": str, "metrics": dict, "config": dict, "weights_sha256": str}
+_LISTS = ("commands", "layers", "stages")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,20 +133,29 @@ class RunFolder:
     @property
     def labels(self) -> tuple[str, ...]:
         """The class names in class order."""
-        path = self.path / "labels.txt"
-        try:
-            return tuple(path.read_text(encoding="utf-8").splitlines())
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{path} cannot be read: {error}") from error
+        return tuple(files.read_text(self.path / "labels.txt").splitlines())
 
     def write_labels(self, labels: tuple[str, ...]) -> None:
         """Store the class names in class order."""
         files.write_text(self.path / "labels.txt", "\n".join(labels) + "\n")
 
     def read_record(self, name: str) -> Any:
-        """Return the JSON record `NAME.json`, or None if there is none."""
+        """Return the JSON record `NAME.json`, or None if there is none.
+
+        Raises:
+          RunError: it is damaged, or no object (no list of objects or texts for
+            commands, layers and stages).
+        """
         path = self.path / f"{name}.json"
-        return files.read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        record = files.read_json(path)
+        if not isinstance(record, list if name in _LISTS else dict):
+            raise RunError(f"{path}: must hold a JSON {'list' if name in _LISTS else 'object'}")
+        item = str if name == "commands" else dict
+        if isinstance(record, list) and not all(isinstance(entry, item) for entry in record):
+            raise RunError(f"{path}: an entry of its list is not what it should be")
+        return record
 
     def write_record(self, name: str, content: Any) -> None:
         """Store the JSON record `NAME.json`."""
@@ -164,8 +178,19 @@ class RunFolder:
         """Return the finished stages in order.
 
         Each is `{"stage", "metrics", "config", "weights_sha256"}`.
+        Raises:
+          RunError: the record is damaged, or a stage's name could be no file's.
         """
-        return self.read_record("stages") or []
+        entries = self.read_record("stages") or []
+        for entry in entries:
+            for name, kind in _STAGE_FIELDS.items():
+                if not isinstance(entry.get(name), kind):
+                    raise RunError(f"{self.path / 'stages.json'}: a stage without its {name}")
+            if not _STAGE_NAME.fullmatch(entry["stage"]):
+                raise RunError(
+                    f"{self.path / 'stages.json'}: {entry['stage'][:40]!r} names no stage"
+                )
+        return entries
 
     def finish_stage(self, stage: str, metrics: dict[str, Any], config: dict[str, Any]) -> None:
         """Record that `stage` is finished and its weights file is whole."""
@@ -204,10 +229,13 @@ class RunFolder:
         """Return all lines of metrics; a torn last line (a killed run) is left out."""
         if not self.metrics_path.exists():
             return []
+        content = files.read_bytes(self.metrics_path, files.MAXIMUM_TEXT_BYTES)
         lines = []
-        for text in self.metrics_path.read_text(encoding="utf-8").splitlines():
+        for text in content.decode("utf-8", "replace").splitlines():
             try:
-                lines.append(json.loads(text))
-            except ValueError:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
                 continue
+            if isinstance(line, dict):
+                lines.append(line)
         return lines

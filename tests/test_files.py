@@ -104,3 +104,33 @@ def test_refuse_existing(tmp_path):
     files.refuse_existing(path, overwrite=True)
     with pytest.raises(UsageError, match="--overwrite"):
         files.refuse_existing(path, overwrite=False)
+
+
+def test_a_text_file_is_read_within_its_bound(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text("ant\nbee\n")
+    assert files.read_text(path, 8) == "ant\nbee\n"
+    with pytest.raises(RunError, match=r"labels\.txt: larger than the 7 bytes"):
+        files.read_text(path, 7)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(RunError, match=r"labels\.txt cannot be read: it is no UTF-8 text"):
+        files.read_text(path)
+    with pytest.raises(RunError, match="cannot be read: Is a directory"):
+        files.read_text(tmp_path)
+
+
+def test_a_pipe_is_read_within_the_bound_too():
+    reader, writer = os.pipe()
+    os.write(writer, b"0123456789")
+    os.close(writer)
+    with pytest.raises(RunError, match="larger than the 9 bytes"):
+        files.read_bytes(f"/dev/fd/{reader}", 9)
+    os.close(reader)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{", "1" * 5000, "nul"])
+def test_json_of_any_kind_is_a_value_or_a_run_error(tmp_path, text):
+    path = tmp_path / "spec.json"
+    path.write_text(text)
+    with pytest.raises(RunError, match=r"spec\.json cannot be read as JSON"):
+        files.read_json(path)

@@ -17,7 +17,7 @@ from sqzkit.preprocessing import Preprocessing
         ({"resize_size": 4097}, "at most 4096"),
         ({"resize": "stretch"}, "resize 'stretch': must be one of squash, shorter_side"),
         ({"channel_order": "GBR"}, "channel_order 'GBR': must be one of RGB, BGR"),
-        ({"mean": (1.0, 2.0)}, "mean .*: must hold three values"),
+        ({"mean": (1.0, 2.0)}, "mean .*: must hold three numbers"),
         ({"scale": (1.0, 0.0, 1.0)}, "scale .*: no value may be 0"),
     ],
 )

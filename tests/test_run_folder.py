@@ -95,7 +95,7 @@ def test_records_of_another_kind_are_named(folder):
     folder.spec_path.write_text("[]")
     with pytest.raises(RunError, match="spec.json: must hold a JSON object"):
         folder.read_spec()
-    with pytest.raises(RunError, match=r"labels.txt cannot be read"):
+    with pytest.raises(RunError, match=r"labels.txt is missing"):
         _ = folder.labels
 
 
@@ -107,3 +107,34 @@ def test_commands_are_noted_once_and_quoted(folder):
     assert folder.read_record("commands") == [
         *("train.py --model_dir 'a run'", "convert.py", "python -m sqzkit.evolve --seed=1")
     ]
+
+
+@pytest.mark.parametrize("name", ["../../other", "/etc/x", "a/b", "", "x" * 41, ".", "train\n"])
+def test_a_stage_that_names_another_folder_is_refused(folder, name):
+    stage = {"stage": name, "metrics": {}, "config": {}, "weights_sha256": ""}
+    folder.write_record("stages", [stage])
+    for read in (folder.finished_stages, folder.last_weights):
+        with pytest.raises(RunError, match=r"stages\.json: .* names no stage"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("stages", {}, "must hold a JSON list"),
+        ("stages", [3], "an entry of its list"),
+        ("stages", [{"stage": "train"}], "a stage without its metrics"),
+        ("commands", [{}], "an entry of its list"),
+        ("evaluation", [], "must hold a JSON object"),
+    ],
+)
+def test_a_record_of_another_shape_is_refused(folder, name, content, message):
+    folder.write_record(name, content)
+    with pytest.raises(RunError, match=rf"{name}\.json: {message}"):
+        folder.finished_stages() if name == "stages" else folder.read_record(name)
+
+
+def test_lines_that_are_no_metrics_are_passed_over(folder):
+    lines = [b"[1]", b"3", b"\xff", b"[" * 100_000, b'{"epoch": 4}']
+    folder.metrics_path.write_bytes(b"\n".join(lines))
+    assert folder.metrics() == [{"epoch": 4}]

@@ -98,7 +98,7 @@ def scan(
       report: takes one line of progress a layer.
     """
     record = folder.read_record(RECORD)
-    if not record or record["identity"] != dict(identity):
+    if not record or record.get("identity") != dict(identity):
         record = {"identity": dict(identity), "base": loss(), "curves": {}}
         folder.write_record(RECORD, record)
     layers = reading.weighted_layers(model)

@@ -59,7 +59,7 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
       InvariantError: an int8 file lost zeros or shared values of its stage.
     """
     record = folder.read_record(RECORD) or {"layers": [], "histograms": {}}
-    known = {row["weights_sha256"]: row for row in record.get("stages", [])}
+    known = {row.get("weights_sha256"): row for row in _measured(record)}
     rows: list[dict[str, Any]] = []
     for entry in folder.finished_stages():
         if not folder.weights_path(entry["stage"]).exists() or entry["stage"] == "head":
@@ -84,6 +84,14 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
     drawn = {"layers": [table.to_json(row) for row in layers], "histograms": histograms}
     folder.write_record(RECORD, {**last, **drawn})
     return stages
+
+
+def _measured(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a record that are whole; others are measured anew."""
+    names = {field.name for field in dataclasses.fields(StageRow)}
+    rows = record.get("stages")
+    listed = rows if isinstance(rows, list) else []
+    return [row for row in listed if isinstance(row, dict) and names <= set(row)]
 
 
 def in_words(row: StageRow) -> str:

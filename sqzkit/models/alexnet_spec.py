@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit.errors import RunError, UsageError
-from sqzkit.models.spec import NORMALIZATIONS
+from sqzkit import fields
+from sqzkit.errors import UsageError
+from sqzkit.models.spec import MOST_CLASSES, NORMALIZATIONS
 
 MINIMUM_SIZE = 39  # below, nothing is left after pool5
+MOST_UNITS = 1 << 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,19 +35,23 @@ class AlexNetSpec:
     fc7_rank: int = 0
 
     def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise UsageError(f"classes {self.classes}: a classifier needs 2 or more")
+        if not 2 <= self.classes <= MOST_CLASSES:
+            raise UsageError(
+                f"classes {self.classes}: a classifier needs 2 or more, {MOST_CLASSES} at most"
+            )
         if self.normalization not in NORMALIZATIONS:
             raise UsageError(
                 f"normalization {self.normalization!r}: must be one of {', '.join(NORMALIZATIONS)}"
             )
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout {self.dropout}: must be in [0, 1)")
-        if self.fc_units < 1:
-            raise UsageError(f"fc_units {self.fc_units}: must be 1 or more")
+        if not 1 <= self.fc_units <= MOST_UNITS:
+            raise UsageError(f"fc_units {self.fc_units}: must be 1..{MOST_UNITS}")
         for name in ("fc6_rank", "fc7_rank"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} {getattr(self, name)}: must be 0 (not cut) or more")
+            if not 0 <= getattr(self, name) <= MOST_UNITS:
+                raise UsageError(
+                    f"{name} {getattr(self, name)}: must be 0 (not cut) to {MOST_UNITS}"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
@@ -54,7 +60,5 @@ class AlexNetSpec:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "AlexNetSpec":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
-        try:
-            return cls(**{key: value for key, value in record.items() if key != "architecture"})
-        except (TypeError, UsageError) as error:
-            raise RunError(f"not an AlexNet specification: {error}") from error
+        values = {key: value for key, value in record.items() if key != "architecture"}
+        return fields.build(cls, values, "an AlexNet specification")

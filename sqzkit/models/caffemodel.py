@@ -22,6 +22,7 @@ from sqzkit.errors import FormatError
 
 MAXIMUM_BYTES = 16 << 20  # the published files have 5 MB
 MAXIMUM_LAYERS = 4096
+MAXIMUM_BLOBS = 16
 PACKAGE = "sqzkit.caffe"
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -66,11 +67,13 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
         net.ParseFromString(content)
     except (message.DecodeError, RecursionError) as error:
         raise FormatError(f"{source}: not a Caffe model ({error})") from error
-    layers = [*net.layer, *net.layers]
-    if len(layers) > MAXIMUM_LAYERS:
-        raise FormatError(f"{source}: {len(layers)} layers, more than {MAXIMUM_LAYERS}")
+    count = len(net.layer) + len(net.layers)
+    if count > MAXIMUM_LAYERS:
+        raise FormatError(f"{source}: {count} layers, more than {MAXIMUM_LAYERS}")
     weights = {}
-    for layer in layers:
+    for layer in (*net.layer, *net.layers):
+        if len(layer.blobs) > MAXIMUM_BLOBS:
+            raise FormatError(f"{source}: a layer of {len(layer.blobs)} blobs")
         if layer.blobs:
             name = _layer_name(layer.name, source)
             if name in weights:
@@ -138,11 +141,12 @@ def _layer_name(name: bytes, source: str) -> str:
 
 def _blob_array(blob: Any, place: str) -> np.ndarray:
     if blob.HasField("shape"):
-        shape = tuple(blob.shape.dim)
+        shape = tuple(blob.shape.dim[:9])  # hostile files list millions
     else:
         shape = (blob.num, blob.channels, blob.height, blob.width)
     if not 1 <= len(shape) <= 4 or min(shape) < 1 or math.prod(shape) != len(blob.data):
-        raise FormatError(f"{place}: shape {shape} does not fit its {len(blob.data)} values")
+        shown = f"({', '.join(map(str, shape[:8]))}{', ...' if len(shape) > 8 else ''})"
+        raise FormatError(f"{place}: shape {shown} does not fit its {len(blob.data)} values")
     array = np.array(blob.data, np.float32).reshape(shape)
     if not np.isfinite(array).all():
         raise FormatError(f"{place}: has values that are not finite")

@@ -16,7 +16,7 @@ SPECS: dict[str, Any] = {"squeezenet": SqueezeNetSpec, "alexnet": AlexNetSpec}
 def spec_from_json(spec_json: Mapping[str, Any]) -> Spec:
     """Return the specification of a `spec.json`; raise `RunError` if it is none."""
     architecture = spec_json.get("architecture")
-    if architecture not in SPECS:
+    if not isinstance(architecture, str) or architecture not in SPECS:
         raise RunError(f"architecture {architecture!r}: must be one of {', '.join(SPECS)}")
     return SPECS[architecture].from_json(spec_json)
 

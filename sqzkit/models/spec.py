@@ -8,11 +8,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit import fields
+from sqzkit.errors import UsageError
 
 BYPASSES = ("none", "simple", "complex")
 MODULE_BYPASSES = ("none", "identity", "conv1x1")
 NORMALIZATIONS = ("none", "batch")
+# Beyond these a record is no network but an attempt to fill the memory.
+MOST_CLASSES = 1 << 17
+MOST_MODULES = 256
+MOST_PARAMETERS = 1 << 27
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +120,7 @@ class SqueezeNetSpec:
     def from_json(cls, record: Mapping[str, Any]) -> "SqueezeNetSpec":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
         values = {key: value for key, value in record.items() if key != "architecture"}
-        try:
-            values["pool_after"] = tuple(values["pool_after"])
-            values["overrides"] = tuple(FireModule(**item) for item in values["overrides"])
-            return cls(**values)
-        except (TypeError, KeyError, UsageError) as error:
-            raise RunError(f"not a SqueezeNet specification: {error}") from error
+        return fields.build(cls, values, "a SqueezeNet specification")
 
 
 def v1_0(classes: int, **changes: Any) -> SqueezeNetSpec:
@@ -167,8 +167,12 @@ def _check(spec: SqueezeNetSpec) -> None:
     for field in positive:
         if getattr(spec, field) < 1:
             raise UsageError(f"{field} {getattr(spec, field)}: must be 1 or more")
-    if spec.classes < 2:
-        raise UsageError(f"classes {spec.classes}: a classifier needs 2 or more")
+    if not 2 <= spec.classes <= MOST_CLASSES:
+        raise UsageError(
+            f"classes {spec.classes}: a classifier needs 2 or more, {MOST_CLASSES} at most"
+        )
+    if max(spec.fire_modules, len(spec.overrides)) > MOST_MODULES:
+        raise UsageError(f"fire_modules {spec.fire_modules}: must be at most {MOST_MODULES}")
     if spec.incr_e < 0:
         raise UsageError(f"incr_e {spec.incr_e}: must be 0 or more")
     if not 0 < spec.squeeze_ratio <= 1:
@@ -199,9 +203,19 @@ def _check_modules(spec: SqueezeNetSpec) -> None:
     if len(set(spec.pool_after)) != len(spec.pool_after):
         raise UsageError(f"pool_after {', '.join(spec.pool_after)}: a layer is named twice")
     inputs = spec.conv1_filters
+    parameters = 3 * spec.conv1_kernel**2 * inputs
     for module in modules:
         _check_module(module, inputs)
-        inputs = module.filters
+        squeezed, filters = module.squeeze1x1, module.filters
+        parameters += inputs * squeezed + squeezed * (module.expand1x1 + 9 * module.expand3x3)
+        parameters += inputs * filters if module.bypass == "conv1x1" else 0
+        inputs = filters
+    parameters += inputs * spec.classes
+    if parameters > MOST_PARAMETERS:
+        raise UsageError(
+            f"a network of {parameters:,} weights: at most {MOST_PARAMETERS:,} are built; "
+            "make base_e, incr_e or fire_modules smaller"
+        )
     if spec.bypass == "simple" and all(module.bypass == "none" for module in modules):
         raise UsageError(
             'bypass "simple": no Fire module has as many inputs as outputs with '

@@ -12,6 +12,7 @@ from sqzkit.run_folder import RunFolder
 RECORD = "compression"
 TEMPLATE = Path(__file__).with_name("compression.html")
 HISTOGRAM_COLUMNS = 4
+MOST_STAGES, MOST_LAYERS = 16, 400  # what can be drawn in seconds
 
 Row = Mapping[str, Any]
 
@@ -25,6 +26,8 @@ def render(folder: RunFolder) -> str | None:
     record = folder.read_record(RECORD)
     if not record or len(record["stages"]) < 2:
         return None
+    if len(record["stages"]) > MOST_STAGES or len(record["histograms"]) > MOST_LAYERS:
+        raise ValueError(f"more than {MOST_STAGES} stages or {MOST_LAYERS} layers")
     return templates.render(
         TEMPLATE,
         stages=record["stages"],
@@ -54,7 +57,7 @@ def waterfall(stages: Sequence[Row]) -> str:
         text = f"  {size / 1000:,.1f} KB · {steps[0][1] / size:,.1f}x · {100 * accuracy:.2f} %"
         edge = max(left[position], before[position])
         axes.text(edge, position, text, va="center", fontsize=9, color=figures.GREY)
-    axes.set_yticks(positions, [name for name, _, _ in steps])
+    axes.set_yticks(positions, [figures.plain(name) for name, _, _ in steps])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.45 * left[0])
     axes.set(xlabel="kilobytes left (blue) and taken off (orange); times smaller; top-1")
@@ -87,7 +90,7 @@ def histograms(layers: Mapping[str, Row]) -> str:
     first.remove()
     for index, (name, layer) in enumerate(layers.items()):
         axes = drawing.add_subplot(rows, columns, index + 1)
-        axes.set_title(name, fontsize=8, color=figures.GREY)
+        axes.set_title(figures.plain(name), fontsize=8, color=figures.GREY)
         axes.set_yticks([])
         axes.tick_params(labelsize=6, colors=figures.GREY)
         for side, spine in axes.spines.items():

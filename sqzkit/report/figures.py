@@ -51,6 +51,11 @@ def to_svg(drawing: "Figure") -> str:
     return text[text.index("<svg") :]
 
 
+def plain(text: object) -> str:
+    """Return `text` as Matplotlib draws it letter by letter: two dollars would be a formula."""
+    return str(text).replace("$", r"\$")
+
+
 def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
     """Draw one metric by epoch, training and validation, stages one after another.
 
@@ -89,6 +94,7 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     axes.set(xlabel="answer", ylabel="truth")
     if len(labels) <= 30:
         ticks = range(len(labels))
+        labels = [plain(label) for label in labels]
         axes.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
         axes.set_yticks(ticks, labels)
         for row, column in np.argwhere(counts > 0):
@@ -104,7 +110,7 @@ def sizes(rows: Sequence[tuple[str, int]]) -> str:
     """Draw bytes by file as horizontal bars; `rows` are (name, bytes)."""
     drawing, axes = figure(5.2, 0.7 + 0.3 * len(rows))
     values = [count / 1000 for _, count in rows]
-    bars = axes.barh([name for name, _ in rows], values, color=BLUE, height=0.6)
+    bars = axes.barh([plain(name) for name, _ in rows], values, color=BLUE, height=0.6)
     axes.bar_label(bars, [f"{value:,.1f} KB" for value in values], padding=4, color=GREY)
     axes.invert_yaxis()
     axes.set(xlabel="kilobytes (1,000 bytes)")
@@ -118,6 +124,6 @@ def _mark_stages(axes: Any, lines: Sequence[Mapping[str, Any]]) -> None:
         if stage != lines[index - 1].get("stage"):
             axes.axvline(index + 0.5, color=GREY, linewidth=0.8, linestyle=":")
             axes.annotate(
-                f" {stage}", (index + 0.5, 1), xycoords=("data", "axes fraction"),
+                f" {plain(stage)}", (index + 0.5, 1), xycoords=("data", "axes fraction"),
                 va="top", fontsize=8, color=GREY,
             )  # fmt: skip

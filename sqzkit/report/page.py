@@ -9,6 +9,8 @@ from sqzkit.report import compression, figures, records, templates
 from sqzkit.run_folder import RunFolder
 
 TEMPLATE = Path(__file__).with_name("page.html")
+# How Python, NumPy, Matplotlib and the template answer values that are not what they should be.
+_ODD_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def write_report(folder: RunFolder) -> Path:
@@ -20,7 +22,7 @@ def write_report(folder: RunFolder) -> Path:
     """
     try:
         page = render(folder)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except _ODD_VALUES as error:
         raise RunError(f"{folder.path}: a record does not hold what it should: {error}") from error
     files.write_text(folder.report_path, page)
     return folder.report_path

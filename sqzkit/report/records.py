@@ -58,11 +58,21 @@ def mistakes(folder: RunFolder, evaluation: dict[str, Any]) -> list[Mistake]:
 def conversions(folder: RunFolder) -> list[Conversion]:
     """Return everything converted from the run, largest first."""
     found = [
-        Conversion(path.name.removesuffix(".json"), files.read_json(path))
+        _conversion(path)
         for path in sorted(folder.conversions_path.glob("*.tflite.json"))
         if path.with_suffix("").exists()  # put in place after its record
     ]
     return sorted(found, key=lambda conversion: -conversion.bytes)
+
+
+def _conversion(path: Path) -> Conversion:
+    record = files.read_json(path)
+    sizes = record.get("sizes") if isinstance(record, dict) else None
+    size = sizes.get("tflite") if isinstance(sizes, dict) else None
+    verification = record.get("verification") if isinstance(record, dict) else None
+    if not isinstance(size, int) or not isinstance(verification or {}, dict):
+        raise RunError(f"{path}: not the record of a converted file")
+    return Conversion(path.name.removesuffix(".json"), record)
 
 
 def _inside(folder: Path, name: str) -> Path:

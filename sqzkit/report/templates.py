@@ -16,6 +16,9 @@ def render(template: Path, **values: Any) -> str:
     Args:
       template: the file; text put into it is escaped unless marked safe.
       **values: what the template names.
+
+    Raises:
+      ValueError: a value is not what the template takes.
     """
     import jinja2
 
@@ -27,4 +30,8 @@ def render(template: Path, **values: Any) -> str:
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.2f} %"
     environment.filters["thousands"] = lambda number: f"{number:,.0f}"
-    return environment.get_template(template.name).render(values)
+    page = environment.get_template(template.name)
+    try:
+        return page.render(values)
+    except jinja2.TemplateRuntimeError as error:
+        raise ValueError(str(error)) from error

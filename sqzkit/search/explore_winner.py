@@ -1,5 +1,6 @@
 """Which network to take, and its run folder where `convert.py` finds it."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,10 @@ def copy_winner(winner: FrozenTrial, config: ExploreConfig) -> Path:
     Raises:
       RunError: it was trained on another machine and is not in this folder.
     """
-    source = Path(config.study_dir) / "trials" / winner.user_attrs["folder"]
+    name = str(winner.user_attrs["folder"])
+    if not re.fullmatch(r"\w+", name):  # a study may be another machine's
+        raise RunError(f"trial {winner.number}: its folder {name[:40]!r} is no name of a trial")
+    source = Path(config.study_dir) / "trials" / name
     target = Path(config.study_dir) / "winner"
     if not source.is_dir():
         raise RunError(

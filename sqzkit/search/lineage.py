@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqzkit import files
+from sqzkit import fields, files
 from sqzkit.errors import RunError, UsageError
 
 ANCESTOR, FINAL = "ancestor", "final"
@@ -35,6 +35,10 @@ class Generation:
     top1: float
     offspring: tuple[dict[str, Any], ...] = ()
 
+    def __post_init__(self) -> None:
+        if min(self.parameters, self.tflite_bytes) < 1 or not self.latency_ms > 0:
+            raise UsageError(f"{self.name}: sizes and latency must be above 0")
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
         return {**dataclasses.asdict(self), "offspring": list(self.offspring)}
@@ -42,10 +46,7 @@ class Generation:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Generation":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
-        try:
-            return cls(**{**record, "offspring": tuple(record["offspring"])})
-        except (TypeError, KeyError) as error:
-            raise RunError(f"not a generation: {error}") from error
+        return fields.build(cls, record, "a generation")
 
 
 class Lineage:
@@ -76,8 +77,12 @@ class Lineage:
                 )
             return
         record = files.read_json(self.path)
-        self._refuse_other(record.get("evolution", {}))
-        self.generations = [Generation.from_json(entry) for entry in record["generations"]]
+        try:
+            stored, entries = dict(record["evolution"]), list(record["generations"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise RunError(f"{self.path}: not the lineage of an evolution: {error}") from error
+        self._refuse_other(stored)
+        self.generations = [Generation.from_json(entry) for entry in entries]
 
     @property
     def path(self) -> Path:

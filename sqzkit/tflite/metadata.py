@@ -9,9 +9,11 @@ too, so everything read is bounded and checked.
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 
+from sqzkit import files as json_files
 from sqzkit.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import associated_files, table_writer
@@ -198,7 +200,8 @@ def _normalization(
         if unit.scalar(0, "B", 0) == _NORMALIZATION_OPTIONS and options is not None:
             mean = tuple(options.vector(0, "float32").tolist())
             std = tuple(options.vector(1, "float32").tolist())
-            if len(mean) not in (1, 3) or len(std) not in (1, 3) or not all(std):
+            numbers = all(map(math.isfinite, (*mean, *std)))
+            if len(mean) not in (1, 3) or len(std) not in (1, 3) or not all(std) or not numbers:
                 raise FormatError(
                     f"TFLite metadata: normalization by mean {list(mean[:4])} and "
                     f"std {list(std[:4])}: needs 1 or 3 values each, std not 0"
@@ -225,6 +228,7 @@ def _preprocessing(files: dict[str, bytes]) -> Preprocessing | None:
     if PREPROCESSING_FILE not in files:
         return None
     try:
-        return Preprocessing.from_json(json.loads(files[PREPROCESSING_FILE]))
-    except (ValueError, TypeError, RecursionError, RunError) as error:
+        record = json_files.parse_json(files[PREPROCESSING_FILE], "it")
+        return Preprocessing.from_json(record)
+    except RunError as error:
         raise FormatError(f"TFLite metadata: {PREPROCESSING_FILE}: {error}") from error

@@ -133,9 +133,9 @@ def from_keras_file(path: str, record: str, labels_file: str) -> Source:
 def read_labels(path: str) -> tuple[str, ...]:
     """Return a text file's lines; raise `UsageError` if it cannot be read."""
     try:
-        return tuple(Path(path).read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--labels_file {path}: cannot be read ({error})") from error
+        return tuple(files.read_text(path).splitlines())
+    except RunError as error:
+        raise UsageError(f"--labels_file {error}") from error
 
 
 def representative_images(source: Source, config: ConversionConfig) -> np.ndarray | None:

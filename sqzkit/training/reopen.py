@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from sqzkit import fields
 from sqzkit.data.open import open_dataset
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
@@ -20,13 +21,14 @@ def reopen(training: TrainingConfig) -> loop.Run:
     strategy = loop.prepare(training)
     loaded = load_run(training.model_dir, "train")
     config = next(e["config"] for e in loaded.folder.finished_stages() if e["stage"] == "train")
-    names = [field.name for field in dataclasses.fields(FitOptions)]
+    names = {field.name for field in dataclasses.fields(FitOptions)}
+    options = {name: value for name, value in config.items() if name in names}
     return loop.Run(
         folder=loaded.folder,
         dataset=loaded.open_data(),
         spec=loaded.spec,
         preprocessing=loaded.preprocessing,
-        options=FitOptions(**{name: config[name] for name in names}),
+        options=fields.build(FitOptions, options, "the record of a stage"),
         strategy=strategy,
     )
 

@@ -157,3 +157,11 @@ def test_hostile_sizes_are_bounded():
 def test_layers_that_are_no_convolutions_are_refused(shapes):
     with pytest.raises(FormatError, match="x: not a convolution with a bias"):
         caffemodel.convolutions({"x": arrays(*shapes)}, "a.caffemodel")
+
+
+def test_millions_of_dimensions_or_blobs_make_a_short_message():
+    dimensions = field(7, field(1, varint(1) * 1_000_000)) + packed_floats(5, [1.0])
+    for content in (layer("x", dimensions), layer("x", *[b""] * 100_000)):
+        with pytest.raises(FormatError, match=r"does not fit its 1 values|100000 blobs") as error:
+            caffemodel.read(content, "a.caffemodel")
+        assert len(str(error.value)) < 200

@@ -14,7 +14,7 @@ def test_a_stored_specification_gives_its_network(network):
     assert model.layers[-1].name == "prob"
 
 
-@pytest.mark.parametrize("record", [{}, {"architecture": "vgg"}])
+@pytest.mark.parametrize("record", [{}, {"architecture": "vgg"}, {"architecture": []}])
 def test_an_unknown_architecture_is_refused(record):
     with pytest.raises(RunError, match="must be one of squeezenet, alexnet"):
         registry.build_from_json(record, 64)

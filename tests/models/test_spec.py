@@ -105,3 +105,21 @@ def test_named_networks():
 def test_a_record_of_something_else_is_refused(record):
     with pytest.raises(RunError, match="not a SqueezeNet specification"):
         SqueezeNetSpec.from_json(record)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fire_modules": 10**9},
+        {"base_e": 10**9},
+        {"conv1_kernel": 10**6},
+        {"classes": 10**9},
+        {"base_e": 16.5},
+        {"base_e": float("nan")},
+        {"overrides": [{"name": "fire2", "squeeze1x1": 10**6, "expand1x1": 10**6, "expand3x3": 0}]},
+        {"pool_after": "conv1"},
+    ],
+)
+def test_a_record_that_would_fill_the_memory_is_refused(changes):
+    with pytest.raises(RunError, match="not a SqueezeNet specification"):
+        spec.SqueezeNetSpec.from_json({**spec.v1_1(10).to_json(), **changes})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sqzkit import preprocessing
+from sqzkit import files, preprocessing
 from sqzkit.errors import RunError
 from sqzkit.models import spec
 from sqzkit.report import figures, page
@@ -136,3 +136,30 @@ def test_the_program_says_where_the_page_is(folder, tmp_path):
     result = subprocess.run(wrong, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "not a run folder" in result.stderr
+
+
+def test_a_label_is_no_formula(folder):
+    folder.write_labels(("costs $1", "up to $2$", r"\\frac$"))
+    assert "up to $2$" in page.render(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("evaluation", {"top1": "high"}, "a record does not hold"),
+        ("layers", [{"parameters": None}], "a record does not hold"),
+        ("compression", {"stages": [{}] * 99, "histograms": {}}, "more than 16 stages"),
+        ("stages", [{"stage": "../x"}], "a stage without its metrics"),
+    ],
+)
+def test_odd_values_are_run_errors(folder, name, content, message):
+    folder.write_record(name, content)
+    with pytest.raises(RunError, match=message):
+        page.write_report(folder)
+
+
+@pytest.mark.parametrize("record", [[], {}, {"sizes": {"tflite": "9"}}, {"sizes": []}])
+def test_a_sidecar_of_another_shape_is_named(folder, record):
+    files.write_json(folder.conversions_path / "int8.tflite.json", record)
+    with pytest.raises(RunError, match=r"int8\.tflite\.json: not the record of a converted file"):
+        page.render(folder)

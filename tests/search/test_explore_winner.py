@@ -85,3 +85,10 @@ def test_a_copy_that_fails_leaves_the_winner_before(tmp_path, monkeypatch):
     with pytest.raises(WriteError, match="No space left"):
         explore_winner.copy_winner(second, config)
     assert (tmp_path / "winner" / "spec.json").read_text() == "f0"
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "", "a/b", ".."])
+def test_a_study_cannot_name_a_folder_elsewhere(tmp_path, name):
+    trial = toys.finished(0, [0.9, 1], accuracy=0.9, folder=name, worker="host 1")
+    with pytest.raises(RunError, match="is no name of a trial"):
+        explore_winner.copy_winner(trial, toys.config(tmp_path))

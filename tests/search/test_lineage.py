@@ -69,3 +69,21 @@ def test_the_plot_is_a_picture(tmp_path):
     plot([ANCESTOR, FIRST], tmp_path / "lineage.png")
     with Image.open(tmp_path / "lineage.png") as image:
         assert image.format == "PNG" and min(image.size) > 400
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [],
+        {"generations": []},
+        {"evolution": {}, "generations": 3},
+        {"evolution": {}, "generations": [3]},
+        {"evolution": {}, "generations": [{"name": "ancestor"}]},
+        {"evolution": {}, "generations": [{**ANCESTOR.to_json(), "latency_ms": 0}]},
+        {"evolution": {}, "generations": [{**ANCESTOR.to_json(), "top1": "high"}]},
+    ],
+)
+def test_a_damaged_lineage_is_a_run_error(tmp_path, record):
+    files.write_json(tmp_path / "lineage.json", record)
+    with pytest.raises(RunError, match="not (a generation|the lineage of an evolution)"):
+        Lineage(tmp_path, {})

@@ -107,3 +107,13 @@ def test_the_presets_are_the_papers_sweeps():
         space.require_networks(space.from_texts(texts), 10, 64)
     ratios = {p.spec(10).squeeze_ratio for p in space.from_texts(space.PRESETS["pct3x3"]).points()}
     assert ratios == {0.5}
+
+
+@pytest.mark.parametrize(
+    "text", ["0:1e9:1e-9", "0:inf:1", "0:1:nan", "nan:1:1", "1e308:-1e308:-1", "1:2", "1:2:3:4"]
+)
+def test_a_range_without_an_end_is_refused_at_once(text):
+    with pytest.raises(UsageError, match="--pct3x3 .*at most 1000 of them"):
+        space.parse("pct3x3", text)
+    with pytest.raises(UsageError, match="--base_e .*at most 1000"):
+        space.parse("base_e", "1:9999999999:1")
