@@ -52,7 +52,7 @@ def _unpack(path: Path) -> None:
 
     output = Path(_OUTPUT.value or _without_suffix(path))
     files.refuse_existing(output, _OVERWRITE.value)
-    content = _named(path, lambda archive: sqz.unpack(archive, _LIMIT.value))
+    content = _named(path, lambda archive: sqz.unpack(archive, _LIMIT.value), _LIMIT.value)
     files.write_bytes(output, content)
     print(f"{output}: {len(content):,} bytes, SHA-256 as packed")
 
@@ -60,7 +60,7 @@ def _unpack(path: Path) -> None:
 def _info(path: Path) -> None:
     from sqzkit.coding import sqz
 
-    found = _named(path, lambda archive: sqz.info(archive, _LIMIT.value))
+    found = _named(path, lambda archive: sqz.info(archive, _LIMIT.value), _LIMIT.value)
     print(f"{path}: {found.archive_size:,} bytes for a {found.kind} of {found.size:,}")
     print(f"SHA-256 {found.sha256}")
     print(f"{found.tensors} weight tensors with {found.weights:,} weights")
@@ -85,10 +85,11 @@ def _without_suffix(path: Path) -> Path:
     return path.with_suffix("")
 
 
-def _named(path: Path, work: Callable[[bytes], Result]) -> Result:
+def _named(path: Path, work: Callable[[bytes], Result], limit: int) -> Result:
     """Return `work(content of path)`; its errors name the file."""
     try:
-        return work(_read(path))
+        # No archive is longer than its file by more than its header and some 80 bytes.
+        return work(files.read_bytes(path, limit + (1 << 16)))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
 

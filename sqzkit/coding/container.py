@@ -24,11 +24,11 @@ DEFAULT_LIMIT = 256 << 20
 # What the streams may hold together, times the packed file: a FILE's bytes and
 # its codebooks; of a NET, whose pruned weights take no byte, a rank per weight.
 MOST_TIMES = {FILE: 2, NET: 16}
-MOST_STREAMS, MOST_SPANS = 64, 1 << 20
+MOST_STREAMS, MOST_SPANS = 64, 1 << 16
 MOST_DIRECTORY = 32 << 20
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Piece:
     """A run of the file that does not come from stream 0.
 
@@ -155,17 +155,21 @@ def _read_directory(
         size, length = reader.number(most), reader.number()
         coded.append((streams.Coded(method, stride, size, b""), length))
         total += size
-    tensors, elements = [], 0
+    tensors, elements, books = [], 0, 0
+    _check_announced(total, most)
     for _ in range(reader.number(MOST_SPANS)):
         tensors.append(_read_tensor(reader, most))
         elements += tensors[-1].size
-    if max(total, elements) > most:
-        raise FormatError(
-            f"the archive announces {max(total, elements)} bytes: {most} are possible"
-        )
+        books += len(tensors[-1].codebook)
+        _check_announced(max(elements, books), most)
     pieces = [_read_piece(reader, most, len(coded)) for _ in range(reader.number(MOST_SPANS))]
     reader.end()
     return coded, tuple(tensors), tuple(pieces)
+
+
+def _check_announced(total: int, most: int) -> None:
+    if total > most:
+        raise FormatError(f"the archive announces {total} bytes: {most} are possible")
 
 
 def _read_tensor(reader: varint.Reader, size: int) -> SymbolTensor:

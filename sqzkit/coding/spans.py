@@ -11,7 +11,8 @@ import struct
 from collections.abc import Iterator
 
 IDENTIFIER = b"TFL3"
-MOST_TENSORS = 65_536
+MOST_TENSORS = 32_768
+MOST_SIDES = 16
 
 # TensorType of the TFLite schema: name and bytes of an element.
 TYPES = {
@@ -73,16 +74,18 @@ def find_spans(content: bytes) -> list[Span]:
 def _spans(content: bytes) -> Iterator[Span]:
     model = _Table.root(content)
     buffers = model.tables(4)
-    for subgraph in model.tables(2):
-        for tensor in subgraph.tables(0):
-            quantization = tensor.table(4)
-            if quantization:
-                scales = quantization.vector(2, 4)
-                if scales and scales[1] > 1:
-                    yield Span(scales[0], 4 * scales[1], "float32", (scales[1],), "scales")
-            number = tensor.scalar(2, "<I")
-            if number < len(buffers):
-                yield from _constant(tensor, buffers[number])
+    # Offsets may be shared, so that a small file can list one subgraph a thousand times.
+    subgraphs = itertools.islice(model.tables(2), MOST_TENSORS)
+    listed = (subgraph.tables(0) for subgraph in subgraphs)
+    for tensor in itertools.islice(itertools.chain.from_iterable(listed), MOST_TENSORS):
+        quantization = tensor.table(4)
+        if quantization:
+            scales = quantization.vector(2, 4)
+            if scales and scales[1] > 1:
+                yield Span(scales[0], 4 * scales[1], "float32", (scales[1],), "scales")
+        number = tensor.scalar(2, "<I")
+        if number < len(buffers):
+            yield from _constant(tensor, buffers[number])
 
 
 def _constant(tensor: "_Table", buffer: "_Table") -> Iterator[Span]:
@@ -91,12 +94,14 @@ def _constant(tensor: "_Table", buffer: "_Table") -> Iterator[Span]:
     name, size = TYPES.get(tensor.scalar(1, "<b"), ("", 0))
     if not data or not size:
         return
-    place = tensor.vector(0, 4)
-    shape = struct.unpack_from(f"<{place[1]}i", tensor.content, place[0]) if place else ()
+    place = tensor.vector(0, 4) or (0, 0)
+    if place[1] > MOST_SIDES:
+        return
+    shape = struct.unpack_from(f"<{place[1]}i", tensor.content, place[0])
     elements = 1
-    for side in shape[:16]:
+    for side in shape:
         elements *= max(side, 0)
-    if len(shape) <= 16 and elements * size == data[1]:
+    if elements * size == data[1]:
         yield Span(data[0], data[1], name, tuple(shape))
 
 

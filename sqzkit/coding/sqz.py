@@ -64,7 +64,7 @@ def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
     Args:
       archive: a whole archive.
       limit: largest legal size of the result, in bytes. Memory stays below
-        four times the result and 16 MiB.
+        four times the result and 64 MiB.
     """
     parts = container.read(archive, limit)
     plain = decode_streams(parts)

@@ -17,7 +17,7 @@ MOST_DISTINCT = 256
 WIDTHS = (1, 2, 4, 8)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SymbolTensor:
     """One tensor in a weights stream, without its symbols.
 

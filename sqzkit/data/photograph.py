@@ -11,14 +11,17 @@ import threading
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from sqzkit.errors import RunError
 from sqzkit.preprocessing import Preprocessing
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+MAXIMUM_BYTES = 1 << 29
 MAXIMUM_PIXELS = 200_000_000
+MAXIMUM_WHOLE_PIXELS = 100_000_000  # of formats that cannot be decoded smaller
+MAXIMUM_PIXELS_A_BYTE = 1100  # what deflate can make of one colour; a photograph has 1 to 60
 DIRECT_PIXELS = 4096 * 4096
 MAXIMUM_ASPECT = 16
 
@@ -50,8 +53,9 @@ def load_photograph(photograph: Path | str | bytes, preprocessing: Preprocessing
       uint8 [image_size, image_size, 3], RGB.
 
     Raises:
-      RunError: not an image, truncated, damaged, of another format, or of more
-        than `MAXIMUM_PIXELS` pixels; the message names the file.
+      RunError: not an image, truncated, damaged, of another format, of more than
+        `MAXIMUM_PIXELS` pixels (`MAXIMUM_WHOLE_PIXELS` if it is no JPEG), or of far
+        more than its bytes could hold; the message names the file.
     """
     return prepare(decode(photograph), preprocessing)
 
@@ -63,13 +67,10 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
       RunError: as `load_photograph`.
     """
     name = "the photograph" if isinstance(photograph, bytes) else str(photograph)
-    try:
-        content = photograph if isinstance(photograph, bytes) else Path(photograph).read_bytes()
-    except OSError as error:
-        raise RunError(f"{name}: cannot be read: {error.strerror or error}") from error
+    content = photograph if isinstance(photograph, bytes) else read(photograph)
     try:
         with _open(content) as image:
-            _refuse_huge(image)
+            _refuse_huge(image, len(content))
             _reduce_large_jpeg(image)
             image.load()
             # The orientation is known only now: PNG may store it after the pixels.
@@ -81,6 +82,16 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
     except Exception as error:
         # Pillow's decoders answer hostile bytes with nearly any exception.
         raise RunError(f"{name}: damaged or truncated image ({error})") from error
+
+
+def read(path: Path | str) -> bytes:
+    """Return a photograph's file; raise `RunError` naming it if that cannot be."""
+    try:
+        if Path(path).stat().st_size > MAXIMUM_BYTES:
+            raise RunError(f"{path}: larger than {MAXIMUM_BYTES:,} bytes")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -174,13 +185,19 @@ def _open(content: bytes) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = bound
 
 
-def _refuse_huge(image: Image.Image) -> None:
+def _refuse_huge(image: Image.Image, size: int) -> None:
+    """Raise `RunError` for what would take much memory, before any pixel is decoded."""
     pixels = image.width * image.height
-    if pixels > MAXIMUM_PIXELS:
+    # By class, since phones write JPEGs with a second picture, which Pillow calls MPO.
+    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    most = MAXIMUM_PIXELS if jpeg else MAXIMUM_WHOLE_PIXELS
+    if pixels > most:
         raise RunError(
-            f"{image.width}x{image.height} pixels are more than the {MAXIMUM_PIXELS:,} "
+            f"{image.width}x{image.height} pixels are more than the {most:,} "
             "that are decoded; make the picture smaller"
         )
+    if pixels > max(DIRECT_PIXELS, MAXIMUM_PIXELS_A_BYTE * size):
+        raise RunError(f"{image.width}x{image.height} pixels in {size:,} bytes are no photograph")
 
 
 def _reduce_large_jpeg(image: Image.Image) -> None:
@@ -199,10 +216,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode.startswith("I"):
         # 16-bit grey: the high byte, as decoders on phones do.
-        high = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255)
-        return Image.fromarray(high.astype(np.uint8)).convert("RGB")
+        high = np.asarray(image) >> 8
+        return Image.fromarray(high.clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
+        with_alpha = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", image.size, (255, 255, 255))
         # Pillow's blend is the exactly rounded (c * a + 255 * (255 - a)) / 255.
         white.paste(with_alpha, mask=with_alpha.getchannel("A"))

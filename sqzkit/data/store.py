@@ -205,8 +205,14 @@ def _file_cache(
             images.flush()
             del images
         files.write_json(sidecar, {"broken": broken})
-    broken = {int(index): text for index, text in files.read_json(sidecar)["broken"].items()}
-    return np.load(path, mmap_mode="r"), broken
+    try:
+        broken = {int(index): text for index, text in files.read_json(sidecar)["broken"].items()}
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+        if images.shape != shape or images.dtype != np.uint8:
+            raise ValueError(f"{images.dtype} {images.shape} instead of uint8 {shape}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: damaged cache ({error}); remove it, run again") from error
+    return images, broken
 
 
 def _fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> str:

@@ -41,11 +41,9 @@ def looks_whole(content: bytes) -> bool:
 
 def _message(path: Path) -> str | None:
     try:
-        if looks_whole(path.read_bytes()):
+        if looks_whole(photograph.read(path)):
             return None
         photograph.decode(path)
     except RunError as error:
         return str(error)
-    except OSError as error:
-        return f"{path}: cannot be read: {error.strerror or error}"
     return None

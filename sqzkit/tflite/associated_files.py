@@ -7,6 +7,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
+from sqzkit import archives
 from sqzkit.errors import FormatError
 from sqzkit.tflite.flatbuffer import IDENTIFIER
 
@@ -14,8 +15,6 @@ MAXIMUM_FILES = 64
 MAXIMUM_BYTES = 1 << 24
 _BUFFER_ALIGNMENT = 16
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_END_OF_ARCHIVE = b"PK\x05\x06"
-_LONGEST_END = 22 + 0xFFFF
 
 
 class _AligningBuilder(flatbuffers.Builder):
@@ -63,26 +62,9 @@ def read(content: bytes) -> dict[str, bytes]:
       FormatError: the zip is damaged, or holds more than `MAXIMUM_FILES` files
         or `MAXIMUM_BYTES` bytes.
     """
-    if _END_OF_ARCHIVE not in content[-_LONGEST_END:]:
+    if not archives.has_zip(content):
         return {}
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            _check(members)
-            return {member.filename: archive.read(member) for member in members}
-    except FormatError:
-        raise
-    except Exception as error:
-        # Hostile bytes make the zip reader answer with nearly any exception.
-        raise FormatError(f"associated files of a model: damaged zip ({error})") from error
-
-
-def _check(members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > MAXIMUM_FILES or sum(item.file_size for item in members) > MAXIMUM_BYTES:
-        raise FormatError(
-            f"associated files of a model: at most {MAXIMUM_FILES} and {MAXIMUM_BYTES} bytes"
-        )
-    for item in members:
-        # The other methods expand without a bound.
-        if item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise FormatError(f"associated file {item.filename!r}: unknown compression")
+        return archives.read_zip(content, MAXIMUM_FILES, MAXIMUM_BYTES)
+    except FormatError as error:
+        raise FormatError(f"associated files of a model: {error}") from error

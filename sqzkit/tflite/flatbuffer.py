@@ -18,6 +18,7 @@ from sqzkit.tflite.tables import Source, Table
 IDENTIFIER = b"TFL3"
 MAXIMUM_BYTES = 1 << 29
 _MAXIMUM_ELEMENTS = 1 << 31
+_MAXIMUM_RANK = 16
 
 __all__ = ["IDENTIFIER", "MAXIMUM_BYTES", "Convolution", "Operator", "TFLiteFile", "Tensor"]
 
@@ -52,6 +53,7 @@ class TFLiteFile:
         tables = main.tables(3)
         self.operators = tuple(self._operator(table, codes) for table in tables)
         self._options = [table.table(4) for table in tables]
+        self._expanded = self._find_expanded()
 
     @classmethod
     def read(cls, path: Path | str) -> "TFLiteFile":
@@ -177,7 +179,10 @@ class TFLiteFile:
         return tensor
 
     def _tensor(self, index: int, table: Table) -> Tensor:
-        shape = tuple(int(side) for side in table.vector(0, "int32"))
+        sides = table.vector(0, "int32")
+        if sides.size > _MAXIMUM_RANK:
+            raise self._source.damaged(f"tensor {index} has {sides.size} dimensions")
+        shape = tuple(int(side) for side in sides)
         code = table.scalar(1, "b", 0)
         quantization = table.table(4)
         tensor = Tensor(
@@ -227,13 +232,19 @@ class TFLiteFile:
 
     def _stored(self, index: int) -> Tensor:
         """Return the constant behind a tensor: a float16 weight is expanded by a DEQUANTIZE."""
-        for operator in self.operators:
-            if operator.name == "DEQUANTIZE" and operator.outputs[:1] == (index,):
-                index = operator.inputs[0] if operator.inputs else -1
-                break
+        index = self._expanded.get(index, index)
         if index < 0:
             raise self._source.damaged("an operator lacks its constant")
         return self.tensors[index]
+
+    def _find_expanded(self) -> dict[int, int]:
+        """Return by the output of each DEQUANTIZE its input, -1 where that is left out."""
+        expanded: dict[int, int] = {}
+        for operator in self.operators:
+            if operator.name == "DEQUANTIZE" and operator.outputs:
+                source = operator.inputs[0] if operator.inputs else -1
+                expanded.setdefault(operator.outputs[0], source)
+        return expanded
 
     def _convolution(self, operator: Operator, options: Table | None) -> Convolution | None:
         if len(operator.inputs) not in (2, 3) or len(operator.outputs) != 1 or options is None:

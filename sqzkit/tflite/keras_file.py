@@ -1,21 +1,13 @@
-"""Load a `.keras` or `.h5` model of somebody else without running anything in it.
+"""Load a `.keras` or `.h5` model of somebody else without running anything in it."""
 
-A Lambda layer holds marshalled Python code, and a layer's "module" is
-imported by name: both are looked for before Keras sees the file.
-"""
-
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from sqzkit import files
 from sqzkit.errors import FormatError, RunError, UsageError
 from sqzkit.keras import keras
+from sqzkit.tflite import keras_check
 
-_MAXIMUM_CONFIG_BYTES = 1 << 26
-_MAXIMUM_DEPTH = 100
-_CODE_CLASSES = ("Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod")
-_MODULES = ("keras", "tf_keras", "builtins", "sqzkit")
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
@@ -35,7 +27,7 @@ def load_keras_file(path: Path | str) -> keras.Model:
         )
     if not path.is_file():
         raise UsageError(f"--keras_model_file {path}: no such file")
-    refuse_code(_configuration(path), path)
+    keras_check.check(files.read_bytes(path, keras_check.MAXIMUM_BYTES), path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
@@ -46,39 +38,6 @@ def load_keras_file(path: Path | str) -> keras.Model:
         ) from error
     _check(model, path)
     return model
-
-
-def refuse_code(config: Any, path: Path, depth: int = 0) -> None:
-    """Raise `FormatError` if a model's configuration would run or import anything foreign."""
-    if depth > _MAXIMUM_DEPTH:
-        raise FormatError(f"{path}: its configuration is nested too deeply")
-    if isinstance(config, list):
-        for item in config:
-            refuse_code(item, path, depth + 1)
-    if not isinstance(config, dict):
-        return
-    kind, module = config.get("class_name"), config.get("module")
-    if kind in _CODE_CLASSES or kind == "__lambda__":
-        raise FormatError(f"{path}: has a {kind} layer, which holds code; replace it by a layer")
-    if isinstance(module, str) and module.split(".", maxsplit=1)[0] not in _MODULES:
-        raise FormatError(f"{path}: wants to import {module!r}; only Keras's own layers are loaded")
-    for item in config.values():
-        refuse_code(item, path, depth + 1)
-
-
-def _configuration(path: Path) -> Any:
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if archive.getinfo("config.json").file_size > _MAXIMUM_CONFIG_BYTES:
-                    raise FormatError("its configuration is too large")
-                return json.loads(archive.read("config.json"))
-        import h5py
-
-        with h5py.File(path, "r") as stored:
-            return json.loads(stored.attrs["model_config"])
-    except Exception as error:
-        raise FormatError(f"{path}: not a Keras model file, or damaged ({error})") from error
 
 
 def _check(model: keras.Model, path: Path) -> None:

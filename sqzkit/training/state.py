@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sqzkit.errors import UsageError
+from sqzkit.errors import FormatError, UsageError
 from sqzkit.keras import keras
 from sqzkit.training import checkpoint
 
@@ -73,11 +73,19 @@ class StageState:
         found = checkpoint.load(self.path)
         if found is None:
             return False
-        refuse_other(self.path, found.record["config"], config)
+        try:
+            recorded = dict(found.record["config"])
+            progress = Progressed(**found.record["progress"])
+            groups = {name: found.groups[name] for name in (*self.variables, "best")}
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{self.path}: damaged checkpoint ({error}); delete it to begin the stage again"
+            ) from error
+        refuse_other(self.path, recorded, config)
         for name, variables in self.variables.items():
-            checkpoint.assign(self.path, name, variables, found.groups[name])
-        self.best = found.groups["best"]
-        self.progress = Progressed(**found.record["progress"])
+            checkpoint.assign(self.path, name, variables, groups[name])
+        self.best = groups["best"]
+        self.progress = progress
         return True
 
     def save(self, write: bool = True) -> None:

@@ -13,10 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from sqzkit import files
-from sqzkit.errors import FormatError, RunError
+from sqzkit.errors import FormatError
 from sqzkit.keras import keras
-
-Arrays = dict[str, dict[str, np.ndarray]]
+from sqzkit.training.weights_file import read_weights
 
 
 def save_weights(model: keras.Model, path: Path, write: bool = True) -> None:
@@ -44,25 +43,6 @@ def save_weights(model: keras.Model, path: Path, write: bool = True) -> None:
         files.write_bytes(path, image.getvalue())
 
 
-def read_weights(path: Path) -> Arrays:
-    """Return {layer: {weight: array}} in the file's order.
-
-    Raises:
-      RunError: the file cannot be opened.
-      FormatError: it is not such a file.
-    """
-    try:
-        with h5py.File(path, "r") as store:
-            return {
-                layer: {name: np.array(store[layer][name]) for name in _names(store[layer])}
-                for layer in _texts(store.attrs["layer_names"])
-            }
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise FormatError(f"{path}: not a weights file of sqzkit ({error})") from error
-
-
 def load_weights(model: keras.Model, path: Path, skip: tuple[str, ...] = ()) -> None:
     """Set every weight of `model` from the file, by layer name.
 
@@ -72,6 +52,7 @@ def load_weights(model: keras.Model, path: Path, skip: tuple[str, ...] = ()) -> 
       skip: layers that keep what they have (a new head).
 
     Raises:
+      RunError: the file cannot be read.
       FormatError: a layer or weight is missing, left over, or of another shape.
     """
     stored = read_weights(path)
@@ -106,11 +87,3 @@ def _named(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
     names = [variable.name.removesuffix(":0") for variable in layer.weights]
     short = [name.removeprefix(f"{layer.name}/") for name in names]
     return dict(zip(short if len(set(short)) == len(short) else names, layer.weights, strict=True))
-
-
-def _names(group: h5py.Group) -> list[str]:
-    return _texts(group.attrs["weight_names"])
-
-
-def _texts(values: np.ndarray) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

@@ -1,3 +1,6 @@
+import time
+
+import flatbuffers
 import numpy as np
 import pytest
 
@@ -86,3 +89,30 @@ def test_a_bias_scale_is_stored_as_a_product(tflite, kernel):
 def test_repetitive_tensors_are_left_to_the_plain_coders(tflite):
     table = np.tile(np.arange(64, dtype=np.int8), 64)
     assert planning.plan(tflite([table])).tensors == []
+
+
+def test_shared_lists_are_not_walked_without_end():
+    """A thousand subgraphs that are one list of tensors, each with one endless shape."""
+    builder = flatbuffers.Builder()
+    shape = builder.CreateNumpyVector(np.ones(20_000, np.int32))
+    data = builder.CreateNumpyVector(np.ones(4, np.uint8))
+
+    def table(**fields):
+        builder.StartObject(8)
+        for slot, offset in fields.items():
+            builder.PrependUOffsetTRelativeSlot(int(slot[1:]), offset, 0)
+        return builder.EndObject()
+
+    def repeated(item, count):
+        builder.StartVector(4, count, 4)
+        for _ in range(count):
+            builder.PrependUOffsetTRelative(item)
+        return builder.EndVector()
+
+    buffers = repeated(table(_0=data), 1)
+    tensors = repeated(table(_0=shape), 20_000)
+    subgraphs = repeated(table(_0=tensors), 20_000)
+    builder.Finish(table(_2=subgraphs, _4=buffers), b"TFL3")
+    start = time.thread_time()
+    assert spans.find_spans(bytes(builder.Output())) == []
+    assert time.thread_time() - start < 1

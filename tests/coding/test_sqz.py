@@ -1,11 +1,12 @@
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
 from make_golden_sqz import checked
 
-from sqzkit.coding import container, sqz
+from sqzkit.coding import container, sqz, streams, varint
 from sqzkit.errors import FormatError
 
 
@@ -110,3 +111,41 @@ def test_pieces_that_do_not_fit_are_refused(pieces, message):
     archive = container.Archive(container.FILE, 40, bytes(32), stored, (), tuple(pieces))
     with pytest.raises(FormatError, match=message):
         sqz.unpack(container.write(archive))
+
+
+def announcing(size, tensors, pieces):
+    """An archive of two KiB whose directory lists much."""
+    directory = varint.write(2, 0, 1, 10, 10, 4, 1, 0, 0)
+    directory += varint.write(len(tensors)) + b"".join(tensors)
+    directory += varint.write(len(pieces)) + b"".join(pieces)
+    packed = streams.deflate(directory)
+    body = varint.write(len(directory), len(packed)) + packed + bytes(10)
+    fields = (container.MAGIC, container.VERSION, container.FILE, 0, size, bytes(32), 0)
+    return checked(container.HEADER.pack(*fields) + body)
+
+
+@pytest.mark.parametrize(
+    ("size", "tensors", "pieces"),
+    [
+        (1 << 16, [varint.write(1, 1, 1, 1, 1, 7, 0)] * (1 << 16), [varint.write(0, 0, 1)] * 65536),
+        (1 << 20, [varint.write(1, 1, 1, 1, 8, 7, 256)] * (1 << 16), []),  # 128 MiB of codebooks
+        (1 << 16, [], [varint.write(0, 0, 0, 5) + bytes(4)] * (1 << 16)),
+    ],
+)
+def test_a_directory_takes_no_more_memory_than_stated(size, tensors, pieces):
+    archive = announcing(size, tensors, pieces)
+    assert len(archive) < 4096
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError):
+            sqz.unpack(archive)
+        highest = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert highest < 4 * size + (64 << 20)
+
+
+def test_more_spans_than_the_format_has_are_refused():
+    archive = announcing(1 << 20, [], [varint.write(0, 0, 1)] * ((1 << 16) + 1))
+    with pytest.raises(FormatError, match="65537 where at most 65536 is possible"):
+        sqz.info(archive)

@@ -1,14 +1,18 @@
 import io
+import struct
 import subprocess
 import sys
 import threading
+import time
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sqzkit import preprocessing
-from sqzkit.data import photograph
+from sqzkit.data import photograph, truncation
 from sqzkit.errors import RunError
 
 RECORD = preprocessing.default(32)
@@ -155,7 +159,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded():
     header = b"BM" + (54).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little")
     header += (40).to_bytes(4, "little") + side.to_bytes(4, "little") * 2
     header += (1).to_bytes(2, "little") + (24).to_bytes(2, "little") + bytes(24)
-    with pytest.raises(RunError, match="20000x20000 pixels are more than the 200,000,000"):
+    with pytest.raises(RunError, match="20000x20000 pixels are more than the 100,000,000"):
         photograph.decode(header)
 
 
@@ -207,3 +211,55 @@ def test_square_record_gives_the_uncropped_middle():
     whole = photograph.prepare(image, wide)
     assert whole.shape == (256, 256, 3)
     np.testing.assert_array_equal(photograph.prepare(image, record), whole[14:241, 14:241])
+
+
+def png(width, height, depth, colour, pixels):
+    """A PNG whose header need not fit its pixels."""
+    made = b"\x89PNG\r\n\x1a\n"
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    for kind, content in ((b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")):
+        made += struct.pack(">I", len(content)) + kind + content
+        made += struct.pack(">I", zlib.crc32(kind + content))
+    return made
+
+
+def test_a_picture_of_far_more_pixels_than_its_bytes_hold_is_refused_before_decoding():
+    bits = png(9_000, 9_000, 1, 0, bytes(9_000 * 1126))  # 80 megapixels in 10 KB
+    gif = bytearray(encode(Image.new("P", (8, 8)), "GIF"))
+    struct.pack_into("<HH", gif, 6, 9_000, 9_000)
+    for bomb in (bits, bytes(gif)):
+        start = time.thread_time()
+        with pytest.raises(RunError, match="9000x9000 pixels in .* bytes are no photograph"):
+            photograph.decode(bomb)
+        assert time.thread_time() - start < 0.1
+    assert photograph.decode(png(4096, 4096, 1, 0, bytes(4096 * 513))).size == (4096, 4096)
+
+
+def test_sixteen_bit_grey_takes_few_bytes_a_pixel():
+    side = 2000
+    content = encode(Image.fromarray(np.zeros((side, side), np.uint16)), "PNG")
+    tracemalloc.start()  # sees NumPy's memory, where it was 24 bytes a pixel
+    photograph.decode(content)
+    highest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert highest < 10 * side * side
+
+
+def test_a_file_too_large_for_a_photograph_is_not_read(tmp_path):
+    path = tmp_path / "huge.jpg"
+    with open(path, "wb") as stream:
+        stream.truncate(photograph.MAXIMUM_BYTES + 1)
+    for read in (photograph.decode, lambda p: truncation.find_broken([p])[p]):
+        try:
+            message = read(path)
+        except RunError as error:
+            message = str(error)
+        assert "huge.jpg: larger than 536,870,912 bytes" in message
+
+
+def test_a_jpeg_of_two_pictures_is_bounded_as_a_jpeg(monkeypatch):
+    second = encode(flat((1, 2, 3)), "MPO", save_all=True, append_images=[flat((4, 5, 6))])
+    monkeypatch.setattr(photograph, "MAXIMUM_WHOLE_PIXELS", 100)
+    assert photograph.decode(second).size == (40, 30)
+    with pytest.raises(RunError, match="40x30 pixels are more than the 100 "):
+        photograph.decode(encode(flat((1, 2, 3)), "PNG"))

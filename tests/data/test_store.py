@@ -103,3 +103,23 @@ def test_nothing_readable_is_an_error(coloured):
     dataset.split("test").examples = (Example(b"x", 0), Example(b"y", 1))
     with pytest.raises(RunError, match="no readable photograph is left in split test"):
         store.open_store(dataset, "test", RECORD)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: np.save(path, np.array([{"evil": 1}], object)),
+        lambda path: np.save(path, np.zeros((1, 32, 32, 3), np.uint8)),
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+        lambda path: path.with_suffix(".json").write_text("[]"),
+    ],
+)
+def test_a_damaged_cache_is_named_and_never_unpickled(coloured, tmp_path, damage):
+    for attempt in range(2):
+        dataset = coloured()
+        dataset.memory_budget, dataset.cache_dir = 0, tmp_path
+        if not attempt:
+            store.open_store(dataset, "train", RECORD)
+            damage(next(tmp_path.glob("*.npy")))
+    with pytest.raises(RunError, match=r"\.npy: damaged cache"):
+        store.open_store(dataset, "train", RECORD)

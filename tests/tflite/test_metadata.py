@@ -169,7 +169,7 @@ def test_a_zip_that_expands_without_bound_is_refused():
     with pytest.raises(FormatError, match="at most"):
         associated_files.read(stream.getvalue())
     assert associated_files.read(b"no zip here") == {}
-    with pytest.raises(FormatError, match="damaged zip"):
+    with pytest.raises(FormatError, match="damaged zip|whose list of files has"):
         associated_files.read(b"no zip here PK\x05\x06" + bytes(4) + b"\x09" * 12 + bytes(2))
 
 

@@ -15,7 +15,7 @@ from sqzkit.preprocessing import default
 from sqzkit.run_folder import RunFolder
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
-from sqzkit.training.weights import read_weights
+from sqzkit.training.weights_file import read_weights
 
 NETWORK = spec.tiny(4, dropout=0.3, fire_modules=1, pool_after=("conv1",))
 OPTIONS = FitOptions(epochs=4, batch_size=16, base_learning_rate=0.02, augmentation="light")

@@ -4,7 +4,8 @@ import pytest
 
 from sqzkit.errors import FormatError, RunError
 from sqzkit.models import spec, squeezenet
-from sqzkit.training.weights import load_weights, read_weights, save_weights
+from sqzkit.training.weights import load_weights, save_weights
+from sqzkit.training.weights_file import read_weights
 
 
 @pytest.fixture(scope="module")

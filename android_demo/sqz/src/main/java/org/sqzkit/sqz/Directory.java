@@ -9,7 +9,7 @@ final class Directory {
     static final int WEIGHTS = 4;
 
     private static final int MOST_STREAMS = 64;
-    private static final int MOST_LISTED = 1 << 20;
+    private static final int MOST_LISTED = 1 << 16;
     private static final String NAME = "the archive's directory";
 
     /** A coded run of bytes. */
