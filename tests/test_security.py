@@ -1,0 +1,83 @@
+"""What SECURITY.md promises of the source itself."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from sqzkit import files
+from sqzkit.coding import container
+from sqzkit.data import photograph
+from sqzkit.models import caffemodel, download, published, spec
+from sqzkit.tflite import associated_files, flatbuffer, keras_check
+from sqzkit.training import weights_file
+
+TOP = Path(__file__).resolve().parents[1]
+SOURCES = [*(TOP / "sqzkit").rglob("*.py"), TOP / "train.py", TOP / "convert.py"]
+CODE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml"}
+NETWORK_MODULES = {"urllib", "http", "requests", "ftplib", "httpx", "aiohttp"}
+CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
+def test_nothing_is_unpickled_evaluated_or_fetched(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = set(imported(tree))
+    assert not modules & CODE_MODULES
+    assert path.name == "download.py" or not modules & NETWORK_MODULES
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else ""
+            owner = getattr(node.func, "value", None)
+            if isinstance(owner, ast.Name) and owner.id == "os":
+                called = node.func.attr
+            assert called not in CALLS, f"line {node.lineno} calls {called}"
+            words = {word.arg: word.value for word in node.keywords}
+            for word, safe in (("allow_pickle", False), ("safe_mode", True), ("shell", False)):
+                if word in words:
+                    assert ast.literal_eval(words[word]) is safe, f"line {node.lineno}: {word}"
+            if getattr(node.func, "attr", "") == "load_model":
+                assert "safe_mode" in words
+
+
+def test_what_may_be_fetched_is_pinned():
+    for record in published.PUBLISHED.values():
+        remote = record.remote
+        assert remote.url.startswith("https://raw.githubusercontent.com/")
+        assert re.fullmatch(r"[0-9a-f]{40}", record.commit)
+        assert record.commit in remote.url
+        digits = {"sha256": 64, "git_blob": 40}[remote.checksum.kind]
+        assert re.fullmatch(rf"[0-9a-f]{{{digits}}}", remote.checksum.value)
+    assert published.PUBLISHED["deep_compression"].checksum.kind == "sha256"
+
+
+def test_the_page_states_the_bounds_of_the_code():
+    page = (TOP / "SECURITY.md").read_text(encoding="utf-8")
+    for bound, text in (
+        (flatbuffer.MAXIMUM_BYTES, "| `.tflite` | 512 MiB |"),
+        (container.DEFAULT_LIMIT, "| 256 MiB (`--limit`)"),
+        (associated_files.MAXIMUM_BYTES, "64 files, 16 MiB together"),
+        (caffemodel.MAXIMUM_BYTES, "download | 16 MiB |"),
+        (download.MAXIMUM_BYTES, "download | 16 MiB |"),
+        (weights_file.MAXIMUM_BYTES, "1 GiB (a checkpoint"),
+        (keras_check.MAXIMUM_BYTES, "1 GiB (a checkpoint"),
+        (files.MAXIMUM_TEXT_BYTES, "metrics | 32 MiB |"),
+        (photograph.MAXIMUM_BYTES, "photograph | 512 MiB;"),
+    ):
+        assert text in page
+        number, unit = re.search(r"(\d+) ([MG])iB", text).groups()
+        assert bound == int(number) << {"M": 20, "G": 30}[unit], text
+    assert f"JPEG {photograph.MAXIMUM_PIXELS // 10**6} million pixels" in page
+    assert f"others {photograph.MAXIMUM_WHOLE_PIXELS // 10**6} million" in page
+    assert f"{photograph.MAXIMUM_PIXELS_A_BYTE:,} pixels a byte" in page
+    assert f"{spec.MOST_PARAMETERS:,} weights" in page
+    assert f"{spec.MOST_MODULES} Fire modules, {spec.MOST_CLASSES:,} classes" in page
