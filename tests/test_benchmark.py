@@ -49,6 +49,7 @@ def test_measures_every_model_with_every_number_of_threads(model_file, tmp_path)
     assert "1 CONV_2D" in result.stdout
     assert "median ms" in result.stdout
     assert benchmark(*call).returncode == 2, "the output exists"
+    assert benchmark(*call, "--overwrite").returncode == 0
 
 
 @pytest.mark.parametrize(

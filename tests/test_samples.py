@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -43,3 +46,16 @@ def test_names_are_safe_whatever_the_label(digits, tmp_path):
     (path,) = samples.write_samples(odd, RECORD, tmp_path / "inner", 1)
     assert path.parent == tmp_path / "inner"
     assert ".." not in path.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--count=0"], "--count 0: must be 1 or more"),
+        (["--output_dir=pictures", "--overwrite"], "--model_dir nowhere: not a run folder"),
+    ],
+)
+def test_wrong_calls(arguments, message):
+    call = [sys.executable, "-m", "sqzkit.samples", "--model_dir=nowhere", *arguments]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr

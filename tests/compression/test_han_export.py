@@ -48,3 +48,5 @@ def test_what_is_not_clustered_is_refused(finished_chain):
         han_export.export_net(folder.path, "prune")
     with pytest.raises(UsageError, match="stage 'dense'.*not finished"):
         han_export.export_net(folder.path, "dense")
+    refused = export(f"--model_dir={folder.path}", "--output_file=none.net", "--stage=prune")
+    assert (refused.returncode, "cluster it first" in refused.stderr) == (2, True)

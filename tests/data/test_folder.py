@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from sqzkit.data import folder
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.errors import RunError, UsageError
@@ -110,22 +109,6 @@ def test_too_many_broken_photographs_stop_the_run(photo_folder):
         opened(top)
     assert "and 2 more" in str(e.value)
     assert opened(top, max_broken_share=0.3).num_examples == 28
-
-
-def test_unsplit_folder_takes_labels_from_outside(photo_folder):
-    top = photo_folder({"n02": 1, "n01": 2})
-    dataset = folder.open_unsplit(top, ("n01", "n05", "n02"))
-    assert list(dataset.split("test").labels) == [0, 0, 2]
-    assert folder.open_unsplit(top).labels == ("n01", "n02")
-    with pytest.raises(UsageError, match="'n02' is none of the 1 labels"):
-        folder.open_unsplit(top, ("n01",))
-    with pytest.raises(UsageError, match="has only test"):
-        dataset.split("train")
-
-
-def test_unsplit_folder_without_photographs(tmp_path):
-    with pytest.raises(UsageError, match="no photographs"):
-        folder.open_unsplit(tmp_path)
 
 
 def test_sign_language_digits_are_read_as_their_page_says(shared_dir):

@@ -1,8 +1,15 @@
 import subprocess
 import sys
 
+import pytest
+
 from sqzkit.data import throughput
 from sqzkit.data.source import DataSource
+
+
+def call(*arguments):
+    program = [sys.executable, "-m", "sqzkit.data.throughput", *arguments]
+    return subprocess.run(program, check=False, capture_output=True, text=True)
 
 
 def test_it_measures_what_it_reads():
@@ -13,8 +20,23 @@ def test_it_measures_what_it_reads():
     assert result.images_per_second > 0
 
 
-def test_the_program_names_a_wrong_flag():
-    program = [sys.executable, "-m", "sqzkit.data.throughput", "--data_dir=/nowhere/at/all"]
-    done = subprocess.run(program, check=False, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data_dir=/nowhere/at/all"], "no such folder"),
+        (["--data_dir=a", "--tfds_name=b"], "give one of the two"),
+        (["--tfds_data_dir=a"], "without --tfds_name"),
+        (["--train_epochs=0"], "train_epochs"),
+    ],
+)
+def test_the_program_names_a_wrong_flag(arguments, message):
+    done = call(*arguments)
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    assert message in done.stderr
+
+
+def test_the_program_says_how_fast_it_reads():
+    flags = ("--image_size=32", "--train_batch_size=64", "--augmentation=light", "--train_epochs=1")
+    done = call(*flags)
+    assert done.returncode == 0, done.stderr
+    assert "images/s" in done.stdout

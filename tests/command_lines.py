@@ -1,0 +1,77 @@
+"""Every program's own flags, and the command lines that the pages show."""
+
+import functools
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TOP = Path(__file__).resolve().parents[1]
+PAGES = (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+_RUNS = re.compile(r"^    cli\.run\(main\)$", re.MULTILINE)
+_COMMAND = re.compile(r"(?:^|`|\s)python3? (-m [\w.]+|\S+\.py)([^\n`|]*)")
+
+# Runs in a process of its own, since programs give flags the same names.
+_PROBE = """
+import json, runpy, sys
+from absl import flags
+program, lines = json.load(sys.stdin)
+sys.argv = [program]
+runpy.run_path(program, run_name="program")
+found = flags.FLAGS.flags_by_module_dict()
+own = {f.name: f.flag_type() for m, fs in found.items() if not m.startswith("absl.") for f in fs}
+wrong = {}
+for line in lines:
+    flags.FLAGS.unparse_flags()
+    try:
+        flags.FLAGS([program, *line], known_only=False)
+    except flags.Error as error:
+        if "must have a value" not in str(error):  # a placeholder may be left out on a page
+            wrong[" ".join(line)] = str(error)
+heavy = sorted({"tensorflow", "tf_keras", "numba", "matplotlib"} & {*sys.modules})
+print(json.dumps({"flags": own, "wrong": wrong, "heavy": heavy}))
+"""
+
+
+def programs() -> dict[str, Path]:
+    """Return every program by what comes after `python`: "train.py", "-m sqzkit.sqz"."""
+    found = {name: TOP / name for name in ("train.py", "convert.py")}
+    for path in sorted((TOP / "sqzkit").rglob("*.py")):
+        if _RUNS.search(path.read_text(encoding="utf-8")):
+            parts = path.relative_to(TOP).with_suffix("").parts
+            module = ".".join(part for part in parts if part != "__main__")
+            found[f"-m {module}"] = path
+    return found
+
+
+def probe(program: Path, lines: list[list[str]]) -> dict[str, Any]:
+    """Return the program's flags, and which argument lists it would refuse."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE],
+        input=json.dumps([str(program), lines]),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=TOP,
+    )
+    return json.loads(done.stdout)
+
+
+@functools.cache
+def own_flags(name: str) -> tuple[str, ...]:
+    """Return the names of a program's own flags."""
+    return tuple(probe(programs()[name], [])["flags"])
+
+
+def documented() -> dict[str, list[list[str]]]:
+    """Return the arguments of every command line on the pages, by program."""
+    found: dict[str, list[list[str]]] = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for match in _COMMAND.finditer(text):
+            line = re.split(r"\s#|\s&&|;", match[2])[0].replace("--help", "")
+            found.setdefault(match[1], []).append(shlex.split(line))
+    return found
