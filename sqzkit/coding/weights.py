@@ -62,12 +62,6 @@ def encoded_size(tensor: np.ndarray) -> int:
     return len(encode([tensor.astype(np.int8)]))
 
 
-def encoded_sizes(tensors: Sequence[np.ndarray]) -> list[int]:
-    """Return how many bytes each tensor adds to the stream of all, in order."""
-    totals = [len(encode(tensors[: end + 1])) for end in range(len(tensors))]
-    return [after - before for before, after in zip([0, *totals], totals, strict=False)]
-
-
 def four_dimensions(shape: Sequence[int]) -> Shape:
     """Return `shape` as (outputs, height, width, inputs): missing sides are 1."""
     sides = [int(side) for side in shape]

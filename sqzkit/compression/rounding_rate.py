@@ -30,9 +30,3 @@ def bits_by_level(levels: Array) -> Array:
     bits = -np.log2(counts / counts.sum())
     bits[1:] += 1  # the sign
     return np.concatenate([bits[:0:-1], bits])
-
-
-def mean_bits(levels: Array) -> float:
-    """Return the estimated bits per weight of `levels`."""
-    table = bits_by_level(levels)
-    return float(table[np.asarray(levels, np.int64).ravel() + LARGEST].mean())

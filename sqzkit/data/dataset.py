@@ -68,8 +68,7 @@ class ImageDataset:
     Attributes:
       name: what to call it in reports, such as "digits".
       labels: class names in class order.
-      splits: by name: "train", "validation" and "test" ("test" alone for a
-        folder opened only to be looked at).
+      splits: by name: "train", "validation" and "test".
       flip: whether a mirrored image keeps its meaning.
       max_broken_share: share of photographs that may be unreadable, 0..1.
       broken: one message for each unreadable photograph, naming it.

@@ -12,11 +12,11 @@ the class folders. Hidden files and files that do not end as a photograph
 does are left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqzkit.data import splitting, truncation
-from sqzkit.data.dataset import Example, ImageDataset, Split, check_broken
+from sqzkit.data.dataset import Example, ImageDataset, check_broken
 from sqzkit.data.photograph import SUFFIXES
 from sqzkit.data.source import DataSource
 from sqzkit.errors import UsageError
@@ -62,31 +62,6 @@ def open_folder(source: DataSource) -> ImageDataset:
         max_broken_share=source.max_broken_share,
         broken=list(broken.values()),
     )
-
-
-def open_unsplit(data_dir: Path | str, labels: Sequence[str] | None = None) -> ImageDataset:
-    """Open a folder of class folders with everything in the split "test".
-
-    For looking at photographs without training on them; a class may have one.
-    Args:
-      data_dir: folder with one subfolder a class.
-      labels: class names in the order wanted; every subfolder must be one of
-        them. None takes the sorted subfolders.
-
-    Raises:
-      UsageError: no such folder, no photographs, or a folder that is no label.
-    """
-    top = existing_folder(data_dir)
-    by_class = _by_class(top)
-    names = tuple(labels) if labels is not None else tuple(by_class)
-    unknown = [name for name in by_class if name not in names]
-    if unknown:
-        raise UsageError(f"{top}: folder {unknown[0]!r} is none of the {len(names)} labels")
-    index = {name: position for position, name in enumerate(names)}
-    examples = tuple(Example(p, index[name]) for name, paths in by_class.items() for p in paths)
-    if not examples:
-        raise UsageError(f"{top}: no photographs ({', '.join(SUFFIXES)}) in class folders")
-    return ImageDataset(top.resolve().name, names, {"test": Split(examples)})
 
 
 def existing_folder(path: Path | str) -> Path:
