@@ -171,6 +171,7 @@ def run_folder(path: Path) -> RunFolder:
     folder.conversions_path.mkdir()
     verified = {"float_top1": 0.91, "converted_top1": 0.905, "agreement": 0.99}
     sidecar = {"quantization": "int8", "sizes": {"tflite": 4000, "sqz": 1234, "xz": 3000}}
+    (folder.conversions_path / "int8.tflite").write_bytes(b"TFL3")
     sidecar_path = folder.conversions_path / "int8.tflite.json"
     sidecar_path.write_bytes(json_text({**sidecar, "verification": verified}))
     folder.write_record("compression", compression())
