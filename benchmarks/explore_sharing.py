@@ -44,7 +44,8 @@ def explore(study_dir: Path, processes: int) -> float:
 def networks(study_dir: Path) -> list[str]:
     """Return the networks of the finished trials."""
     from sqzkit.search.explore_config import ExploreConfig
-    from sqzkit.search.explore_study import FINISHED, make_storage
+    from sqzkit.search.explore_storage import make_storage
+    from sqzkit.search.explore_study import FINISHED
 
     storage = make_storage(ExploreConfig(study_dir=str(study_dir)))
     (study,) = storage.get_all_studies()

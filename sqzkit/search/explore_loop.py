@@ -15,6 +15,7 @@ from sqzkit.data.open import open_dataset
 from sqzkit.errors import InvariantError, RunError, UnfitNetworkError
 from sqzkit.search import space
 from sqzkit.search.explore_config import ExploreConfig
+from sqzkit.search.explore_storage import TakenOverError
 from sqzkit.search.explore_study import Study
 from sqzkit.search.explore_winner import choose_winner, copy_winner
 from sqzkit.search.objectives import OBJECTIVES, locked
@@ -67,21 +68,31 @@ def work(study: Study, bench: Any) -> None:
     """Run trials until the study has enough, or its space is used up."""
     failures = 0
     while study.wants_more():
-        asked = study.ask()
-        if asked is None:
-            print("no network of the space is left to try", flush=True)
-            return
-        number, candidate = asked
-        reason = space.why_not(candidate, bench.dataset.num_classes, bench.image_size)
-        if reason:
-            study.fail(number, reason, for_good=True)
-        elif not study.may_run(number):
-            study.fail(number, "another trial has this network", for_good=False)
-        else:
-            failures = 0 if _run(study, bench, number, candidate) else failures + 1
-        if failures >= _FAILURES:
-            reason = study.trials()[number].user_attrs.get("reason", "")
-            raise RunError(f"{failures} trials failed one after another; the last: {reason}")
+        try:
+            asked = study.ask()
+            if asked is None:
+                print("no network of the space is left to try", flush=True)
+                return
+            failures = _attempt(study, bench, *asked, failures)
+        except TakenOverError:
+            print("silent for too long: a trial was given to another process", flush=True)
+
+
+def _attempt(
+    study: Study, bench: Any, number: int, candidate: space.Candidate, failures: int
+) -> int:
+    """Run a trial if it may; return how many have failed one after another."""
+    reason = space.why_not(candidate, bench.dataset.num_classes, bench.image_size)
+    if reason:
+        study.fail(number, reason, for_good=True)
+    elif not study.may_run(number):
+        study.fail(number, "another trial has this network", for_good=False)
+    else:
+        failures = 0 if _run(study, bench, number, candidate) else failures + 1
+    if failures >= _FAILURES:
+        reason = study.trials()[number].user_attrs.get("reason", "")
+        raise RunError(f"{failures} trials failed one after another; the last: {reason}")
+    return failures
 
 
 def beaten(

@@ -3,39 +3,35 @@
 Optuna keeps the trials: in a journal file of the study's folder, or in a
 database. A trial *announces* its network before anything is trained. Numbers
 are given in order, and a trial waits until all lower ones that run have
-announced; so of two that chose the same network, the lower number always
-wins and the other yields, whatever the timing.
+announced, or were given up; so of two that chose the same network, the lower
+number always wins and the other yields, whatever the timing.
 """
 
 import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sqzkit import files
-from sqzkit.errors import RunError, UsageError
+from sqzkit.errors import UsageError
 from sqzkit.search.explore_annealing import AnnealingSampler
-from sqzkit.search.explore_config import ExploreConfig, hide_password
-from sqzkit.search.explore_journal import JournalLock
+from sqzkit.search.explore_config import ExploreConfig
+from sqzkit.search.explore_storage import make_storage, reaching
 from sqzkit.search.objectives import OBJECTIVES
 from sqzkit.search.space import Candidate, SearchSpace
 
-JOURNAL = "study.journal"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 ONGOING = (*FINISHED, TrialState.RUNNING)
-_ANNOUNCE_SECONDS = 30.0
+_ANNOUNCE_SECONDS = 10.0
 _SILENT_SECONDS = 3600.0
 _STUBBORN = 10
-_NO_DRIVER = ("NoSuchModuleError", "ArgumentError")
-_OPENING_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 
 class Study:
@@ -55,8 +51,9 @@ class Study:
         """
         self.config = config
         self._rejected = 0
+        self._silent_since: dict[int, float] = {}  # on this process's own clock
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with self.reaching():
+        with reaching(self.config):
             self._storage = make_storage(config)
             self.study = self._load()
             self._check_identity({**config.identity(), "examples": data})
@@ -73,19 +70,24 @@ class Study:
             time.sleep(0.05)  # until its process names itself, or is taken for dead
 
     def ask(self) -> tuple[int, Candidate] | None:
-        """Begin a trial; return its number and network, or None if none is left."""
-        with self.reaching():
+        """Begin a trial; return its number and network, or None if none is left.
+
+        Raises:
+          TakenOverError: it took so long that another process gave it up.
+        """
+        with reaching(self.config):
             self.study = self._load()
             taken = {t.user_attrs["key"] for t in self.trials() if holds(t)}
             if len(taken) >= self.config.space.size and not self._waiting():
                 return None
             trial = self.study.ask()
+            # First: who dies from here on is known to be dead.
+            trial.set_user_attr("worker", worker())
             values: dict[str, Any] = {
                 name: trial.suggest_categorical(name, choices)
                 for name, choices in self.config.space.choices.items()
             }
             candidate = self.config.space.candidate(values)
-            trial.set_user_attr("worker", worker())
             trial.set_user_attr("alive", time.time())
             # Last: who reads the key may rely on the rest.
             trial.set_user_attr("key", candidate.key)
@@ -93,12 +95,11 @@ class Study:
 
     def may_run(self, number: int) -> bool:
         """Tell whether an announced trial is the first of its network and still wanted."""
-        deadline = time.monotonic() + _ANNOUNCE_SECONDS
         while True:
+            self._reclaim(below=number)
             trials = self.trials()
             lower = [t for t in trials[:number] if t.state in (*ONGOING, TrialState.WAITING)]
-            silent = [t for t in lower if "key" not in t.user_attrs]
-            if not silent or time.monotonic() > deadline:
+            if all("key" in t.user_attrs for t in lower if t.state == TrialState.RUNNING):
                 break
             time.sleep(0.05)
         key = trials[number].user_attrs["key"]
@@ -108,13 +109,13 @@ class Study:
 
     def finish(self, number: int, values: list[float], results: dict[str, Any]) -> None:
         """Record a trial as complete."""
-        with self.reaching():
+        with reaching(self.config):
             self._set(number, results)
             self.study.tell(number, values)
 
     def stop(self, number: int, results: dict[str, Any]) -> None:
         """Record a trial that was stopped early; it counts as finished."""
-        with self.reaching():
+        with reaching(self.config):
             self._set(number, results)
             self.study.tell(number, state=TrialState.PRUNED)
 
@@ -126,18 +127,18 @@ class Study:
           reason: why.
           for_good: whether its network is never to be tried again.
         """
-        with self.reaching():
+        with reaching(self.config):
             self._set(number, {"reason": reason, "for_good": for_good})
             self.study.tell(number, state=TrialState.FAIL)
 
     def note(self, number: int, results: dict[str, Any]) -> None:
         """Keep results of a running trial, and say that it is alive."""
-        with self.reaching():
+        with reaching(self.config):
             self._set(number, {**results, "alive": time.time()})
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials by number."""
-        with self.reaching():
+        with reaching(self.config):
             return self.study.get_trials(deepcopy=False)
 
     def finished(self) -> list[FrozenTrial]:
@@ -147,36 +148,24 @@ class Study:
     def _waiting(self) -> bool:
         return any(trial.state == TrialState.WAITING for trial in self.trials())
 
-    def _reclaim(self) -> None:
-        """Fail trials whose process is gone and queue their networks again."""
-        for trial in self.trials():
-            if trial.state == TrialState.RUNNING and is_gone(trial):
+    def _reclaim(self, below: int | None = None) -> None:
+        """Fail trials (with numbers below that) whose process is gone; queue their networks."""
+        for trial in self.trials()[:below]:
+            if trial.state == TrialState.RUNNING and self._is_gone(trial):
                 # Another process may have been quicker: then it is failed already.
-                with self.reaching(), contextlib.suppress(ValueError, RuntimeError):
+                with reaching(self.config), contextlib.suppress(ValueError, RuntimeError):
                     # Queued first, lest a kill in between lose it; twice does no harm.
                     if "key" in trial.user_attrs:
                         announced = {"key": trial.user_attrs["key"]}
                         self.study.enqueue_trial(trial.params, announced)
                     self.study.tell(trial.number, state=TrialState.FAIL)
 
-    @contextlib.contextmanager
-    def reaching(self) -> Iterator[None]:
-        """Turn a storage that fails into a `RunError` that says what to do."""
-        try:
-            yield
-        except (RunError, UsageError, optuna.TrialPruned):
-            raise
-        except Exception as error:
-            if isinstance(error, ImportError) or type(error).__name__ in _NO_DRIVER:
-                raise UsageError(_driver_message(error)) from error
-            if not _is_storage_error(error):
-                raise
-            place = hide_password(self.config.storage) or self.config.study_dir
-            raise RunError(
-                f"the study in {place} cannot be reached: "
-                f"{_first_line(error.__cause__ or error)}; finished trials "
-                "are kept, the same command goes on when the storage is back"
-            ) from error
+    def _is_gone(self, trial: FrozenTrial) -> bool:
+        if {"key", "worker"} <= trial.user_attrs.keys():
+            return is_gone(trial)
+        first_seen = self._silent_since.setdefault(trial.number, time.monotonic())
+        silent = time.monotonic() - first_seen > _ANNOUNCE_SECONDS
+        return silent or ("worker" in trial.user_attrs and is_gone(trial))
 
     def _set(self, number: int, results: dict[str, Any]) -> None:
         # Through the storage, since `ask`'s own trial object may be of another call.
@@ -213,29 +202,6 @@ class Study:
                     f"was begun with other {name}: {known.get(name)}, now {value}; "
                     "name another study"
                 )
-
-
-def make_storage(config: ExploreConfig) -> Any:
-    """Return the storage of a study: its database, or the journal file in its folder."""
-    if config.storage is not None:
-        return _open_database(config.storage)
-    journal = Path(config.study_dir) / JOURNAL
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    lock: Any = JournalLock(journal)
-    backend = JournalFileBackend(str(journal), lock)
-    return optuna.storages.JournalStorage(backend)
-
-
-def _open_database(url: str) -> Any:
-    for pause in _OPENING_PAUSES:
-        try:
-            return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-        except Exception as error:
-            # Two processes that begin at once both make the tables; one is refused.
-            if "exist" not in str(error) or not _is_storage_error(error):
-                raise
-            time.sleep(pause)
-    return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
 def make_sampler(
@@ -310,14 +276,13 @@ def is_gone(trial: FrozenTrial) -> bool:
 
     On this machine the process is looked up, by number and, where that can be
     told, by when it began; another machine's trial is given up when it has been
-    silent for an hour. Whose process did not even name itself was killed at once.
+    silent for an hour.
     """
     name, *process = trial.user_attrs.get("worker", "").split(" ")
     if name == socket.gethostname():
         return not _lives(int(process[0]), process[1:])
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    patience = _ANNOUNCE_SECONDS if _is_nameless(trial) else _SILENT_SECONDS
-    return time.time() - trial.user_attrs.get("alive", began) > patience
+    return time.time() - trial.user_attrs.get("alive", began) > _SILENT_SECONDS
 
 
 def _is_nameless(trial: FrozenTrial) -> bool:
@@ -336,23 +301,3 @@ def _started(pid: int) -> str:
     except OSError:
         return ""
     return status.rpartition(")")[2].split()[19]
-
-
-def _is_storage_error(error: Exception) -> bool:
-    if isinstance(error, OSError | optuna.exceptions.StorageInternalError):
-        return True
-    modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return bool(modules & {"sqlalchemy", "psycopg2", "psycopg", "pymysql", "MySQLdb"})
-
-
-def _driver_message(error: BaseException) -> str:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return (
-        f"--storage: not a database URL, or its driver is not installed ({error}); "
-        "for postgresql:// run pip install 'psycopg[binary]'"
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -6,7 +6,8 @@ import explore_toys as toys
 import pytest
 
 from sqzkit.search.explore_journal import JournalLock, drop_torn_line
-from sqzkit.search.explore_study import JOURNAL, Study
+from sqzkit.search.explore_storage import JOURNAL
+from sqzkit.search.explore_study import Study
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import explore_toys as toys
 import pytest
 from optuna.trial import TrialState
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.errors import UsageError
 from sqzkit.search import explore_study
+from sqzkit.search.explore_storage import TakenOverError
 from sqzkit.search.explore_study import Study
 
 
@@ -214,7 +215,7 @@ def test_a_distant_process_silent_for_an_hour_is_given_up(tmp_path, monkeypatch)
 )
 def test_a_study_of_something_else_is_refused(changes, texts, data, named, tmp_path):
     opened(tmp_path)
-    with pytest.raises((UsageError, RunError), match=f"was begun with other {named}|other {named}"):
+    with pytest.raises(UsageError, match=f"was begun with other {named}"):
         opened(tmp_path, texts, data, **changes)
 
 
@@ -223,52 +224,24 @@ def test_other_studies_fit_in_one_storage(tmp_path):
     opened(tmp_path, {"model": "tiny", "base_e": "8"}, study_name="second")
 
 
-def test_a_database_is_shared_like_a_file(tmp_path):
-    # A real server where one is at hand: SQZKIT_TEST_DATABASE=postgresql://...
-    url = os.environ.get("SQZKIT_TEST_DATABASE", f"sqlite:///{tmp_path}/study.db")
-    name = f"test {tmp_path} {time.time()}"
-    one, other = (opened(tmp_path / n, storage=url, study_name=name) for n in ("a", "b"))
-    number, candidate = one.ask()
-    complete(one, number, candidate)
-    assert len(other.finished()) == 1
-    assert not (tmp_path / "a" / explore_study.JOURNAL).exists()
-
-
-def test_a_database_that_is_not_there_is_a_run_error(tmp_path):
-    url = f"sqlite:///{tmp_path}/no/such/folder/study.db"
-    with pytest.raises(RunError, match="cannot be reached.*the same command goes on"):
-        opened(tmp_path, storage=url)
-
-
-def test_a_database_that_others_are_just_making_is_tried_again(tmp_path, monkeypatch):
-    class TableExistsError(Exception):
-        __module__ = "sqlalchemy.exc"
-
-    refusals = iter([TableExistsError("table already exists")] * 2)
-    real = explore_study.optuna.storages.RDBStorage
-
-    def storage(*args, **kwargs):
-        for refusal in refusals:
-            raise refusal
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(explore_study.optuna.storages, "RDBStorage", storage)
-    monkeypatch.setattr(explore_study.time, "sleep", lambda seconds: None)
-    config = toys.config(tmp_path, storage=f"sqlite:///{tmp_path}/study.db")
-    assert explore_study.make_storage(config).get_all_studies() == []
-
-
-def test_a_database_without_its_driver_is_a_usage_error(tmp_path):
-    for scheme in ("mysql+pymysql", "postgresql+nonsense"):
-        with pytest.raises(UsageError, match=r"driver is not installed \(") as error:
-            opened(tmp_path, storage=f"{scheme}://me:secret@host/db")
-        assert "secret" not in str(error.value)
-
-
-def test_a_database_that_goes_away_is_a_run_error(tmp_path):
-    url = f"sqlite:///{tmp_path}/study.db"
-    study = opened(tmp_path, storage=url)
+def test_a_trial_that_never_announces_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(explore_study, "_ANNOUNCE_SECONDS", 0.2)
+    study, other = opened(tmp_path), opened(tmp_path)
+    silent = other.study.ask()  # its process was killed here, or stopped
     number, candidate = study.ask()
-    (tmp_path / "study.db").write_bytes(b"this is no database any more" * 400)
-    with pytest.raises(RunError, match=r"study\.db cannot be reached"):
-        complete(study, number, candidate)
+    assert study.may_run(number)
+    assert study.trials()[silent.number].state == TrialState.FAIL
+    complete(study, number, candidate)
+
+
+def test_a_trial_that_another_process_ended_is_taken_over(tmp_path):
+    study, other = opened(tmp_path), opened(tmp_path)
+    number, candidate = study.ask()
+    other.fail(number, "silent", for_good=False)
+    for late in (
+        lambda: study.note(number, {"curve": [0.1]}),
+        lambda: complete(study, number, candidate),
+    ):
+        with pytest.raises(TakenOverError):
+            late()
+    assert study.finished() == []

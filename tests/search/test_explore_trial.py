@@ -94,6 +94,6 @@ def _trials(study_dir, config):
     # Looked at through the storage alone, as another program would.
     import optuna
 
-    from sqzkit.search.explore_study import make_storage
+    from sqzkit.search.explore_storage import make_storage
 
     return optuna.load_study(study_name=config.study_name, storage=make_storage(config)).trials
