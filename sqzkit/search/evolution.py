@@ -118,7 +118,7 @@ class _Evolution:
         child_spec, child = cut(parent.model, calmed, kept)
         renormalize(child, self._some_batches())
         folder = self._prepare(_nursery(number, index), child_spec, child)
-        metrics = self._train(child, folder, self.config.train_epochs)
+        metrics = self._train(child, folder, self.config.train_epochs, number)
         parameters = child.count_params()
         keras.backend.clear_session()
         return {
@@ -129,7 +129,7 @@ class _Evolution:
         }
 
     def _some_batches(self) -> Iterator[np.ndarray]:
-        options = self._options(1)
+        options = self._options(1, 0)
         batches = training_batches(
             self.dataset, self.ancestor.preprocessing, options.batch_size, "none", options.seed, 0
         )
@@ -144,7 +144,7 @@ class _Evolution:
         adult = self._run_of(self.lineage.bred)
         spec = SqueezeNetSpec.from_json(adult.spec)
         folder = self._prepare(FINAL, spec, adult.model)
-        self._train(adult.model, folder, self.config.final_epochs)
+        self._train(adult.model, folder, self.config.final_epochs, self.lineage.bred + 1)
         return self._generation(FINAL, load_run(folder.path), ())
 
     def _prepare(self, name: str, spec: SqueezeNetSpec, model: keras.Model) -> RunFolder:
@@ -159,8 +159,10 @@ class _Evolution:
         folder.write_spec(spec.to_json())  # last, because it makes the folder a run folder
         return folder
 
-    def _train(self, model: keras.Model, folder: RunFolder, epochs: int) -> dict[str, Any]:
-        options, share = self._options(epochs), self.config.distillation
+    def _train(
+        self, model: keras.Model, folder: RunFolder, epochs: int, number: int
+    ) -> dict[str, Any]:
+        options, share = self._options(epochs, number), self.config.distillation
         loss = None
         if share:
             loss = distillation_loss(self.ancestor.model, share, options.label_smoothing)
@@ -175,8 +177,12 @@ class _Evolution:
         )
         return fit_stage(model, stage).metrics
 
-    def _options(self, epochs: int) -> FitOptions:
-        """Return the ancestor's own options, for so many epochs at this evolution's rate."""
+    def _options(self, epochs: int, number: int) -> FitOptions:
+        """Return the ancestor's own options, for so many epochs at this evolution's rate.
+
+        Each generation sees the photographs in another order and otherwise augmented; its
+        offspring see the same.
+        """
         stages = {entry["stage"]: entry for entry in self.ancestor.folder.finished_stages()}
         recorded = stages[STAGE]["config"]
         names = {field.name for field in dataclasses.fields(FitOptions)} & recorded.keys()
@@ -187,7 +193,7 @@ class _Evolution:
             base_learning_rate=self.config.base_learning_rate,
             lr_schedule="cosine",
             warmup_epochs=0.0,
-            seed=self.config.seed,
+            seed=self.config.seed + number,
             early_stopping_patience=0,
             best_from_epoch=0,
             watchdog_epochs=0,

@@ -32,7 +32,7 @@ class EvolveConfig:
     population: int = 2
     environment: float = 0.92
     train_epochs: int = 2
-    final_epochs: int = 20
+    final_epochs: int = 40
     base_learning_rate: float = 1e-3
     distillation: float = 0.5
     seed: int = 1

@@ -16,7 +16,7 @@ _FIELDS = {
     ),
     "train_epochs": flags.DEFINE_integer("train_epochs", 2, "Training of each offspring."),
     "final_epochs": flags.DEFINE_integer(
-        "final_epochs", 20, "Further training of the last generation; 0: none."
+        "final_epochs", 40, "Further training of the last generation; 0: none."
     ),
     "base_learning_rate": flags.DEFINE_float("base_learning_rate", 1e-3, "Highest rate."),
     "distillation": flags.DEFINE_float(
