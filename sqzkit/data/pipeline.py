@@ -4,7 +4,9 @@ Order and augmentation of an epoch depend on (seed, epoch) alone, not on the
 batch size, the number of threads, or what ran before.
 """
 
+import os
 import typing
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from sqzkit.preprocessing import Preprocessing
 
 if typing.TYPE_CHECKING:
     import tensorflow as tf
+
+_BATCHES_AHEAD = 4
 
 
 def training_batches(
@@ -68,11 +72,7 @@ def training_batches(
 
     order = epoch_order(len(store.labels), seed, epoch)[shard[0] :: shard[1]]
     uniforms = augmenting.draw(seed, epoch, len(store.labels))[order]
-    return (
-        _batches(store, order, batch_size, side, uniforms)
-        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return _read_ahead(_batches(store, order, batch_size, side, uniforms), finish)
 
 
 def evaluation_batches(
@@ -107,11 +107,8 @@ def evaluation_batches(
 
     order = np.arange(len(store.labels))[shard[0] :: shard[1]]
     no_uniforms = np.empty((len(order), 0), np.float32)
-    return (
-        _batches(store, order, batch_size, preprocessing.image_size, no_uniforms)
-        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    side = preprocessing.image_size
+    return _read_ahead(_batches(store, order, batch_size, side, no_uniforms), finish)
 
 
 def raw_images(
@@ -188,7 +185,23 @@ def _batches(
     # A tensor travels to other machines with the graph; a Python function would not.
     tensor = store.tensor if isinstance(store, ArrayStore) and store.in_memory else None
     rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
-    return rows.batch(batch_size).map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
+    return rows.batch(batch_size).map(fetch, num_parallel_calls=os.cpu_count())
+
+
+def _read_ahead(
+    batches: "tf.data.Dataset", finish: Callable[..., tuple["tf.Tensor", "tf.Tensor"]]
+) -> "tf.data.Dataset":
+    """Return the batches finished by all cores, some ahead of the step that takes them.
+
+    The numbers are fixed. TensorFlow's tuner of them doubles its sleep up to 10.24 s, and who
+    drops an iterator, as every epoch does, may have to wait until it wakes.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    finished = batches.map(finish, num_parallel_calls=os.cpu_count()).prefetch(_BATCHES_AHEAD)
+    return finished.with_options(options)
 
 
 def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int]) -> None:
