@@ -144,8 +144,17 @@ class _Evolution:
         adult = self._run_of(self.lineage.bred)
         spec = SqueezeNetSpec.from_json(adult.spec)
         folder = self._prepare(FINAL, spec, adult.model)
-        self._train(adult.model, folder, self.config.final_epochs, self.lineage.bred + 1)
-        return self._generation(FINAL, load_run(folder.path), ())
+        bred = self.lineage.bred
+        metrics = self._train(adult.model, folder, self.config.final_epochs, bred + 1)
+        # The network is the same: only its weights, and so its accuracy, are others.
+        return dataclasses.replace(
+            self.lineage.generations[-1],
+            name=FINAL,
+            folder=FINAL,
+            validation_top1=metrics["validation_top1"],
+            top1=metrics["top1"],
+            offspring=(),
+        )
 
     def _prepare(self, name: str, spec: SqueezeNetSpec, model: keras.Model) -> RunFolder:
         folder = RunFolder(self.output / name)
