@@ -62,6 +62,8 @@ def plots(trials: Sequence[FrozenTrial], front: set[int], names: Sequence[str]) 
 
 
 def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: Objective) -> str:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     drawing, axes = figures.figure(6.4, 4.0)
     on = sorted((_value(t, over), _value(t, up)) for t in trials if t.number in front)
     off = [(_value(t, over), _value(t, up)) for t in trials if t.number not in front]
@@ -72,7 +74,10 @@ def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: O
     axes.set_ylabel(up.title)
     if not over.maximize and over.name != "latency":
         axes.set_xscale("log")
-    axes.legend(frameon=False)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False, labelcolor=figures.GREY)
     return figures.to_svg(drawing)
 
 
@@ -91,18 +96,18 @@ def _winner(trial: FrozenTrial, config: ExploreConfig) -> dict[str, Any]:
     }
     for name in config.objectives:
         if OBJECTIVES[name].converted:
-            figures_by_title[OBJECTIVES[name].title] = f"{results[name]:,.6g}"
+            figures_by_title[OBJECTIVES[name].title] = _figure(results[name])
     values = json.loads(results["key"])
     words = ", ".join(f"{name} {values[name]}" for name in config.space.choices)
     return {"number": trial.number, "network": words, "figures": figures_by_title}
 
 
 def _columns(config: ExploreConfig) -> list[str]:
-    columns = ["trial", *config.space.choices, "parameters", "validation %", "test %"]
+    columns = ["trial", "", *config.space.choices, "parameters", "validation %", "test %"]
     columns += [OBJECTIVES[name].title for name in config.objectives if OBJECTIVES[name].converted]
     if config.preset != "default":
         columns += ["MB at 1,000 classes", "paper's MB", "paper's top-1 %", "paper's top-5 %"]
-    return [*columns, ""]
+    return columns
 
 
 def _row(
@@ -115,7 +120,7 @@ def _row(
     cells += [_percent(results.get("accuracy")), _percent(results.get("test_top1"))]
     for name in config.objectives:
         if OBJECTIVES[name].converted:
-            cells.append(f"{results[name]:,.6g}" if name in results else "")
+            cells.append(_figure(results[name]) if name in results else "")
     if config.preset != "default":
         cells += _paper_cells(values, config)
     notes = {
@@ -136,6 +141,10 @@ def _paper_cells(values: dict[str, Any], config: ExploreConfig) -> list[str]:
     figure = paper_figure(config.preset, values)
     stated = (figure.megabytes, figure.top1, figure.top5) if figure else (None,) * 3
     return [f"{weights:.1f}", *("" if value is None else f"{value:g}" for value in stated)]
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _percent(share: float | None) -> str:
