@@ -38,6 +38,13 @@ def test_an_epoch_is_every_training_example_once(coloured):
     assert batches.element_spec[0].shape.as_list() == [None, 32, 32, 3]
 
 
+def test_no_tuner_makes_the_end_of_an_epoch_wait(coloured):
+    # TensorFlow's may sleep on when its iterator is dropped, for up to 10.24 s.
+    evaluation = pipeline.evaluation_batches(coloured(), "test", RECORD, 8)
+    for batches in (training(coloured()), evaluation, training(coloured()).take(1)):
+        assert batches.options().autotune.enabled is False
+
+
 def test_order_depends_on_seed_and_epoch_alone(coloured):
     reference = order_of(training(coloured(), seed=1, epoch=3))
     assert order_of(training(coloured(), batch_size=5, seed=1, epoch=3)) == reference
