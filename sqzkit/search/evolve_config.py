@@ -31,9 +31,9 @@ class EvolveConfig:
     generations: int = 15
     population: int = 2
     environment: float = 0.92
-    train_epochs: int = 2
-    final_epochs: int = 40
-    base_learning_rate: float = 1e-3
+    train_epochs: int = 3
+    final_epochs: int = 80
+    base_learning_rate: float = 2e-3
     distillation: float = 0.5
     seed: int = 1
 

@@ -14,11 +14,11 @@ _FIELDS = {
     "environment": flags.DEFINE_float(
         "environment", 0.92, "R: share of channels that survives a generation, above 0 up to 1."
     ),
-    "train_epochs": flags.DEFINE_integer("train_epochs", 2, "Training of each offspring."),
+    "train_epochs": flags.DEFINE_integer("train_epochs", 3, "Training of each offspring."),
     "final_epochs": flags.DEFINE_integer(
-        "final_epochs", 40, "Further training of the last generation; 0: none."
+        "final_epochs", 80, "Further training of the last generation; 0: none."
     ),
-    "base_learning_rate": flags.DEFINE_float("base_learning_rate", 1e-3, "Highest rate."),
+    "base_learning_rate": flags.DEFINE_float("base_learning_rate", 2e-3, "Highest rate."),
     "distillation": flags.DEFINE_float(
         "distillation", 0.5, "Share of the loss that is agreement with the ancestor, 0..1."
     ),

@@ -141,22 +141,41 @@ def format_table(generations: Sequence[Generation]) -> str:
     return "\n".join(lines)
 
 
+def _title(generations: Sequence[Generation]) -> str:
+    first, last = generations[0], generations[-1]
+    return (
+        f"{last.name.replace('_', ' ')}: {first.parameters / last.parameters:.1f} times smaller, "
+        f"{first.latency_ms / last.latency_ms:.1f} times faster, "
+        f"{100 * (last.top1 - first.top1):+.2f} points on the test split"
+    )
+
+
 def plot(generations: Sequence[Generation], path: Path) -> None:
     """Draw size, accuracy and latency by generation into an image file."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(7, 8), layout="constrained")
     sizes, accuracies, latencies = figure.subplots(3, 1, sharex=True)
     numbers = range(len(generations))
     sizes.plot(numbers, [entry.parameters / 1e3 for entry in generations], "o-")
-    sizes.set(ylabel="parameters, thousands", yscale="log", title="Evolutionary synthesis")
+    sizes.set(ylabel="parameters, thousands", yscale="log")
+    figure.suptitle(_title(generations), fontsize="medium")
+    sizes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    sizes.yaxis.set_major_formatter("{x:,.0f}")
+    sizes.yaxis.set_minor_formatter(NullFormatter())
     accuracies.plot(numbers, [100 * entry.top1 for entry in generations], "o-", label="test")
     accuracies.plot(
         numbers, [100 * entry.validation_top1 for entry in generations], "s--", label="validation"
     )
-    for number, entry in enumerate(generations):
-        tops = [100 * child["validation_top1"] for child in entry.offspring]
-        accuracies.plot([number] * len(tops), tops, "k.", alpha=0.3)
+    offspring = [
+        (number, 100 * child["validation_top1"])
+        for number, entry in enumerate(generations)
+        for child in entry.offspring
+    ]
+    if offspring:
+        label = "validation, each offspring"
+        accuracies.plot(*zip(*offspring, strict=True), "k.", alpha=0.3, label=label)
     accuracies.set(ylabel="top-1, %")
     accuracies.legend()
     latencies.plot(numbers, [entry.latency_ms for entry in generations], "o-")
