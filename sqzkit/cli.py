@@ -51,6 +51,8 @@ def load_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")  # a machine without one complains once
+        # Its warnings are about our code (traced again, say), not about the user's call.
+        tf.get_logger().setLevel("ERROR")
 
 
 def reject_arguments(argv: Sequence[str]) -> None:

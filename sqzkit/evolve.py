@@ -15,6 +15,7 @@ def main(argv: Sequence[str]) -> None:
     cli.reject_arguments(argv)
     config = evolve_flags.evolve_config_from_flags()
     # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
+    cli.load_tensorflow()
     from sqzkit.search.evolution import evolve
 
     evolve(config)

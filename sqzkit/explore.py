@@ -17,6 +17,7 @@ def main(argv: Sequence[str]) -> None:
     """Explore as the flags say."""
     cli.reject_arguments(argv)
     config = explore_flags.explore_config_from_flags()
+    cli.load_tensorflow()
     from sqzkit.search.explore_loop import explore
 
     explore(config)
