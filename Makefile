@@ -6,8 +6,9 @@ WORKERS ?= 2
 INPUTS  ?= 1000000
 
 DEMO    ?= runs/demo
+PEERS    = benchmarks/.venv
 
-.PHONY: demo apk install test coverage fuzz test-fast lint types unit android-test bazel-test lock clean help
+.PHONY: demo apk install test coverage fuzz test-fast lint types unit android-test bazel-test benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -18,6 +19,7 @@ help:
 	@echo "make apk        the Android app, with its model   [MODEL=path]"
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
+	@echo "make benchmark  sqzkit beside its peers, for an hour or so   [BENCHMARK_FLAGS=...]"
 	@echo "make lock       pin requirements anew"
 
 $(VENV)/.installed: requirements-dev.txt
@@ -74,10 +76,20 @@ apk: $(VENV)/.installed
 install: $(VENV)/.installed
 	$(BIN)/python android_demo/tools/install.py
 
+# The peers have an environment of their own: PyTorch alone brings gigabytes.
+$(PEERS)/.installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
+	@touch $@
+
+benchmark: $(VENV)/.installed $(PEERS)/.installed
+	$(BIN)/python -m benchmarks.run --peers_python=$(PEERS)/bin/python $(BENCHMARK_FLAGS)
+
 lock: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 requirements.in -o requirements.txt --no-emit-index-url --no-header --no-annotate
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 requirements-dev.in -o requirements-dev.txt --no-emit-index-url --no-header --no-annotate
+	$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/requirements.in -o benchmarks/requirements.txt --no-emit-index-url --no-header --no-annotate
 
 clean:
 	rm -rf runs build android_demo/target

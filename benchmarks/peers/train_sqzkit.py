@@ -1,0 +1,107 @@
+"""Contender: the loop that train.py runs, with its input pipeline, checks and records."""
+
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import contender, graph
+from benchmarks.networks import TRAINED_CLASSES, training_network
+from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.keras import keras
+from sqzkit.preprocessing import default
+from sqzkit.run_folder import RunFolder
+from sqzkit.training import loop
+from sqzkit.training.fit import fit_stage
+from sqzkit.training.options import FitOptions
+
+RATE, DECAY = 1e-3, 0.01
+_MANY = 1000  # epochs: as many as the parent asks for
+
+
+class _Turns(keras.callbacks.Callback):
+    """Stops the loop at the end of each epoch until it is asked for the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: queue.Queue[None] = queue.Queue()
+        self.measured: queue.Queue[contender.Answer] = queue.Queue()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Hand over what train.py would print of this epoch."""
+        logs = logs or {}
+        self.measured.put({name: logs[name] for name in ("images_per_second", "loss")})
+        self.asked.get()
+
+    def measure(self) -> contender.Answer:
+        """Let one more epoch run."""
+        self.asked.put(None)
+        return self.measured.get()
+
+
+def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measure]:
+    """Begin a stage in a thread of its own and take one epoch to warm up.
+
+    Args:
+      settings: "graph" and "data" (paths), "folder" (for the run), "batch",
+        "threads", "augmentation".
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
+    keras.utils.set_random_seed(1)
+    tf.config.experimental.enable_op_determinism()  # as train.py does by default
+    network = graph.load(settings["graph"])
+    with np.load(settings["data"]) as stored:
+        data = dict(stored)
+    model, batch = training_network(network), settings["batch"]
+    criterion = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    logits = model(data["normalized"][:batch], training=False)
+    answer = {"loss": float(criterion(data["labels"][:batch], logits))}
+    turns = _Turns()
+    options = FitOptions(
+        epochs=_MANY,
+        batch_size=batch,
+        base_learning_rate=RATE,
+        lr_schedule="constant",
+        optimizer="adamw",
+        weight_decay=DECAY,
+        augmentation=settings["augmentation"],
+        watchdog_epochs=0,
+    )
+    what = (model, _dataset(data), network.side, options, settings, turns)
+    threading.Thread(target=_fit, args=what, daemon=True).start()
+    turns.measured.get()
+    return answer, turns.measure
+
+
+def _fit(
+    model: keras.Model,
+    dataset: ImageDataset,
+    side: int,
+    options: FitOptions,
+    settings: dict[str, Any],
+    turns: _Turns,
+) -> None:
+    folder = RunFolder(Path(settings["folder"]))
+    try:
+        with loop.precision("float32"):
+            fit_stage(model, dataset, default(side), options, folder, "train", callbacks=[turns])
+    except Exception as error:
+        turns.measured.put({"error": f"{type(error).__name__}: {error}"})
+
+
+def _dataset(data: dict[str, np.ndarray]) -> ImageDataset:
+    examples = tuple(
+        Example(pixels, int(label))
+        for pixels, label in zip(data["pixels"], data["labels"], strict=True)
+    )
+    few = Split(examples[:32])
+    labels = tuple(str(index) for index in range(TRAINED_CLASSES))
+    splits = {"train": Split(examples), "validation": few, "test": few}
+    return ImageDataset("made up", labels, splits, flip=False)
+
+
+if __name__ == "__main__":
+    contender.serve(prepare)
