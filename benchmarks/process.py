@@ -1,15 +1,18 @@
 """Time whole programs, as their users wait for them."""
 
 import dataclasses
+import json
 import os
 import subprocess
-import time
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.contender import REPOSITORY
 
 Command = Sequence[str]
+_LAUNCHER = REPOSITORY / "benchmarks" / "launch.py"
 
 
 class ProgramError(Exception):
@@ -51,21 +54,21 @@ def run(command: Command, log: Path, codes: Sequence[int] = (0,)) -> Usage:
       ProgramError: it ends with another code.
     """
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    started = time.monotonic()
-    with open(log, "a", encoding="utf-8") as messages:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=messages, text=True, env=environment
+    with tempfile.TemporaryDirectory() as folder, open(log, "a", encoding="utf-8") as messages:
+        usage_file = Path(folder) / "usage.json"
+        made = subprocess.run(
+            [sys.executable, "-I", "-S", str(_LAUNCHER), str(usage_file), *command],
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            text=True,
+            env=environment,
+            check=True,
         )
-        output = process.stdout.read()  # type: ignore[union-attr]
-        # Not Popen.wait: only this tells what this one child used.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - started
-    if process.returncode not in codes:
-        raise ProgramError(
-            f"{' '.join(command[:4])} ... ended with {process.returncode}: see {log}"
-        )
-    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
+        used = json.loads(usage_file.read_text(encoding="utf-8"))
+    code = used.pop("code")
+    if code not in codes:
+        raise ProgramError(f"{' '.join(command[:4])} ... ended with {code}: see {log}")
+    return Usage(**used, output=made.stdout)
 
 
 def take_turns(

@@ -9,10 +9,13 @@ WORK = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() 
 
 
 def test_a_program_is_timed_and_its_memory_is_its_own(tmp_path):
+    mine = bytearray(400 << 20)  # must not be counted as the program's
     large = process.run([sys.executable, "-c", ALLOCATE], tmp_path / "log")
     small = process.run([sys.executable, "-c", WORK], tmp_path / "log")
     assert large.output == f"{300 << 20}\n"
-    assert large.peak_mib > 300 > small.peak_mib, "not the most of all children so far"
+    assert 300 < large.peak_mib < 400
+    assert small.peak_mib < 300, "neither the most of all programs so far, nor this process's"
+    assert len(mine) == 400 << 20
     assert 0.2 <= small.cpu_seconds <= small.seconds + 0.05
     assert set(small.figures()) == {"seconds", "cpu_seconds", "peak_mib"}
 
