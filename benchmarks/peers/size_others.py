@@ -47,11 +47,7 @@ def _nncodec(tensors: dict[str, np.ndarray], rest: bytes) -> dict[str, Any]:
     """Return bytes of the tensors by NNCodec without loss, and of the rest by zstd."""
     from nncodec import nnc
 
-    # Kernels come as [filters, height, width, inputs]; NNCodec's contexts want the inputs first.
-    whole = {
-        name: (array.transpose(0, 3, 1, 2) if array.ndim == 4 else array).astype(np.int32)
-        for name, array in tensors.items()
-    }
+    whole = {name: array.astype(np.int32) for name, array in tensors.items()}
     with tempfile.TemporaryDirectory() as folder, _quiet():
         started = time.monotonic()
         coded = nnc.compress(

@@ -1,5 +1,6 @@
 """Contender of sizes: `.sqz`, and what gzip, xz and zstd make of the same bytes."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks import contender
-from sqzkit.coding import spans, sqz
+from sqzkit.coding import han_net, spans, sqz
 from sqzkit.tflite.sizes import sizes
 
 
 def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measure]:
     """Pack every file of `settings["files"]`; write what others code of it into "folder".
 
-    A `.tflite`'s constant tensors go to NAME.npz and all its other bytes to
-    NAME.rest, for coders that take tensors and no files.
+    Its integer tensors go to NAME.npz and all other bytes to NAME.rest, for
+    coders that take tensors and no files.
     """
     folder = Path(settings["folder"])
     sqz.pack(b"warm up")  # compiles the coder
@@ -32,25 +33,44 @@ def _packed(name: str, path: Path, folder: Path) -> dict[str, Any]:
     if sqz.unpack(archive) != content:
         raise RuntimeError(f"{name}: the archive gives back other bytes")
     seconds = {"pack": packed - started, "unpack": time.monotonic() - packed}
-    _write_tensors(content, folder / name)
+    _write_tensors(content, folder, name)
     return {"bytes": {**sizes(content), "sqz": len(archive)}, "seconds": seconds}
 
 
-def _write_tensors(content: bytes, stem: Path) -> None:
+def _write_tensors(content: bytes, folder: Path, name: str) -> None:
+    tensors, rest = net_tensors(content) if name.endswith(".net") else tflite_tensors(content)
+    np.savez(folder / f"{name}.npz", **tensors)
+    (folder / f"{name}.rest").write_bytes(rest)
+
+
+def tflite_tensors(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return a file's integer tensors as NNCodec wants them, and all its other bytes.
+
+    Kernels come as [filters, height, width, inputs] and become [filters, inputs, height, width].
+    """
     tensors, rest, end = {}, [], 0
     for index, span in enumerate(spans.find_spans(content)):
-        stored = content[span.offset : span.offset + span.length]
-        # Coders of tensors want a matrix; bytes of strings and scales stay with the rest.
+        # Strings, and the scales of the tensors, stay with the rest.
         if span.role != "tensor" or span.dtype not in ("int8", "int32") or not span.shape:
             continue
-        tensors[str(index)] = np.frombuffer(stored, f"<{np.dtype(span.dtype).str[1:]}").reshape(
-            span.shape
-        )
+        stored = np.frombuffer(content, span.dtype, math.prod(span.shape), span.offset)
+        tensor = stored.reshape(span.shape)
+        tensors[str(index)] = tensor.transpose(0, 3, 1, 2) if tensor.ndim == 4 else tensor
         rest.append(content[end : span.offset])
         end = span.offset + span.length
-    rest.append(content[end:])
-    np.savez(stem.with_suffix(".npz"), **tensors)
-    stem.with_suffix(".rest").write_bytes(b"".join(rest))
+    return tensors, b"".join((*rest, content[end:]))
+
+
+def net_tensors(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return a `.net`'s weights as codebook ranks counted from zero's, and all else it holds."""
+    tensors, rest = {}, []
+    for layer in han_net.read(content).layers:
+        order = np.argsort(layer.codebook, kind="stable").astype(np.uint8)
+        rank = np.argsort(order, kind="stable").astype(np.int32)
+        tensors[layer.convolution.name.replace("/", "_")] = rank[layer.codes] - rank[0]
+        arrays = (layer.codebook[order], order, layer.bias)
+        rest += [array.tobytes() for array in arrays]
+    return tensors, b"".join(rest)
 
 
 if __name__ == "__main__":
