@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -108,7 +109,8 @@ def main(argv: Sequence[str]) -> None:
     from benchmarks.networks import training_graph
 
     training_graph(TRAINING_SIDE).save(target / "training.npz")
-    np.savez(target / "training_data.npz", **training_data(_EXAMPLES.value, TRAINING_SIDE))
+    data: dict[str, Any] = training_data(_EXAMPLES.value, TRAINING_SIDE)
+    np.savez(target / "training_data.npz", **data)
     gather_photographs(target / "photographs", _PHOTOGRAPHS.value)
     answers = {side: _write_published(target, side) for side in SIDES}
     record = {"photographs": _PHOTOGRAPHS.value is not None, "answers": answers}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import process
-from benchmarks.settings import Result, Settings
+from benchmarks.settings import Result, Settings, Task
 
 ROUNDS = 3
 
@@ -88,7 +88,7 @@ def _command(settings: Settings, scale: Scale, photographs: Path) -> process.Com
     ]
 
 
-def _task(name: str) -> Result:
+def _task(name: str) -> Task:
     return lambda settings: measure(settings, name)
 
 

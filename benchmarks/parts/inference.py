@@ -3,7 +3,7 @@
 import json
 
 from benchmarks.compare import Entry, compared
-from benchmarks.settings import Result, Settings
+from benchmarks.settings import Result, Settings, Task
 
 RUNS = {227: 12, 96: 40}  # inferences in one turn
 RUNTIMES = (
@@ -49,7 +49,7 @@ def measure(settings: Settings, side: int, threads: int, precision: str) -> Resu
     return {"side": side, "threads": threads, "precision": precision, **result}
 
 
-def _task(side: int, threads: int, precision: str) -> Result:
+def _task(side: int, threads: int, precision: str) -> Task:
     return lambda settings: measure(settings, side, threads, precision)
 
 

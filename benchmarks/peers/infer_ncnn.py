@@ -49,7 +49,8 @@ def _loaded(paths: tuple[Path, Path], threads: int) -> ncnn.Net:
 
 
 def _mat(picture: np.ndarray) -> ncnn.Mat:
-    return ncnn.Mat(np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)).clone()
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)
+    return ncnn.Mat(planes).clone()  # a Mat of an array does not keep it alive
 
 
 def _peaks(network: ncnn.Net, graph: Graph, pictures: np.ndarray) -> dict[str, float]:

@@ -38,6 +38,7 @@ def _packed(name: str, path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _write_tensors(content: bytes, folder: Path, name: str) -> None:
+    tensors: dict[str, Any]
     tensors, rest = net_tensors(content) if name.endswith(".net") else tflite_tensors(content)
     np.savez(folder / f"{name}.npz", **tensors)
     (folder / f"{name}.rest").write_bytes(rest)

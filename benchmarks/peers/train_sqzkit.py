@@ -14,8 +14,7 @@ from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.keras import keras
 from sqzkit.preprocessing import default
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import loop
-from sqzkit.training.fit import fit_stage
+from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 
 RATE, DECAY = 1e-3, 0.01
@@ -70,24 +69,22 @@ def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measu
         augmentation=settings["augmentation"],
         watchdog_epochs=0,
     )
-    what = (model, _dataset(data), network.side, options, settings, turns)
-    threading.Thread(target=_fit, args=what, daemon=True).start()
+    fit = StageFit(
+        folder=RunFolder(Path(settings["folder"])),
+        stage="train",
+        dataset=_dataset(data),
+        preprocessing=default(network.side),
+        options=options,
+        callbacks=[turns],
+    )
+    threading.Thread(target=_fit, args=(model, fit, turns), daemon=True).start()
     turns.measured.get()
     return answer, turns.measure
 
 
-def _fit(
-    model: keras.Model,
-    dataset: ImageDataset,
-    side: int,
-    options: FitOptions,
-    settings: dict[str, Any],
-    turns: _Turns,
-) -> None:
-    folder = RunFolder(Path(settings["folder"]))
+def _fit(model: keras.Model, fit: StageFit, turns: _Turns) -> None:
     try:
-        with loop.precision("float32"):
-            fit_stage(model, dataset, default(side), options, folder, "train", callbacks=[turns])
+        fit_stage(model, fit)
     except Exception as error:
         turns.measured.put({"error": f"{type(error).__name__}: {error}"})
 

@@ -89,8 +89,8 @@ def _spans(content: bytes) -> Iterator[Span]:
 
 
 def _constant(tensor: "_Table", buffer: "_Table") -> Iterator[Span]:
-    """Yield the span of a tensor's values if they lie inside the flatbuffer."""
-    data = buffer.vector(0, 1)
+    """Yield the span of a tensor's values, if the file holds them."""
+    data = buffer.outside(1, 2) or buffer.vector(0, 1)
     name, size = TYPES.get(tensor.scalar(1, "<b"), ("", 0))
     if not data or not size:
         return
@@ -144,6 +144,18 @@ class _Table:
         if start + 4 + count * size > len(self.content):
             raise _OutsideError
         return start + 4, count
+
+    def outside(self, offset: int, size: int) -> tuple[int, int] | None:
+        """Return where bytes behind the flatbuffer begin and how many there are.
+
+        Two fields say so (0 and 1 mean nothing), as ai-edge-quantizer writes them.
+        """
+        start, count = self.scalar(offset, "<Q"), self.scalar(size, "<Q")
+        if start <= 1:
+            return None
+        if start + count > len(self.content):
+            raise _OutsideError
+        return start, count
 
     def tables(self, number: int) -> "_Tables":
         return _Tables(self.content, *(self.vector(number, 4) or (0, 0)))

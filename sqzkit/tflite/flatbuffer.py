@@ -267,8 +267,11 @@ class TFLiteFile:
 
 
 def _extent(buffer: Table) -> tuple[int, int]:
-    if buffer.scalar(1, "Q", 0) > 1:
-        raise FormatError("TFLite model keeps its buffers outside the flatbuffer: not supported")
+    """Return where a buffer's bytes begin and how many there are."""
+    # Behind the flatbuffer, as ai-edge-quantizer and files over 2 GB keep them.
+    outside = buffer.outside(1, 2)
+    if outside is not None:
+        return outside
     values = buffer.vector(0, "uint8")
     return buffer.vector_position(0), values.size
 

@@ -99,6 +99,18 @@ class Table:
         """Return where the first element of a vector lies in the file; 0 where absent."""
         return self._vector(field, 1)[0]
 
+    def outside(self, offset: int, size: int) -> tuple[int, int] | None:
+        """Return (position, number) of the bytes behind the tables that two fields tell.
+
+        None where they tell of none: TFLite means nothing by the positions 0 and 1.
+        """
+        start, count = self.scalar(offset, "Q", 0), self.scalar(size, "Q", 0)
+        if start <= 1:
+            return None
+        if start + count > len(self._source.content):
+            raise self._source.damaged(f"{count} bytes at {start} do not fit")
+        return start, count
+
     def _field(self, field: int) -> int | None:
         entry = 4 + 2 * field
         if entry + 2 > self._vtable_size:

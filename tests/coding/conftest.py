@@ -18,13 +18,23 @@ def sparse_kernel(shape: tuple[int, ...], seed: int = 0, density: float = 0.4) -
 
 
 def build_tflite(
-    tensors: list[np.ndarray], scales: list[list[float] | None] | None = None, tail: bytes = b""
+    tensors: list[np.ndarray],
+    scales: list[list[float] | None] | None = None,
+    tail: bytes = b"",
+    outside: int | None = None,
 ) -> bytes:
-    """Return a `.tflite` with constant `tensors`, their per-channel `scales`, and `tail` behind."""
-    buffers, listed = [schema.BufferT()], []
+    """Return a `.tflite` with constant `tensors`, their per-channel `scales`, and `tail` behind.
+
+    With `outside` the values come behind the flatbuffer, which is padded to so many bytes.
+    """
+    buffers, listed, end = [schema.BufferT()], [], outside
     for index, values in enumerate(tensors):
         buffer = schema.BufferT()
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        if end is None:
+            buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        else:
+            buffer.offset, buffer.size = end, values.nbytes
+            end += values.nbytes
         buffers.append(buffer)
         tensor = schema.TensorT()
         tensor.shape, tensor.type = list(values.shape), TYPES[values.dtype.name]
@@ -38,7 +48,11 @@ def build_tflite(
     model.version, model.buffers, model.subgraphs = 3, buffers, [graph]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output()) + tail
+    content = bytes(builder.Output())
+    if outside is not None:
+        assert len(content) <= outside
+        content = b"".join((content.ljust(outside, b"\0"), *(v.tobytes() for v in tensors)))
+    return content + tail
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from sqzkit.coding.weights import four_dimensions
 from sqzkit.errors import FormatError
 
 
-def test_tensors_and_scales_are_found_where_they_are(tflite, kernel):
+@pytest.mark.parametrize("outside", [None, 4096])
+def test_tensors_and_scales_are_found_where_they_are(tflite, kernel, outside):
     weights, bias = kernel((8, 3, 3, 4)), np.arange(8, dtype=np.int32)
-    content = tflite([weights, bias], [[0.5, 0.25], None], tail=b"labels")
+    content = tflite([weights, bias], [[0.5, 0.25], None], b"labels", outside)
     found = {(span.role, span.dtype): span for span in spans.find_spans(content)}
     for key, values in (
         (("tensor", "int8"), weights),
@@ -31,8 +32,10 @@ def test_other_bytes_have_no_spans(content):
     assert spans.find_spans(content) == []
 
 
-def test_no_damage_makes_the_reader_fail(tflite, kernel):
-    content = tflite([kernel((4, 3, 3, 2)), np.ones(4, np.float32)], [[1.0, 2.0], None])
+@pytest.mark.parametrize("outside", [None, 600])
+def test_no_damage_makes_the_reader_fail(tflite, kernel, outside):
+    tensors = [kernel((4, 3, 3, 2)), np.ones(4, np.float32)]
+    content = tflite(tensors, [[1.0, 2.0], None], outside=outside)
     random = np.random.default_rng(0)
     for _ in range(2000):
         damaged = bytearray(content)

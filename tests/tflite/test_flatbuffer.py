@@ -1,5 +1,7 @@
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from sqzkit.errors import FormatError, InvariantError, RunError
@@ -42,6 +44,34 @@ def test_reads_what_the_interpreter_reads(model, bare_int8):
             np.testing.assert_array_equal(model.data(tensor), interpreter.get_tensor(tensor.index))
     assert model.inputs == (interpreter.get_input_details()[0]["index"],)
     assert model.outputs == (interpreter.get_output_details()[0]["index"],)
+
+
+def moved_outside(content):
+    """Return the model with its buffers behind the flatbuffer, as ai-edge-quantizer writes them."""
+    made = schema.ModelT.InitFromPackedBuf(content, 0)
+    values = [np.asarray([] if b.data is None else b.data, np.uint8) for b in made.buffers]
+    end = start = -(-len(content) // 64) * 64 + 4096  # each buffer takes two numbers more
+    for buffer, data in zip(made.buffers, values, strict=True):
+        if data.size:
+            buffer.data, buffer.offset, buffer.size = None, end, data.size
+            end += -(-data.size // 16) * 16
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(made.Pack(builder), b"TFL3")
+    pieces = [data.tobytes().ljust(-(-data.size // 16) * 16, b"\0") for data in values]
+    return bytes(builder.Output()).ljust(start, b"\0") + b"".join(pieces)
+
+
+def test_reads_buffers_behind_the_flatbuffer(bare_int8, model, noise_images):
+    content = moved_outside(bare_int8)
+    images = (noise_images[:4] - 128).astype(np.int8)
+    np.testing.assert_array_equal(run(content, images), run(bare_int8, images))
+    moved = TFLiteFile(content)
+    for tensor, other in zip(model.tensors, moved.tensors, strict=True):
+        assert model.is_constant(tensor) == moved.is_constant(other)
+        if model.is_constant(tensor):
+            np.testing.assert_array_equal(model.data(tensor), moved.data(other))
+    with pytest.raises(FormatError, match="bytes at .* do not fit"):
+        TFLiteFile(content[:-100])
 
 
 def test_counts_operators_and_dtypes(model):
