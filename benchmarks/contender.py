@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ Measure = Callable[[], Answer]
 Prepare = Callable[[dict[str, Any]], tuple[Answer, Measure]]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+Clock = Callable[[], float]
 _MESSAGE = 400  # characters of an error that are kept
 
 
@@ -87,6 +89,16 @@ class Contender:
             self.close()
             raise ContenderError(f"{self.name}: {answer['error']}")
         return answer
+
+
+def clock(threads: int) -> Clock:
+    """Return the clock to measure with, in seconds.
+
+    One thread is measured by the processor time of the whole process: that is
+    the time on the wall where nothing else runs, and other work on the machine
+    does not count. Several threads may wait for each other, which counts.
+    """
+    return time.process_time if threads == 1 else time.perf_counter
 
 
 def serve(prepare: Prepare) -> None:

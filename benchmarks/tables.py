@@ -45,6 +45,7 @@ def training(tasks: Tasks) -> list[str]:
     return [
         f"SqueezeNet v1.1 with batch normalization, 64 px, batch {batch}, AdamW, float32; all "
         "start from the same weights (checked by their loss) and read the same pictures.\n",
+        BY_ONE_THREAD,
         _joined(columns),
         *verdicts,
         *refused(tasks),
@@ -74,7 +75,8 @@ def inference(tasks: Tasks) -> list[str]:
     """Return milliseconds by runtime, one table for each precision."""
     lines = [
         "Song Han's SqueezeNet v1.0 (ImageNet, 1,000 classes), one picture at a time, "
-        "milliseconds; all runtimes have the same float weights, int8 is each one's own.\n"
+        "milliseconds; all runtimes have the same float weights, int8 is each one's own.\n",
+        BY_ONE_THREAD,
     ]
     for precision in ("float", "int8"):
         some = [figures for figures in tasks.values() if figures["precision"] == precision]
@@ -235,6 +237,11 @@ def growth_medians(answers: Sequence[Mapping[str, Any]]) -> dict[str, tuple[floa
         for step in answers[0]["steps"]
     }
 
+
+BY_ONE_THREAD = (
+    "With one thread the processor time of the whole process is measured, with two the time on "
+    "the wall.\n"
+)
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Tasks], list[str]]]] = {
     "training": ("Training", training),

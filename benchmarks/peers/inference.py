@@ -1,7 +1,6 @@
 """What the contenders of inference share: what they are told, and how they are timed."""
 
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,12 +61,14 @@ def measuring(
     for _ in range(_WARMUP):
         invoke()
 
+    clock = contender.clock(told.threads)
+
     def measure() -> contender.Answer:
         times = []
         for _ in range(told.runs):
-            started = time.perf_counter()
+            started = clock()
             invoke()
-            times.append(time.perf_counter() - started)
+            times.append(clock() - started)
         return {"ms": statistics.median(times) * 1000}
 
     return {"answers": answers, **more}, measure

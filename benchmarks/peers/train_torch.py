@@ -38,8 +38,10 @@ def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measu
     forward = torch.compile(network) if settings["mode"].startswith("compiled") else network
     criterion = torch.nn.CrossEntropyLoss()
 
+    clock = contender.clock(settings["threads"])
+
     def measure() -> contender.Answer:
-        started = time.monotonic()
+        started = clock()
         order = torch.randperm(len(labels))
         total = 0.0
         for chosen in order.split(batch):
@@ -48,7 +50,7 @@ def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measu
             loss.backward()
             optimizer.step()
             total += loss.item()
-        seconds = time.monotonic() - started
+        seconds = clock() - started
         return {"images_per_second": len(labels) / seconds, "loss": total * batch / len(labels)}
 
     started = time.monotonic()
