@@ -23,6 +23,10 @@ _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Side of the network's inpu
 _BATCH_SIZE = flags.DEFINE_integer("train_batch_size", 32, "Examples a step.")
 _AUGMENTATION = flags.DEFINE_list("augmentation", ["light", "standard"], "Presets to measure.")
 _STEPS = flags.DEFINE_integer("steps", 80, "Steps to measure, after 8 that are not.")
+_CLASSES = flags.DEFINE_integer("classes", None, "Of the network; default: those of the data.")
+_FROM_DISK = flags.DEFINE_boolean(
+    "from_disk", False, "Decode every image again each epoch, as where they do not fit in memory."
+)
 _WARMUP = 8
 
 
@@ -47,10 +51,13 @@ def measure(source: DataSource, size: int, batch: int, augmentation: str, steps:
     from sqzkit.training.steps import Stepper, smoothed_cross_entropy
 
     dataset = open.open_dataset(source)
+    if _FROM_DISK.value:
+        dataset.memory_budget = 0
+    classes = _CLASSES.value or dataset.num_classes
     options = FitOptions(epochs=1, batch_size=batch)
-    model = squeezenet.build(spec.v1_1(dataset.num_classes), size)
+    model = squeezenet.build(spec.v1_1(classes), size)
     optimizer = optimizers.build_optimizer(options, model.trainable_variables)
-    loss = smoothed_cross_entropy(dataset.num_classes, 0.0)
+    loss = smoothed_cross_entropy(classes, 0.0)
     train = Stepper(model, optimizer, options, loss, tf.distribute.get_strategy()).train
 
     def batches() -> Iterable[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sqzkit.data import photograph
-from sqzkit.data.spill import FileSlice
+from sqzkit.data.file_slice import FileSlice
 from sqzkit.errors import RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 
@@ -23,7 +23,7 @@ def default_memory_budget() -> int:
     return min(4096 * MEBIBYTE, physical // 4)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Example:
     """One labelled image.
 

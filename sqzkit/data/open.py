@@ -19,12 +19,12 @@ def open_dataset(source: DataSource, cache_dir: Path | str | None = None) -> Ima
       RunError: too many photographs are unreadable.
     """
     folder = None if cache_dir is None else Path(cache_dir)
-    dataset = _open(source, folder)
+    dataset = _open(source)
     dataset.cache_dir = folder
     return dataset
 
 
-def _open(source: DataSource, cache_dir: Path | None) -> ImageDataset:
+def _open(source: DataSource) -> ImageDataset:
     # Imported here, since each needs a library that the others do not.
     if source.data_dir is not None:
         from sqzkit.data.folder import open_folder
@@ -33,7 +33,7 @@ def _open(source: DataSource, cache_dir: Path | None) -> ImageDataset:
     if source.tfds_name is not None:
         from sqzkit.data.tfds import open_tfds
 
-        return open_tfds(source, cache_dir)
+        return open_tfds(source)
     from sqzkit.data.digits import open_digits
 
     return open_digits(flip=source.flips(by_default=False))

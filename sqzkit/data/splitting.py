@@ -8,6 +8,10 @@ from sqzkit.data.dataset import SPLITS, Example, Split
 from sqzkit.data.source import DataSource
 from sqzkit.errors import UsageError
 
+# Examples cut off "train" for one split; the standard error of an accuracy on so many is half a
+# point at most, and each one more is lost to training.
+MAXIMUM_CUT = 10_000
+
 
 def three_splits(
     given: Mapping[str, Sequence[Example]], source: DataSource, labels: Sequence[str]
@@ -19,7 +23,7 @@ def three_splits(
     choosing the best epoch.
     Args:
       given: examples by split name; "train" is among them.
-      source: its seed and shares decide the cut.
+      source: its seed and shares decide the cut, of about `MAXIMUM_CUT` examples at most.
       labels: class names.
 
     Raises:
@@ -29,8 +33,9 @@ def three_splits(
     if "validation" in given and "test" not in given:
         given["test"] = given.pop("validation")
     shares = {"validation": source.validation_share, "test": source.test_share}
-    missing = {name: share for name, share in shares.items() if name not in given}
     pool = given["train"]
+    largest = MAXIMUM_CUT / max(1, len(pool))
+    missing = {name: min(share, largest) for name, share in shares.items() if name not in given}
     rest, *parts = stratified(
         [example.label for example in pool], tuple(missing.values()), source.seed, labels
     )

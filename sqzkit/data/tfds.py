@@ -1,7 +1,8 @@
 """Any image-classification data set of TensorFlow Datasets, by name.
 
 Images are taken as they are stored (encoded), so that they are decoded by the
-same rule as photographs are. Nothing is fetched unless the user allows it.
+same rule as photographs are; those of a large data set stay where they lie.
+Nothing is fetched unless the user allows it.
 """
 
 import difflib
@@ -10,11 +11,11 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqzkit.data import splitting
+from sqzkit import imagenet
+from sqzkit.data import splitting, tfrecord
 from sqzkit.data.dataset import MEBIBYTE, SPLITS, Example, ImageDataset
 from sqzkit.data.progress import Progress
 from sqzkit.data.source import DataSource
-from sqzkit.data.spill import Spill
 from sqzkit.errors import RunError, UsageError
 
 if typing.TYPE_CHECKING:
@@ -35,7 +36,7 @@ _NOT_MIRRORED = (
 _BATCH = 256
 
 
-def open_tfds(source: DataSource, cache_dir: Path | None = None) -> ImageDataset:
+def open_tfds(source: DataSource) -> ImageDataset:
     """Open the data set `source.tfds_name`.
 
     A "test" split whose labels are withheld is not used. Without a test split
@@ -43,24 +44,22 @@ def open_tfds(source: DataSource, cache_dir: Path | None = None) -> ImageDataset
     "train" by the seeded, stratified rule.
     Args:
       source: which data set, and where it lies.
-      cache_dir: folder for the encoded images of a data set larger than
-        `MEMORY_BUDGET`.
 
     Raises:
-      UsageError: unknown name, not there and not to be fetched, or no
-        image-classification data set.
+      UsageError: unknown name, not there and not to be fetched, no
+        image-classification data set, or larger than `MEMORY_BUDGET` in another
+        format than TFRecord.
       RunError: it cannot be fetched or read.
     """
     name = source.tfds_name or ""
     builder = _builder(source)
     _prepare(builder, source)
     image_key, label_key = _keys(builder)
-    spill = _spill(builder, cache_dir)
+    read = _find if _is_large(builder) else _read
     found = {
-        split: list(_read(builder, split, image_key, label_key, spill))
-        for split in _useful_splits(builder)
+        split: list(read(builder, split, image_key, label_key)) for split in _useful_splits(builder)
     }
-    labels = tuple(builder.info.features[label_key].names)
+    labels = _readable(tuple(builder.info.features[label_key].names), builder.name)
     labelled = {split: examples for split, examples in found.items() if _labelled(examples)}
     if "train" not in labelled:
         raise UsageError(f"--tfds_name {name}: has no labelled split 'train' ({', '.join(found)})")
@@ -120,7 +119,8 @@ def _keys(builder: "tfds.core.DatasetBuilder") -> tuple[str, str]:
         names = [key for key, feature in features.items() if isinstance(feature, kind)]
         preferred = [key for key in names if key in supervised] or names
         if len(preferred) != 1:
-            listed = ", ".join(f"{key} ({type(f).__name__})" for key, f in features.items())
+            named = sorted(features.items())  # TFDS restores them in any order
+            listed = ", ".join(f"{key} ({type(f).__name__})" for key, f in named)
             raise UsageError(
                 f"--tfds_name {builder.name}: needs one {kind.__name__} feature to classify by, "
                 f"found {len(preferred)} among: {listed}"
@@ -135,25 +135,39 @@ def _useful_splits(builder: "tfds.core.DatasetBuilder") -> list[str]:
     return [split for split in SPLITS if split in builder.info.splits]
 
 
-def _spill(builder: "tfds.core.DatasetBuilder", cache_dir: Path | None) -> Spill | None:
+def _is_large(builder: "tfds.core.DatasetBuilder") -> bool:
+    """Return whether the images stay in their files."""
     size = sum(builder.info.splits[split].num_bytes or 0 for split in _useful_splits(builder))
     if size <= MEMORY_BUDGET:
-        return None
-    if cache_dir is None:
+        return False
+    stored = builder.info.file_format.value
+    if stored != "tfrecord":
         raise UsageError(
-            f"{builder.name} has {size / 2**30:.1f} GiB of images: give --cache_dir a folder with "
-            "that much free space, in which they can be kept for random access"
+            f"--tfds_name {builder.name}: {size / 2**30:.1f} GiB stored as {stored}; a data set "
+            f"over {MEMORY_BUDGET / 2**30:.0f} GiB is read from TFRecord files only: make them by "
+            "`tfds convert_format --out_file_format=tfrecord`"
         )
-    return Spill(cache_dir / f"{builder.name}-{builder.version}.images")
+    return True
+
+
+def _find(
+    builder: "tfds.core.DatasetBuilder", split: str, image_key: str, label_key: str
+) -> Iterator[Example]:
+    """Yield where the images of a split lie in its files, with their labels."""
+    info = builder.info.splits[split]
+    progress = Progress(f"finding {builder.name}/{split}", info.num_examples)
+    done = 0
+    for path in info.filepaths:
+        for example in tfrecord.find_examples(Path(path), image_key, label_key):
+            yield example
+            done += 1
+            progress.show(done)
 
 
 def _read(
-    builder: "tfds.core.DatasetBuilder",
-    split: str,
-    image_key: str,
-    label_key: str,
-    spill: Spill | None,
+    builder: "tfds.core.DatasetBuilder", split: str, image_key: str, label_key: str
 ) -> Iterator[Example]:
+    """Yield the images of a split in memory, with their labels."""
     import tensorflow_datasets as tfds
 
     progress = Progress(f"reading {builder.name}/{split}", builder.info.splits[split].num_examples)
@@ -168,11 +182,17 @@ def _read(
         done = 0
         for batch in dataset.batch(_BATCH).as_numpy_iterator():
             for content, label in zip(batch[image_key], batch[label_key], strict=True):
-                yield Example(spill.add(content) if spill else content, int(label))
+                yield Example(content, int(label))
             done += len(batch[label_key])
             progress.show(done)
     except (ValueError, OSError) as error:
         raise RunError(f"{builder.name}/{split}: cannot be read: {_first_line(error)}") from error
+
+
+def _readable(labels: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Return the class names; words instead of ImageNet's WordNet numbers."""
+    numbered = name.startswith("imagenet") and len(labels) == imagenet.CLASSES
+    return imagenet.imagenet_labels() if numbered and labels[0] == "n01440764" else labels
 
 
 def _labelled(examples: list[Example]) -> bool:

@@ -3,18 +3,17 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from sqzkit import imagenet
 from sqzkit.coding import han_net
 from sqzkit.errors import FormatError, UsageError
 from sqzkit.models import caffemodel, spec
 from sqzkit.models.download import Checksum, OpenUrl, RemoteFile, obtain, open_https
 from sqzkit.preprocessing import Preprocessing, caffe
 
-IMAGENET_CLASSES = 1000
 FORMATS = ("caffemodel", "han_net")
 
 # By layer name: kernel float32 [height, width, inputs, filters], bias float32 [filters].
@@ -59,17 +58,11 @@ class PublishedWeights:
     @property
     def labels(self) -> tuple[str, ...]:
         """The 1,000 class names in class order."""
-        return imagenet_labels()
-
-
-def imagenet_labels() -> tuple[str, ...]:
-    """Return the 1,000 ImageNet class names (first synonyms, distinct) in class order."""
-    text = resources.files("sqzkit.models").joinpath("imagenet_labels.txt").read_text("utf-8")
-    return tuple(text.splitlines())
+        return imagenet.imagenet_labels()
 
 
 def _network(version: str, **changes: object) -> spec.SqueezeNetSpec:
-    return spec.named(version, IMAGENET_CLASSES, normalization="none", **changes)
+    return spec.named(version, imagenet.CLASSES, normalization="none", **changes)
 
 
 _ALL = (

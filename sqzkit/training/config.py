@@ -36,6 +36,8 @@ class TrainingConfig:
       model_dir: the run folder.
       mode: "train", "eval" or "train_and_eval".
       data: where the images come from.
+      cache_dir: folder for decoded images that do not fit in memory, or None:
+        they are decoded again every epoch then.
       model: "v1_0", "v1_1" (what None means) or "tiny".
       bypass, base_e, incr_e, pct3x3, freq, squeeze_ratio, fire_modules,
         pool_after, normalization, dropout: fields of `SqueezeNetSpec`.
@@ -59,6 +61,7 @@ class TrainingConfig:
     model_dir: str
     mode: str = "train_and_eval"
     data: DataSource = dataclasses.field(default_factory=DataSource)
+    cache_dir: str | None = None
     model: str | None = None
     bypass: str | None = None
     base_e: int | None = None
@@ -99,6 +102,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if not self.model_dir:
             raise UsageError("--model_dir is empty: name the folder of the run")
+        if self.cache_dir == "":
+            raise UsageError("--cache_dir is empty: name a folder or leave the flag out")
         _one_of("mode", self.mode, MODES)
         _one_of("distribution_strategy", self.distribution_strategy, STRATEGIES)
         _one_of("mixed_precision_dtype", self.mixed_precision_dtype, DTYPES)

@@ -37,15 +37,18 @@ class LoadedRun:
     labels: tuple[str, ...]
     source: DataSource | None
 
-    def open_data(self) -> ImageDataset:
+    def open_data(self, cache_dir: str | None = None) -> ImageDataset:
         """Open the run's data again.
+
+        Args:
+          cache_dir: as `open_dataset` takes it.
 
         Raises:
           UsageError: it is gone, or its labels are not the run's.
         """
         if self.source is None:
             raise UsageError(f"{self.folder.path}: has no data.json, so its data are unknown")
-        dataset = open_dataset(self.source)
+        dataset = open_dataset(self.source, cache_dir)
         check_labels(self.folder, dataset)
         return dataset
 

@@ -25,7 +25,7 @@ def reopen(training: TrainingConfig) -> loop.Run:
     options = {name: value for name, value in config.items() if name in names}
     return loop.Run(
         folder=loaded.folder,
-        dataset=loaded.open_data(),
+        dataset=loaded.open_data(training.cache_dir),
         spec=loaded.spec,
         preprocessing=loaded.preprocessing,
         options=fields.build(FitOptions, options, "the record of a stage"),
@@ -41,7 +41,8 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
     """
     run = load_run(config.model_dir)
     given = config.data.data_dir or config.data.tfds_name
-    dataset = open_dataset(config.data) if given else run.open_data()
+    cache = config.cache_dir
+    dataset = open_dataset(config.data, cache) if given else run.open_data(cache)
     check_labels(run.folder, dataset)
     metrics = evaluate_model(run.model, dataset, split, run.preprocessing, EVALUATION_BATCH)
     record_evaluation(run.folder, dataset, split, metrics)

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from sqzkit.errors import UsageError
+from sqzkit.imagenet import imagenet_labels
 from sqzkit.keras import keras
 from sqzkit.models import published
 from sqzkit.models.spec import SqueezeNetSpec
@@ -39,7 +40,7 @@ def network(
 
 def keeps_head(labels: Sequence[str]) -> bool:
     """Return whether the labels are ImageNet's own, in its order."""
-    return tuple(labels) == published.imagenet_labels()
+    return tuple(labels) == imagenet_labels()
 
 
 def start(model: keras.Model, name: str, weights_dir: str | None, labels: Sequence[str]) -> None:

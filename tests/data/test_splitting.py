@@ -67,3 +67,12 @@ def test_what_is_missing_is_cut_off_train(splits, origin):
     found = tuple({example.image.decode() for example in split.examples} for split in cut.values())
     assert found == tuple({name} for name in origin)
     assert sum(split.num_examples for split in cut.values()) == 20 * len(splits)
+
+
+def test_no_more_is_cut_off_a_large_split_than_an_accuracy_needs(monkeypatch):
+    monkeypatch.setattr(splitting, "MAXIMUM_CUT", 6)
+    pool = [Example(b"", label) for label in LABELS]
+    cut = splitting.three_splits({"train": pool, "test": pool[:5]}, DataSource(), NAMES)
+    # 4 %: of 100, 40 and 10, and one of a class at least.
+    assert list(np.bincount(cut["validation"].labels)) == [4, 2, 1]
+    assert cut["train"].num_examples == 143

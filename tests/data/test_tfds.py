@@ -1,9 +1,8 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
-from sqzkit.data import photograph
+from sqzkit import preprocessing
+from sqzkit.data import photograph, store
 from sqzkit.data import tfds as subject
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
@@ -123,17 +122,44 @@ def test_letters_are_not_mirrored(name, flip, stored):
     assert opened(folder, name, flip="on").flip
 
 
-def test_a_large_data_set_needs_a_folder_to_spill_to(stored, tmp_path, monkeypatch):
+def test_the_images_of_a_large_data_set_stay_where_they_lie(stored, monkeypatch):
     folder = stored(features(image="image", label="label"), {"train": 20}, plain)
     in_memory = opened(folder)
     monkeypatch.setattr(subject, "MEMORY_BUDGET", 10)
-    with pytest.raises(UsageError, match="give --cache_dir a folder"):
-        opened(folder)
+    large = opened(folder)
+    for split in large.splits:
+        a, b = large.split(split).examples, in_memory.split(split).examples
+        assert [(e.image.read(), e.label) for e in a] == [(e.image, e.label) for e in b]
+    record = preprocessing.default(32)
+    pixels = store.open_store(in_memory, "train", record).take(np.arange(5))
+    large.memory_budget = 0
+    decoding = store.open_store(large, "train", record)
+    assert isinstance(decoding, store.DecodingStore)
+    np.testing.assert_array_equal(decoding.take(np.arange(5)), pixels)
+
+
+def test_decoded_images_of_a_large_data_set_are_kept_in_the_cache(stored, tmp_path, monkeypatch):
+    folder = stored(features(image="image", label="label"), {"train": 20}, plain)
+    monkeypatch.setattr(subject, "MEMORY_BUDGET", 10)
     source = DataSource(tfds_name="toy", tfds_data_dir=folder)
-    spilled = open_dataset(source, cache_dir=tmp_path / "cache")
-    for split in spilled.splits:
-        a, b = spilled.split(split).examples, in_memory.split(split).examples
-        assert [(e.image.read(), e.label) for e in a] == [dataclasses.astuple(e) for e in b]
+    record, cache = preprocessing.default(32), tmp_path / "cache"
+    for _ in range(2):
+        dataset = open_dataset(source, cache)
+        dataset.memory_budget = 0
+        opened_store = store.open_store(dataset, "train", record)
+        assert isinstance(opened_store.images, np.memmap)
+        assert len(list(cache.glob("*.npy"))) == 1
+    pixels = [example.load(record) for example in dataset.split("train").examples]
+    np.testing.assert_array_equal(opened_store.take(np.arange(len(pixels))), pixels)
+
+
+def test_a_large_data_set_in_another_format_is_refused(stored, monkeypatch):
+    folder = stored(features(image="image", label="label"), {"train": 20}, plain)
+    monkeypatch.setattr(subject, "MEMORY_BUDGET", 10)
+    other = tfds.core.file_adapters.FileFormat.RIEGELI
+    monkeypatch.setattr(tfds.core.DatasetInfo, "file_format", other)
+    with pytest.raises(UsageError, match="stored as riegeli; .*--out_file_format=tfrecord"):
+        opened(folder)
 
 
 @pytest.mark.slow

@@ -5,9 +5,10 @@ import pytest
 
 from sqzkit.data.photograph import load_photograph, normalize
 from sqzkit.errors import FormatError, RunError, UsageError
+from sqzkit.imagenet import imagenet_labels
 from sqzkit.models import squeezenet
 from sqzkit.models.caffemodel import message_class
-from sqzkit.models.published import PUBLISHED, decode, imagenet_labels, layer_name, load_published
+from sqzkit.models.published import PUBLISHED, decode, layer_name, load_published
 from sqzkit.models.transfer import load_weights
 
 

@@ -199,3 +199,9 @@ def test_small_images_are_pooled_less(model, size, pools):
 def test_poolings_that_were_asked_for_stay():
     config = TrainingConfig("run", pool_after=("conv1", "fire3", "fire5"))
     assert loop.fitting_spec(config, 10, 32).pool_after == ("conv1", "fire3", "fire5")
+
+
+def test_decoded_images_go_where_cache_dir_says(pets, tmp_path):
+    source = DataSource(data_dir=str(pets))
+    config = tiny(tmp_path / "run", data=source, cache_dir=str(tmp_path / "cache"))
+    assert loop.open_run(config).dataset.cache_dir == tmp_path / "cache"
