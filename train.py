@@ -7,6 +7,7 @@ from absl import flags
 
 from sqzkit import cli
 from sqzkit.compression import flags as compression_flags
+from sqzkit.compression import plan
 from sqzkit.training import flags as training_flags
 
 flags.adopt_module_key_flags(training_flags)
@@ -18,22 +19,26 @@ def main(argv: Sequence[str]) -> None:
     cli.reject_arguments(argv)
     training = training_flags.training_config_from_flags()
     compression = compression_flags.compression_config_from_flags()
+    plan.refuse_strategy(compression.stages, training.distribution_strategy)
     # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
     cli.load_tensorflow()
-    from sqzkit.training import loop, reopen, strategies
+    from sqzkit.training import cluster, loop, parameter_server, reopen
 
     if training.mode == "eval":
         reopen.evaluate(training)
         return
+    if parameter_server.serves(training.distribution_strategy):
+        parameter_server.serve()
+        return
     run = loop.train(training) if "train" in compression.stages else reopen.reopen(training)
-    if strategies.is_chief():
+    if cluster.is_chief():
         run.folder.add_command(sys.argv)
     if set(compression.stages) - {"train"}:
         from sqzkit.compression.chain import compress
 
-        with run.strategy.scope(), loop.precision(training.mixed_precision_dtype):
-            compress(run.folder, compression, run.options, run.dataset)
-    if not strategies.is_chief():
+        with loop.precision(training.mixed_precision_dtype):
+            compress(run.folder, compression, run.options, run.dataset, run.strategy)
+    if not cluster.is_chief():
         return
     if training.mode == "train_and_eval":
         reopen.evaluate(training)

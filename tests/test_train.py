@@ -97,6 +97,11 @@ def test_neither_help_nor_a_wrong_call_imports_tensorflow(command, repository):
         (("--model_dir=run", "--train_epochs=1", "--train_steps=1"), "give one of the two"),
         (("--model_dir=run", "--weights=v1_0", "--model=tiny"), "--weights=v1_0 fixes"),
         (("--model_dir=run", "--stages=prune,train"), "cannot follow"),
+        (("--model_dir=run", "--cache_dir="), "--cache_dir is empty"),
+        (
+            ("--model_dir=run", "--stages=train,prune", "--distribution_strategy=parameter_server"),
+            "--stages 'prune' with --distribution_strategy=parameter_server",
+        ),
         (("--model_dir=run", "extra"), "unexpected argument 'extra'"),
     ],
 )

@@ -19,7 +19,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.keras import keras
 from sqzkit.models import folding, registry
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import steps, strategies
+from sqzkit.training import cluster, steps
 from sqzkit.training.evaluate import score
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.loader import load_run
@@ -31,7 +31,11 @@ SCAN_BATCH = 128
 
 
 def compress(
-    folder: RunFolder, config: CompressionConfig, fit: FitOptions, dataset: ImageDataset
+    folder: RunFolder,
+    config: CompressionConfig,
+    fit: FitOptions,
+    dataset: ImageDataset,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> list[str]:
     """Run the stages after "train" that are not finished yet.
 
@@ -41,6 +45,7 @@ def compress(
       fit: how the run was trained: batch size, augmentation, seed and weight
         decay are taken over; rate, schedule and epochs are the stages' own.
       dataset: the run's.
+      strategy: where to run; default: the current one.
 
     Returns:
       The stages that were run now.
@@ -56,26 +61,40 @@ def compress(
     for stage in wanted:
         if stage in entries:
             _check_finished(folder, entries[stage], config, fit)
+    strategy = strategy or tf.distribute.get_strategy()
     for stage in todo:
-        prepared, identity = _prepare(folder, stage, config, fit, dataset)
-        if strategies.is_chief():
-            folder.write_stage_spec(stage, prepared.spec)
-        training = StageFit(
-            folder,
-            stage,
-            dataset,
-            folder.preprocessing,
-            prepared.options,
-            export=prepared.export,
-            loss=_loss(folder, config, fit),
-            config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
-        )
-        result = fit_stage(prepared.model, training)
-        _announce(stage, result.model, result.metrics)
-    if wanted and strategies.is_chief():  # even of finished stages: a kill may have come before
+        with strategy.scope():
+            _run_stage(folder, stage, config, fit, dataset)
+    # Outside the scope: the chief alone does this, where other processes may have ended.
+    if wanted and cluster.is_chief():  # even of finished stages: a kill may have come before
         for row in summary.summarize(folder, dataset):
             print(summary.in_words(row), flush=True)
     return todo
+
+
+def _run_stage(
+    folder: RunFolder,
+    stage: str,
+    config: CompressionConfig,
+    fit: FitOptions,
+    dataset: ImageDataset,
+) -> None:
+    prepared, identity = _prepare(folder, stage, config, fit, dataset)
+    if cluster.is_chief():
+        folder.write_stage_spec(stage, prepared.spec)
+    training = StageFit(
+        folder,
+        stage,
+        dataset,
+        folder.preprocessing,
+        prepared.options,
+        export=prepared.export,
+        loss=_loss(folder, config, fit),
+        config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
+    )
+    result = fit_stage(prepared.model, training)
+    if cluster.is_chief():
+        _announce(stage, result.model, result.metrics)
 
 
 def stage_config(folder: RunFolder, stage: str) -> dict[str, Any]:

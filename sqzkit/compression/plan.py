@@ -123,6 +123,18 @@ def check_stages(stages: Sequence[str]) -> None:
             )
 
 
+def refuse_strategy(stages: Sequence[str], strategy: str) -> None:
+    """Raise `UsageError` if one of `stages` cannot run under `--distribution_strategy`."""
+    compressing = [stage for stage in stages if stage != "train"]
+    if strategy == "parameter_server" and compressing:
+        raise UsageError(
+            f"--stages {compressing[0]!r} with --distribution_strategy=parameter_server: masks, "
+            "codebooks and ranges are read off weights that all replicas share, and asynchronous "
+            "workers never share them; train so with --stages=train, then run the other stages "
+            "on the same --model_dir without that flag"
+        )
+
+
 def stages_to_run(wanted: Sequence[str], finished: Sequence[str]) -> list[str]:
     """Return which of the `wanted` stages are still to be run, in order.
 

@@ -9,7 +9,7 @@ from sqzkit.data.store import naming_failures
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import randomness, schedules, steps, strategies
+from sqzkit.training import cluster, randomness, schedules, steps
 from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.options import FitOptions
 from sqzkit.training.progress import Progress
@@ -121,7 +121,7 @@ class EpochRunner:
         progress.seconds += seconds
         progress.examples += sums.examples
         best = self._note(line)
-        chief = strategies.is_chief()
+        chief = cluster.is_chief()
         if chief:
             self.folder.append_metrics({"stage": self.stage, "epoch": progress.epoch, **line})
         self.state.save(write=chief)

@@ -13,7 +13,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import optimizers, randomness, steps, strategies
+from sqzkit.training import cluster, optimizers, randomness, steps, strategies
 from sqzkit.training.epochs import EpochRunner
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import StageState, refuse_other
@@ -99,7 +99,8 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
 
     Raises:
       UsageError: the stage was begun or finished with other settings.
-      RunError: the training diverged or stayed at chance, or a file cannot be written.
+      RunError: the training diverged or stayed at chance, a file cannot be written, or
+        another process of the cluster is gone.
     """
     folder, stage = fit.folder, fit.stage
     found = _finished(folder, stage, fit.record)
@@ -109,16 +110,18 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         return StageResult(exported, found, found["epochs"])
     runner = _runner(model, fit)
     first = runner.state.progress.epoch
-    runner.epochs(list(fit.callbacks))
+    with strategies.lost_processes():
+        runner.epochs(list(fit.callbacks))
     if fit.options.keep == "best":
         runner.state.restore_best()
     exported = fit.exported(model)
     metrics = runner.final_metrics(exported)
-    chief = strategies.is_chief()
+    chief = cluster.is_chief()
     save_weights(exported, folder.weights_path(stage), write=chief)
     if chief:
         folder.finish_stage(stage, metrics, fit.record)
         _remove(runner.state.path)
+    strategies.barrier(runner.stepper.strategy)
     return StageResult(exported, metrics, first)
 
 
@@ -130,7 +133,9 @@ def _runner(model: keras.Model, fit: StageFit) -> EpochRunner:
         optimizer = optimizers.build_optimizer(fit.options, model.trainable_variables)
         model.optimizer = optimizer  # TF-MOT's callbacks read the step from here
         state = StageState(_checkpoint(fit.folder, fit.stage), model, optimizer)
-        stepper = steps.Stepper(model, optimizer, fit.options, fit.effective_loss(), strategy)
+        coordinated = isinstance(strategy, tf.distribute.ParameterServerStrategy)
+        kind = steps.CoordinatedStepper if coordinated else steps.Stepper
+        stepper = kind(model, optimizer, fit.options, fit.effective_loss(), strategy)
         _restore(state, fit.record, fit.folder, fit.stage)
     return EpochRunner(
         fit.dataset,
@@ -149,7 +154,8 @@ def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str
     for entry in folder.finished_stages():
         if entry["stage"] == stage:
             refuse_other(f"stage {stage!r} of {folder.path}", entry["config"], config)
-            _remove(_checkpoint(folder, stage))
+            if cluster.is_chief():
+                _remove(_checkpoint(folder, stage))
             return entry["metrics"]
     return None
 
@@ -157,7 +163,7 @@ def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str
 def _restore(state: StageState, config: dict[str, Any], folder: RunFolder, stage: str) -> None:
     if state.restore(config):
         print(f"{stage}: goes on after epoch {state.progress.epoch}", flush=True)
-    if strategies.is_chief() and folder.metrics_path.exists():
+    if cluster.is_chief() and folder.metrics_path.exists():
         # Even without a checkpoint: a kill may come between the first line and it.
         _forget_metrics(folder, stage, state.progress.epoch)
 

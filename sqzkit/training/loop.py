@@ -19,7 +19,7 @@ from sqzkit.models import registry, squeezenet, summary
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import strategies, transfer
+from sqzkit.training import cluster, strategies, transfer
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.loader import check_labels
@@ -64,6 +64,8 @@ def train(config: TrainingConfig) -> Run:
       RunError: the training failed; the folder can be resumed.
     """
     run = open_run(config)
+    # A worker that looks later must not find a folder half made by the chief.
+    strategies.barrier(run.strategy)
     _write_records(run, config)
     with precision(config.mixed_precision_dtype):
         result = _train_stages(run, config)
@@ -78,7 +80,7 @@ def open_run(config: TrainingConfig) -> Run:
       UsageError: the flags do not fit each other, the data, or the folder.
     """
     strategy = prepare(config)
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(config.data, config.cache_dir)
     classes = len(dataset.labels)
     size = config.image_size or image_size(dataset)
     if config.weights:
@@ -166,7 +168,7 @@ def _refuse_other_run(
 
 def _write_records(run: Run, config: TrainingConfig) -> None:
     print(_resolved(run, config), flush=True)
-    if not strategies.is_chief():
+    if not cluster.is_chief():
         return
     folder = run.folder
     folder.write_preprocessing(run.preprocessing)
@@ -183,7 +185,7 @@ def _train_stages(run: Run, config: TrainingConfig) -> StageResult:
     side = run.preprocessing.image_size
     with run.strategy.scope():
         model = registry.build_from_json(run.spec, side)
-        if strategies.is_chief():
+        if cluster.is_chief():
             rows = summary.layer_table(model)
             run.folder.write_record("layers", [dataclasses.asdict(row) for row in rows])
         frozen: dict[str, str] = {}
@@ -215,7 +217,7 @@ def _stage(
         run.dataset,
         run.preprocessing,
         options,
-        callbacks=(scalars,) if config.tensorboard and strategies.is_chief() else (),
+        callbacks=(scalars,) if config.tensorboard and cluster.is_chief() else (),
         config=record,
         strategy=run.strategy,
     )

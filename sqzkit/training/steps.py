@@ -85,6 +85,24 @@ class Stepper:
         return unscale(gradients) if unscale else gradients
 
 
+class CoordinatedStepper(Stepper):
+    """Runs each step on a worker of a parameter-server cluster that is free.
+
+    `train` returns at once, with a promise of the step's sums; `EpochSums`
+    waits for them, and so bounds how many steps are under way.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        """Take what `Stepper` takes."""
+        super().__init__(*arguments)
+        self._step = self.train
+        self._coordinator = tf.distribute.coordinator.ClusterCoordinator(self.strategy)
+        self.train = self._schedule
+
+    def _schedule(self, images: tf.Tensor, labels: tf.Tensor) -> Any:
+        return self._coordinator.schedule(self._step, args=(images, labels))
+
+
 class EpochSums:
     """Sums of one epoch, read from the device only now and then."""
 
@@ -92,9 +110,9 @@ class EpochSums:
 
     def __init__(self) -> None:
         self.sums = np.zeros(3)
-        self.pending: list[tf.Tensor] = []
+        self.pending: list[Any] = []
 
-    def add(self, step: tf.Tensor) -> None:
+    def add(self, step: Any) -> None:
         """Take the result of one `Stepper.train`."""
         self.pending.append(step)
         if len(self.pending) >= self.READ_EVERY:
@@ -102,7 +120,7 @@ class EpochSums:
 
     def read(self) -> None:
         """Wait for all steps so far."""
-        self.sums += np.sum([step.numpy() for step in self.pending], axis=0, dtype=np.float64)
+        self.sums += np.sum([_value(step) for step in self.pending], axis=0, dtype=np.float64)
         self.pending = []
 
     @property
@@ -119,6 +137,13 @@ class EpochSums:
     def examples(self) -> int:
         """Number of examples read."""
         return int(self.sums[2])
+
+
+def _value(step: Any) -> np.ndarray:
+    """Return the sums of a step; wait for it if another process runs it."""
+    if isinstance(step, tf.distribute.coordinator.RemoteValue):
+        return step.fetch()
+    return step.numpy()
 
 
 def effective_batch(options: FitOptions, examples: int, strategy: tf.distribute.Strategy) -> int:
@@ -142,7 +167,12 @@ def epoch_batches(
     """
     examples = dataset.split("train").num_examples
     batch = effective_batch(options, examples, strategy)
-    steps = examples // batch
+    steps, share = examples // batch, batch // strategy.num_replicas_in_sync
+    side = preprocessing.image_size
+
+    def whole(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Compilers for accelerators need to know all shapes.
+        return tf.ensure_shape(images, [share, side, side, 3]), tf.ensure_shape(labels, [share])
 
     def worker_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
         replicas = strategy.num_replicas_in_sync // context.num_input_pipelines
@@ -150,13 +180,13 @@ def epoch_batches(
         batches = training_batches(
             dataset,
             preprocessing,
-            batch // strategy.num_replicas_in_sync,
+            share,
             options.augmentation,
             options.seed,
             epoch,
             shard,
         )
-        return batches.take(steps * replicas)
+        return batches.take(steps * replicas).map(whole)
 
     if strategy.num_replicas_in_sync == 1:
         return iter(worker_batches(tf.distribute.InputContext()))

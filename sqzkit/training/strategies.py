@@ -1,14 +1,13 @@
 """Where the work runs: `tf.distribute` strategies by flag."""
 
-import json
+import contextlib
 import os
-from typing import Any
+from collections.abc import Iterator
 
 import tensorflow as tf
 
-from sqzkit.errors import UsageError
-
-CHIEFS = ("chief", "master")
+from sqzkit.errors import RunError, UsageError
+from sqzkit.training import cluster, parameter_server
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -17,7 +16,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Must be called before TensorFlow has run anything ("multi_worker_mirrored"
     starts its server here, from TF_CONFIG).
     Raises:
-      UsageError: it cannot keep what a run promises, or what it needs is not there.
+      UsageError: what it needs is not there.
     """
     if name == "off":
         return tf.distribute.get_strategy()
@@ -27,20 +26,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name == "mirrored":
         return tf.distribute.MirroredStrategy(_local_devices())
     if name == "multi_worker_mirrored":
-        _require_cluster(name)
+        _require_workers(name)
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "tpu":
         return _tpu()
-    raise UsageError(
-        f"--distribution_strategy={name}: its updates are asynchronous, so a run could neither be "
-        "repeated nor resumed with the same result; use multi_worker_mirrored"
-    )
-
-
-def is_chief() -> bool:
-    """Return whether this process is the one that writes the run folder."""
-    kind, index = _task()
-    return kind is None or kind in CHIEFS or (kind == "worker" and index == 0 and not _has_chief())
+    return parameter_server.make_strategy()
 
 
 def input_shards(strategy: tf.distribute.Strategy, batch_size: int) -> int:
@@ -58,22 +48,39 @@ def input_shards(strategy: tf.distribute.Strategy, batch_size: int) -> int:
     return batch_size // replicas
 
 
+def barrier(strategy: tf.distribute.Strategy) -> None:
+    """Wait until every worker process is here: all see then what the chief wrote before."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        with lost_processes():
+            one = strategy.run(lambda: tf.constant(1.0))
+            strategy.reduce(tf.distribute.ReduceOp.SUM, one, axis=None)
+
+
+@contextlib.contextmanager
+def lost_processes() -> Iterator[None]:
+    """Raise `RunError` where TensorFlow finds that another process is gone."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise RunError(
+            f"another process of the cluster is gone ({str(error).splitlines()[0]}); start all of "
+            "them again: the run goes on from its last checkpoint"
+        ) from error
+
+
 def _local_devices() -> list[str]:
     """Return the GPUs, or every logical CPU where there is none."""
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return [device.name for device in tf.config.list_logical_devices(kind)]
 
 
-def _require_cluster(name: str) -> None:
-    try:
-        tasks = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
-        assert isinstance(tasks, list)
-    except (KeyError, ValueError, TypeError, AssertionError):
+def _require_workers(name: str) -> None:
+    if not cluster.tasks().get("worker"):
         raise UsageError(
             f"--distribution_strategy={name} needs TF_CONFIG in the environment, as in "
             '\'{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
             '"task": {"type": "worker", "index": 0}}\''
-        ) from None
+        )
 
 
 def _tpu() -> tf.distribute.Strategy:
@@ -87,19 +94,3 @@ def _tpu() -> tf.distribute.Strategy:
             f"TPU_NAME ({str(error).splitlines()[0]})"
         ) from None
     return tf.distribute.TPUStrategy(resolver)
-
-
-def _task() -> tuple[str | None, int]:
-    task: dict[str, Any] = _tf_config().get("task", {})
-    return task.get("type"), int(task.get("index", 0))
-
-
-def _has_chief() -> bool:
-    return any(kind in CHIEFS for kind in _tf_config().get("cluster", {}))
-
-
-def _tf_config() -> dict[str, Any]:
-    try:
-        return json.loads(os.environ.get("TF_CONFIG", "{}"))
-    except ValueError:
-        return {}

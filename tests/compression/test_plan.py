@@ -93,3 +93,10 @@ def test_a_stage_depends_on_its_own_options_only():
     assert scanning.sharing == "scan"
     assert scanning.stage_record("prune")["scan_examples"] == 512
     assert scanning.sparsity_table().default == 0.7
+
+
+def test_asynchronous_workers_train_but_do_not_compress():
+    plan.refuse_strategy(("train",), "parameter_server")
+    plan.refuse_strategy(plan.STAGES, "multi_worker_mirrored")
+    with pytest.raises(UsageError, match="'cluster' with --distribution_strategy=parameter_server"):
+        plan.refuse_strategy(("train", "cluster"), "parameter_server")

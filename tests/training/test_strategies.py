@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import tensorflow as tf
 
@@ -38,26 +36,6 @@ def test_no_tpu_is_said_so(monkeypatch):
         strategies.make_strategy("tpu")
 
 
-@pytest.mark.parametrize(
-    ("task", "others", "chief"),
-    [
-        (None, (), True),
-        (("worker", 0), (), True),
-        (("worker", 1), (), False),
-        (("worker", 0), ("chief",), False),
-        (("chief", 0), ("chief",), True),
-        (("ps", 0), ("chief",), False),
-    ],
-)
-def test_one_process_writes(monkeypatch, task, others, chief):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    if task:
-        cluster = {"worker": ["a:1", "b:1"], **{kind: ["c:1"] for kind in others}}
-        config = {"cluster": cluster, "task": {"type": task[0], "index": task[1]}}
-        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert strategies.is_chief() is chief
-
-
 def test_the_global_batch_is_shared_evenly():
     class Four:
         num_replicas_in_sync = 4
@@ -65,8 +43,3 @@ def test_the_global_batch_is_shared_evenly():
     assert strategies.input_shards(Four(), 32) == 8
     with pytest.raises(UsageError, match="--train_batch_size 30: must be a multiple of the 4"):
         strategies.input_shards(Four(), 30)
-
-
-def test_asynchronous_updates_are_refused_with_the_reason():
-    with pytest.raises(UsageError, match="parameter_server: its updates are asynchronous"):
-        strategies.make_strategy("parameter_server")
