@@ -8,7 +8,9 @@ INPUTS  ?= 1000000
 DEMO    ?= runs/demo
 PEERS    = benchmarks/.venv
 
-.PHONY: demo apk install test coverage fuzz test-fast lint types unit android-test bazel-test benchmark lock clean help
+INTEROP ?= build/interop
+
+.PHONY: demo apk install test coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -20,6 +22,7 @@ help:
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
 	@echo "make benchmark  sqzkit beside its peers, for an hour or so   [BENCHMARK_FLAGS=...]"
+	@echo "make interop    MediaPipe, Netron, the Java reader and the notebook on our files"
 	@echo "make lock       pin requirements anew"
 
 $(VENV)/.installed: requirements-dev.txt
@@ -58,6 +61,26 @@ bazel-test: $(VENV)/.installed
 	else echo "bazel is not installed: its part of the tests is left out"; fi
 
 test: lint types unit android-test bazel-test
+
+# Clients that no one here wrote, each in an environment of its own. Needs Java, Maven, and
+# Chromium with its driver (Debian: chromium, chromium-driver).
+$(INTEROP)/.installed: tests/interop/mediapipe.txt tests/interop/netron.txt tests/interop/pom.xml
+	$(PYTHON) -m venv $(INTEROP)/mediapipe
+	$(INTEROP)/mediapipe/bin/python -m pip install --quiet -r tests/interop/mediapipe.txt
+	$(PYTHON) -m venv $(INTEROP)/netron
+	$(INTEROP)/netron/bin/python -m pip install --quiet -r tests/interop/netron.txt
+	mvn --quiet -f tests/interop/pom.xml dependency:copy-dependencies \
+	  -DoutputDirectory=$(abspath $(INTEROP))/jars
+	@touch $@
+
+interop: $(VENV)/.installed $(INTEROP)/.installed
+	SQZKIT_MEDIAPIPE_PYTHON=$(abspath $(INTEROP))/mediapipe/bin/python \
+	SQZKIT_NETRON_PYTHON=$(abspath $(INTEROP))/netron/bin/python \
+	SQZKIT_NETRON_PICTURES=$(abspath $(INTEROP)) \
+	SQZKIT_TFLITE_METADATA_JARS=$(abspath $(INTEROP))/jars \
+	$(BIN)/python -m pytest -v tests/tflite/test_mediapipe.py tests/tflite/test_netron.py \
+	  tests/tflite/test_java_metadata.py tests/test_notebook.py \
+	  tests/tflite/test_convert_model.py::test_tensorflows_interpreter_agrees
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py --model_dir=$(DEMO)

@@ -168,19 +168,25 @@ def test_buffers_stay_aligned(converted):
         assert starts and all(start % 16 == 0 for start in starts)
 
 
-def test_tensorflows_interpreter_agrees(converted, noise_images):
+@pytest.mark.parametrize("kind", ["none", "float16", "int8", "uint8", "int8_float32"])
+def test_tensorflows_interpreter_agrees(converted, noise_images, kind):
     import tensorflow as tf
 
-    for kind in ("none", "uint8"):
-        both = []
-        for make in (Interpreter, tf.lite.Interpreter):
-            interpreter = make(model_content=converted[kind])
-            interpreter.allocate_tensors()
-            source = interpreter.get_input_details()[0]
-            interpreter.set_tensor(source["index"], noise_images[:1].astype(source["dtype"]))
+    raw_zero = -128 if kind == "int8" else 0
+    both = []
+    for make in (Interpreter, tf.lite.Interpreter):
+        interpreter = make(model_content=converted[kind])
+        interpreter.allocate_tensors()
+        source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        answers = []
+        for image in noise_images:
+            pixels = (image[None].astype(int) + raw_zero).astype(source["dtype"])
+            interpreter.set_tensor(source["index"], pixels)
             interpreter.invoke()
-            both.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
-        np.testing.assert_allclose(both[0].astype(float), both[1].astype(float), atol=1e-5)
+            answers.append(interpreter.get_tensor(result["index"])[0].astype(float))
+        both.append(np.stack(answers))
+    np.testing.assert_allclose(both[0], both[1], atol=1e-5)
+    assert np.ptp(both[0], axis=0).max() > 0.01  # the pictures do tell
 
 
 def test_refuses_what_does_not_fit(small_network, record, noise_images):
