@@ -17,7 +17,8 @@ PROGRAMS = {
         {
             "model_dir": "b", "mode": "eval", "preset": "cifar10", "data_dir": "photos",
             "tfds_name": "cifar10", "tfds_data_dir": "sets --tfds_name=cifar10",
-            "tfds_download": "true", "max_broken_share": "0.25", "flip": "off", "model": "v1_0",
+            "tfds_download": "true", "cache_dir": "c",
+            "max_broken_share": "0.25", "flip": "off", "model": "v1_0",
             "bypass": "complex", "base_e": "64", "incr_e": "32", "freq": "4", "pct3x3": "0.25",
             "squeeze_ratio": "0.75", "fire_modules": "6", "pool_after": "conv1,fire4",
             "normalization": "none", "dropout": "0.125", "conv10_relu": "true",
