@@ -1,6 +1,9 @@
 """What must be true of any APK that the build makes; run as a program it checks one.
 
-    python tests/android/apk_facts.py FILE.apk
+    python tests/android/apk_facts.py FILE.apk [OTHER.apk]
+
+With a second APK, the two must hold the same but for models and signature: that is how
+Bazel's build is compared with Maven's.
 
 Only the standard library is used, so that Bazel can run it with any Python.
 """
@@ -10,6 +13,8 @@ import sys
 import zipfile
 
 PAGE = 16384
+# How the LOAD segments of 64-bit libraries are aligned; docs/android.md says why.
+SEGMENTS = {"arm64-v8a": PAGE, "x86_64": 4096}
 STORED = (".so", ".tflite", ".sqz", ".arsc")
 SIGNATURE_BLOCK = b"APK Sig Block 42"
 V2, V3 = 0x7109871A, 0xF05368C0
@@ -84,14 +89,31 @@ def check(path):
         models = [n for n in starts if n.startswith("assets/models/")]
         assert models, "no model is bundled"
         assert apk.read("classes.dex")[:4] == b"dex\n"
-        arm64 = "lib/arm64-v8a/libtensorflowlite_jni.so"
-        if arm64 in starts:
-            aligned = load_alignments(apk.read(arm64))
-            assert min(aligned) >= PAGE, f"arm64 segments are aligned to {min(aligned)}"
+        for abi, expected in SEGMENTS.items():
+            library = f"lib/{abi}/libtensorflowlite_jni.so"
+            if library in starts:
+                aligned = min(load_alignments(apk.read(library)))
+                assert aligned == expected, f"{abi} segments are aligned to {aligned}"
         assert "META-INF/MANIFEST.MF" in starts, "no v1 signature"
     assert {V2, V3} <= signature_schemes(path), "no v2 and v3 signature"
 
 
+def different(first, second):
+    """Return the names of entries that two APKs do not share, byte for byte; see above."""
+
+    def contents(path):
+        with zipfile.ZipFile(path) as apk:
+            names = apk.namelist()
+            own = [n for n in names if not n.startswith(("META-INF/", "assets/models/"))]
+            return {name: apk.read(name) for name in own}
+
+    one, other = contents(first), contents(second)
+    return sorted(name for name in one | other if one.get(name) != other.get(name))
+
+
 if __name__ == "__main__":
     check(sys.argv[1])
+    if len(sys.argv) > 2:
+        differ = different(sys.argv[1], sys.argv[2])
+        assert not differ, f"{sys.argv[1]} and {sys.argv[2]} differ in {differ}"
     print(f"{sys.argv[1]}: as it must be")

@@ -7,6 +7,7 @@ by hand, so that every expected answer is plain. Run it anew only when the
 format of converted files changes; the results are committed.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -66,19 +67,20 @@ def bare(model):
     return tf.lite.TFLiteConverter.from_keras_model(model).convert()
 
 
-def foreign():
+def foreign(plain, deviation=127.5, files=None):
     """Return a float file of another maker: standard metadata with mean and deviation."""
     from sqzkit.tflite import associated_files, metadata, table_writer
     from sqzkit.tflite.table_writer import Scalar
 
-    values = {0: np.full(1, 127.5, np.float32), 1: np.full(1, 127.5, np.float32)}
+    values = {0: np.full(1, 127.5, np.float32), 1: np.full(1, deviation, np.float32)}
     image = {0: "image", 4: [{0: Scalar("uint8", 1), 1: values}]}
     names = {0: "names.txt", 2: Scalar("int8", 2)}
     record = {0: "Elsewhere", 3: [{2: [image], 3: [{0: "score", 6: [names]}]}], 7: "1.0.0"}
     content = associated_files.add_entry(
-        bare(colours()), metadata.ENTRY, table_writer.write(record, metadata.IDENTIFIER)
+        plain, metadata.ENTRY, table_writer.write(record, metadata.IDENTIFIER)
     )
-    return associated_files.append(content, {"names.txt": b"rot\r\ngr\xc3\xbcn\r\nblau\r\n"})
+    named = {"names.txt": b"rot\r\ngr\xc3\xbcn\r\nblau\r\n"}
+    return associated_files.append(content, named if files is None else files)
 
 
 def altered(content, change):
@@ -104,6 +106,53 @@ def with_two_outputs(model):
     graph.outputs = [graph.outputs[0], graph.operators[0].outputs[0]]
 
 
+def with_two_inputs(model):
+    graph = model.subgraphs[0]
+    graph.inputs = [graph.inputs[0], graph.operators[0].outputs[0]]
+
+
+def with_int64_input(model):
+    graph = model.subgraphs[0]
+    graph.tensors[graph.inputs[0]].type = 4
+
+
+def with_int32_output(model):
+    graph = model.subgraphs[0]
+    graph.tensors[graph.outputs[0]].type = 2
+
+
+def with_scores_in_a_column(model):
+    graph = model.subgraphs[0]
+    graph.tensors[graph.outputs[0]].shape = [len(LABELS), 1]
+
+
+def with_a_kernel_that_does_not_fit(model):
+    graph = model.subgraphs[0]
+    kernel = graph.tensors[graph.operators[0].inputs[1]]
+    kernel.shape = [kernel.shape[0], 1, 1, int(np.prod(kernel.shape[1:]))]
+
+
+def refused(plain):
+    """Return the files that the app must refuse, by name; `plain` is what they are made of."""
+    changes = {
+        "custom_operator": with_custom_operator,
+        "two_outputs": with_two_outputs,
+        "two_inputs": with_two_inputs,
+        "int64_input": with_int64_input,
+        "int32_output": with_int32_output,
+        "column_output": with_scores_in_a_column,
+        "misfit_kernel": with_a_kernel_that_does_not_fit,
+    }
+    files = {f"{name}.tflite": altered(plain, change) for name, change in changes.items()}
+    record = json.dumps({**RECORD.to_json(), "channel_order": "XYZ"})
+    files["odd_record.tflite"] = foreign(
+        plain, files={"names.txt": b"a\nb\nc\n", "preprocessing.json": record.encode()}
+    )
+    files["no_names.tflite"] = foreign(plain, files={})
+    files["no_deviation.tflite"] = foreign(plain, deviation=0)
+    return files
+
+
 def main():
     from sqzkit.coding import sqz
     from sqzkit.tflite import associated_files
@@ -120,10 +169,9 @@ def main():
         "colours_uint8.tflite": converted(input_type="uint8"),
         "colours_float.tflite": converted("none"),
         "bare_float.tflite": plain,
-        "foreign.tflite": foreign(),
+        "foreign.tflite": foreign(plain),
         "four_labels.tflite": associated_files.append(cut, {"labels.txt": one_more}),
-        "custom_operator.tflite": altered(plain, with_custom_operator),
-        "two_outputs.tflite": altered(plain, with_two_outputs),
+        **refused(plain),
         "grey_input.tflite": bare(colours(classes=2, channels=1)),
     }
     for name, content in files.items():

@@ -1,6 +1,7 @@
 """The APK as `make apk` builds it: twice the same bytes, small, signed, aligned."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def model(make_apk):
     return make_apk.imagenet_model(photographs if photographs.is_dir() else None)
 
 
-def build(repository, folder, model):
+def build(repository, folder, model, **environment):
     """Build an APK for arm64 alone in a copy of the app; return it."""
     if shutil.which("mvn") is None or shutil.which("javac") is None:
         pytest.skip("needs Maven and a JDK")
@@ -41,14 +42,17 @@ def build(repository, folder, model):
     command = ["mvn", "-B", "-q", "-ntp", "-f", str(folder), "package", "-DskipTests"]
     command += ["-Dabis=arm64-v8a", f"-DdebugKeystore={key}"]
     command += [f"-Dmodel={model}"] if model else []
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, env={**os.environ, **environment})
     return folder / "target/sqzkit.apk"
 
 
 @pytest.fixture(scope="module")
 def apks(repository, model, tmp_path_factory):
+    """Two builds; the second has the first's key as a user's own, from the environment."""
     folder = tmp_path_factory.mktemp("apk")
-    return [build(repository, folder / name, model) for name in ("first", "second")]
+    first = build(repository, folder / "first", model)
+    own = {"SQZKIT_KEYSTORE": str(folder / "debug.p12"), "SQZKIT_KEYSTORE_PASSWORD": "android"}
+    return [first, build(repository, folder / "second", model, **own)]
 
 
 def test_is_signed_aligned_and_asks_for_no_network(apks):
@@ -64,6 +68,15 @@ def test_is_small_with_the_model_inside(apks, model):
     if model:
         with zipfile.ZipFile(apks[0]) as apk:
             assert apk.read(f"assets/models/{model.name}") == model.read_bytes()
+
+
+def test_facts_notice_another_entry(apks, tmp_path):
+    assert apk_facts.different(*apks) == []
+    changed = tmp_path / "changed.apk"
+    shutil.copy(apks[0], changed)
+    with zipfile.ZipFile(changed, "a") as apk:
+        apk.writestr("assets/extra.txt", b"more")
+    assert apk_facts.different(apks[0], changed) == ["assets/extra.txt"]
 
 
 def test_facts_notice_a_missing_signature(apks, tmp_path):

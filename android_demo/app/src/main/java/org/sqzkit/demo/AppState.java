@@ -55,6 +55,13 @@ final class AppState {
         listeners.remove(listener);
     }
 
+    /** The user has read what went wrong. */
+    void readTrouble() {
+        photoTrouble = null;
+        modelTrouble = null;
+        changed();
+    }
+
     void changed() {
         for (Runnable listener : new ArrayList<>(listeners)) {
             listener.run();

@@ -1,18 +1,14 @@
 package org.sqzkit.demo;
 
-import android.content.ContentResolver;
 import android.content.Context;
 import android.content.SharedPreferences;
-import android.database.Cursor;
 import android.graphics.Bitmap;
 import android.net.Uri;
 import android.os.Handler;
 import android.os.Looper;
-import android.provider.OpenableColumns;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,7 +20,6 @@ import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.ModelStore;
 import org.sqzkit.demo.model.OpenModel;
 import org.sqzkit.demo.model.RunOptions;
-import org.sqzkit.demo.model.WholeFile;
 
 /**
  * Everything that takes time, one thing after the other on one thread; what came out is put into
@@ -41,6 +36,7 @@ final class Engine {
 
     final AppState state = new AppState();
     private final Context context;
+    private final Incoming others;
     private final ModelStore store;
     private final File photoFile;
     private final SharedPreferences preferences;
@@ -58,6 +54,7 @@ final class Engine {
 
     Engine(Context context) {
         this.context = context.getApplicationContext();
+        others = new Incoming(context.getContentResolver());
         store = new ModelStore(context);
         photoFile = new File(context.getFilesDir(), "photograph");
         preferences = context.getSharedPreferences("choices", Context.MODE_PRIVATE);
@@ -98,9 +95,9 @@ final class Engine {
     void openModel(Uri uri) {
         RunOptions options = startOpening();
         work.execute(() -> {
-            String name = displayName(uri);
+            String name = others.displayName(uri);
             try {
-                take(() -> open(uri), store.incoming(), ModelStore.MOST_BYTES,
+                Incoming.take(() -> others.open(uri), store.incoming(), ModelStore.MOST_BYTES,
                         R.string.trouble_model_gone);
                 change(store.addIncoming(name, this::progress, candidate -> tryOut(candidate, options)),
                         options);
@@ -112,16 +109,6 @@ final class Engine {
 
     private static void tryOut(OpenModel candidate, RunOptions options) throws Trouble {
         new Classifier(candidate.file(), candidate.content(), options).close();
-    }
-
-    /** Copies what another app gives into a file of our own, whole or not at all. */
-    private static void take(Source source, File file, long most, int unreadable) throws Trouble {
-        try (InputStream in = source.open()) {
-            WholeFile.copy(in, file, most);
-        } catch (IOException | RuntimeException e) {
-            // Another app's provider may answer with any exception at all.
-            throw new Trouble(unreadable);
-        }
     }
 
     /** Deletes a model that the user opened; if it is in use, the first one takes its place. */
@@ -222,7 +209,7 @@ final class Engine {
 
     /** Classifies a photograph of another app. */
     void classify(Uri uri) {
-        classify(() -> open(uri));
+        classify(() -> others.open(uri));
     }
 
     /** Classifies a photograph that came with the app. */
@@ -235,13 +222,14 @@ final class Engine {
         classify(() -> new FileInputStream(captured));
     }
 
-    private void classify(Source source) {
+    private void classify(Incoming.Source source) {
         state.classifying = true;
         state.photoTrouble = null;
         state.changed();
         work.execute(() -> {
             try {
-                take(source, photoFile, PhotoLoader.MOST_BYTES, R.string.trouble_photo_unreadable);
+                Incoming.take(source, photoFile, PhotoLoader.MOST_BYTES,
+                        R.string.trouble_photo_unreadable);
                 showPhoto();
                 classifyPhoto();
             } catch (Trouble e) {
@@ -307,31 +295,6 @@ final class Engine {
         });
     }
 
-    private InputStream open(Uri uri) throws IOException {
-        if (!ContentResolver.SCHEME_CONTENT.equals(uri.getScheme())) {
-            // A file: address could name the app's own private files.
-            throw new IOException("not a content address");
-        }
-        InputStream in = context.getContentResolver().openInputStream(uri);
-        if (in == null) {
-            throw new IOException("the other app gave nothing");
-        }
-        return in;
-    }
-
-    private String displayName(Uri uri) {
-        String[] wanted = {OpenableColumns.DISPLAY_NAME};
-        try (Cursor cursor = context.getContentResolver().query(uri, wanted, null, null, null)) {
-            if (cursor != null && cursor.moveToFirst() && cursor.getString(0) != null) {
-                return cursor.getString(0);
-            }
-        } catch (RuntimeException e) {
-            // Another app's provider may answer with anything; the address has a name too.
-            return String.valueOf(uri.getLastPathSegment());
-        }
-        return String.valueOf(uri.getLastPathSegment());
-    }
-
     private void show(Runnable change) {
         main.post(() -> {
             change.run();
@@ -352,11 +315,6 @@ final class Engine {
     /** The working thread's queue: camera frames end on it, and tests wait for it. */
     ExecutorService work() {
         return work;
-    }
-
-    /** Where a photograph's bytes come from. */
-    private interface Source {
-        InputStream open() throws IOException;
     }
 
     /** Makes the pixels of a frame on the working thread. */

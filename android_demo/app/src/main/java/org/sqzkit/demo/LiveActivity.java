@@ -2,14 +2,18 @@ package org.sqzkit.demo;
 
 import android.Manifest;
 import android.app.Activity;
+import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.SurfaceTexture;
 import android.media.Image;
+import android.net.Uri;
 import android.os.Bundle;
 import android.os.SystemClock;
+import android.provider.Settings;
 import android.util.Size;
 import android.view.Surface;
 import android.view.TextureView;
+import android.view.View;
 import android.view.WindowManager;
 import android.widget.TextView;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -61,7 +65,7 @@ public final class LiveActivity extends Activity
             asked = true;
             requestPermissions(new String[] {Manifest.permission.CAMERA}, ALLOW);
         } else {
-            failed(new Trouble(R.string.trouble_camera_refused));
+            refused();
         }
     }
 
@@ -73,7 +77,7 @@ public final class LiveActivity extends Activity
         if (grants[0] == PackageManager.PERMISSION_GRANTED) {
             openCamera();
         } else {
-            failed(new Trouble(R.string.trouble_camera_refused));
+            refused();
         }
     }
 
@@ -92,6 +96,7 @@ public final class LiveActivity extends Activity
 
     private void open(SurfaceTexture texture, int width, int height) {
         TroubleCard.hide(this);
+        findViewById(R.id.result).setVisibility(View.VISIBLE);
         camera = new LiveCamera(this, engine.work(), this);
         Size size = camera.open(texture);
         if (size != null) {
@@ -154,10 +159,16 @@ public final class LiveActivity extends Activity
         rate.frame(SystemClock.elapsedRealtimeNanos());
         ((ResultRows) findViewById(R.id.rows)).show(
                 result.best().subList(0, Math.min(SHOWN, result.best().size())));
-        String timing = ModelTexts.timing(this, result);
-        ((TextView) findViewById(R.id.timing)).setText(
-                getString(R.string.live_rate, Texts.oneDigit(this, rate.perSecond())) + "\n" + timing);
+        TextView timing = findViewById(R.id.timing);
+        timing.setVisibility(View.VISIBLE);
+        timing.setText(rateLine() + ModelTexts.timing(this, result));
         announce(result);
+    }
+
+    private String rateLine() {
+        double perSecond = rate.perSecond();
+        return perSecond == 0 ? ""
+                : getString(R.string.live_rate, Texts.oneDigit(this, perSecond)) + "\n";
     }
 
     /** Changes the spoken line only for another class, and not faster than it can be spoken. */
@@ -174,8 +185,18 @@ public final class LiveActivity extends Activity
 
     @Override
     public void failed(Trouble trouble) {
-        runOnUiThread(() -> TroubleCard.show(
-                this, getString(R.string.trouble_camera_title), trouble.text(this)));
+        runOnUiThread(() -> {
+            findViewById(R.id.result).setVisibility(View.GONE);
+            TroubleCard.show(this, getString(R.string.trouble_camera_title), trouble.text(this));
+        });
+    }
+
+    private void refused() {
+        findViewById(R.id.result).setVisibility(View.GONE);
+        TroubleCard.show(this, getString(R.string.trouble_camera_title),
+                getString(R.string.trouble_camera_refused), R.string.open_settings,
+                () -> startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                        Uri.fromParts("package", getPackageName(), null))));
     }
 
     @Override

@@ -29,7 +29,7 @@ public final class MainActivity extends Activity {
         setContentView(R.layout.main);
         Bars.drawBehind(this);
         engine = DemoApp.engine(this);
-        requests = new PhotoRequests(this, engine);
+        requests = new PhotoRequests(this, engine, saved);
         samples = new SampleStrip(this, engine);
         findViewById(R.id.frame).setClipToOutline(true);
         findViewById(R.id.choose).setOnClickListener(view -> requests.choose());
@@ -76,6 +76,12 @@ public final class MainActivity extends Activity {
     }
 
     @Override
+    protected void onResume() {
+        super.onResume();
+        requests.back();
+    }
+
+    @Override
     protected void onStop() {
         engine.state.forget(redraw);
         super.onStop();
@@ -84,6 +90,7 @@ public final class MainActivity extends Activity {
     @Override
     protected void onSaveInstanceState(Bundle out) {
         super.onSaveInstanceState(out);
+        requests.save(out);
         if (engine.state.result != null) {
             out.putBundle(RESULT, engine.state.result.save());
         }
@@ -92,11 +99,6 @@ public final class MainActivity extends Activity {
     @Override
     protected void onActivityResult(int request, int result, Intent data) {
         requests.answered(request, result, data);
-    }
-
-    @Override
-    public void onRequestPermissionsResult(int request, String[] permissions, int[] grants) {
-        requests.permitted(request, grants);
     }
 
     private void draw() {
@@ -125,7 +127,8 @@ public final class MainActivity extends Activity {
 
     private void drawTrouble(AppState state) {
         if (state.photoTrouble != null) {
-            TroubleCard.show(this, getString(R.string.trouble_photo_title), state.photoTrouble.text(this));
+            TroubleCard.show(this, getString(R.string.trouble_photo_title),
+                    state.photoTrouble.text(this), R.string.ok, state::readTrouble);
         } else if (state.modelTrouble != null) {
             ModelTexts.showTrouble(this, state);
         } else {

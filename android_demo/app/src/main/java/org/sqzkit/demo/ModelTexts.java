@@ -35,7 +35,7 @@ final class ModelTexts {
             text = screen.getString(R.string.trouble_model_former, text, state.model.title());
         }
         String title = screen.getString(R.string.trouble_model_title, state.modelTroubleName);
-        TroubleCard.show(screen, title, text);
+        TroubleCard.show(screen, title, text, R.string.ok, state::readTrouble);
     }
 
     /** The model card: headings and what stands under them, in order. */

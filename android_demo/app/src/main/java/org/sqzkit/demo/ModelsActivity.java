@@ -1,6 +1,7 @@
 package org.sqzkit.demo;
 
 import android.app.Activity;
+import android.app.AlertDialog;
 import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.os.Bundle;
@@ -38,8 +39,7 @@ public final class ModelsActivity extends Activity {
         Bars.drawBehind(this);
         engine = DemoApp.engine(this);
         findViewById(R.id.open).setOnClickListener(view -> open());
-        findViewById(R.id.remove).setOnClickListener(
-                view -> engine.remove(engine.state.model.entry()));
+        findViewById(R.id.remove).setOnClickListener(view -> remove(engine.state.model.entry()));
         offerOptions();
     }
 
@@ -62,6 +62,14 @@ public final class ModelsActivity extends Activity {
         } catch (ActivityNotFoundException e) {
             TroubleCard.show(this, getString(R.string.open_model), getString(R.string.trouble_no_picker));
         }
+    }
+
+    private void remove(ModelEntry entry) {
+        new AlertDialog.Builder(this)
+                .setMessage(getString(R.string.remove_question, entry.fileName()))
+                .setPositiveButton(R.string.remove_yes, (dialog, which) -> engine.remove(entry))
+                .setNegativeButton(R.string.remove_no, null)
+                .show();
     }
 
     @Override

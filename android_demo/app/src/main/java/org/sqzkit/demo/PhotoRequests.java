@@ -7,21 +7,33 @@ import android.content.ClipData;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.os.Build;
+import android.os.Bundle;
 import android.provider.MediaStore;
+import android.widget.Toast;
 import java.io.File;
 
 /** Asks the photo picker and the camera app for photographs. */
 final class PhotoRequests {
     static final int CHOOSE = 1;
     static final int TAKE = 2;
-    static final int ALLOW_TAKE = 3;
+
+    private static final String TAKING = "taking";
 
     private final Activity screen;
     private final Engine engine;
 
-    PhotoRequests(Activity screen, Engine engine) {
+    /** Whether the camera app was opened by itself, so that its photograph must be chosen. */
+    private boolean taking;
+
+    /** Goes on where {@code saved}, of a former screen, says; null for the first. */
+    PhotoRequests(Activity screen, Engine engine, Bundle saved) {
         this.screen = screen;
         this.engine = engine;
+        taking = saved != null && saved.getBoolean(TAKING);
+    }
+
+    void save(Bundle out) {
+        out.putBoolean(TAKING, taking);
     }
 
     /** Opens the system's photo picker, or on phones without one the document picker. */
@@ -38,28 +50,37 @@ final class PhotoRequests {
     }
 
     /**
-     * Opens the camera app, which stores the photograph at full size into our file.
+     * Opens the camera app. Where the app may use the camera, the camera app hands its photograph
+     * back at full size.
      *
-     * <p>Android refuses this to an app that declares the camera permission (for the live view) and
-     * does not hold it, so it must be asked for here too.
+     * <p>Android refuses that to an app that declares the camera permission (for the live view) and
+     * does not hold it. Nobody is asked for it here: then the camera app opens by itself, its
+     * photograph stays on the phone, and the photo picker opens on the way back, newest first.
      */
     void take() {
         if (screen.checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
             capture();
         } else {
-            screen.requestPermissions(new String[] {Manifest.permission.CAMERA}, ALLOW_TAKE);
+            openCameraApp();
         }
     }
 
-    /** Goes on after the user answered the question about the camera. */
-    void permitted(int request, int[] grants) {
-        if (request != ALLOW_TAKE || grants.length == 0) {
-            return;
+    /** Without waiting for an answer: camera apps give none here, and some answer at once. */
+    private void openCameraApp() {
+        try {
+            screen.startActivity(new Intent(MediaStore.INTENT_ACTION_STILL_IMAGE_CAMERA));
+            taking = true;
+            Toast.makeText(screen, R.string.take_and_choose, Toast.LENGTH_LONG).show();
+        } catch (ActivityNotFoundException | SecurityException e) {
+            fail(new Trouble(R.string.trouble_no_camera_app));
         }
-        if (grants[0] == PackageManager.PERMISSION_GRANTED) {
-            capture();
-        } else {
-            fail(new Trouble(R.string.trouble_camera_refused));
+    }
+
+    /** The user is back on the screen, perhaps from the camera app. */
+    void back() {
+        if (taking) {
+            taking = false;
+            choose();
         }
     }
 

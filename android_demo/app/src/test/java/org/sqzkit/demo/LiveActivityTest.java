@@ -1,17 +1,26 @@
 package org.sqzkit.demo;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
 import android.content.Context;
+import android.content.Intent;
 import android.graphics.Matrix;
 import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraManager;
+import android.os.HandlerThread;
+import android.os.Looper;
+import android.provider.Settings;
 import android.util.Size;
+import android.view.ViewGroup;
+import android.widget.TextView;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
@@ -22,7 +31,7 @@ import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowCameraCharacteristics;
-import org.sqzkit.demo.image.ArrayPixels;
+import org.robolectric.shadows.ShadowSystemClock;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 
 /** The live view: permission, frames, rate; no camera, a camera that is refused or broken. */
@@ -63,7 +72,7 @@ public class LiveActivityTest {
     }
 
     private String trouble() {
-        shadowOf(android.os.Looper.getMainLooper()).idle();
+        shadowOf(Looper.getMainLooper()).idle();
         return Screens.shown(controller.get(), R.id.trouble)
                 ? Screens.text(controller.get(), R.id.trouble_text) : "";
     }
@@ -105,24 +114,106 @@ public class LiveActivityTest {
         assertEquals("", trouble());
     }
 
-    @Test
-    public void classifiesFramesAndShowsTheirRate() throws Exception {
+    private LiveActivity openWithCamera() {
+        grant();
+        addCamera();
         LiveActivity screen = open();
-        int[] colors = {Screens.GREEN, Screens.GREEN, Screens.BLUE};
-        for (int color : colors) {
-            int[] pixels = new int[64 * 48];
-            java.util.Arrays.fill(pixels, color);
-            Screens.engine().classifyFrame(() -> new ArrayPixels(pixels, 64, 48), screen::show);
+        screen.onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
+        return screen;
+    }
+
+    private static FakeFrame give(LiveActivity screen, int color) {
+        FakeFrame frame = new FakeFrame(color);
+        screen.frame(frame);
+        return frame;
+    }
+
+    @Test
+    public void classifiesTheCamerasFramesAndShowsTheirRate() throws Exception {
+        LiveActivity screen = openWithCamera();
+        assertFalse(Screens.shown(screen, R.id.timing));
+        for (int color : new int[] {Screens.GREEN, Screens.GREEN, Screens.BLUE}) {
+            FakeFrame frame = give(screen, color);
             Screens.settle();
-            org.robolectric.shadows.ShadowSystemClock.advanceBy(java.time.Duration.ofMillis(250));
+            assertTrue(frame.closed);
+            ShadowSystemClock.advanceBy(Duration.ofMillis(250));
         }
         String rate = Screens.text(screen, R.id.timing).split("\n")[0];
         // Robolectric's clock also runs while it draws.
         assertTrue(rate, rate.matches("(3[.][5-9]|4[.]0) frames per second"));
-        assertEquals("blue", ((android.widget.TextView) ((android.view.ViewGroup)
+        assertEquals("blue", ((TextView) ((ViewGroup)
                 screen.findViewById(R.id.rows)).getChildAt(0).findViewById(R.id.label)).getText());
         // Spoken lines change at most every two seconds.
         assertEquals("green", Screens.text(screen, R.id.summary));
+        ShadowSystemClock.advanceBy(Duration.ofSeconds(2));
+        give(screen, Screens.BLUE);
+        Screens.settle();
+        assertEquals("blue", Screens.text(screen, R.id.summary));
+    }
+
+    @Test
+    public void framesThatComeWhileOneIsBeingClassifiedAreDropped() throws Exception {
+        LiveActivity screen = openWithCamera();
+        CountDownLatch goOn = new CountDownLatch(1);
+        Screens.engine().work().execute(() -> awaitQuietly(goOn));
+        FakeFrame first = give(screen, Screens.RED);
+        FakeFrame second = give(screen, Screens.GREEN);
+        assertFalse(first.closed);
+        assertTrue("the camera gets it back at once", second.closed);
+        goOn.countDown();
+        Screens.settle();
+        assertTrue(first.closed);
+        assertEquals("red", Screens.text(screen, R.id.summary));
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    public void aFrameThatComesAfterTheCameraClosedIsGivenBack() throws Exception {
+        LiveActivity screen = openWithCamera();
+        controller.pause().stop();
+        assertTrue(give(screen, Screens.RED).closed);
+        Screens.settle();
+        assertEquals(screen.getString(R.string.live_waiting), Screens.text(screen, R.id.summary));
+    }
+
+    @Test
+    public void saysWhenAnotherAppTakesTheCamera() {
+        LiveActivity screen = openWithCamera();
+        shadowOf((CameraManager) Screens.context().getSystemService(Context.CAMERA_SERVICE))
+                .triggerDisconnect();
+        finishCameraWork();
+        assertEquals(screen.getString(R.string.trouble_camera_failed), trouble());
+        assertFalse(Screens.shown(screen, R.id.result));
+    }
+
+    /** Waits until the camera's own thread has done all it was told. */
+    private static void finishCameraWork() {
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            if (thread instanceof HandlerThread && thread.getName().equals("camera")) {
+                Looper looper = ((HandlerThread) thread).getLooper();
+                if (looper != null) {
+                    shadowOf(looper).idle();
+                }
+            }
+        }
+    }
+
+    @Test
+    public void refusalLeadsToTheSettings() {
+        LiveActivity screen = open();
+        ShadowActivity.PermissionsRequest asked = shadowOf(screen).getLastRequestedPermission();
+        screen.onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {-1});
+        screen.findViewById(R.id.trouble_action).performClick();
+        Intent settings = shadowOf(screen).getNextStartedActivity();
+        assertEquals(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, settings.getAction());
+        assertEquals("package:org.sqzkit.demo", settings.getDataString());
     }
 
     @Test

@@ -18,6 +18,7 @@ import android.os.Parcel;
 import android.provider.MediaStore;
 import android.view.ViewGroup;
 import java.io.FileNotFoundException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import org.junit.After;
 import org.junit.Before;
@@ -27,6 +28,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowActivity;
+import org.robolectric.shadows.ShadowToast;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
@@ -89,6 +91,36 @@ public class MainActivityTest {
     }
 
     @Test
+    public void classifiesABundledSample() throws Exception {
+        assertEquals("none fits these classes", 0, samples().getChildCount());
+        Screens.engine().choose(Screens.bundled());
+        Screens.settle();
+        assertTrue(samples().getChildCount() > 0);
+        for (int i = 0; i < samples().getChildCount(); i++) {
+            String description = samples().getChildAt(i).getContentDescription().toString();
+            samples().getChildAt(i).performClick();
+            Screens.settle();
+            String best = Screens.engine().state.result.best().get(0).label();
+            assertTrue(description + ": " + best,
+                    description.endsWith(": " + best.split(",")[0]));
+        }
+    }
+
+    private ViewGroup samples() {
+        return screen().findViewById(R.id.samples);
+    }
+
+    @Test
+    public void leadsToTheOtherScreens() {
+        screen().findViewById(R.id.live).performClick();
+        assertEquals(LiveActivity.class.getName(),
+                shadowOf(screen()).getNextStartedActivity().getComponent().getClassName());
+        screen().findViewById(R.id.models).performClick();
+        assertEquals(ModelsActivity.class.getName(),
+                shadowOf(screen()).getNextStartedActivity().getComponent().getClassName());
+    }
+
+    @Test
     public void goingBackFromThePickerChangesNothing() throws Exception {
         choose("blue.jpg", Screens.photo(Screens.BLUE));
         screen().findViewById(R.id.choose).performClick();
@@ -126,31 +158,48 @@ public class MainActivityTest {
         provider().openFile(Uri.parse("content://org.sqzkit.demo.photographs/../files/photograph"), "r");
     }
 
+    /** The camera app by itself needs no permission of ours; its photograph is then chosen. */
     @Test
-    public void asksForTheCameraBeforeTakingAndGoesOnAfterYes() {
+    public void takingNeverAsksForThePermissionAndWorksWithoutIt() throws Exception {
         screen().findViewById(R.id.take).performClick();
-        ShadowActivity.PermissionsRequest asked = shadowOf(screen()).getLastRequestedPermission();
-        assertEquals(Manifest.permission.CAMERA, asked.requestedPermissions[0]);
-        screen().onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {0});
-        assertEquals(MediaStore.ACTION_IMAGE_CAPTURE,
-                shadowOf(screen()).getNextStartedActivityForResult().intent.getAction());
+        assertNull(shadowOf(screen()).getLastRequestedPermission());
+        assertEquals(MediaStore.INTENT_ACTION_STILL_IMAGE_CAMERA,
+                shadowOf(screen()).getNextStartedActivity().getAction());
+        assertEquals(screen().getString(R.string.take_and_choose), ShadowToast.getTextOfLatestToast());
+        controller.pause().stop().start().resume();
+        answerPicker(Screens.photo(Screens.GREEN));
+        assertTrue(summary(), summary().startsWith("green"));
+        controller.pause().resume();
+        assertNull("asked again", shadowOf(screen()).getNextStartedActivityForResult());
     }
 
     @Test
-    public void theRestWorksWhenTheCameraIsRefused() throws Exception {
+    public void takingGoesOnAfterTheEndOfTheProcess() throws Exception {
         screen().findViewById(R.id.take).performClick();
-        ShadowActivity.PermissionsRequest asked = shadowOf(screen()).getLastRequestedPermission();
-        screen().onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {-1});
-        assertTrouble(R.string.trouble_camera_refused);
-        choose("red.jpg", Screens.photo(Screens.RED));
-        assertTrue(summary().startsWith("red"));
-        assertFalse(Screens.shown(screen(), R.id.trouble));
+        Bundle saved = new Bundle();
+        controller.pause().stop().saveInstanceState(saved).destroy();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        controller = Robolectric.buildActivity(MainActivity.class).setup(throughParcel(saved));
+        answerPicker(Screens.photo(Screens.RED));
+        assertTrue(summary(), summary().startsWith("red"));
+    }
+
+    private void answerPicker(byte[] photo) throws Exception {
+        Intent asked = shadowOf(screen()).getNextStartedActivityForResult().intent;
+        assertEquals("image/*", asked.getType());
+        shadowOf(screen()).receiveResult(
+                asked, Activity.RESULT_OK, new Intent().setData(Screens.offer("taken.jpg", photo)));
+        Screens.settle();
     }
 
     @Test
     public void saysWhenThereIsNoCameraApp() {
-        shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
         shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
+        screen().findViewById(R.id.take).performClick();
+        assertTrouble(R.string.trouble_no_camera_app);
+        shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
+        screen().findViewById(R.id.trouble_action).performClick();
+        assertFalse("read and put away", Screens.shown(screen(), R.id.trouble));
         screen().findViewById(R.id.take).performClick();
         assertTrouble(R.string.trouble_no_camera_app);
         screen().findViewById(R.id.choose).performClick();
@@ -201,6 +250,29 @@ public class MainActivityTest {
         Screens.engine().classify(Uri.parse("file:///data/data/org.sqzkit.demo/files/photograph"));
         Screens.settle();
         assertTrouble(R.string.trouble_photo_unreadable);
+    }
+
+    @Test
+    public void saysWhenAPhotoIsTooLargeToTakeIn() throws Exception {
+        Uri uri = Uri.parse("content://other.app/endless.jpg");
+        shadowOf(Screens.context().getContentResolver()).registerInputStreamSupplier(uri, Endless::new);
+        Screens.engine().classify(uri);
+        Screens.settle();
+        assertTrouble(R.string.trouble_file_too_large, 128);
+        assertFalse("nothing of it is kept", Screens.shown(screen(), R.id.photo));
+    }
+
+    /** A file that never ends. */
+    static final class Endless extends InputStream {
+        @Override
+        public int read() {
+            return 0;
+        }
+
+        @Override
+        public int read(byte[] into, int from, int count) {
+            return count;
+        }
     }
 
     @Test

@@ -6,14 +6,19 @@ import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.app.Activity;
+import android.app.AlertDialog;
 import android.content.Intent;
+import android.net.Uri;
 import android.widget.LinearLayout;
+import android.widget.ProgressBar;
 import android.widget.RadioButton;
 import android.widget.RadioGroup;
 import android.widget.Spinner;
 import android.widget.Switch;
 import android.widget.TextView;
 import java.io.File;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
@@ -21,6 +26,8 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
+import org.robolectric.shadows.ShadowAlertDialog;
+import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.RunOptions;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
@@ -70,8 +77,7 @@ public class ModelsActivityTest {
         assertFalse(Screens.shown(screen(), R.id.expanding));
     }
 
-    @Test
-    public void theCardSaysWhatTheModelIs() {
+    private String card() {
         StringBuilder card = new StringBuilder();
         LinearLayout lines = screen().findViewById(R.id.card);
         for (int i = 0; i < lines.getChildCount(); i++) {
@@ -80,7 +86,12 @@ public class ModelsActivityTest {
                     .append(((TextView) lines.getChildAt(i).findViewById(R.id.card_value)).getText())
                     .append('\n');
         }
-        String text = card.toString();
+        return card.toString();
+    }
+
+    @Test
+    public void theCardSaysWhatTheModelIs() {
+        String text = card();
         assertTrue(text, text.contains("Architecture: Colours"));
         assertTrue(text, text.contains("Size of the .tflite: 4.3 KB"));
         assertTrue(text, text.contains("Input: 32×32, int8"));
@@ -106,10 +117,20 @@ public class ModelsActivityTest {
         assertEquals("Colours", Screens.engine().state.model.title());
         int before = Screens.engine().state.entries.size();
         screen().findViewById(R.id.remove).performClick();
-        Screens.settle();
+        answer(AlertDialog.BUTTON_NEGATIVE);
+        assertEquals(before, Screens.engine().state.entries.size());
+        screen().findViewById(R.id.remove).performClick();
+        answer(AlertDialog.BUTTON_POSITIVE);
         assertEquals(before - 1, Screens.engine().state.entries.size());
         assertTrue(Screens.engine().state.model.entry().bundled());
         assertFalse(Screens.shown(screen(), R.id.remove));
+    }
+
+    private void answer(int button) throws Exception {
+        AlertDialog dialog = ShadowAlertDialog.getLatestAlertDialog();
+        assertTrue(shadowOf(dialog).getMessage().toString().contains("colours_int8.tflite"));
+        dialog.getButton(button).performClick();
+        Screens.settle();
     }
 
     @Test
@@ -134,9 +155,94 @@ public class ModelsActivityTest {
                 R.string.trouble_outputs, 2);
         assertRefused("grey_input.tflite", Resources.model("grey_input.tflite"),
                 R.string.trouble_input_shape, "1×32×32×1");
+        assertRefused("two_inputs.tflite", Resources.model("two_inputs.tflite"),
+                R.string.trouble_inputs, 2);
+        assertRefused("int64_input.tflite", Resources.model("int64_input.tflite"),
+                R.string.trouble_input_type, "int64");
+        assertRefused("int32_output.tflite", Resources.model("int32_output.tflite"),
+                R.string.trouble_output_type, "int32");
+        assertRefused("column_output.tflite", Resources.model("column_output.tflite"),
+                R.string.trouble_output_shape, "3×1");
+        assertRefused("odd_record.tflite", Resources.model("odd_record.tflite"),
+                R.string.trouble_preprocessing);
+        assertRefused("no_names.tflite", Resources.model("no_names.tflite"),
+                R.string.trouble_labels_missing, "names.txt");
+        assertRefused("no_deviation.tflite", Resources.model("no_deviation.tflite"),
+                R.string.trouble_normalization);
         byte[] half = java.util.Arrays.copyOf(Resources.model("colours_float.tflite"), 1500);
         assertRefused("half.tflite", half, R.string.trouble_damaged_model);
         assertEquals(0, leftovers());
+    }
+
+    @Test
+    public void archivesThatCannotBeExpandedAreRefusedWithTheReason() throws Exception {
+        byte[] archive = Resources.model("colours_int8.sqz");
+        byte[] damaged = archive.clone();
+        damaged[archive.length / 2] ^= 1;
+        assertRefused("damaged.sqz", damaged, R.string.trouble_archive,
+                "the archive is damaged or cut off (CRC-32)");
+        byte[] newer = archive.clone();
+        newer[4] = 9;
+        assertRefused("newer.sqz", newer, R.string.trouble_archive,
+                "archive of version 9, newer than version 1 read here: update the app");
+        byte[] huge = archive.clone();
+        java.util.Arrays.fill(huge, 8, 14, (byte) 0xff);
+        assertRefused("huge.sqz", huge, R.string.trouble_archive_too_large);
+        assertEquals(0, leftovers());
+    }
+
+    @Test
+    public void anArchiveIsExpandedWithProgressAndThenShown() throws Exception {
+        List<Integer> seen = new ArrayList<>();
+        Screens.engine().state.listen(() -> {
+            if (Screens.engine().state.expanded >= 0) {
+                assertTrue(Screens.shown(screen(), R.id.expanding));
+                seen.add(((ProgressBar) screen().findViewById(R.id.expanding_bar)).getProgress());
+            }
+        });
+        openFile("colours.sqz", Resources.model("colours_int8.sqz"));
+        assertEquals(100, (int) seen.get(seen.size() - 1));
+        assertFalse(Screens.shown(screen(), R.id.expanding));
+        assertFalse(Screens.shown(screen(), R.id.trouble));
+        assertTrue(card(), card().contains("Size of the .sqz archive: 1.6 KB"));
+        assertTrue(card(), card().contains("Size of the .tflite: 4.3 KB"));
+        assertTrue(card(), card().contains("opened on this phone (colours.sqz)"));
+    }
+
+    @Test
+    public void aModelThatTensorFlowLiteCannotRunIsRefusedWithWhatItSays() throws Exception {
+        openFile("misfit_kernel.tflite", Resources.model("misfit_kernel.tflite"));
+        String start = screen().getString(R.string.trouble_does_not_run, "");
+        String text = Screens.text(screen(), R.id.trouble_text);
+        assertTrue(text, text.startsWith(start) && text.length() > start.length() + 20);
+        assertEquals("Colours", Screens.engine().state.model.title());
+    }
+
+    @Test
+    public void filesLargerThanTheMostAreRefused() throws Exception {
+        Uri uri = Uri.parse("content://other.app/endless.tflite");
+        shadowOf(Screens.context().getContentResolver()).registerInputStreamSupplier(
+                uri, MainActivityTest.Endless::new);
+        Screens.engine().openModel(uri);
+        Screens.settle();
+        assertTrue(Screens.text(screen(), R.id.trouble_text)
+                .startsWith(screen().getString(R.string.trouble_file_too_large, 256)));
+        assertEquals(0, leftovers());
+    }
+
+    @Test
+    public void aModelThatVanishedLeavesTheFormerOne() throws Exception {
+        openFile("foreign.tflite", Resources.model("foreign.tflite"));
+        ModelEntry gone = Screens.engine().state.entries.stream()
+                .filter(entry -> entry.fileName().startsWith("colours")).findFirst().get();
+        assertTrue(new File(Screens.context().getFilesDir(), "models/" + gone.fileName()).delete());
+        Screens.engine().choose(gone);
+        Screens.settle();
+        String start = screen().getString(R.string.trouble_model_unreadable, "");
+        assertTrue(Screens.text(screen(), R.id.trouble_text).startsWith(start));
+        assertEquals("Elsewhere", Screens.engine().state.model.title());
+        screen().findViewById(R.id.trouble_action).performClick();
+        assertFalse(Screens.shown(screen(), R.id.trouble));
     }
 
     @Test

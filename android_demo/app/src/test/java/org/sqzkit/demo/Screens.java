@@ -14,6 +14,7 @@ import java.util.Arrays;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.Shadows;
 import org.robolectric.shadows.ShadowBitmapFactory;
+import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.phone.Resources;
 import org.sqzkit.demo.phone.Settled;
 
@@ -51,6 +52,11 @@ final class Screens {
     static void useModel(String name) throws Exception {
         engine().openModel(offer(name, Resources.model(name)));
         settle();
+    }
+
+    /** The first model that came with the app. */
+    static ModelEntry bundled() {
+        return engine().state.entries.stream().filter(ModelEntry::bundled).findFirst().get();
     }
 
     /** A JPEG of one colour. */

@@ -11,11 +11,16 @@ import android.graphics.Insets;
 import android.graphics.LinearGradient;
 import android.graphics.Paint;
 import android.graphics.Shader;
+import android.graphics.drawable.BitmapDrawable;
 import android.view.View;
+import android.view.ViewGroup;
 import android.view.WindowInsets;
+import android.widget.TextView;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.FileOutputStream;
+import java.nio.file.Files;
+import java.nio.file.Paths;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.After;
@@ -119,12 +124,58 @@ public class ScreenshotTest {
 
     @Test
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void beginningWithSamples() throws Exception {
+        byte[] digits = Files.readAllBytes(Paths.get("src/main/assets/models/digits.sqz"));
+        main();
+        Screens.engine().openModel(Screens.offer("digits.sqz", digits));
+        Screens.settle();
+        check("beginning_day");
+    }
+
+    /** For the eye: the model that came with the app on a sample of its own; nothing to compare. */
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void aSampleWithTheBundledModel() throws Exception {
+        main();
+        Screens.engine().choose(Screens.bundled());
+        Screens.settle();
+        ViewGroup samples = controller.get().findViewById(R.id.samples);
+        assertTrue(samples.getChildCount() > 0);
+        samples.getChildAt(samples.getChildCount() - 1).performClick();
+        save(picture(), new File(System.getProperty("sqzkit.screenshots"), "sample.png"));
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + USUAL + "-notnight-xhdpi")
+    public void cameraRefusedInGerman() throws Exception {
+        ActivityController<LiveActivity> live = Robolectric.buildActivity(LiveActivity.class).setup();
+        controller = live;
+        bars();
+        live.get().onRequestPermissionsResult(1, new String[1], new int[] {-1});
+        check("camera_refused_german");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-notnight-mdpi")
+    public void modelsOnATablet() throws Exception {
+        models("models_tablet");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
     public void live() throws Exception {
         Screens.useModel("colours_int8.tflite");
         ActivityController<LiveActivity> live = Robolectric.buildActivity(LiveActivity.class).setup();
         controller = live;
-        Result result = result();
-        live.get().show(result);
+        // What the camera would show; a test's texture has nothing on it.
+        View behind = (View) live.get().findViewById(R.id.preview).getParent();
+        byte[] sky = sky();
+        behind.setBackground(new BitmapDrawable(
+                live.get().getResources(), BitmapFactory.decodeByteArray(sky, 0, sky.length)));
+        live.get().show(result());
+        ((TextView) live.get().findViewById(R.id.timing)).setText(
+                live.get().getString(R.string.live_rate, "14.6") + "\n"
+                        + ModelTexts.timing(live.get(), result()));
         bars();
         check("live");
     }
@@ -187,13 +238,17 @@ public class ScreenshotTest {
                 .build());
     }
 
-    private void check(String name) throws Exception {
+    private Bitmap picture() throws Exception {
         Screens.settle();
         View decor = controller.get().getWindow().getDecorView();
         decor.measure(View.MeasureSpec.makeMeasureSpec(decor.getWidth(), View.MeasureSpec.EXACTLY),
                 View.MeasureSpec.makeMeasureSpec(decor.getHeight(), View.MeasureSpec.EXACTLY));
         decor.layout(0, 0, decor.getWidth(), decor.getHeight());
-        Bitmap now = Screens.draw(controller.get());
+        return Screens.draw(controller.get());
+    }
+
+    private void check(String name) throws Exception {
+        Bitmap now = picture();
         save(now, new File(System.getProperty("sqzkit.screenshots"), name + ".png"));
         Bitmap small = Bitmap.createScaledBitmap(
                 now, now.getWidth() / SHRINK, now.getHeight() / SHRINK, true);

@@ -38,46 +38,110 @@ final class BinaryDecoder {
 
     /** Decodes a bit that is 1 with the chance probability / 65536. */
     int bit(int probability) {
-        long width = range;
-        long bound = (width * probability) >>> 16;
-        int bit;
-        if (code < bound) {
-            bit = 1;
-            width = bound;
-        } else {
-            bit = 0;
-            code -= bound;
-            width -= bound;
-        }
-        while (width < 1 << 24) {
+        long bound = (range * probability) >>> 16;
+        // All ones if the bit is 1: a branch would be guessed wrong half of the time.
+        long one = (code - bound) >> 63;
+        code -= bound & ~one;
+        range = (bound & one) + ((range - bound) & ~one);
+        while (range < 1 << 24) {
             code = code << 8 | next();
-            width <<= 8;
+            range <<= 8;
         }
-        range = width;
-        return bit;
+        return (int) one & 1;
     }
 
-    /** Decodes a bit from the mixed predictions of the chosen slots. */
+    /** Decodes a bit from the mixed predictions of the chosen slots, an even number of them. */
     int mixedBit(
             int[] slots, int[] chosen, int count, int[] weights, int first, int rate, int limit) {
         int[] inputs = stretched;
-        long total = 0;
-        for (int k = 0; k < count; k++) {
-            int input = Tables.STRETCH[slots[chosen[k]] >>> 20];
-            inputs[k] = input;
-            total += (long) input * weights[first + k];
+        long even = 0;
+        long odd = 0;
+        for (int k = 0; k < count; k += 2) {
+            int a = Tables.STRETCH[slots[chosen[k]] >>> 20];
+            int b = Tables.STRETCH[slots[chosen[k + 1]] >>> 20];
+            inputs[k] = a;
+            inputs[k + 1] = b;
+            even += (long) a * weights[first + k];
+            odd += (long) b * weights[first + k + 1];
         }
-        int mean = (int) (total >> 16);
-        mean = Math.min(Math.max(mean, -Tables.STRETCH_LIMIT), Tables.STRETCH_LIMIT);
-        int probability = Tables.SQUASH[mean + Tables.STRETCH_LIMIT];
+        int probability = probability(even + odd);
         int bit = bit(probability);
         int error = ((bit << 16) - probability) * rate;
-        for (int k = 0; k < count; k++) {
-            int moved = weights[first + k] + ((inputs[k] * error + (1 << 17)) >> 18);
-            weights[first + k] = Math.min(Math.max(moved, -WEIGHT_LIMIT), WEIGHT_LIMIT);
+        for (int k = 0; k < count; k += 2) {
+            weights[first + k] = moved(weights[first + k], inputs[k], error);
+            weights[first + k + 1] = moved(weights[first + k + 1], inputs[k + 1], error);
             update(slots, chosen[k], bit, limit);
+            update(slots, chosen[k + 1], bit, limit);
         }
         return bit;
+    }
+
+    /** The same for the slots a and b; without a loop, since most of an archive's bits are such. */
+    int mixedBit(int[] slots, int a, int b, int[] weights, int first, int rate, int limit) {
+        int inputA = Tables.STRETCH[slots[a] >>> 20];
+        int inputB = Tables.STRETCH[slots[b] >>> 20];
+        int probability = probability(
+                (long) inputA * weights[first] + (long) inputB * weights[first + 1]);
+        int bit = bit(probability);
+        int error = ((bit << 16) - probability) * rate;
+        weights[first] = moved(weights[first], inputA, error);
+        weights[first + 1] = moved(weights[first + 1], inputB, error);
+        update(slots, a, bit, limit);
+        update(slots, b, bit, limit);
+        return bit;
+    }
+
+    /** The same for three slots. */
+    int mixedBit(int[] slots, int a, int b, int c, int[] weights, int first, int rate, int limit) {
+        int inputA = Tables.STRETCH[slots[a] >>> 20];
+        int inputB = Tables.STRETCH[slots[b] >>> 20];
+        int inputC = Tables.STRETCH[slots[c] >>> 20];
+        int probability = probability(
+                (long) inputA * weights[first] + (long) inputB * weights[first + 1]
+                        + (long) inputC * weights[first + 2]);
+        int bit = bit(probability);
+        int error = ((bit << 16) - probability) * rate;
+        weights[first] = moved(weights[first], inputA, error);
+        weights[first + 1] = moved(weights[first + 1], inputB, error);
+        weights[first + 2] = moved(weights[first + 2], inputC, error);
+        update(slots, a, bit, limit);
+        update(slots, b, bit, limit);
+        update(slots, c, bit, limit);
+        return bit;
+    }
+
+    /** The same for four slots. */
+    int mixedBit(int[] slots, int a, int b, int c, int d, int[] weights, int first, int rate,
+            int limit) {
+        int inputA = Tables.STRETCH[slots[a] >>> 20];
+        int inputB = Tables.STRETCH[slots[b] >>> 20];
+        int inputC = Tables.STRETCH[slots[c] >>> 20];
+        int inputD = Tables.STRETCH[slots[d] >>> 20];
+        int probability = probability(
+                ((long) inputA * weights[first] + (long) inputB * weights[first + 1])
+                        + ((long) inputC * weights[first + 2] + (long) inputD * weights[first + 3]));
+        int bit = bit(probability);
+        int error = ((bit << 16) - probability) * rate;
+        weights[first] = moved(weights[first], inputA, error);
+        weights[first + 1] = moved(weights[first + 1], inputB, error);
+        weights[first + 2] = moved(weights[first + 2], inputC, error);
+        weights[first + 3] = moved(weights[first + 3], inputD, error);
+        update(slots, a, bit, limit);
+        update(slots, b, bit, limit);
+        update(slots, c, bit, limit);
+        update(slots, d, bit, limit);
+        return bit;
+    }
+
+    private static int probability(long total) {
+        int mean = (int) (total >> 16);
+        mean = Math.min(Math.max(mean, -Tables.STRETCH_LIMIT), Tables.STRETCH_LIMIT);
+        return Tables.SQUASH[mean + Tables.STRETCH_LIMIT];
+    }
+
+    private static int moved(int weight, int input, int error) {
+        int moved = weight + ((input * error + (1 << 17)) >> 18);
+        return Math.min(Math.max(moved, -WEIGHT_LIMIT), WEIGHT_LIMIT);
     }
 
     /** Moves a slot towards the bit by a step that shrinks until limit bits were seen. */
@@ -85,9 +149,9 @@ final class BinaryDecoder {
         int slot = slots[index];
         int seen = slot & 1023;
         int probability = slot >>> 10;
-        int target = bit == 0 ? 0 : 4194303;
+        int target = -bit & 4194303;
         probability += (int) (((long) (target - probability) * Tables.RATE[seen]) >> 16);
-        slots[index] = probability << 10 | (seen < limit ? seen + 1 : seen);
+        slots[index] = probability << 10 | (seen + ((seen - limit) >>> 31));
     }
 
     /** Lets every slot adapt again as if it had seen at most limit bits. */

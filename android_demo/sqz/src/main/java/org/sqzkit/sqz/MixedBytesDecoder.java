@@ -6,6 +6,11 @@ final class MixedBytesDecoder {
     private static final int INPUTS = ORDERS + 1;
     private static final int SHORTEST_MATCH = 5;
     private static final int LONGEST_LOOK = 32;
+    /**
+     * The slot of context c and node n is number c + 0x9E35 n. It is kept at that times this inverse
+     * (of 0x9E35 modulo 2^32): one slot each as before, but a byte's slots lie side by side in memory.
+     */
+    private static final int NODE_STEP_INVERSE = 0xDB48441D;
     private static final int RATE = 14;
     private static final int SLOT_LIMIT = 255;
 
@@ -47,7 +52,7 @@ final class MixedBytesDecoder {
         int node = 1;
         for (int depth = 0; depth < 8; depth++) {
             for (int k = 0; k < ORDERS; k++) {
-                chosen[k] = (k << bits) + ((contexts[k] + node * 0x9E35) & mask);
+                chosen[k] = (k << bits) + ((contexts[k] + node) & mask);
             }
             chosen[ORDERS] = ORDERS << bits;
             if (guess >> (8 - depth) == node) {
@@ -77,6 +82,9 @@ final class MixedBytesDecoder {
         contexts[6] = spread(far << 16 | farther << 8 | phase) ^ 6;
         contexts[7] = spread(far << 16 | one << 8 | phase) ^ 7;
         contexts[8] = spread(8 << 20 | straightOn(at) << 4 | (at % 4)) ^ 8;
+        for (int k = 0; k < ORDERS; k++) {
+            contexts[k] *= NODE_STEP_INVERSE;
+        }
     }
 
     /** Returns 16 well mixed bits of the key; 32-bit products may overflow here. */

@@ -37,13 +37,14 @@ public final class SqzDecoder {
      * @param archive all bytes of a .sqz file
      * @param limit the largest legal size of the result in bytes
      * @param progress told how far it is, or null
-     * @throws SqzException if the archive is damaged, too large, newer than this decoder, or none
+     * @throws SqzTooLargeException if the file is larger than the limit, or than memory allows
+     * @throws SqzException if the archive is damaged, newer than this decoder, or none
      */
     public static byte[] decode(byte[] archive, long limit, Progress progress) throws SqzException {
         try {
             return new SqzDecoder(archive, limit, progress).unpack();
         } catch (OutOfMemoryError error) {
-            throw new SqzException("not enough memory to unpack the archive");
+            throw new SqzTooLargeException("not enough memory to unpack the archive");
         }
     }
 
@@ -89,7 +90,7 @@ public final class SqzDecoder {
         }
         long size = littleEndian(archive, 8) & 0xFFFFFFFFL | (long) littleEndian(archive, 12) << 32;
         if (size < 0 || size > Math.min(limit, LARGEST)) {
-            throw new SqzException("archive of a file of " + Long.toUnsignedString(size)
+            throw new SqzTooLargeException("archive of a file of " + Long.toUnsignedString(size)
                     + " bytes, more than the limit of " + limit);
         }
         CRC32 checksum = new CRC32();

@@ -9,7 +9,6 @@ final class WeightsDecoder {
     private static final int ZERO_INPUTS = 4;
     private static final int SIGN_INPUTS = 3;
     private static final int MAGNITUDE_INPUTS = 4;
-    private static final int LOW_INPUTS = 2;
     private static final int FIRST_LOW_NODE = 16;
     private static final int ZERO_CONTEXTS = 1024;
     private static final int SIGN_CONTEXTS = 128;
@@ -36,8 +35,6 @@ final class WeightsDecoder {
     private final int[] scales = new int[TAPS];
     private final int[] valueWeights = new int[TAPS];
     private final int[] scaleWeights = new int[TAPS];
-    private final int[] chosen = new int[8];
-    private final int[] bases = new int[8];
     private int outputs, height, width, inputs;
     private int[] ofPlace, ofInput, ofPosition, density, level;
     private int rowLevel, allLevel, ofOutput, ofAll, rowDensity;
@@ -139,22 +136,19 @@ final class WeightsDecoder {
         return beside;
     }
 
-    private static int linear(int[] weights, int[] features) {
-        int total = 0;
-        for (int k = 0; k < TAPS; k++) {
-            total += weights[k] * features[k];
-        }
-        return total;
+    /** The sum of the products, as a tree: added one to the next, each would wait for the one before. */
+    private static int linear(int[] a, int[] b) {
+        return ((a[0] * b[0] + a[1] * b[1]) + (a[2] * b[2] + a[3] * b[3]))
+                + ((a[4] * b[4] + a[5] * b[5]) + (a[6] * b[6] + a[7] * b[7]))
+                + (((a[8] * b[8] + a[9] * b[9]) + (a[10] * b[10] + a[11] * b[11]))
+                + ((a[12] * b[12] + a[13] * b[13]) + (a[14] * b[14] + a[15] * b[15])));
     }
 
     private static void learn(int[] weights, int[] features, long error, int speed, int floor) {
         if (Math.abs(error) * (speed / floor) < (LEAST_STEP - 1L) << 16) {
             return; // whatever the energy, the step would be too small
         }
-        int energy = floor;
-        for (int k = 0; k < TAPS; k++) {
-            energy += features[k] * features[k];
-        }
+        int energy = floor + linear(features, features);
         int step = (int) ((error * (speed / energy)) >> 16);
         if (Math.abs(step) < LEAST_STEP) {
             return;
@@ -242,38 +236,34 @@ final class WeightsDecoder {
 
     private boolean decodeNonzero(int channel, int place) {
         int dense = density[channel] >> 12;
-        chosen[0] = Math.min(Tables.LOG2[near], 31) * 16 + dense;
-        chosen[1] = ZERO_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 32
+        int a = Math.min(Tables.LOG2[near], 31) * 16 + dense;
+        int b = ZERO_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 32
                 + Math.min(Tables.LOG1[level[channel] >> 6], 31);
-        chosen[2] = 2 * ZERO_CONTEXTS + Math.min(place, 63) * 16 + (rowDensity >> 12);
-        chosen[3] = 3 * ZERO_CONTEXTS + Math.min(Tables.LOG2[expected], 63) * 16
+        int c = 2 * ZERO_CONTEXTS + Math.min(place, 63) * 16 + (rowDensity >> 12);
+        int d = 3 * ZERO_CONTEXTS + Math.min(Tables.LOG2[expected], 63) * 16
                 + Math.min(Tables.LOG0[strength], 15);
-        return coder.mixedBit(zeroSlots, chosen, ZERO_INPUTS, zeroWeights, dense * ZERO_INPUTS, 3,
-                SLOT_LIMIT) != 0;
+        return coder.mixedBit(
+                zeroSlots, a, b, c, d, zeroWeights, dense * ZERO_INPUTS, 3, SLOT_LIMIT) != 0;
     }
 
     private boolean decodeNegative() {
         if (used[0][1] == 0 || used[1][1] == 0) {
             return used[1][1] != 0;
         }
-        chosen[0] = ternary(left) * 27 + ternary(up) * 9 + ternary(corner) * 3 + ternary(corner2);
-        chosen[1] = SIGN_CONTEXTS + ternary(before) * 9 + ternary(before2) * 3 + ternary(above);
-        chosen[2] = 2 * SIGN_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 2
-                + (quarter > 0 ? 1 : 0);
-        return coder.mixedBit(signSlots, chosen, SIGN_INPUTS, signWeights, 0, 4, SLOT_LIMIT) != 0;
+        int a = ternary(left) * 27 + ternary(up) * 9 + ternary(corner) * 3 + ternary(corner2);
+        int b = SIGN_CONTEXTS + ternary(before) * 9 + ternary(before2) * 3 + ternary(above);
+        int c = 2 * SIGN_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 2 + (quarter > 0 ? 1 : 0);
+        return coder.mixedBit(signSlots, a, b, c, signWeights, 0, 4, SLOT_LIMIT) != 0;
     }
 
     private int decodeMagnitude(boolean negative) {
         int along = negative ? -quarter : quarter;
         int toward = Math.min(Tables.LOG1[strength], 15) + (along >= 0 ? 0 : 16);
         int sign = negative ? 1 : 0;
-        bases[0] = sign;
-        bases[1] = Math.min(Tables.LOG2[expected], 63);
-        bases[2] = toward;
-        bases[3] = Math.min(Tables.LOG2[rowLevel >> 6], 63);
-        for (int k = 0; k < MAGNITUDE_INPUTS; k++) {
-            bases[k] = (k * MAGNITUDE_CONTEXTS + bases[k]) * 256;
-        }
+        int a = sign * 256;
+        int b = magnitudeBase(1, Math.min(Tables.LOG2[expected], 63));
+        int c = magnitudeBase(2, toward);
+        int d = magnitudeBase(3, Math.min(Tables.LOG2[rowLevel >> 6], 63));
         byte[] tree = used[sign];
         int node = 1;
         for (int depth = 0; depth < 8; depth++) {
@@ -283,19 +273,23 @@ final class WeightsDecoder {
             } else if (tree[2 * node + 1] == 0) {
                 bit = 0;
             } else {
-                int count = node < FIRST_LOW_NODE ? MAGNITUDE_INPUTS : LOW_INPUTS;
-                for (int k = 0; k < count; k++) {
-                    chosen[k] = bases[k] + node;
-                }
-                bit = coder.mixedBit(magnitudeSlots, chosen, count, magnitudeWeights,
-                        depth * MAGNITUDE_INPUTS, 3, SLOT_LIMIT);
+                int first = depth * MAGNITUDE_INPUTS;
+                bit = node < FIRST_LOW_NODE
+                        ? coder.mixedBit(magnitudeSlots, a + node, b + node, c + node, d + node,
+                                magnitudeWeights, first, 3, SLOT_LIMIT)
+                        : coder.mixedBit(magnitudeSlots, a + node, b + node,
+                                magnitudeWeights, first, 3, SLOT_LIMIT);
             }
             node = 2 * node + bit;
         }
         return node - 256;
     }
 
+    private static int magnitudeBase(int table, int context) {
+        return (table * MAGNITUDE_CONTEXTS + context) * 256;
+    }
+
     private static int ternary(int value) {
-        return value == 0 ? 0 : value > 0 ? 1 : 2;
+        return (-value >>> 31) | (value >>> 31) << 1; // no branch: signs cannot be guessed
     }
 }

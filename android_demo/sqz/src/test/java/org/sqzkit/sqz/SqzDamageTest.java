@@ -3,8 +3,8 @@ package org.sqzkit.sqz;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
-import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +17,8 @@ public class SqzDamageTest {
     private static final int HEADER = 52;
     private static final int CASES = 10_000;
     private static final long LIMIT = 1 << 20;
+    /** What SqzDecoder promises: four times the file, at most the limit, and 16 MiB. */
+    private static final long MOST_MEMORY = 4 * LIMIT + (16 << 20);
 
     @Test
     public void noDamageGivesAnotherModelOrAnotherException() throws Exception {
@@ -27,11 +29,15 @@ public class SqzDamageTest {
         int refused = 0;
         int deep = 0;
         long slowest = 0;
-        ThreadMXBean clock = ManagementFactory.getThreadMXBean(); // other work does not count
+        long largest = 0;
+        // This thread's own: other work does not count.
+        ThreadMXBean clock = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long self = Thread.currentThread().getId();
         for (int k = 0; k < CASES; k++) {
             Golden golden = small.get(k % small.size());
             byte[] damaged = damage(golden.archive, random);
             long start = clock.getCurrentThreadCpuTime();
+            long before = clock.getThreadAllocatedBytes(self);
             try {
                 byte[] content = SqzDecoder.decode(damaged, LIMIT, null);
                 assertEquals(golden.file, golden.sha256, Golden.sha256(content));
@@ -40,10 +46,13 @@ public class SqzDamageTest {
                 deep += error.getMessage().contains("CRC-32") ? 0 : 1;
             }
             slowest = Math.max(slowest, clock.getCurrentThreadCpuTime() - start);
+            largest = Math.max(largest, clock.getThreadAllocatedBytes(self) - before);
         }
         assertTrue("refused " + refused, refused > CASES * 9 / 10);
         assertTrue("got past the checksum: " + deep, deep > CASES / 2);
         assertTrue("slowest took " + slowest / 1_000_000 + " ms", slowest < 1_000_000_000L);
+        // All that was allocated, so at least all that was ever held at once.
+        assertTrue("one took " + largest + " bytes", largest < MOST_MEMORY);
     }
 
     /** Changes, cuts, doubles or adds some bytes; mostly makes the CRC-32 right again. */

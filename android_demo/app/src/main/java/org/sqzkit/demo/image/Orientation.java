@@ -1,7 +1,6 @@
 package org.sqzkit.demo.image;
 
 import android.graphics.Bitmap;
-import android.graphics.Matrix;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -16,6 +15,8 @@ import java.io.InputStream;
 public final class Orientation {
     private static final int TAG = 0x0112;
     private static final int MOST = 1 << 20;
+    /** Rows turned at once. */
+    private static final int BAND = 64;
 
     private Orientation() {}
 
@@ -136,24 +137,52 @@ public final class Orientation {
         return value;
     }
 
-    /** Returns the bitmap turned as {@code orientation} (1..8) asks; itself for 1. */
+    /**
+     * Returns the opaque bitmap turned as {@code orientation} (1..8) asks; itself for 1.
+     *
+     * <p>Pixels are copied one by one, so that every Android version gives the same ones.
+     */
     public static Bitmap upright(Bitmap bitmap, int orientation) {
         if (orientation <= 1 || orientation > 8) {
             return bitmap;
         }
-        Matrix turn = new Matrix();
-        if (orientation == 2 || orientation == 5 || orientation == 7) {
-            turn.setScale(-1, 1);
-        } else if (orientation == 4) {
-            turn.setScale(1, -1);
+        int width = bitmap.getWidth();
+        int height = bitmap.getHeight();
+        boolean lying = orientation >= 5;
+        Bitmap out = Bitmap.createBitmap(
+                lying ? height : width, lying ? width : height, Bitmap.Config.ARGB_8888);
+        out.setHasAlpha(false);
+        int[] from = new int[width * Math.min(BAND, height)];
+        int[] to = new int[from.length];
+        for (int top = 0; top < height; top += BAND) {
+            int rows = Math.min(BAND, height - top);
+            bitmap.getPixels(from, 0, width, 0, top, width, rows);
+            turnBand(from, to, width, rows, orientation);
+            int start = fromFarEnd(orientation) ? height - top - rows : top;
+            if (lying) {
+                out.setPixels(to, 0, rows, start, 0, rows, width);
+            } else {
+                out.setPixels(to, 0, width, 0, start, width, rows);
+            }
         }
-        if (orientation == 3) {
-            turn.postRotate(180);
-        } else if (orientation == 6 || orientation == 7) {
-            turn.postRotate(90);
-        } else if (orientation == 5 || orientation == 8) {
-            turn.postRotate(270);
+        return out;
+    }
+
+    /** Whether the first rows of the photograph end up at the bottom, or on the right. */
+    private static boolean fromFarEnd(int orientation) {
+        return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    }
+
+    /** Turns some rows by themselves. */
+    private static void turnBand(int[] from, int[] to, int width, int rows, int orientation) {
+        boolean mirrored = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+        int across = orientation >= 5 ? rows : 1;
+        int down = orientation >= 5 ? 1 : width;
+        for (int y = 0; y < rows; y++) {
+            int row = (fromFarEnd(orientation) ? rows - 1 - y : y) * down;
+            for (int x = 0; x < width; x++) {
+                to[row + (mirrored ? width - 1 - x : x) * across] = from[y * width + x];
+            }
         }
-        return Bitmap.createBitmap(bitmap, 0, 0, bitmap.getWidth(), bitmap.getHeight(), turn, false);
     }
 }

@@ -43,6 +43,9 @@ public final class Classifier implements Closeable {
             made = null;
         } catch (IllegalArgumentException | IllegalStateException e) {
             throw refused(e);
+        } catch (UnsatisfiedLinkError e) {
+            // An x86_64 emulator with 16 KB pages, say: docs/android.md.
+            throw new Trouble(R.string.trouble_library, firstLine(String.valueOf(e.getMessage())));
         } catch (OutOfMemoryError e) {
             throw new Trouble(R.string.trouble_memory);
         } finally {

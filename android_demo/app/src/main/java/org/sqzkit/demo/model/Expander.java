@@ -8,6 +8,7 @@ import org.sqzkit.demo.Trouble;
 import org.sqzkit.sqz.Progress;
 import org.sqzkit.sqz.SqzDecoder;
 import org.sqzkit.sqz.SqzException;
+import org.sqzkit.sqz.SqzTooLargeException;
 
 /**
  * Expands {@code .sqz} archives, once for each: the result is kept under the archive's SHA-256.
@@ -66,10 +67,10 @@ final class Expander {
         long limit = Math.min(MOST_BYTES, Runtime.getRuntime().maxMemory() / 2);
         try {
             return SqzDecoder.decode(archive, limit, progress);
+        } catch (SqzTooLargeException e) {
+            throw new Trouble(R.string.trouble_archive_too_large);
         } catch (SqzException e) {
             throw new Trouble(R.string.trouble_archive, e.getMessage());
-        } catch (OutOfMemoryError e) {
-            throw new Trouble(R.string.trouble_memory);
         }
     }
 }

@@ -4,25 +4,73 @@ import android.content.Context;
 import android.util.AttributeSet;
 import android.view.View;
 import android.view.ViewGroup;
+import android.widget.TextView;
 
-/** Lays its children side by side and starts a new line where the width ends, as large fonts need. */
+/**
+ * Lays its children side by side: in columns of one width where no word has to be broken for that,
+ * else each as wide as it likes, in as many lines as large fonts need.
+ */
 public final class FlowLayout extends ViewGroup {
     private static final int GAP_DP = 8;
+    private static final int WIDEST_COLUMN_DP = 240;
+
     private final int gap;
+    private final int widestColumn;
 
     public FlowLayout(Context context, AttributeSet attributes) {
         super(context, attributes);
-        gap = Math.round(GAP_DP * getResources().getDisplayMetrics().density);
+        float density = getResources().getDisplayMetrics().density;
+        gap = Math.round(GAP_DP * density);
+        widestColumn = Math.round(WIDEST_COLUMN_DP * density);
     }
 
     @Override
     protected void onMeasure(int widthSpec, int heightSpec) {
         int width = MeasureSpec.getSize(widthSpec);
+        int column = column(width);
+        int mode = column > 0 ? MeasureSpec.EXACTLY : MeasureSpec.AT_MOST;
+        int childWidth = MeasureSpec.makeMeasureSpec(column > 0 ? column : width, mode);
+        int tallest = 0;
         for (int i = 0; i < getChildCount(); i++) {
-            getChildAt(i).measure(MeasureSpec.makeMeasureSpec(width, MeasureSpec.AT_MOST),
-                    MeasureSpec.makeMeasureSpec(0, MeasureSpec.UNSPECIFIED));
+            getChildAt(i).measure(childWidth, MeasureSpec.makeMeasureSpec(0, MeasureSpec.UNSPECIFIED));
+            tallest = Math.max(tallest, getChildAt(i).getMeasuredHeight());
+        }
+        for (int i = 0; i < getChildCount() && column > 0; i++) {
+            getChildAt(i).measure(childWidth, MeasureSpec.makeMeasureSpec(tallest, MeasureSpec.EXACTLY));
         }
         setMeasuredDimension(width, flow(width, false));
+    }
+
+    /** The width of each of equal columns, or 0 where a word is too long for them. */
+    private int column(int width) {
+        int count = 0;
+        for (int i = 0; i < getChildCount(); i++) {
+            count += getChildAt(i).getVisibility() == GONE ? 0 : 1;
+        }
+        if (count == 0) {
+            return 0;
+        }
+        int column = Math.min((width - gap * (count - 1)) / count, widestColumn);
+        for (int i = 0; i < getChildCount(); i++) {
+            View child = getChildAt(i);
+            if (child.getVisibility() != GONE && longestWord(child) > column) {
+                return 0;
+            }
+        }
+        return column;
+    }
+
+    /** The least width at which a text's words all stay whole. */
+    private static float longestWord(View child) {
+        if (!(child instanceof TextView)) {
+            return 0;
+        }
+        TextView text = (TextView) child;
+        float longest = 0;
+        for (String word : text.getText().toString().split("\\s+")) {
+            longest = Math.max(longest, text.getPaint().measureText(word));
+        }
+        return (float) Math.ceil(longest) + text.getCompoundPaddingLeft() + text.getCompoundPaddingRight();
     }
 
     @Override

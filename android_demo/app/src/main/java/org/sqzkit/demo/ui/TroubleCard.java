@@ -2,6 +2,7 @@ package org.sqzkit.demo.ui;
 
 import android.app.Activity;
 import android.view.View;
+import android.widget.Button;
 import android.widget.TextView;
 import org.sqzkit.demo.R;
 
@@ -9,10 +10,21 @@ import org.sqzkit.demo.R;
 public final class TroubleCard {
     private TroubleCard() {}
 
-    /** Shows the card on the screen. */
+    /** Shows the card on the screen, without a button. */
     public static void show(Activity screen, String title, String text) {
+        show(screen, title, text, 0, null);
+    }
+
+    /** Shows the card with one button. */
+    public static void show(Activity screen, String title, String text, int label, Runnable action) {
         ((TextView) screen.findViewById(R.id.trouble_title)).setText(title);
         ((TextView) screen.findViewById(R.id.trouble_text)).setText(text);
+        Button button = screen.findViewById(R.id.trouble_action);
+        button.setVisibility(action == null ? View.GONE : View.VISIBLE);
+        if (action != null) {
+            button.setText(label);
+            button.setOnClickListener(view -> action.run());
+        }
         screen.findViewById(R.id.trouble).setVisibility(View.VISIBLE);
     }
 

@@ -1,10 +1,12 @@
 package org.sqzkit.demo.image;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
 import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.FileOutputStream;
@@ -15,6 +17,11 @@ import org.junit.Test;
 import org.junit.rules.TemporaryFolder;
 import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
+import org.robolectric.annotation.Implementation;
+import org.robolectric.annotation.Implements;
+import org.robolectric.shadow.api.Shadow;
+import org.robolectric.shadows.ShadowNativeBitmapFactory;
+import org.robolectric.util.ReflectionHelpers.ClassParameter;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.Trouble;
 import org.sqzkit.demo.phone.PhoneTestRunner;
@@ -72,6 +79,34 @@ public class PhotoLoaderTest {
         assertEquals(2, PhotoLoader.sample(4000, 3000));
         assertEquals(4, PhotoLoader.sample(8660, 5774));
         assertEquals(8, PhotoLoader.sample(16320, 12240));
+    }
+
+    /** A phone short of memory: pictures have to be decoded at an eighth or less. */
+    @Implements(value = BitmapFactory.class, isInAndroidSdk = false,
+            callNativeMethodsByDefault = true)
+    public static final class ShortOfMemory extends ShadowNativeBitmapFactory {
+        static int least = 8;
+
+        @Implementation
+        protected static Bitmap decodeFile(String path, BitmapFactory.Options options) {
+            if (!options.inJustDecodeBounds && options.inSampleSize < least) {
+                throw new OutOfMemoryError();
+            }
+            return Shadow.directlyOn(BitmapFactory.class, "decodeFile",
+                    ClassParameter.from(String.class, path),
+                    ClassParameter.from(BitmapFactory.Options.class, options));
+        }
+    }
+
+    @Test
+    @Config(shadows = ShortOfMemory.class)
+    public void withLittleMemoryPicturesAreDecodedSmallerAndWithNoneThatIsSaid() throws Exception {
+        File file = file(2400, 1800, Bitmap.CompressFormat.JPEG);
+        ShortOfMemory.least = 8;
+        assertEquals(300, PhotoLoader.load(file).getWidth());
+        ShortOfMemory.least = Integer.MAX_VALUE;
+        Trouble trouble = assertThrows(Trouble.class, () -> PhotoLoader.load(file));
+        assertEquals(R.string.trouble_memory, trouble.resource());
     }
 
     @Test
