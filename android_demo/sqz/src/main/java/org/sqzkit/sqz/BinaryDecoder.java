@@ -141,17 +141,17 @@ final class BinaryDecoder {
 
     private static int moved(int weight, int input, int error) {
         int moved = weight + ((input * error + (1 << 17)) >> 18);
-        return Math.min(Math.max(moved, -WEIGHT_LIMIT), WEIGHT_LIMIT);
+        return (moved + WEIGHT_LIMIT) >>> 21 == 0
+                ? moved : Math.min(Math.max(moved, -WEIGHT_LIMIT), WEIGHT_LIMIT);
     }
 
     /** Moves a slot towards the bit by a step that shrinks until limit bits were seen. */
     static void update(int[] slots, int index, int bit, int limit) {
         int slot = slots[index];
         int seen = slot & 1023;
-        int probability = slot >>> 10;
         int target = -bit & 4194303;
-        probability += (int) (((long) (target - probability) * Tables.RATE[seen]) >> 16);
-        slots[index] = probability << 10 | (seen + ((seen - limit) >>> 31));
+        int change = (int) (((long) (target - (slot >>> 10)) * Tables.RATE[seen]) >> 16);
+        slots[index] = slot + (change << 10) + ((seen - limit) >>> 31);
     }
 
     /** Lets every slot adapt again as if it had seen at most limit bits. */

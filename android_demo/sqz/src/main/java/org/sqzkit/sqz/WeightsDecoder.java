@@ -153,9 +153,14 @@ final class WeightsDecoder {
         if (Math.abs(step) < LEAST_STEP) {
             return;
         }
+        int beyond = 0; // gets a bit from 18 on where a weight leaves its bound, which is rare
         for (int k = 0; k < TAPS; k++) {
             int moved = weights[k] + ((step * features[k] + 32768) >> 16);
-            weights[k] = Math.min(Math.max(moved, -WEIGHT_BOUND), WEIGHT_BOUND);
+            weights[k] = moved;
+            beyond |= moved + WEIGHT_BOUND;
+        }
+        for (int k = 0; k < TAPS && beyond >>> 18 != 0; k++) {
+            weights[k] = Math.min(Math.max(weights[k], -WEIGHT_BOUND), WEIGHT_BOUND);
         }
     }
 
