@@ -11,7 +11,6 @@ import android.graphics.Insets;
 import android.graphics.LinearGradient;
 import android.graphics.Paint;
 import android.graphics.Shader;
-import android.graphics.drawable.BitmapDrawable;
 import android.view.View;
 import android.view.ViewGroup;
 import android.view.WindowInsets;
@@ -167,11 +166,6 @@ public class ScreenshotTest {
         Screens.useModel("colours_int8.tflite");
         ActivityController<LiveActivity> live = Robolectric.buildActivity(LiveActivity.class).setup();
         controller = live;
-        // What the camera would show; a test's texture has nothing on it.
-        View behind = (View) live.get().findViewById(R.id.preview).getParent();
-        byte[] sky = sky();
-        behind.setBackground(new BitmapDrawable(
-                live.get().getResources(), BitmapFactory.decodeByteArray(sky, 0, sky.length)));
         live.get().show(result());
         ((TextView) live.get().findViewById(R.id.timing)).setText(
                 live.get().getString(R.string.live_rate, "14.6") + "\n"
