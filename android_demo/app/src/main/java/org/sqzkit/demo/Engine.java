@@ -166,6 +166,7 @@ final class Engine {
         }
         classifier = next;
         model = opened;
+        reported = -1;
         preparing = new RollingMedian(MEDIAN_OF);
         inference = new RollingMedian(MEDIAN_OF);
         preferences.edit().putString(MODEL, opened.entry().id()).apply();
@@ -181,6 +182,7 @@ final class Engine {
     }
 
     private void keepFormer(String name, Trouble trouble) {
+        reported = -1;
         show(() -> {
             state.modelTrouble = trouble;
             state.modelTroubleName = name;
