@@ -165,6 +165,8 @@ public class MainActivityTest {
         assertNull(shadowOf(screen()).getLastRequestedPermission());
         assertEquals(MediaStore.INTENT_ACTION_STILL_IMAGE_CAMERA,
                 shadowOf(screen()).getNextStartedActivity().getAction());
+        assertEquals("without waiting for an answer", -1,
+                shadowOf(screen()).getNextStartedActivityForResult().requestCode);
         assertEquals(screen().getString(R.string.take_and_choose), ShadowToast.getTextOfLatestToast());
         controller.pause().stop().start().resume();
         answerPicker(Screens.photo(Screens.GREEN));

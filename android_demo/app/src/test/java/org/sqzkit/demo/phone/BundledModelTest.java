@@ -14,9 +14,6 @@ import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.Test;
@@ -44,7 +41,6 @@ import org.tensorflow.lite.Interpreter;
 @Config(sdk = 35)
 public class BundledModelTest {
     private static final double AGREEING_ON_X86 = 0.98;
-    private static final int ON_ARM = 10;
 
     private final ModelStore store = new ModelStore(RuntimeEnvironment.getApplication());
 
@@ -69,39 +65,20 @@ public class BundledModelTest {
         return new ArrayPixels(pixels, 60, 40);
     }
 
-    /**
-     * On the photographs for the emulated processors, or on noise where Python's answers are not at
-     * hand. Both emulators run at the same time: they are what takes longest of all tests.
-     */
     @Test
-    public void theThreeLibrariesAgreeByteForByteAndTopOneOnArmIsPythons() throws Exception {
+    public void theThreeLibrariesAgreeByteForByte() throws Exception {
         OpenModel model = bundled();
-        Expected expected = Expected.orNull(model);
-        List<byte[]> inputs = new ArrayList<>();
-        ExecutorService phones = Executors.newFixedThreadPool(2);
+        byte[] square = Squares.cut(noise(1), model.file().geometry());
+        byte[] input = encoded(model, square);
+        byte[] expected = onX86(model, input);
+        assertArrayEquals(expected, onArm(model, "arm64-v8a", true, input));
+        assertArrayEquals(expected, onArm(model, "armeabi-v7a", false, input));
+    }
+
+    private static byte[] encoded(OpenModel model, byte[] square) throws Exception {
         try (Classifier classifier = new Classifier(model.file(), model.content(), RunOptions.usual())) {
-            for (Pixels picture : expected == null ? List.of(noise(1)) : expected.picturesOnArm()) {
-                inputs.add(bytes(classifier.encode(Squares.cut(picture, model.file().geometry()))));
-            }
-            assertEquals(expected == null ? 1 : ON_ARM, inputs.size());
-            Future<List<byte[]>> wide = phones.submit(() -> onArm(model, "arm64-v8a", true, inputs));
-            Future<List<byte[]>> narrow = phones.submit(() -> onArm(model, "armeabi-v7a", false, inputs));
-            for (int i = 0; i < inputs.size(); i++) {
-                byte[] here = onX86(model, inputs.get(i));
-                assertArrayEquals(here, wide.get().get(i));
-                assertArrayEquals(here, narrow.get().get(i));
-                if (expected != null) {
-                    int photograph = expected.onArm.get(i);
-                    assertEquals(expected.photographs.get(photograph).getName(),
-                            (int) expected.top.get(photograph),
-                            classifier.best(classifier.decode(here), 1).get(0).index());
-                }
-            }
-        } finally {
-            phones.shutdown();
+            return bytes(classifier.encode(square));
         }
-        System.out.println("three libraries: the same bytes for " + inputs.size()
-                + (expected == null ? " input" : " photographs, top-1 as in Python"));
     }
 
     private static byte[] onX86(OpenModel model, byte[] input) {
@@ -118,22 +95,17 @@ public class BundledModelTest {
         }
     }
 
-    private static List<byte[]> onArm(OpenModel model, String abi, boolean wide, List<byte[]> inputs)
+    private static byte[] onArm(OpenModel model, String abi, boolean wide, byte[] input)
             throws Exception {
         Path library = Apk.library(abi, Paths.get("target/phone-lib"));
-        List<byte[]> outputs = new ArrayList<>();
         try (EmulatedPhone phone = new EmulatedPhone(library, wide, bytes(model.content()))) {
-            for (byte[] input : inputs) {
-                outputs.add(phone.run(input));
-            }
+            return phone.run(input);
         }
-        return outputs;
     }
 
     @Test
     public void topOneIsPythonsOnX86() throws Exception {
-        Expected expected = Expected.orNull(bundled());
-        assumeTrue("needs -Dsqzkit.expected", expected != null);
+        Expected expected = Expected.load(bundled());
         int same = 0;
         try (Classifier classifier =
                 new Classifier(expected.model.file(), expected.model.content(), RunOptions.usual())) {
@@ -145,6 +117,34 @@ public class BundledModelTest {
         }
         System.out.println("x86_64: top-1 as in Python on " + same + " of " + expected.top.size());
         assertTrue("only " + same, same >= AGREEING_ON_X86 * expected.top.size());
+    }
+
+    @Test
+    public void topOneIsPythonsOnArm64() throws Exception {
+        topOneOnArm("arm64-v8a", true);
+    }
+
+    @Test
+    public void topOneIsPythonsOnArm32() throws Exception {
+        topOneOnArm("armeabi-v7a", false);
+    }
+
+    private void topOneOnArm(String abi, boolean wide) throws Exception {
+        Expected expected = Expected.load(bundled());
+        Path library = Apk.library(abi, Paths.get("target/phone-lib"));
+        try (EmulatedPhone phone =
+                        new EmulatedPhone(library, wide, bytes(expected.model.content()));
+                Classifier classifier = new Classifier(
+                        expected.model.file(), expected.model.content(), RunOptions.usual())) {
+            for (int i : expected.onArm) {
+                Pixels photo = new BitmapPixels(PhotoLoader.load(expected.photographs.get(i)));
+                byte[] square = Squares.cut(photo, expected.model.file().geometry());
+                byte[] out = phone.run(bytes(classifier.encode(square)));
+                float[] found = classifier.decode(out);
+                assertEquals(abi + " " + expected.photographs.get(i).getName(),
+                        (int) expected.top.get(i), classifier.best(found, 1).get(0).index());
+            }
+        }
     }
 
     /** Photographs and the class that Python's LiteRT gives each. */
@@ -167,19 +167,9 @@ public class BundledModelTest {
             }
         }
 
-        List<Pixels> picturesOnArm() throws Exception {
-            List<Pixels> pictures = new ArrayList<>();
-            for (int i : onArm) {
-                pictures.add(new BitmapPixels(PhotoLoader.load(photographs.get(i))));
-            }
-            return pictures;
-        }
-
-        static Expected orNull(OpenModel model) throws Exception {
+        static Expected load(OpenModel model) throws Exception {
             String folder = System.getProperty("sqzkit.expected", "");
-            if (folder.isEmpty()) {
-                return null;
-            }
+            assumeTrue("needs -Dsqzkit.expected", !folder.isEmpty());
             JSONObject answers = new JSONObject(
                     Files.readString(Paths.get(folder, "answers.json")));
             assertEquals("the answers are of another model than the APK's",
