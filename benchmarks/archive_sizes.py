@@ -1,6 +1,6 @@
 """Compare a `.sqz` with what people have, on models of their own.
 
-python benchmarks/archive_sizes.py [--least_saving=5] MODEL.tflite...
+python -m benchmarks.archive_sizes [--least_saving=5] MODEL.tflite...
 
 Prints a Markdown table: bytes as `.sqz`, `xz -9e`, `zstd -19` and `gzip -9`
 (deflate), what the `.sqz` saves against xz, and the seconds to pack and unpack

@@ -1,6 +1,6 @@
 """Measure whether two processes on one study halve the time.
 
-python benchmarks/explore_sharing.py --work_dir=DIR
+python -m benchmarks.explore_sharing --work_dir=DIR
 
 Explores the embedded digits twice with the same flags, by one process and by
 two that share the study's folder, and checks that no network was trained

@@ -1,7 +1,7 @@
 r"""Measure whether the input pipeline is ever the slower half.
 
-python benchmarks/input_pipeline.py --data_dir=PHOTOS
-python benchmarks/input_pipeline.py --data_dir=PHOTOS --image_size=224 --classes=1000 \
+python -m benchmarks.input_pipeline --data_dir=PHOTOS
+python -m benchmarks.input_pipeline --data_dir=PHOTOS --image_size=224 --classes=1000 \
     --augmentation=standard --from_disk        as ImageNet's images are read
 
 Times the training step alone (one batch again and again), the pipeline alone,
