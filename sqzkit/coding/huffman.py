@@ -61,26 +61,17 @@ def decode(content: bytes, most: int) -> np.ndarray:
     body = content[head + size :]
     if count > 8 * len(body):
         raise FormatError(f"{len(body)} bytes are too few for {count} Huffman codes")
-    found = _decode(body, count, table, widths)
-    return np.array(found, np.int64)
+    return _decode(body, count, table, widths)
 
 
-def _decode(body: bytes, count: int, table: list[int], widths: list[int]) -> list[int]:
-    window = available = position = used = 0
-    padded = body + bytes(4)
-    found = []
-    for _ in range(count):
-        while available < LONGEST:
-            window = (window << 8 | padded[min(position, len(padded) - 1)]) & 0xFFFFFFFF
-            position += 1
-            available += 8
-        peek = (window >> (available - LONGEST)) & 0xFFFF
-        width = widths[peek]
-        if width == 0:
-            raise FormatError("a code that the Huffman table does not have")
-        available -= width
-        used += width
-        found.append(table[peek])
+def _decode(body: bytes, count: int, table: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    from sqzkit.coding import huffman_kernel  # here, because it brings numba
+
+    found = np.empty(count, np.int64)
+    padded = np.frombuffer(body + bytes(4), np.uint8)
+    state, used = huffman_kernel.decode(padded, table, widths, found)
+    if state == huffman_kernel.UNKNOWN_CODE:
+        raise FormatError("a code that the Huffman table does not have")
     if -(-used // 8) != len(body) or (used % 8 and body[-1] & ((1 << (-used % 8)) - 1)):
         raise FormatError("the Huffman codes do not end where the bytes do")
     return found
@@ -112,7 +103,7 @@ def _canonical(lengths: np.ndarray) -> np.ndarray:
     return codes
 
 
-def _look_up(lengths: np.ndarray) -> tuple[list[int], list[int]]:
+def _look_up(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each 16-bit window the symbol it begins with and that code's bits."""
     if lengths.max(initial=0) > LONGEST:
         raise FormatError(f"a Huffman code of {int(lengths.max())} bits: at most {LONGEST}")
@@ -127,4 +118,4 @@ def _look_up(lengths: np.ndarray) -> tuple[list[int], list[int]]:
         start = int(codes[symbol]) << shift
         table[start : start + (1 << shift)] = symbol
         widths[start : start + (1 << shift)] = lengths[symbol]
-    return table.tolist(), widths.tolist()
+    return table, widths

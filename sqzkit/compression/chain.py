@@ -37,6 +37,26 @@ def compress(
     dataset: ImageDataset,
     strategy: tf.distribute.Strategy | None = None,
 ) -> list[str]:
+    """Run the stages after "train" that are not finished yet, and measure each as int8.
+
+    Arguments, result and errors are those of `run_stages`.
+    """
+    todo = run_stages(folder, config, fit, dataset, strategy)
+    # Outside the scope: the chief alone does this, where other processes may have ended.
+    # Even of finished stages: a kill may have come before.
+    if set(config.stages) - {"train"} and cluster.is_chief():
+        for row in summary.summarize(folder, dataset):
+            print(summary.in_words(row), flush=True)
+    return todo
+
+
+def run_stages(
+    folder: RunFolder,
+    config: CompressionConfig,
+    fit: FitOptions,
+    dataset: ImageDataset,
+    strategy: tf.distribute.Strategy | None = None,
+) -> list[str]:
     """Run the stages after "train" that are not finished yet.
 
     Args:
@@ -65,10 +85,6 @@ def compress(
     for stage in todo:
         with strategy.scope():
             _run_stage(folder, stage, config, fit, dataset)
-    # Outside the scope: the chief alone does this, where other processes may have ended.
-    if wanted and cluster.is_chief():  # even of finished stages: a kill may have come before
-        for row in summary.summarize(folder, dataset):
-            print(summary.in_words(row), flush=True)
     return todo
 
 

@@ -2,7 +2,14 @@
 
 from absl import flags
 
-from sqzkit.compression.plan import CODEBOOKS, EPOCHS, RATES, STAGES, CompressionConfig
+from sqzkit.compression.plan import (
+    CODEBOOKS,
+    EPOCHS,
+    PRUNE_SCHEDULES,
+    RATES,
+    STAGES,
+    CompressionConfig,
+)
 
 _STAGES = flags.DEFINE_list(
     "stages", ["train"], f"What to run, in this order: {', '.join(STAGES)}. Finished ones are kept."
@@ -24,7 +31,14 @@ _CODEBOOK = flags.DEFINE_enum(
     "codebook",
     "linear",
     CODEBOOKS,
-    "How the shared values are initialised; 'uniform' keeps them at equal steps.",
+    "How the shared values are initialised; 'uniform' keeps them at equal steps, 'lloyd' fixes "
+    "which weights share one before the training.",
+)
+_PRUNE_SCHEDULE = flags.DEFINE_enum(
+    "prune_schedule",
+    "gradual",
+    PRUNE_SCHEDULES,
+    "Prune during the first part of the stage, or at once before it.",
 )
 _EPOCHS = {
     stage: flags.DEFINE_integer(f"{stage}_epochs", epochs, f"Epochs of the stage {stage}.")
@@ -53,6 +67,7 @@ def compression_config_from_flags() -> CompressionConfig:
         target_sparsity=_TARGET_SPARSITY.value,
         number_of_clusters=_NUMBER_OF_CLUSTERS.value,
         codebook=_CODEBOOK.value,
+        prune_schedule=_PRUNE_SCHEDULE.value,
         epochs={stage: flag.value for stage, flag in _EPOCHS.items()},
         learning_rate={stage: flag.value for stage, flag in _RATES.items()},
         distillation=_DISTILLATION.value,

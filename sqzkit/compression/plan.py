@@ -16,7 +16,8 @@ from sqzkit.compression.layer_table import LayerTable
 from sqzkit.errors import UsageError
 
 STAGES = ("train", "prune", "dense", "cluster", "quantize")
-CODEBOOKS = ("linear", "kmeans++", "density", "uniform")
+CODEBOOKS = ("linear", "kmeans++", "density", "uniform", "lloyd")
+PRUNE_SCHEDULES = ("gradual", "once")
 SCAN, LAMP = "scan", "lamp"
 MAXIMUM_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
 EPOCHS = {"prune": 40, "dense": 4, "cluster": 8, "quantize": 6}
@@ -35,7 +36,10 @@ class CompressionConfig:
       number_of_clusters: distinct values by layer, zero included; 3..255, and
         0 leaves a layer as it is.
       codebook: how they are initialised ("linear", "kmeans++", "density"), or
-        "uniform": steps of equal size, which entropy coders prefer.
+        "uniform": steps of equal size, which entropy coders prefer; or "lloyd":
+        k-means before the training, which then moves the values alone.
+      prune_schedule: "gradual" over the first part of the training, or "once"
+        before it (Han et al. 2015).
       epochs, learning_rate: by stage name; the rate falls to 0 as a cosine.
       distillation: share of the loss that is the trained network's answers
         instead of the labels, 0..1.
@@ -46,6 +50,7 @@ class CompressionConfig:
     target_sparsity: str = "lamp:0.92"
     number_of_clusters: str = "16"
     codebook: str = "linear"
+    prune_schedule: str = "gradual"
     epochs: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(EPOCHS))
     learning_rate: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict(RATES))
     distillation: float = 0.5
@@ -57,6 +62,11 @@ class CompressionConfig:
         self.cluster_table()
         if self.codebook not in CODEBOOKS:
             raise UsageError(f"--codebook {self.codebook!r}: must be one of {', '.join(CODEBOOKS)}")
+        if self.prune_schedule not in PRUNE_SCHEDULES:
+            raise UsageError(
+                f"--prune_schedule {self.prune_schedule!r}: must be one of "
+                f"{', '.join(PRUNE_SCHEDULES)}"
+            )
         for stage in STAGES[1:]:
             if self.epochs[stage] < 1:
                 raise UsageError(f"--{stage}_epochs {self.epochs[stage]}: must be 1 or more")
@@ -99,6 +109,8 @@ class CompressionConfig:
             record["target_sparsity"] = self.target_sparsity
             if self.sharing == SCAN:
                 record["scan_examples"] = self.scan_examples
+            if self.prune_schedule != "gradual":  # runs of before the option lack the field
+                record["prune_schedule"] = self.prune_schedule
         if stage == "cluster":
             record |= {"number_of_clusters": self.number_of_clusters, "codebook": self.codebook}
         return record

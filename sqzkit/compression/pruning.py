@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 from tensorflow_model_optimization.sparsity import keras as sparsity
 
-from sqzkit.compression import kernels
+from sqzkit.compression import kernels, quantization
 from sqzkit.keras import keras
 
 RAMP_SHARE = 0.6  # of the steps; the rest lets the survivors recover under a fixed mask
@@ -51,6 +51,29 @@ def wrap(model: keras.Model, targets: Mapping[str, float], steps: int) -> keras.
         # done here, a resumed run cannot start the ramp again.
         layer.pruning_step.assign(0)
     return wrapped
+
+
+def wrap_pruned(model: keras.Model, targets: Mapping[str, float]) -> keras.Model:
+    """Prune at once, and return a model that trains what is left of `model`.
+
+    The schedule of Han et al. 2015 without its repetitions; `quantization.strip`
+    takes the weights out again.
+    Args:
+      model: as for `wrap`; its kernels are changed.
+      targets: share of zeros by layer name; 0 leaves a layer as it is.
+    """
+    for layer in kernels.weighted_layers(model):
+        if targets.get(layer.name):
+            layer.kernel.assign(prune_once(layer.kernel.numpy(), targets[layer.name]))
+    return quantization.wrap_grids(model, {})
+
+
+def prune_once(kernel: np.ndarray, target: float) -> np.ndarray:
+    """Return the kernel with its smallest weights at zero, as many as `kernels.zeros_due`."""
+    pruned = kernel.ravel().copy()
+    due = kernels.zeros_due(kernel.size, target)
+    pruned[np.argpartition(np.abs(pruned), due)[:due]] = 0
+    return pruned.reshape(kernel.shape)
 
 
 def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:

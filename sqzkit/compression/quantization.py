@@ -15,7 +15,7 @@ converter's calibration. (TF-MOT's default, a moving average that starts from
 -6..6 and moves by a thousandth a step, clips for thousands of steps.)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,20 @@ def wrap_grids(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> ke
     def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
         if layer.name in grids:
             return GridQuantizer(*grids[layer.name], eight_bits=False)
+        return MaskedQuantizer(eight_bits=False)
+
+    return _wrap(model, quantizer, outputs=False)
+
+
+def wrap_codebooks(model: keras.Model, shared: Collection[str]) -> keras.Model:
+    """Return a model that trains the shared values of the layers in `shared`, in float.
+
+    Of the others the weights are trained; zeros stay zeros everywhere.
+    """
+
+    def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
+        if layer.name in shared:
+            return CodebookQuantizer(eight_bits=False)
         return MaskedQuantizer(eight_bits=False)
 
     return _wrap(model, quantizer, outputs=False)

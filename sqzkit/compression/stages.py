@@ -17,6 +17,7 @@ from sqzkit.training.options import FitOptions
 
 Kernels = dict[str, np.ndarray]
 Grids = clustering.Grids
+Strip = Callable[[keras.Model], dict[str, list[np.ndarray]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Stage:
     model: keras.Model
     spec: dict[str, Any]
     options: FitOptions
-    strip: Callable[[keras.Model], dict[str, list[np.ndarray]]]
+    strip: Strip
     check: Callable[[Kernels], None]
     extras: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -98,20 +99,30 @@ def lower_dropout(model: keras.Model, kept: float) -> None:
 
 
 def prune(start: Start, targets: dict[str, float]) -> Stage:
-    """Prepare gradual pruning to `targets`, the share of zeros by layer."""
+    """Prepare pruning to `targets`, the share of zeros by layer: gradual, or at once."""
     epochs = start.config.epochs["prune"]
     steps = epochs * start.steps_per_epoch
     sizes = {name: kernel.size for name, kernel in reading.read_kernels(start.model).items()}
     zeros = sum(sizes[name] * target for name, target in targets.items())
     lower_dropout(start.model, 1 - zeros / sum(sizes.values()))
+    if start.config.prune_schedule == "once":
+        wrapped = pruning.wrap_pruned(start.model, targets)
+        return _pruned(start, targets, wrapped, quantization.strip, 0)
     end = max((pruning.schedule(t, steps).end_step for t in targets.values() if t), default=1)
     first_whole = min(epochs - 1, math.ceil(end / start.steps_per_epoch) - 1)
+    wrapped = pruning.wrap(start.model, targets, steps)
+    return _pruned(start, targets, wrapped, pruning.strip, first_whole)
+
+
+def _pruned(
+    start: Start, targets: dict[str, float], wrapped: keras.Model, strip: Strip, first_whole: int
+) -> Stage:
     return Stage(
         "prune",
-        pruning.wrap(start.model, targets, steps),
+        wrapped,
         start.spec,
         start.options("prune", best_from_epoch=first_whole),
-        pruning.strip,
+        strip,
         lambda kernels: invariants.check_sparsity(kernels, targets),
         {"sparsity": targets},
     )
@@ -142,6 +153,9 @@ def cluster(start: Start) -> Stage:
     if start.config.codebook == clustering.UNIFORM:
         grids = clustering.fit_grids(start.model, clusters)
         wrapped = clustering.wrap_uniform(start.model, grids)
+        strip = quantization.strip
+    elif start.config.codebook == clustering.LLOYD:
+        wrapped = clustering.wrap_lloyd(start.model, clusters)
         strip = quantization.strip
     else:
         wrapped = clustering.wrap(start.model, clusters, start.config.codebook)

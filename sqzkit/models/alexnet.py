@@ -16,7 +16,7 @@ from typing import Any
 from sqzkit.errors import UsageError
 from sqzkit.keras import keras
 from sqzkit.models.alexnet_spec import MINIMUM_SIZE, AlexNetSpec
-from sqzkit.models.squeezenet import ACTIVATIONS, ceil_pool
+from sqzkit.models.squeezenet import ACTIVATIONS, NORMALIZATION_MOMENTUM, ceil_pool
 from sqzkit.preprocessing import MAXIMUM_SIZE
 
 TOWERS = ("a", "b")
@@ -101,7 +101,8 @@ def _pool(towers: Sequence[Tensor], name: str) -> list[Tensor]:
 
 def _activate(spec: AlexNetSpec, features: Tensor, name: str) -> Tensor:
     if spec.normalization == "batch":
-        features = layers.BatchNormalization(name=f"{name}/bn")(features)
+        normalize = layers.BatchNormalization(momentum=NORMALIZATION_MOMENTUM, name=f"{name}/bn")
+        features = normalize(features)
     return layers.ReLU(name=f"{name}/relu")(features)
 
 

@@ -35,7 +35,7 @@ def save_weights(model: keras.Model, path: Path, write: bool = True) -> None:
         store.attrs["layer_names"] = list(named)
         store.attrs["backend"] = "tensorflow"
         for layer, weights in named.items():
-            group = store.create_group(layer)
+            group = store.require_group(layer)  # there already, of "fc6" after "fc6/factor"
             group.attrs["weight_names"] = list(weights)
             for name, variable in weights.items():
                 group.create_dataset(name, data=variable.numpy())

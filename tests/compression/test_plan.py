@@ -100,3 +100,11 @@ def test_asynchronous_workers_train_but_do_not_compress():
     plan.refuse_strategy(plan.STAGES, "multi_worker_mirrored")
     with pytest.raises(UsageError, match="'cluster' with --distribution_strategy=parameter_server"):
         plan.refuse_strategy(("train", "cluster"), "parameter_server")
+
+
+def test_pruning_at_once_is_recorded_and_gradual_pruning_is_as_before():
+    assert "prune_schedule" not in CompressionConfig().stage_record("prune")
+    once = CompressionConfig(prune_schedule="once")
+    assert once.stage_record("prune")["prune_schedule"] == "once"
+    with pytest.raises(UsageError, match="--prune_schedule 'never': must be one of gradual, once"):
+        CompressionConfig(prune_schedule="never")

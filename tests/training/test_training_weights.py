@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from sqzkit.errors import FormatError, RunError
-from sqzkit.models import spec, squeezenet
+from sqzkit.models import alexnet, spec, squeezenet
+from sqzkit.models.alexnet_spec import AlexNetSpec
 from sqzkit.training.weights import load_weights, save_weights
 from sqzkit.training.weights_file import read_weights
 
@@ -76,3 +77,14 @@ def test_a_damaged_file_is_named(path, model):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(RunError, match=r"none.weights.h5 is missing"):
         read_weights(tmp_path / "none.weights.h5")
+
+
+def test_a_layer_whose_name_begins_another_is_kept(tmp_path):
+    """AlexNet cut by SVD has layers "fc6/factor" and "fc6"."""
+    network = AlexNetSpec(2, fc_units=4, fc6_rank=2, fc7_rank=1)
+    model, other = (alexnet.build(network, 39) for _ in range(2))
+    path = tmp_path / "cut.weights.h5"
+    save_weights(model, path)
+    load_weights(other, path)
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)

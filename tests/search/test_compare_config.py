@@ -1,0 +1,97 @@
+import dataclasses
+
+import pytest
+from absl import flags
+
+from sqzkit.data.source import DataSource
+from sqzkit.errors import UsageError
+from sqzkit.search import compare_flags, compare_progress
+from sqzkit.search.compare_config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort
+from sqzkit.search.compare_folder import Artefact, Row
+
+
+def parsed(*arguments):
+    """Return what a command line gives, leaving the flags as they were."""
+    values = flags.FLAGS
+    if not values.is_parsed():
+        values(["compare"])
+    saved = flags.FlagValues()
+    for name in values:
+        saved[name] = values[name]
+    before = {name: (values[name].value, values[name].present) for name in values}
+    try:
+        values(["compare", *arguments])
+        return compare_flags.compare_config_from_flags()
+    finally:
+        for name, (value, present) in before.items():
+            values[name].value, values[name].present = value, present
+
+
+def test_what_a_row_is_made_from_comes_before_it():
+    for row, needs in NEEDS.items():
+        places = [ROWS.index(need) for need in needs]
+        assert places == sorted(places) and all(place < ROWS.index(row) for place in places)
+        for need in needs:
+            assert set(NEEDS[need]) <= set(needs), (row, need)
+
+
+def test_rows_bring_what_they_need_in_the_tables_order():
+    config = CompareConfig("out", rows=("evolved_dc", "pruned"))
+    assert config.rows_to_make() == ["alexnet", "pruned", "squeezenet", "evolved", "evolved_dc"]
+    assert CompareConfig("out").rows_to_make() == list(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"output_dir": ""}, "--output_dir is missing"),
+        ({"rows": ("alexnet", "vgg")}, "--rows 'vgg': must be among alexnet, svd"),
+        ({"rows": ()}, "--rows is empty"),
+        ({"model": "v2"}, "--model 'v2': must be one of v1_0, v1_1"),
+        ({"svd_energy": 0.0}, "--svd_energy 0.0"),
+        ({"svd_energy": 1.5}, "--svd_energy 1.5"),
+        ({"svd_ratio": 1.0}, "--svd_ratio 1.0: must be above 1"),
+        ({"svd_ratio": 9.5}, "at most 9; the convolutions"),
+        ({"seed": -1}, "--seed -1"),
+        ({"model_dir": "runs/a", "data": DataSource(data_dir="b")}, "brings its own data"),
+    ],
+)
+def test_wrong_values_are_named(changes, words):
+    with pytest.raises(UsageError, match=words):
+        CompareConfig(**{"output_dir": "out", **changes})
+
+
+@pytest.mark.parametrize("name", ["alexnet_epochs", "population", "test_examples"])
+def test_no_effort_is_negative(name):
+    with pytest.raises(UsageError, match=f"--{name} -1: must be"):
+        Effort(**{name: -1})
+
+
+def test_flags_make_the_record():
+    config = parsed("--output_dir=out", "--quick", "--alexnet_epochs=7", "--rows=svd,evolved")
+    assert config.effort == dataclasses.replace(QUICK, alexnet_epochs=7)
+    assert config.rows == ("svd", "evolved")
+    assert parsed("--output_dir=out").effort == FULL
+    with pytest.raises(UsageError, match="--output_dir is missing"):
+        parsed()
+
+
+def test_which_rows_is_no_part_of_the_identity():
+    one = CompareConfig("a", rows=("svd",)).identity()
+    assert one == CompareConfig("b").identity()
+    assert one != CompareConfig("a", effort=QUICK).identity()
+
+
+def test_the_time_left_follows_what_was_measured():
+    file = Artefact("files/a", 1, "", 227, 10)
+    done = [Row("alexnet", "runs/alexnet", "train", 1, 1, 9, file, file, seconds=450.0)]
+    work = compare_progress.work("alexnet", QUICK)
+    assert work == 4.5
+    left = compare_progress.work("svd", QUICK)
+    expected = round(450 / work * left)
+    names = ["alexnet", "svd"]
+    text = f", about 0:{expected // 60:02d}:{expected % 60:02d} left"
+    assert compare_progress.time_left(done, names, QUICK) == text
+    assert compare_progress.time_left([], names, QUICK) == ""
+    for row in ROWS:
+        assert compare_progress.work(row, QUICK) < compare_progress.work(row, FULL)
