@@ -95,7 +95,8 @@ def test_the_page_says_who_is_ahead_and_by_how_much(tmp_path):
     assert "| ncnn | **1.0 (1.0-1.0)** | 8 of 8 |" in page
     assert "ncnn is ahead; LiteRT takes 2.00 times as long." in page
     assert "Left out: OpenVINO (ModuleNotFoundError)." in page
-    assert "- int8: 0.60 times the bare converter (bar 1.2)." in page
+    assert "- int8: 0.60 times the bare converter by the clock, 0.60 by processor time" in page
+    assert "(bar 1.2)." in page
     assert "](plots/inference.svg)" in page
     assert (tmp_path / "plots" / "inference.svg").read_text().startswith("<svg")
     assert json.loads((tmp_path / "results.json").read_text()) == RESULTS
