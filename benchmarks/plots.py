@@ -55,9 +55,7 @@ def _training(tasks: Tasks) -> str:
 
 def _inference(tasks: Tasks) -> str:
     groups = {
-        f"{found['precision']}, {found['side']} px, {found['threads']} threads": spreads(
-            found["answers"], "ms"
-        )
+        f"{found['precision']}, {found['side']} px": spreads(found["answers"], "ms")
         for found in tasks.values()
         if found["threads"] == 1
     }
