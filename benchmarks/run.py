@@ -28,7 +28,7 @@ from sqzkit.errors import UsageError
 _ONLY = flags.DEFINE_list("only", None, "Parts to measure, by the beginnings of their names.")
 _AGAIN = flags.DEFINE_boolean("again", False, "Measure parts anew whose figures are there.")
 _WORK_DIR = flags.DEFINE_string("work_dir", "build/benchmarks", "Folder for what is kept.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", "benchmarks", "Folder of RESULTS.md and plots.")
+_RESULTS_DIR = flags.DEFINE_string("results_dir", "benchmarks", "Folder of RESULTS.md, plots.")
 _PEERS_PYTHON = flags.DEFINE_string(
     "peers_python", "benchmarks/.venv/bin/python", "Interpreter that has requirements.txt."
 )
@@ -146,7 +146,7 @@ def main(argv: Sequence[str]) -> None:
     settings.work_dir.mkdir(parents=True, exist_ok=True)
     _make_assets(settings)
     measure(settings, names, _AGAIN.value)
-    print(f"wrote {report.write(collected(settings), Path(_OUTPUT_DIR.value))}")
+    print(f"wrote {report.write(collected(settings), Path(_RESULTS_DIR.value))}")
 
 
 if __name__ == "__main__":

@@ -1,30 +1,10 @@
-import dataclasses
-
 import pytest
-from absl import flags
 
 from sqzkit.data.source import DataSource
 from sqzkit.errors import UsageError
-from sqzkit.search import compare_flags, compare_progress
+from sqzkit.search import compare_progress
 from sqzkit.search.compare_config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort
 from sqzkit.search.compare_folder import Artefact, Row
-
-
-def parsed(*arguments):
-    """Return what a command line gives, leaving the flags as they were."""
-    values = flags.FLAGS
-    if not values.is_parsed():
-        values(["compare"])
-    saved = flags.FlagValues()
-    for name in values:
-        saved[name] = values[name]
-    before = {name: (values[name].value, values[name].present) for name in values}
-    try:
-        values(["compare", *arguments])
-        return compare_flags.compare_config_from_flags()
-    finally:
-        for name, (value, present) in before.items():
-            values[name].value, values[name].present = value, present
 
 
 def test_what_a_row_is_made_from_comes_before_it():
@@ -65,15 +45,6 @@ def test_wrong_values_are_named(changes, words):
 def test_no_effort_is_negative(name):
     with pytest.raises(UsageError, match=f"--{name} -1: must be"):
         Effort(**{name: -1})
-
-
-def test_flags_make_the_record():
-    config = parsed("--output_dir=out", "--quick", "--alexnet_epochs=7", "--rows=svd,evolved")
-    assert config.effort == dataclasses.replace(QUICK, alexnet_epochs=7)
-    assert config.rows == ("svd", "evolved")
-    assert parsed("--output_dir=out").effort == FULL
-    with pytest.raises(UsageError, match="--output_dir is missing"):
-        parsed()
 
 
 def test_which_rows_is_no_part_of_the_identity():

@@ -247,7 +247,7 @@ def test_a_keras_file_without_photographs(keras_file, quick, capsys):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels_file": "nowhere.txt"}, "--labels_file nowhere.txt: cannot be read"),
+        ({"labels_file": "nowhere.txt"}, "--labels_file nowhere.txt is missing"),
         ({"preprocessing": "inception"}, "must be one of default, caffe, unit, raw or a file"),
         ({"keras_model_file": "nowhere.keras"}, "no such file"),
     ],
