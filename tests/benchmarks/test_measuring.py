@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import report, run, tables
+from benchmarks import measuring, report, tables
 from benchmarks.settings import Settings
 from sqzkit.errors import UsageError
 
@@ -57,14 +57,14 @@ RESULTS = {
 
 
 def test_parts_are_chosen_by_the_beginnings_of_their_names():
-    assert run.chosen(None) == list(run.TASKS)
-    assert run.chosen(["growth/im", "sizes"]) == ["sizes/published", "growth/images"]
+    assert measuring.chosen(None) == list(measuring.TASKS)
+    assert measuring.chosen(["growth/im", "sizes"]) == ["sizes/published", "growth/images"]
     with pytest.raises(UsageError, match="--only=growht: begins none of training/2_threads"):
-        run.chosen(["growht"])
+        measuring.chosen(["growht"])
 
 
 def test_every_part_has_a_section():
-    assert {name.split("/")[0] for name in run.TASKS} == set(tables.SECTIONS)
+    assert {name.split("/")[0] for name in measuring.TASKS} == set(tables.SECTIONS)
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
@@ -79,12 +79,12 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
 
         return measured
 
-    monkeypatch.setattr(run, "TASKS", {"a/1": part("a/1", False), "b/1": part("b/1", True)})
+    monkeypatch.setattr(measuring, "TASKS", {"a/1": part("a/1", False), "b/1": part("b/1", True)})
     with pytest.raises(KeyboardInterrupt):
-        run.measure(settings, ["a/1", "b/1"], again=False)
-    run.measure(settings, ["a/1", "b/1"], again=False)
+        measuring.measure(settings, ["a/1", "b/1"], again=False)
+    measuring.measure(settings, ["a/1", "b/1"], again=False)
     assert calls == ["a/1", "b/1", "b/1"]
-    run.measure(settings, ["a/1"], again=True)
+    measuring.measure(settings, ["a/1"], again=True)
     assert calls[-1] == "a/1"
 
 
