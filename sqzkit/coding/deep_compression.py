@@ -7,6 +7,7 @@ what the entropy coder of `.sqz` takes and the order-0 entropy.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -134,9 +135,7 @@ def decode_layer(content: bytes, most: int = MOST_WEIGHTS) -> np.ndarray:
     dtype = DTYPES[reader.number(len(DTYPES) - 1)]
     index_bits, coded = reader.number(8), reader.number(1)
     shape = [reader.number(most) for _ in range(reader.number(8))]
-    size = 1
-    for side in shape:
-        size *= side
+    size = math.prod(shape)
     if size > most or not index_bits:
         raise FormatError(f"a layer of {size} weights: at most {most} are legal")
     entries, count = reader.number(codebook.MOST), reader.number(size)

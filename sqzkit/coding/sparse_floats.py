@@ -6,6 +6,8 @@ too: pruned weights lie in a few powers of two. The 23 bits of the mantissa
 are noise and stay as they are.
 """
 
+import math
+
 import numpy as np
 
 from sqzkit.coding import bits, huffman, relative_index, varint
@@ -49,9 +51,7 @@ def decode_layer(content: bytes, most: int = MOST_WEIGHTS) -> np.ndarray:
     """
     reader = varint.Reader(content, "the layer")
     shape = [reader.number(most) for _ in range(reader.number(8))]
-    size = 1
-    for side in shape:
-        size *= side
+    size = math.prod(shape)
     if size > most:
         raise FormatError(f"a layer of {size} weights: at most {most} are legal")
     count = reader.number(size)

@@ -4,7 +4,8 @@ import dataclasses
 
 from absl import flags
 
-from sqzkit.data.source import FLIPS, DataSource
+from sqzkit.data import flags as data_flags
+from sqzkit.data.source import DataSource
 from sqzkit.search.compare_config import FULL, MODELS, QUICK, ROWS, CompareConfig
 
 _OUTPUT_DIR = flags.DEFINE_string(
@@ -24,14 +25,7 @@ _SVD_ENERGY = flags.DEFINE_float(
 )
 _SVD_RATIO = flags.DEFINE_float("svd_ratio", 5.0, "How much smaller SVD is to make AlexNet.")
 _SEED = flags.DEFINE_integer("seed", 1, "Seed of weights, order, augmentation and inheritance.")
-_DATA = {
-    "data_dir": flags.DEFINE_string("data_dir", None, "Folder of photographs; default: digits."),
-    "tfds_name": flags.DEFINE_string("tfds_name", None, "TFDS data set, such as cifar10."),
-    "tfds_data_dir": flags.DEFINE_string("tfds_data_dir", None, "Where TFDS keeps its data sets."),
-    "tfds_download": flags.DEFINE_boolean("tfds_download", False, "Let TFDS fetch it."),
-    "flip": flags.DEFINE_enum("flip", "auto", FLIPS, "Whether a mirror image keeps its meaning."),
-    "max_broken_share": flags.DEFINE_float("max_broken_share", 0.05, "Share of unreadable images."),
-}
+_DATA = data_flags.define()
 _EFFORT = {
     field.name: flags.DEFINE_integer(
         field.name, None, f"Default: {getattr(FULL, field.name)}; {getattr(QUICK, field.name)} "

@@ -4,7 +4,8 @@ import dataclasses
 
 from absl import flags
 
-from sqzkit.data.source import FLIPS, DataSource
+from sqzkit.data import flags as data_flags
+from sqzkit.data.source import DataSource
 from sqzkit.search import objectives, space
 from sqzkit.search.explore_config import SAMPLERS, ExploreConfig
 from sqzkit.training.config import TrainingConfig
@@ -32,14 +33,7 @@ _WINNER_DROP = flags.DEFINE_float(
     "winner_drop", 0.01, "The winner is the cheapest network at most so much below the best."
 )
 _THREADS = flags.DEFINE_integer("threads", 0, "TensorFlow's threads in this process; 0: all cores.")
-_DATA = {
-    "data_dir": flags.DEFINE_string("data_dir", None, "Folder of photographs; default: digits."),
-    "tfds_name": flags.DEFINE_string("tfds_name", None, "TFDS data set, such as cifar10."),
-    "tfds_data_dir": flags.DEFINE_string("tfds_data_dir", None, "Where TFDS keeps its data sets."),
-    "tfds_download": flags.DEFINE_boolean("tfds_download", False, "Let TFDS fetch it."),
-    "flip": flags.DEFINE_enum("flip", "auto", FLIPS, "Whether a mirror image keeps its meaning."),
-    "max_broken_share": flags.DEFINE_float("max_broken_share", 0.05, "Share of unreadable images."),
-}
+_DATA = data_flags.define()
 _TRAINING = {
     "train_epochs": flags.DEFINE_integer("train_epochs", 8, "Passes over the training split."),
     "train_batch_size": flags.DEFINE_integer("train_batch_size", 32, "Examples a step."),
