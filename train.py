@@ -25,7 +25,8 @@ def main(argv: Sequence[str]) -> None:
     from sqzkit.training import cluster, loop, parameter_server, reopen
 
     if training.mode == "eval":
-        reopen.evaluate(training)
+        if cluster.is_chief():  # one process is enough, and one may write
+            reopen.evaluate(training)
         return
     if parameter_server.serves(training.distribution_strategy):
         parameter_server.serve()

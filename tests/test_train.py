@@ -174,6 +174,16 @@ def test_eval_measures_and_writes_no_checkpoint(finished, train):
     }
 
 
+def test_in_a_cluster_only_the_chief_evaluates(finished, train, monkeypatch):
+    folder, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    cluster = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"type": "worker", "index": 1}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    assert train(f"--model_dir={folder}", "--mode=eval") == (0, "", "")
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
 def wait_for_epoch(process, epoch):
     """Read the process's output up to the line of `epoch`."""
     for line in process.stdout:

@@ -16,6 +16,7 @@ from sqzkit.preprocessing import default
 from sqzkit.run_folder import RunFolder
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
+from sqzkit.training.threads import share_processors
 
 RATE, DECAY = 1e-3, 0.01
 _MANY = 1000  # epochs: as many as the parent asks for
@@ -58,10 +59,12 @@ def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measu
       settings: "graph" and "data" (paths), "folder" (for the run), "batch",
         "threads", "augmentation".
     """
-    tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
-    keras.utils.set_random_seed(1)
-    tf.config.experimental.enable_op_determinism()  # as train.py does by default
     network = graph.load(settings["graph"])
+    tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
+    if settings["threads"] > 1:
+        share_processors(network.side)  # as train.py does
+    keras.utils.set_random_seed(1)
+    tf.config.experimental.enable_op_determinism()  # by default, too
     with np.load(settings["data"]) as stored:
         data = dict(stored)
     model, batch = training_network(network), settings["batch"]

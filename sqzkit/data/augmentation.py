@@ -1,8 +1,8 @@
 """Augmentation presets: vectorised, and a pure function of numbers drawn outside.
 
 Every example takes one row of uniform numbers, drawn per (seed, epoch,
-example); so a resumed run sees the same images bit for bit, whatever the
-batch size and however many replicas share the batch.
+example); so a resumed run sees the same images bit for bit, and another batch
+size or number of replicas changes them by no more than rounding does.
 """
 
 import dataclasses

@@ -30,6 +30,7 @@ from sqzkit.tflite.options import ConversionOptions
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.loader import LoadedRun, load_run
 from sqzkit.training.options import FitOptions
+from sqzkit.training.threads import share_processors
 
 STAGE = "train"
 LATENCY_RUNS = 50
@@ -57,6 +58,7 @@ class _Evolution:
         self.lineage = Lineage(self.output, config.identity())
         keras.utils.set_random_seed(config.seed)
         tf.config.experimental.enable_op_determinism()
+        share_processors(RunFolder.existing(config.model_dir).preprocessing.image_size)
         self.ancestor = load_run(config.model_dir, STAGE)
         _require_squeezenet(self.ancestor)
         self.dataset: ImageDataset = self.ancestor.open_data()

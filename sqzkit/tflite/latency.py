@@ -55,18 +55,20 @@ def measure(content: bytes, threads: int, runs: int, warmup: int) -> Latency:
       UnfitNetworkError: the process did not answer, or the model does not run.
     """
     context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sender, content, threads, runs, warmup))
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_child, args=(theirs, threads, runs, warmup))
     # Blocked in the child for good: at Ctrl-C this process says the one line, and ends it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    sender.close()
+    theirs.close()
     try:
-        if not receiver.poll(_WAIT_S):
+        # Not as an argument: who writes those never learns that their reader died.
+        ours.send_bytes(content)
+        if not ours.poll(_WAIT_S):
             raise UnfitNetworkError(f"no result after {_WAIT_S:g} s; give fewer --runs")
-        answer = receiver.recv()
-    except EOFError:
+        answer = ours.recv()
+    except (EOFError, ConnectionError):
         raise UnfitNetworkError(
             "the measuring process died: the model crashes the interpreter"
         ) from None
@@ -78,14 +80,15 @@ def measure(content: bytes, threads: int, runs: int, warmup: int) -> Latency:
     return answer
 
 
-def _child(sender: Any, content: bytes, threads: int, runs: int, warmup: int) -> None:
+def _child(asker: Any, threads: int, runs: int, warmup: int) -> None:
     answer: Latency | str
-    try:
-        answer = _measured(content, threads, runs, warmup)
-    except Exception as error:
-        answer = str(error)
-    with contextlib.suppress(BrokenPipeError):  # who asked was killed
-        sender.send(answer)
+    with contextlib.suppress(EOFError, ConnectionError):  # who asked was killed
+        content = asker.recv_bytes()
+        try:
+            answer = _measured(content, threads, runs, warmup)
+        except Exception as error:
+            answer = str(error)
+        asker.send(answer)
 
 
 def _measured(content: bytes, threads: int, runs: int, warmup: int) -> Latency:

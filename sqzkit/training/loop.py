@@ -19,7 +19,7 @@ from sqzkit.models import registry, squeezenet, summary
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.run_folder import RunFolder
-from sqzkit.training import cluster, strategies, transfer
+from sqzkit.training import cluster, strategies, threads, transfer
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.loader import check_labels
@@ -79,7 +79,7 @@ def open_run(config: TrainingConfig) -> Run:
     Raises:
       UsageError: the flags do not fit each other, the data, or the folder.
     """
-    strategy = prepare(config)
+    strategy = prepare(config, config.image_size or PHOTOGRAPH_SIZE)
     dataset = open_dataset(config.data, config.cache_dir)
     classes = len(dataset.labels)
     size = config.image_size or image_size(dataset)
@@ -112,8 +112,16 @@ def fitting_spec(config: TrainingConfig, classes: int, size: int) -> SqueezeNetS
     return spec
 
 
-def prepare(config: TrainingConfig) -> tf.distribute.Strategy:
-    """Seed everything, choose where to run, and return that strategy."""
+def prepare(config: TrainingConfig, image_size: int | None = None) -> tf.distribute.Strategy:
+    """Seed everything, choose where to run, and return that strategy.
+
+    Args:
+      config: what was asked for.
+      image_size: at most so many pixels will be trained on; None leaves TensorFlow's threads alone.
+    """
+    # Processes that wait for one another need all threads they have.
+    if image_size and config.distribution_strategy in ("off", "one_device"):
+        threads.share_processors(image_size)
     strategy = strategies.make_strategy(config.distribution_strategy)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:

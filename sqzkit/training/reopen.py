@@ -4,6 +4,7 @@ import dataclasses
 
 from sqzkit import fields
 from sqzkit.data.open import open_dataset
+from sqzkit.run_folder import RunFolder
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.epochs import EVALUATION_BATCH
@@ -18,7 +19,8 @@ def reopen(training: TrainingConfig) -> loop.Run:
     Raises:
       UsageError: it is no run folder, or its stage "train" is not finished.
     """
-    strategy = loop.prepare(training)
+    side = RunFolder.existing(training.model_dir).preprocessing.image_size
+    strategy = loop.prepare(training, side)
     loaded = load_run(training.model_dir, "train")
     config = next(e["config"] for e in loaded.folder.finished_stages() if e["stage"] == "train")
     names = {field.name for field in dataclasses.fields(FitOptions)}

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from sqzkit.errors import RunError
@@ -20,6 +22,16 @@ def test_a_process_that_never_answers_is_given_up(converted, monkeypatch):
     monkeypatch.setattr(latency, "_WAIT_S", 0.01)
     with pytest.raises(RunError, match=r"no result after 0\.01 s"):
         latency.measure(converted["int8"], threads=1, runs=1, warmup=0)
+
+
+def _die(*arguments):
+    os._exit(1)
+
+
+def test_a_process_that_dies_before_it_reads_a_large_model_is_an_error(monkeypatch):
+    monkeypatch.setattr(latency, "_child", _die)
+    with pytest.raises(RunError, match="the measuring process died"):
+        latency.measure(bytes(10_000_000), threads=1, runs=1, warmup=0)
 
 
 def test_the_machine_has_cores():
