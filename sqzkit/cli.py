@@ -47,6 +47,8 @@ def load_tensorflow() -> None:
     It writes some to file descriptor 2 before any log level applies; failures
     are exceptions and are not lost.
     """
+    # Else it imports Keras 3, too, beside the Keras 2 of `sqzkit.keras`: more than a second.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     with quiet():
         import tensorflow as tf
 

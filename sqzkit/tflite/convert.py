@@ -95,7 +95,10 @@ def _convert(
     shape = [1, *model.input_shape[1:]]
     serve = tf.function(lambda image: model(image, training=False), autograph=False)
     concrete = serve.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image"))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    # Given the Keras model, the converter would trace every layer alone, for seconds, to save it.
+    kept = tf.Module()
+    kept.variables_of_the_model = model.variables
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], kept)
     _configure(converter, options, representative)
     try:
         with quiet():
