@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from sqzkit import cli
@@ -94,12 +93,12 @@ def _shipping(ledger: Ledger, model: Any, dataset: Any, side: int) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     from sqzkit.coding import sqz
+    from sqzkit.data import pipeline
     from sqzkit.preprocessing import default
     from sqzkit.tflite.convert import convert_model
     from sqzkit.tflite.options import ConversionOptions
 
-    pictures = np.zeros((_CALIBRATION, side, side, 3), np.uint8)
-    pictures += np.arange(_CALIBRATION, dtype=np.uint8)[:, None, None, None] * 16
+    pictures, _ = pipeline.raw_images(dataset, "train", default(side), _CALIBRATION, seed=1)
     labels, options = tuple(dataset.labels), ConversionOptions()
     content = ledger.note(
         "convert to int8",
