@@ -77,21 +77,26 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """Return a file of a zip, which has not more bytes than are announced.
 
     Raises:
-      FormatError: it has others, or is compressed otherwise than by deflate.
+      FormatError: it has others, is compressed otherwise than by deflate, or encrypted.
     """
     # The other methods expand without a bound.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise FormatError(f"file {member.filename!r} of a zip: unknown compression")
-    with archive.open(member) as stream:
-        # `archive.read` would expand all before it compares with the size announced.
-        content = stream.read(member.file_size + 1)
+    try:
+        with archive.open(member) as stream:
+            # `archive.read` would expand all before it compares with the size announced.
+            content = stream.read(member.file_size + 1)
+    except RuntimeError as error:  # encrypted, patched, ...
+        raise FormatError(f"file {member.filename!r} of a zip cannot be read ({error})") from error
     if len(content) != member.file_size:
         raise FormatError(f"file {member.filename!r} of a zip is not as long as announced")
     return content
 
 
-def check_hdf5(store: Any, size: int) -> None:
-    """Raise `FormatError` if reading an open `h5py.File` could leave it or fill the memory.
+def check_hdf5(store: Any, size: int) -> dict[str, Any]:
+    """Return the datasets of an open `h5py.File` by their path, such as "conv1/kernel".
+
+    Raises `FormatError` if reading one of them could leave the file or fill the memory.
 
     Refused are links to other files, values kept in other files or computed
     from others, elements that are no numbers, and more values than the file
@@ -103,7 +108,7 @@ def check_hdf5(store: Any, size: int) -> None:
     """
     import h5py
 
-    total = 0
+    total, datasets = 0, {}
     for name, item in _hdf5_items(store, 0, [size // 64 + 4096]):
         if not isinstance(item, h5py.Dataset):
             continue
@@ -116,6 +121,8 @@ def check_hdf5(store: Any, size: int) -> None:
         total += item.nbytes
         if item.id.get_storage_size() != item.nbytes or total > size:
             raise FormatError(f"{name!r} announces {item.nbytes} bytes that the file does not hold")
+        datasets[name.strip("/")] = item
+    return datasets
 
 
 def _hdf5_items(group: Any, depth: int, left: list[int]) -> Iterator[tuple[str, Any]]:

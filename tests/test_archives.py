@@ -97,6 +97,16 @@ def test_zip64_and_other_compressions_are_refused():
         archives.read_zip(content[:at] + locator + content[at:], 9, 99)
 
 
+@pytest.mark.parametrize("bit", [0x01, 0x20, 0x40])  # encrypted, patched, strongly encrypted
+def test_what_zipfile_cannot_read_is_refused(bit):
+    content = bytearray(zipped(a=b"x"))
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + flags] |= bit
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with pytest.raises(FormatError, match="cannot be read"):
+            archives.read_member(archive, archive.infolist()[0])
+
+
 def test_plain_numbers_pass():
     def fill(store):
         store.create_group("a").create_dataset("kernel", data=np.ones((3, 4), np.float32))

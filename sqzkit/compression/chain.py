@@ -21,7 +21,7 @@ from sqzkit.models import folding, registry
 from sqzkit.run_folder import RunFolder
 from sqzkit.training import cluster, steps
 from sqzkit.training.evaluate import score
-from sqzkit.training.fit import StageFit, fit_stage
+from sqzkit.training.fit import StageFit, fit_stage, remove_checkpoint
 from sqzkit.training.loader import load_run
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
@@ -81,6 +81,7 @@ def run_stages(
     for stage in wanted:
         if stage in entries:
             _check_finished(folder, entries[stage], config, fit)
+            remove_checkpoint(folder, stage)
     strategy = strategy or tf.distribute.get_strategy()
     for stage in todo:
         with strategy.scope():

@@ -120,7 +120,7 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
     save_weights(exported, folder.weights_path(stage), write=chief)
     if chief:
         folder.finish_stage(stage, metrics, fit.record)
-        _remove(runner.state.path)
+        remove_checkpoint(folder, stage)
     strategies.barrier(runner.stepper.strategy)
     return StageResult(exported, metrics, first)
 
@@ -154,8 +154,7 @@ def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str
     for entry in folder.finished_stages():
         if entry["stage"] == stage:
             refuse_other(f"stage {stage!r} of {folder.path}", entry["config"], config)
-            if cluster.is_chief():
-                _remove(_checkpoint(folder, stage))
+            remove_checkpoint(folder, stage)
             return entry["metrics"]
     return None
 
@@ -181,7 +180,11 @@ def _checkpoint(folder: RunFolder, stage: str) -> Path:
     return folder.checkpoints_path / f"{stage}.npz"
 
 
-def _remove(checkpoint: Path) -> None:
+def remove_checkpoint(folder: RunFolder, stage: str) -> None:
+    """Remove what a finished stage no longer needs; a kill may have come before."""
+    if not cluster.is_chief():
+        return
+    checkpoint = _checkpoint(folder, stage)
     checkpoint.unlink(missing_ok=True)
     if checkpoint.parent.is_dir() and not any(checkpoint.parent.iterdir()):
         checkpoint.parent.rmdir()

@@ -1,7 +1,6 @@
 """Read weights stored as HDF5 by layer name; whose file it is does not matter. No TensorFlow."""
 
 import io
-from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -16,9 +15,10 @@ Arrays = dict[str, dict[str, np.ndarray]]
 
 
 def read_weights(path: Path) -> Arrays:
-    """Return {layer: {weight: array}} in the file's order.
+    """Return {layer: {weight: array}}.
 
-    Memory stays below three times the file.
+    Memory stays below three times the file. The names are those of its groups: attributes
+    would say them, too, but HDF5 takes as much memory for a text as it claims to be long.
 
     Raises:
       RunError: the file cannot be opened, or has more than `MAXIMUM_BYTES`.
@@ -27,24 +27,13 @@ def read_weights(path: Path) -> Arrays:
     content = files.read_bytes(path, MAXIMUM_BYTES)
     try:
         with h5py.File(io.BytesIO(content), "r") as store:
-            archives.check_hdf5(store, len(content))
-            return {
-                layer: {name: np.array(store[layer][name]) for name in _names(store[layer])}
-                for layer in _texts(store.attrs["layer_names"])
-            }
+            arrays: Arrays = {}
+            for name, dataset in archives.check_hdf5(store, len(content)).items():
+                layer, _, weight = name.rpartition("/")
+                arrays.setdefault(layer, {})[weight] = np.array(dataset)
+            return arrays
     except RunError as error:
         raise FormatError(f"{path}: not a weights file of sqzkit ({error})") from error
     except Exception as error:
         # h5py answers hostile bytes with nearly any exception.
         raise FormatError(f"{path}: not a weights file of sqzkit ({error})") from error
-
-
-def _names(group: h5py.Group) -> list[str]:
-    return _texts(group.attrs["weight_names"])
-
-
-def _texts(values: Iterable[bytes | str]) -> list[str]:
-    names = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
-    if len(set(names)) != len(names):
-        raise FormatError("a name is listed twice")
-    return names

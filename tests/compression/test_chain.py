@@ -54,6 +54,15 @@ def test_a_finished_chain_is_not_run_again(finished_chain, corners):
     assert (folder.path / "stages.json").read_bytes() == before
 
 
+def test_a_checkpoint_that_a_kill_left_is_removed(finished_chain, corners):
+    folder, options = finished_chain
+    checkpoint = folder.checkpoints_path / "cluster.npz"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"of the last epoch")
+    assert chain.compress(folder, small_chain.quick_config(), options, corners) == []
+    assert not checkpoint.parent.exists()
+
+
 def test_a_summary_that_a_kill_prevented_is_made_up_for(finished_chain, corners, tmp_path):
     folder, options = copy_up_to(finished_chain, tmp_path, "quantize")
     record = folder.read_record("compression")

@@ -30,13 +30,13 @@ def check(folder: Path) -> None:
             _READERS.get(path.suffix, _ignore)(path)
         except Exception as error:
             raise AssertionError(f"{path.relative_to(folder)} is not whole: {error!r}") from error
-    for stages in folder.rglob("stages.json"):
-        _check_stages(stages)
-    for record in folder.rglob("*.tflite.json"):
-        _check_conversion(record)
-    for evaluation in folder.rglob("evaluation.json"):
-        for mistake in json.loads(evaluation.read_text())["mistakes"]:
-            assert (evaluation.parent / mistake["picture"]).exists(), mistake
+        if path.name == "stages.json":
+            _check_stages(path)
+        if path.name.endswith(".tflite.json"):
+            _check_conversion(path)
+        if path.name == "evaluation.json":
+            for mistake in json.loads(path.read_text())["mistakes"]:
+                assert (path.parent / mistake["picture"]).exists(), mistake
 
 
 def snapshot(folder: Path) -> dict[str, Any]:

@@ -17,18 +17,20 @@ from pathlib import Path
 
 import atheris
 
-from sqzkit.errors import SqzkitError
-from tests.fuzz.targets import TARGETS, Target, own_folder
-
-LENGTH = 1 << 16  # bytes of an input
-TIMEOUT = 20  # seconds
 # Numba compiles functions of these: byte code with counters in it is not for it.
-COMPILED = (
+COMPILED = [
     *("sqzkit.compression.rounding", "sqzkit.coding.streams", "sqzkit.coding.weights"),
     *("sqzkit.coding.huffman", "sqzkit.coding.binary_kernel", "sqzkit.coding.bytes_kernel"),
     *("sqzkit.coding.huffman_kernel", "sqzkit.coding.predictor_kernel"),
     "sqzkit.coding.weights_kernel",
-)
+]
+
+with atheris.instrument_imports(include=["sqzkit"], exclude=COMPILED):
+    from sqzkit.errors import SqzkitError
+    from tests.fuzz.targets import TARGETS, Target, own_folder
+
+LENGTH = 1 << 16  # bytes of an input
+TIMEOUT = 20  # seconds
 
 
 def mutator(target: Target, seeds: list[bytes]) -> Callable[[bytes, int, int], bytes]:
@@ -38,7 +40,10 @@ def mutator(target: Target, seeds: list[bytes]) -> Callable[[bytes, int, int], b
         chance = random.Random(seed)
         if chance.random() < 0.5:
             return atheris.Mutate(content, size)
-        return target.mutate([content, chance.choice(seeds)], chance)[:size]
+        try:
+            return target.mutate([content], chance)[:size]
+        except (ValueError, RecursionError):  # no JSON any more
+            return target.mutate(seeds, chance)[:size]
 
     return mutate
 
@@ -48,19 +53,18 @@ def run(name: str, runs: int, folder: Path, own: Path) -> None:
     target = TARGETS[name]
     corpus = folder / name
     corpus.mkdir(parents=True, exist_ok=True)
-    seeds = target.seeds()
-    for number, content in enumerate(seeds):
-        (corpus / f"seed{number}").write_bytes(content)
-    with atheris.instrument_imports(include=["sqzkit"], exclude=list(COMPILED)):
-        reader = target.reader(own)
-        for content in seeds:  # imports what there is to import
-            reader(content)
+    with atheris.instrument_imports(include=["sqzkit"], exclude=COMPILED):
+        seeds, reader = target.seeds(), target.reader(own)
 
-    def read(content: bytes) -> None:
-        try:
-            reader(content)
-        except SqzkitError:
-            return
+        def read(content: bytes) -> None:
+            try:
+                reader(content)
+            except SqzkitError:
+                return
+
+        for number, content in enumerate(seeds):
+            (corpus / f"seed{number}").write_bytes(content)
+            read(content)  # imports what there is to import
 
     options = [f"-runs={runs}", f"-max_len={LENGTH}", f"-timeout={TIMEOUT}", "-rss_limit_mb=0"]
     options += [f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1"]

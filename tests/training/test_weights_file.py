@@ -25,7 +25,7 @@ def path(tmp_path):
 
 def test_weights_come_by_layer_and_name(path):
     stored = read_weights(path)
-    assert list(stored["conv1"]) == ["kernel", "bias"]
+    assert set(stored["conv1"]) == {"kernel", "bias"}
     np.testing.assert_array_equal(stored["conv1"]["kernel"], [[0, 1, 2], [3, 4, 5]])
 
 
@@ -65,16 +65,19 @@ def texts(store, folder):
     store["conv1"]["bias"] = ["a", "b", "c"]
 
 
-def twice(store, folder):
-    store.attrs["layer_names"] = ["conv1"] * 1000
-
-
-@pytest.mark.parametrize("damage", [outside, link, computed, endless, texts, twice])
+@pytest.mark.parametrize("damage", [outside, link, computed, endless, texts])
 def test_what_leaves_the_file_or_fills_the_memory_is_refused(path, damage):
     with h5py.File(path, "a") as store:
         damage(store, path.parent)
     with pytest.raises(FormatError, match=r"train\.weights\.h5: not a weights file of sqzkit"):
         read_weights(path)
+
+
+def test_no_attribute_is_read(path):
+    with h5py.File(path, "a") as store:
+        store.attrs["layer_names"] = ["other"] * 1000
+        del store["conv1"].attrs["weight_names"]
+    assert list(read_weights(path)) == ["conv1"]
 
 
 def test_a_file_too_large_is_not_read(path):
