@@ -258,7 +258,7 @@ def _finish(model: TFLiteFile) -> Callable[[np.ndarray], np.ndarray]:
             continue
         if operator.name in _SQUASHING:
             return lambda values: values
-        if operator.name not in _PASSING:
+        if operator.name not in _PASSING or not operator.inputs:
             break
         tensor = operator.inputs[0]
     return softmax

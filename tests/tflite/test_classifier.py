@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -196,3 +197,9 @@ def test_a_failing_inference_is_an_error_of_ours(converted, noise_images, monkey
     monkeypatch.setattr(classifier, "_interpreter", Failing())
     with pytest.raises(FormatError, match="cannot run the model: Input tensor 35"):
         classifier.predict(noise_images)
+
+
+def test_an_operator_without_inputs_ends_the_search_for_a_softmax():
+    operator = SimpleNamespace(name="DEQUANTIZE", inputs=(), outputs=("answer",))
+    model = SimpleNamespace(outputs=["answer"], operators=[operator])
+    assert classifier_module._finish(model) is softmax
