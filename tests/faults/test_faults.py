@@ -1,7 +1,7 @@
 """Programs that are killed and hindered again and again end as if nothing had happened.
 
 `SQZKIT_KILLS=50 pytest tests/faults` kills each program fifty times; without the
-variable nothing is killed here. `SQZKIT_FAULTS_SEED` draws other moments.
+variable, twice. `SQZKIT_FAULTS_SEED` draws other moments.
 """
 
 import dataclasses
@@ -19,8 +19,7 @@ from troubled_programs import PROGRAMS
 
 from sqzkit.cli import INTERRUPTED
 
-KILLS = int(os.environ.get("SQZKIT_KILLS", "0"))
-pytestmark = pytest.mark.skipif(KILLS < 1, reason="takes long: SQZKIT_KILLS says how many kills")
+KILLS = int(os.environ.get("SQZKIT_KILLS", "2"))
 SEED = os.environ.get("SQZKIT_FAULTS_SEED", "1")
 LOG = logging.getLogger("faults")  # --log-file=FILE --log-file-level=INFO shows each life
 EPOCH = re.compile(r"^\w+ epoch +\d+/", re.MULTILINE)
