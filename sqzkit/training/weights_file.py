@@ -31,6 +31,8 @@ def read_weights(path: Path) -> Arrays:
             for name, dataset in archives.check_hdf5(store, len(content)).items():
                 layer, _, weight = name.rpartition("/")
                 arrays.setdefault(layer, {})[weight] = np.array(dataset)
+            if not arrays:
+                raise FormatError("it holds no arrays")
             return arrays
     except RunError as error:
         raise FormatError(f"{path}: not a weights file of sqzkit ({error})") from error
