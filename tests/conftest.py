@@ -28,6 +28,21 @@ def repository() -> Path:
     return REPOSITORY
 
 
+@pytest.fixture
+def any_kernel():
+    """Let XLA take any kernel: it has no deterministic one for the gradient of a pooling.
+
+    A training in the same process, of an earlier test, may have asked for those alone.
+    """
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    config.disable_op_determinism()
+    yield
+    if before:
+        config.enable_op_determinism()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _children_find_the_package() -> None:
     """Let programs that the tests start import the checkout's `sqzkit`."""

@@ -45,7 +45,7 @@ STAGES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
-def test_xla_compiles_the_step_of_a_stage(name):
+def test_xla_compiles_the_step_of_a_stage(name, any_kernel):
     pixels, labels = small_chain.images(16, 0)
     images, labels = tf.constant(pixels / 255.0, tf.float32), tf.constant(labels, tf.int32)
     losses = []

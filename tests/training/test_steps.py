@@ -69,7 +69,7 @@ def make_stepper(optimizer):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_xla_compiles_the_whole_step(colours, record, optimizer):
+def test_xla_compiles_the_whole_step(colours, record, optimizer, any_kernel):
     """A TPU runs nothing that XLA cannot compile; here it compiles for this processor."""
     (images, labels), *_ = batches(colours, record, tf.distribute.get_strategy())
     results = []
