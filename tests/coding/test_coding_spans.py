@@ -1,3 +1,4 @@
+import sys
 import time
 
 import flatbuffers
@@ -118,4 +119,5 @@ def test_shared_lists_are_not_walked_without_end():
     builder.Finish(table(_2=subgraphs, _4=buffers), b"TFL3")
     start = time.thread_time()
     assert spans.find_spans(bytes(builder.Output())) == []
-    assert time.thread_time() - start < 3  # 0.3 s; coverage makes it four times that
+    traced = sys.gettrace() is not None  # as coverage does; everything takes four times as long
+    assert time.thread_time() - start < (4 if traced else 1)
