@@ -82,7 +82,7 @@ interop: $(VENV)/.installed $(INTEROP)/.installed
 	SQZKIT_TFLITE_METADATA_JARS=$(abspath $(INTEROP))/jars \
 	$(BIN)/python -m pytest -v tests/tflite/test_mediapipe.py tests/tflite/test_netron.py \
 	  tests/tflite/test_java_metadata.py tests/test_notebook.py \
-	  tests/tflite/test_convert_model.py::test_tensorflows_interpreter_agrees
+	  tests/conversion/test_converter.py::test_tensorflows_interpreter_agrees
 
 demo: $(VENV)/.installed
 	$(BIN)/python train.py --model_dir=$(DEMO)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from absl import flags
 
-from sqzkit import cli
-from sqzkit.errors import RunError, UsageError
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.programs import cli
 
 _LEAST = flags.DEFINE_float(
     "least_saving", None, "Fail (exit code 1) if a .sqz saves fewer per cent against xz."
@@ -52,7 +52,7 @@ def measure(path: Path) -> Row:
       RunError: it did not come back bit for bit.
     """
     from sqzkit.coding import sqz
-    from sqzkit.tflite.sizes import sizes
+    from sqzkit.conversion.sizes import sizes
 
     try:
         content = path.read_bytes()

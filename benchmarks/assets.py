@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from sqzkit import cli
+from sqzkit.programs import cli
 
 _ASSETS_DIR = flags.DEFINE_string("assets_dir", None, "Folder to fill.", required=True)
 _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "Where the published weights lie.")
@@ -71,10 +71,10 @@ def gather_photographs(target: Path, source: str | None) -> None:
 def _write_published(target: Path, side: int) -> list[int]:
     """Write graph, `.tflite` files and pictures of one size; return the float network's answers."""
     from benchmarks.networks import published_classifier
-    from sqzkit.data.photograph import load_photograph
+    from sqzkit.conversion.converter import convert_model
+    from sqzkit.conversion.options import ConversionOptions
     from sqzkit.data.pipeline import normalize
-    from sqzkit.tflite.convert import convert_model
-    from sqzkit.tflite.options import ConversionOptions
+    from sqzkit.preprocessing.photograph import load_photograph
 
     classifier = published_classifier(side, _WEIGHTS_DIR.value)
     paths = sorted((target / "photographs").iterdir())[:PICTURES]

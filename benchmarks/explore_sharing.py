@@ -15,9 +15,9 @@ from pathlib import Path
 
 from absl import flags
 
-from sqzkit import cli
-from sqzkit.errors import RunError
-from sqzkit.files import refuse_existing
+from sqzkit.base.errors import RunError
+from sqzkit.base.files import refuse_existing
+from sqzkit.programs import cli
 
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder for the studies.", required=True)
 _TRIALS = flags.DEFINE_integer("trials", 30, "Networks of each study.")
@@ -43,9 +43,9 @@ def explore(study_dir: Path, processes: int) -> float:
 
 def networks(study_dir: Path) -> list[str]:
     """Return the networks of the finished trials."""
-    from sqzkit.search.explore_config import ExploreConfig
-    from sqzkit.search.explore_storage import make_storage
-    from sqzkit.search.explore_study import FINISHED
+    from sqzkit.exploration.config import ExploreConfig
+    from sqzkit.exploration.storage import make_storage
+    from sqzkit.exploration.study import FINISHED
 
     storage = make_storage(ExploreConfig(study_dir=str(study_dir)))
     (study,) = storage.get_all_studies()

@@ -17,8 +17,8 @@ from typing import Any
 
 from absl import flags
 
-from sqzkit import cli
 from sqzkit.data.source import DataSource
+from sqzkit.programs import cli
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of photographs; default: the digits.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Side of the network's input, pixels.")

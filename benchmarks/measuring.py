@@ -12,8 +12,8 @@ from benchmarks.contender import REPOSITORY
 from benchmarks.parts import conversion, growth, inference, sizes, startup, training
 from benchmarks.process import run as run_program
 from benchmarks.settings import Settings, Task
-from sqzkit import files
-from sqzkit.errors import UsageError
+from sqzkit.base import files
+from sqzkit.base.errors import UsageError
 
 TASKS: Mapping[str, Task] = {
     **training.TASKS,

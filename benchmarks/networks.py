@@ -3,11 +3,11 @@
 import dataclasses
 
 from benchmarks.graph import Graph, describe
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
+from sqzkit.conversion.converter import prepare
+from sqzkit.conversion.input_folding import fold_input
 from sqzkit.models import published, registry, spec, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.tflite.convert import prepare
-from sqzkit.tflite.input_folding import fold_input
 
 TRAINED_CLASSES = 10
 DIGITS_SIDE = 32

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.interleave import Spread, spreads
 from benchmarks.tables import FORMS, OURS, Tasks, growth_medians
-from sqzkit.report.figures import BLUE, GREY, figure, to_svg
+from sqzkit.reporting.figures import BLUE, GREY, figure, to_svg
 
 _BAR = 0.28  # inches a bar takes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import plots, tables
 from benchmarks.contender import REPOSITORY
-from sqzkit import files
+from sqzkit.base import files
 
 NOTES = REPOSITORY / "benchmarks" / "notes"
 PLOTS = "plots"

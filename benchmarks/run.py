@@ -15,8 +15,8 @@ from absl import flags
 
 from benchmarks import measuring, report
 from benchmarks.settings import Settings
-from sqzkit import cli
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
+from sqzkit.programs import cli
 
 _ONLY = flags.DEFINE_list("only", None, "Parts to measure, by the beginnings of their names.")
 _AGAIN = flags.DEFINE_boolean("again", False, "Measure parts anew whose figures are there.")

@@ -38,12 +38,11 @@ print(json.dumps({"flags": own, "wrong": wrong, "heavy": heavy}))
 
 def programs() -> dict[str, Path]:
     """Return every program by what comes after `python`: "train.py", "-m sqzkit.sqz"."""
-    found = {name: TOP / name for name in ("train.py", "convert.py")}
-    for path in sorted((TOP / "sqzkit").rglob("*.py")):
+    found = {}
+    for path in sorted((TOP / "sqzkit" / "programs").glob("*.py")):
         if _RUNS.search(path.read_text(encoding="utf-8")):
-            parts = path.relative_to(TOP).with_suffix("").parts
-            module = ".".join(part for part in parts if part != "__main__")
-            found[f"-m {module}"] = path
+            entry = f"{path.stem}.py"
+            found[entry if (TOP / entry).exists() else f"-m sqzkit.{path.stem}"] = path
     return found
 
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from command_lines import PAGES, TOP, documented, own_flags, probe, programs
+
+from tests.command_lines import PAGES, TOP, documented, own_flags, probe, programs
 
 PROGRAMS = programs()
 TESTS = {

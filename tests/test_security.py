@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sqzkit import files
+from sqzkit.base import files
 from sqzkit.coding import container
-from sqzkit.data import photograph
+from sqzkit.conversion import keras_check
 from sqzkit.models import caffemodel, download, published, spec
-from sqzkit.tflite import associated_files, flatbuffer, keras_check
-from sqzkit.training import weights_file
+from sqzkit.preprocessing import photograph
+from sqzkit.runs import weights_file
+from sqzkit.tflite import associated_files, flatbuffer
 
 TOP = Path(__file__).resolve().parents[1]
 SOURCES = [*(TOP / "sqzkit").rglob("*.py"), TOP / "train.py", TOP / "convert.py"]

@@ -20,8 +20,8 @@ from absl import flags
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from sqzkit import cli  # noqa: E402
-from sqzkit.errors import RunError, UsageError  # noqa: E402
+from sqzkit.base.errors import RunError, UsageError  # noqa: E402
+from sqzkit.programs import cli  # noqa: E402
 
 SUFFIXES = (".tflite", ".sqz")
 WEIGHTS = "deep_compression"

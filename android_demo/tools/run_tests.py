@@ -19,8 +19,8 @@ sys.path[:0] = [str(TOOLS), str(ROOT)]
 
 import make_apk  # noqa: E402
 
-from sqzkit import cli  # noqa: E402
-from sqzkit.errors import RunError  # noqa: E402
+from sqzkit.base.errors import RunError  # noqa: E402
+from sqzkit.programs import cli  # noqa: E402
 
 
 def main(argv: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import sys
 def sqzkit_step() -> None:
     """Run train.py until its first step."""
     import train
-    from sqzkit import cli
+    from sqzkit.programs import cli
     from sqzkit.training import steps
 
     def first(sums: steps.EpochSums, step: object) -> None:

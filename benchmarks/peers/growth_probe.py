@@ -16,8 +16,8 @@ from typing import Any
 
 from absl import flags
 
-from sqzkit import cli
 from sqzkit.data.source import DataSource
+from sqzkit.programs import cli
 
 _PHOTOGRAPHS = flags.DEFINE_string("photographs", None, "Folder of photographs.", required=True)
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Side of the input, pixels.")
@@ -93,10 +93,10 @@ def _shipping(ledger: Ledger, model: Any, dataset: Any, side: int) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     from sqzkit.coding import sqz
+    from sqzkit.conversion.converter import convert_model
+    from sqzkit.conversion.options import ConversionOptions
     from sqzkit.data import pipeline
     from sqzkit.preprocessing import default
-    from sqzkit.tflite.convert import convert_model
-    from sqzkit.tflite.options import ConversionOptions
 
     pictures, _ = pipeline.raw_images(dataset, "train", default(side), _CALIBRATION, seed=1)
     labels, options = tuple(dataset.labels), ConversionOptions()

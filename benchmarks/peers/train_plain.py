@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from benchmarks import contender, graph
 from benchmarks.networks import training_network
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 
 RATE, DECAY = 1e-3, 0.01
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from benchmarks import contender, graph
 from benchmarks.networks import TRAINED_CLASSES, training_network
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import Example, ImageDataset, Split
-from sqzkit.keras import keras
 from sqzkit.preprocessing import default
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 from sqzkit.training.threads import share_processors

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 
 def pack(values: np.ndarray, bits: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sqzkit.errors import FormatError, UsageError
+from sqzkit.base.errors import FormatError, UsageError
 
 MOST = 256
 

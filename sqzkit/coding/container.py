@@ -11,9 +11,9 @@ import zlib
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import streams, varint
 from sqzkit.coding.symbols import WIDTHS, SymbolTensor
-from sqzkit.errors import FormatError
 
 MAGIC = b"\x89SQZ"
 VERSION = 1

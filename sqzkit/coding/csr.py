@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 
 @dataclasses.dataclass(frozen=True)

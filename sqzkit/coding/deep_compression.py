@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import bits, codebook, huffman, relative_index, symbols, varint, weights
-from sqzkit.errors import FormatError
 
 INDEX_BITS = 4
 DTYPES = (np.dtype("<f4"), np.dtype("i1"), np.dtype("<f2"))

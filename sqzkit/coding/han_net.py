@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import bits, codebook, relative_index
-from sqzkit.errors import FormatError, UsageError
 
 ENTRIES = 256
 INDEX_BITS = 4

@@ -10,8 +10,8 @@ import itertools
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import bits, varint
-from sqzkit.errors import FormatError
 
 LONGEST = 16
 _LENGTH_BITS = 5

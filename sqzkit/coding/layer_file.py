@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import deep_compression, sparse_floats, varint
-from sqzkit.errors import FormatError
 
 MAGIC = b"\x89SQL"
 VERSION = 1

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, han_net, streams, weights
 from sqzkit.coding.container import Archive
 from sqzkit.coding.han_net import ENTRIES, Convolution, HanLayer, HanNet
 from sqzkit.coding.symbols import SymbolTensor
-from sqzkit.errors import FormatError
 
 BOOKS, ORDERS, BIASES, WEIGHTS = range(4)
 

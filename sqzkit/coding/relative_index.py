@@ -7,7 +7,7 @@ the longest gap (Han et al., "Deep Compression", 2016, section 3, figure 2).
 
 import numpy as np
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 
 def encode(dense: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import bits, huffman, relative_index, varint
-from sqzkit.errors import FormatError
 
 GAP_BITS = 8
 FILLER = 1 << GAP_BITS  # symbol of a gap that ends at no weight

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, net_archive, planning, streams, symbols, weights
 from sqzkit.coding.container import Archive, Piece
-from sqzkit.errors import FormatError
 
 DEFAULT_LIMIT = container.DEFAULT_LIMIT
 

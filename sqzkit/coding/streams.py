@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 STORED, DEFLATE, MIXED, PLANES, WEIGHTS = range(5)
 NAMES = ("stored", "deflate", "mixed bytes", "byte planes, deflate", "weights")

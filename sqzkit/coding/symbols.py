@@ -10,8 +10,8 @@ import dataclasses
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding.weights import Shape
-from sqzkit.errors import FormatError
 
 MOST_DISTINCT = 256
 WIDTHS = (1, 2, 4, 8)

@@ -1,6 +1,6 @@
 """Numbers in as few bytes as they need, and a reader that never leaves its bytes."""
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 LARGEST = 1 << 62
 

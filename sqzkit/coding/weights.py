@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sqzkit.errors import FormatError, UsageError
+from sqzkit.base.errors import FormatError, UsageError
 
 Shape = tuple[int, int, int, int]
 

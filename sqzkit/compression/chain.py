@@ -11,43 +11,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.compression import distillation, lamp, sensitivity, stages, summary
+from sqzkit.base.keras import keras
+from sqzkit.compression import distillation, lamp, sensitivity, stages
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import LAMP, CompressionConfig, check_stages, stages_to_run
-from sqzkit.data import photograph, pipeline
+from sqzkit.data import pipeline
 from sqzkit.data.dataset import ImageDataset
-from sqzkit.keras import keras
 from sqzkit.models import folding, registry
-from sqzkit.run_folder import RunFolder
+from sqzkit.preprocessing import photograph
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import load_run
 from sqzkit.training import cluster, steps
 from sqzkit.training.evaluate import score
 from sqzkit.training.fit import StageFit, fit_stage, remove_checkpoint
-from sqzkit.training.loader import load_run
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
 
 NEEDS_FOLDED = ("cluster", "quantize")
 SCAN_BATCH = 128
-
-
-def compress(
-    folder: RunFolder,
-    config: CompressionConfig,
-    fit: FitOptions,
-    dataset: ImageDataset,
-    strategy: tf.distribute.Strategy | None = None,
-) -> list[str]:
-    """Run the stages after "train" that are not finished yet, and measure each as int8.
-
-    Arguments, result and errors are those of `run_stages`.
-    """
-    todo = run_stages(folder, config, fit, dataset, strategy)
-    # Outside the scope: the chief alone does this, where other processes may have ended.
-    # Even of finished stages: a kill may have come before.
-    if set(config.stages) - {"train"} and cluster.is_chief():
-        for row in summary.summarize(folder, dataset):
-            print(summary.in_words(row), flush=True)
-    return todo
 
 
 def run_stages(

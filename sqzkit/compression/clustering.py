@@ -19,9 +19,9 @@ from tensorflow_model_optimization.python.core.clustering.keras.experimental.clu
     cluster_weights,
 )
 
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.compression import grid, kernels, quantization, sharing
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
 
 INITIALISATIONS = {
     "linear": CentroidInitialization.LINEAR,

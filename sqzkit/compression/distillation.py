@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 from sqzkit.training import steps
 
 TEMPERATURE = 2.0

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sqzkit.base.errors import InvariantError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.coding import han_net
 from sqzkit.compression import kernels as reading
-from sqzkit.errors import InvariantError, UsageError
-from sqzkit.keras import keras
-from sqzkit.training.loader import load_run
+from sqzkit.runs.loading import load_run
 
 
 def export_net(model_dir: Path | str, stage: str | None = None) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 
 
 def weighted_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 
 HIGHEST = 0.99
 

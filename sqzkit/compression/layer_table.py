@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 
 Value = TypeVar("Value", int, float)
 

@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import layer_table
 from sqzkit.compression.layer_table import LayerTable
-from sqzkit.errors import UsageError
 
 STAGES = ("train", "prune", "dense", "cluster", "quantize")
 CODEBOOKS = ("linear", "kmeans++", "density", "uniform", "lloyd")

@@ -10,8 +10,8 @@ import numpy as np
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 from tensorflow_model_optimization.sparsity import keras as sparsity
 
+from sqzkit.base.keras import keras
 from sqzkit.compression import kernels, quantization
-from sqzkit.keras import keras
 
 RAMP_SHARE = 0.6  # of the steps; the rest lets the survivors recover under a fixed mask
 MASK_UPDATES = 60

@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_model_optimization.quantization import keras as quantization
 
+from sqzkit.base.keras import keras
 from sqzkit.compression import kernels
 from sqzkit.compression.quantizers import (
     CodebookQuantizer,
@@ -29,7 +30,6 @@ from sqzkit.compression.quantizers import (
     KernelQuantizer,
     MaskedQuantizer,
 )
-from sqzkit.keras import keras
 
 MAXIMUM_DISTINCT = 255  # more values than int8 has are no codebook
 

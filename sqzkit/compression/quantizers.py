@@ -17,8 +17,8 @@ import tensorflow as tf
 from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 from tensorflow_model_optimization.quantization import keras as quantization
 
+from sqzkit.base.keras import keras
 from sqzkit.compression import grid
-from sqzkit.keras import keras
 
 Variables = dict[str, Any]
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.compression import kernels as reading
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 
 GRID = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 HIGHEST = 0.98

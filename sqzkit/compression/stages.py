@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.compression import clustering, invariants, pruning, quantization
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
 from sqzkit.models import registry
 from sqzkit.training.options import FitOptions
 

@@ -10,7 +10,7 @@ import typing
 
 import numpy as np
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 from sqzkit.preprocessing import MAXIMUM_SIZE, Preprocessing
 
 if typing.TYPE_CHECKING:

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sqzkit.data import photograph
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.file_slice import FileSlice
-from sqzkit.errors import RunError, UsageError
-from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing import Preprocessing, photograph
 
 SPLITS = ("train", "validation", "test")
 MEBIBYTE = 1 << 20

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from sqzkit.errors import RunError
+from sqzkit.base.errors import RunError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

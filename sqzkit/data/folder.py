@@ -15,11 +15,11 @@ does are left out.
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqzkit.base.errors import UsageError
 from sqzkit.data import splitting, truncation
 from sqzkit.data.dataset import Example, ImageDataset, check_broken
-from sqzkit.data.photograph import SUFFIXES
 from sqzkit.data.source import DataSource
-from sqzkit.errors import UsageError
+from sqzkit.preprocessing.photograph import SUFFIXES
 
 _SPLIT_NAMES = {
     "train": "train",

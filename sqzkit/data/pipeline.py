@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sqzkit.base.errors import UsageError
 from sqzkit.data import augmentation as augmenting
 from sqzkit.data.dataset import ImageDataset
-from sqzkit.data.photograph import square_record
 from sqzkit.data.store import ArrayStore, DecodingStore, decode_all, open_store
-from sqzkit.errors import UsageError
 from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing.photograph import square_record
 
 if typing.TYPE_CHECKING:
     import tensorflow as tf

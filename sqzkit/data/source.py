@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit import fields
-from sqzkit.errors import UsageError
+from sqzkit.base import records
+from sqzkit.base.errors import UsageError
 
 FLIPS = ("auto", "on", "off")
 
@@ -73,7 +73,7 @@ class DataSource:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "DataSource":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
-        return fields.build(cls, record, "a data source record", partial=True)
+        return records.build(cls, record, "a data source record", partial=True)
 
     def flips(self, by_default: bool) -> bool:
         """Return whether to mirror, given what "auto" means for this data set."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sqzkit.base.errors import UsageError
 from sqzkit.data.dataset import SPLITS, Example, Split
 from sqzkit.data.source import DataSource
-from sqzkit.errors import UsageError
 
 # Examples cut off "train" for one split; the standard error of an accuracy on so many is half a
 # point at most, and each one more is lost to training.

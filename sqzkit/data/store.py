@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sqzkit import files
+from sqzkit.base import files
+from sqzkit.base.errors import RunError
+from sqzkit.base.progress import Progress
 from sqzkit.data.dataset import Example, ImageDataset
 from sqzkit.data.file_slice import FileSlice
-from sqzkit.data.progress import Progress
-from sqzkit.errors import RunError
 from sqzkit.preprocessing import Preprocessing
 
 if typing.TYPE_CHECKING:

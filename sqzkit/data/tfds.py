@@ -11,12 +11,12 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqzkit import imagenet
+from sqzkit.base import imagenet
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.progress import Progress
 from sqzkit.data import splitting, tfrecord
 from sqzkit.data.dataset import MEBIBYTE, SPLITS, Example, ImageDataset
-from sqzkit.data.progress import Progress
 from sqzkit.data.source import DataSource
-from sqzkit.errors import RunError, UsageError
 
 if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -15,9 +15,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqzkit.base.errors import RunError
 from sqzkit.data.dataset import Example
 from sqzkit.data.file_slice import FileSlice
-from sqzkit.errors import RunError
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = 4

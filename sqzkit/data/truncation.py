@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sqzkit.data import photograph
-from sqzkit.errors import RunError
+from sqzkit.base.errors import RunError
+from sqzkit.preprocessing import photograph
 
 _TAIL = 64
 

@@ -13,8 +13,8 @@ is refused:
 from collections.abc import Sequence
 from typing import Any
 
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.models.alexnet_spec import MINIMUM_SIZE, AlexNetSpec
 from sqzkit.models.squeezenet import ACTIVATIONS, NORMALIZATION_MOMENTUM, ceil_pool
 from sqzkit.preprocessing import MAXIMUM_SIZE

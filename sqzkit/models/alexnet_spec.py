@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit import fields
-from sqzkit.errors import UsageError
+from sqzkit.base import records
+from sqzkit.base.errors import UsageError
 from sqzkit.models.spec import MOST_CLASSES, NORMALIZATIONS
 
 MINIMUM_SIZE = 39  # below, nothing is left after pool5
@@ -61,4 +61,4 @@ class AlexNetSpec:
     def from_json(cls, record: Mapping[str, Any]) -> "AlexNetSpec":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
         values = {key: value for key, value in record.items() if key != "architecture"}
-        return fields.build(cls, values, "an AlexNet specification")
+        return records.build(cls, values, "an AlexNet specification")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 MAXIMUM_BYTES = 16 << 20  # the published files have 5 MB
 MAXIMUM_LAYERS = 4096

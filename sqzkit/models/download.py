@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqzkit import files
-from sqzkit.errors import RunError
+from sqzkit.base import files
+from sqzkit.base.errors import RunError
 
 CACHE_VARIABLE = "SQZKIT_CACHE"
 MAXIMUM_BYTES = 16 << 20

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from sqzkit.errors import RunError
-from sqzkit.keras import keras
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
 from sqzkit.models import registry
 
 SpecT = TypeVar("SpecT", bound=Any)

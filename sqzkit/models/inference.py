@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from sqzkit.errors import RunError
-from sqzkit.keras import keras
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
 from sqzkit.models.folding import fold
 
 ACTIVATION_NAME = "prob"

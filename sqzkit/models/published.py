@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sqzkit import imagenet
+from sqzkit.base import imagenet
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import han_net
-from sqzkit.errors import FormatError, UsageError
 from sqzkit.models import caffemodel, spec
 from sqzkit.models.download import Checksum, OpenUrl, RemoteFile, obtain, open_https
 from sqzkit.preprocessing import Preprocessing, caffe

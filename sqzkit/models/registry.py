@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit.errors import RunError
-from sqzkit.keras import keras
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
 from sqzkit.models import alexnet, squeezenet
 from sqzkit.models.alexnet_spec import AlexNetSpec
 from sqzkit.models.spec import SqueezeNetSpec

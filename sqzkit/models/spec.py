@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit import fields
-from sqzkit.errors import UsageError
+from sqzkit.base import records
+from sqzkit.base.errors import UsageError
 
 BYPASSES = ("none", "simple", "complex")
 MODULE_BYPASSES = ("none", "identity", "conv1x1")
@@ -120,7 +120,7 @@ class SqueezeNetSpec:
     def from_json(cls, record: Mapping[str, Any]) -> "SqueezeNetSpec":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
         values = {key: value for key, value in record.items() if key != "architecture"}
-        return fields.build(cls, values, "a SqueezeNet specification")
+        return records.build(cls, values, "a SqueezeNet specification")
 
 
 def v1_0(classes: int, **changes: Any) -> SqueezeNetSpec:

@@ -14,8 +14,8 @@ pool1 54x54 (the rest is the same), so the published networks were 227.
 
 from typing import Any
 
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.models.spec import FireModule, SqueezeNetSpec
 from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sqzkit.errors import RunError
-from sqzkit.keras import keras
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
 from sqzkit.models.spec import SqueezeNetSpec
 
 HEAD = "conv10"

@@ -7,8 +7,8 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from sqzkit import archives
-from sqzkit.errors import FormatError
+from sqzkit.base import archives
+from sqzkit.base.errors import FormatError
 from sqzkit.tflite.flatbuffer import IDENTIFIER
 
 MAXIMUM_FILES = 64

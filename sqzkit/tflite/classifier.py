@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sqzkit.data import photograph
-from sqzkit.errors import FormatError, UsageError
-from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE, Preprocessing
-from sqzkit.quiet import quiet
+from sqzkit.base.errors import FormatError, UsageError
+from sqzkit.base.quiet import quiet
+from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE, Preprocessing, photograph
 from sqzkit.tflite import metadata, model_file
 from sqzkit.tflite.flatbuffer import Tensor, TFLiteFile
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sqzkit.errors import FormatError, InvariantError, RunError
+from sqzkit.base.errors import FormatError, InvariantError, RunError
 from sqzkit.tflite import schema
 from sqzkit.tflite.schema import Convolution, Operator, Tensor
 from sqzkit.tflite.tables import Source, Table

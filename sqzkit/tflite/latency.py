@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sqzkit.errors import UnfitNetworkError
+from sqzkit.base.errors import UnfitNetworkError
 from sqzkit.tflite.classifier import Classifier
 
 _WAIT_S = 600.0

@@ -13,12 +13,11 @@ import math
 
 import numpy as np
 
-from sqzkit import files as json_files
-from sqzkit.errors import FormatError, RunError, UsageError
+from sqzkit.base import files as json_files
+from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import associated_files, table_writer
 from sqzkit.tflite.flatbuffer import TFLiteFile
-from sqzkit.tflite.options import Description
 from sqzkit.tflite.table_writer import Scalar
 from sqzkit.tflite.tables import Source, Table
 
@@ -34,6 +33,28 @@ _FEATURE_PROPERTIES = 1
 _IMAGE_PROPERTIES = 2
 _RGB = 1
 _NORMALIZATION_OPTIONS = 1
+
+
+LICENCE = "Apache-2.0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What the file says about itself to people.
+
+    Attributes:
+      name: of the model.
+      description: what it tells apart, and how it was made.
+      version: of the model.
+      author: who made it.
+      licence: under which the weights may be used.
+    """
+
+    name: str = "Image classifier"
+    description: str = "Tells photographs apart."
+    version: str = "1"
+    author: str = "sqzkit"
+    licence: str = LICENCE
 
 
 @dataclasses.dataclass(frozen=True)

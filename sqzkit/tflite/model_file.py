@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqzkit.errors import FormatError, RunError
+from sqzkit.base.errors import FormatError, RunError
 from sqzkit.tflite.flatbuffer import IDENTIFIER, MAXIMUM_BYTES
 
 _IDENTIFIER_AT = slice(4, 8)

@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 
 _ROOT = struct.Struct("<I4s")
 

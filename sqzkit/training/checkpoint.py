@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from sqzkit import archives, files
-from sqzkit.errors import FormatError
+from sqzkit.base import archives, files
+from sqzkit.base.errors import FormatError
 
 Groups = Mapping[str, Sequence[np.ndarray]]
 # What NumPy and json raise on bytes that are not what `save` wrote.

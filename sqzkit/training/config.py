@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
+from sqzkit.base.errors import UsageError
 from sqzkit.data.source import DataSource
-from sqzkit.errors import UsageError
 from sqzkit.models import spec as specs
 from sqzkit.training.options import FitOptions
 

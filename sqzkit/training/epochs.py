@@ -4,11 +4,11 @@ import dataclasses
 import time
 from typing import Any
 
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.store import naming_failures
-from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 from sqzkit.training import cluster, randomness, schedules, steps
 from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.options import FitOptions

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from sqzkit import files
+from sqzkit.base import files
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import evaluation_batches
 from sqzkit.data.store import naming_failures
-from sqzkit.errors import RunError, UsageError
-from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 
 TOP = 5
 WORST_MISTAKES = 24

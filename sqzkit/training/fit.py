@@ -8,16 +8,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from sqzkit import files
+from sqzkit.base import files
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
-from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.training import cluster, optimizers, randomness, steps, strategies
 from sqzkit.training.epochs import EpochRunner
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import StageState, refuse_other
-from sqzkit.training.weights import load_weights, save_weights
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,23 +10,23 @@ from typing import Any
 
 import tensorflow as tf
 
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.data import augmentation
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
 from sqzkit.models import registry, squeezenet, summary
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import check_labels
+from sqzkit.runs.weights import load_weights
 from sqzkit.training import cluster, strategies, threads, transfer
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
-from sqzkit.training.loader import check_labels
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import refuse_other
 from sqzkit.training.tensorboard import EpochScalars
-from sqzkit.training.weights import load_weights
 
 MINIMUM_MAP = 3  # pixels
 MINIMUM_POOLS = 2

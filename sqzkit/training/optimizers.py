@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 from sqzkit.training.options import FitOptions
 
 KERNELS = ("kernel", "depthwise_kernel")

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 
 SCHEDULES = ("constant", "linear", "cosine", "step")
 OPTIMIZERS = ("sgd", "adam", "adamw")

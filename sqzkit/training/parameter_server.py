@@ -14,7 +14,7 @@ import threading
 
 import tensorflow as tf
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 from sqzkit.training import cluster
 
 NAME = "parameter_server"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 
 STATEFUL = "stateful"  # Keras's word for "drawn from a tf.random.Generator"
 

@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from sqzkit import fields
+from sqzkit.base import records
 from sqzkit.data.open import open_dataset
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import check_labels, load_run
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.epochs import EVALUATION_BATCH
 from sqzkit.training.evaluate import evaluate_model, record_evaluation
-from sqzkit.training.loader import check_labels, load_run
 from sqzkit.training.options import FitOptions
 
 
@@ -30,7 +30,7 @@ def reopen(training: TrainingConfig) -> loop.Run:
         dataset=loaded.open_data(training.cache_dir),
         spec=loaded.spec,
         preprocessing=loaded.preprocessing,
-        options=fields.build(FitOptions, options, "the record of a stage"),
+        options=records.build(FitOptions, options, "the record of a stage"),
         strategy=strategy,
     )
 

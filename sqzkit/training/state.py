@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sqzkit.errors import FormatError, UsageError
-from sqzkit.keras import keras
+from sqzkit.base.errors import FormatError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.training import checkpoint
 
 

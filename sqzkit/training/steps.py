@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import training_batches
-from sqzkit.keras import keras
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.training import optimizers, strategies
 from sqzkit.training.options import FitOptions

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.training import cluster, parameter_server
 
 

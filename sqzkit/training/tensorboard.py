@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 
 
 class EpochScalars(keras.callbacks.Callback):

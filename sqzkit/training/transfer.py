@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from sqzkit.errors import UsageError
-from sqzkit.imagenet import imagenet_labels
-from sqzkit.keras import keras
+from sqzkit.base.errors import UsageError
+from sqzkit.base.imagenet import imagenet_labels
+from sqzkit.base.keras import keras
 from sqzkit.models import published
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.models.transfer import HEAD, load_weights, transfer_spec

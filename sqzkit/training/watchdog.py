@@ -2,7 +2,7 @@
 
 import math
 
-from sqzkit.errors import UnfitNetworkError
+from sqzkit.base.errors import UnfitNetworkError
 
 CHANCE_BAND = 0.02  # of ln(classes): how near the loss must be to count as chance
 ADVICE = (

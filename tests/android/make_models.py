@@ -22,7 +22,7 @@ RECORD = Preprocessing(image_size=SIDE, resize_size=36, resize="shorter_side")
 
 def colours(classes=3, channels=3):
     """Build the network: each class's filter answers to one colour more than to the others."""
-    from sqzkit.keras import keras
+    from sqzkit.base.keras import keras
 
     image = keras.Input((SIDE, SIDE, channels))
     x = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="conv1")(image)
@@ -52,8 +52,9 @@ def pictures():
 
 def converted(quantization="int8", input_type=None):
     """Return the network as the project's own converter writes it."""
-    from sqzkit.tflite.convert import convert_model
-    from sqzkit.tflite.options import ConversionOptions, Description
+    from sqzkit.conversion.converter import convert_model
+    from sqzkit.conversion.options import ConversionOptions
+    from sqzkit.tflite.metadata import Description
 
     description = Description("Colours", "Tells red, green and blue pictures apart.", "1", "sqzkit")
     options = ConversionOptions(quantization, "per_channel", input_type, description)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import zipfile
 
-import apk_facts
 import pytest
+
+from tests.android import apk_facts
 
 MOST_BYTES = 4_500_000
 

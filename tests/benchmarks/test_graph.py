@@ -5,11 +5,11 @@ import pytest
 
 from benchmarks import graph, networks
 from benchmarks.peers import ncnn_file
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
+from sqzkit.conversion.converter import prepare
+from sqzkit.conversion.input_folding import fold_input
 from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import caffe
-from sqzkit.tflite.convert import prepare
-from sqzkit.tflite.input_folding import fold_input
 
 SIDE = 48
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import measuring, report, tables
 from benchmarks.settings import Settings
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 
 
 def timed(*milliseconds):

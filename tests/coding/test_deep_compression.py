@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import bits, codebook, csr, deep_compression, huffman, relative_index
-from sqzkit.errors import FormatError, UsageError
 
 
 @pytest.mark.parametrize("width", [1, 3, 4, 8, 16])

@@ -2,10 +2,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from make_golden_sqz import small_net
 
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import container, han_net, net_archive, sqz
-from sqzkit.errors import FormatError, UsageError
+from tests.coding.make_golden_sqz import small_net
 
 PUBLISHED = "e4ab6960ae8cd81505e1c2136921201507e930966c53deaf15862a395b3a3261"
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import layer_file
-from sqzkit.errors import FormatError, UsageError
 
 
 def network(levels=0):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import sparse_floats
-from sqzkit.errors import FormatError
 
 
 def pruned(size, density, seed=0):

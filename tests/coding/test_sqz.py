@@ -4,10 +4,10 @@ import zlib
 
 import numpy as np
 import pytest
-from make_golden_sqz import checked
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, sqz, streams, varint
-from sqzkit.errors import FormatError
+from tests.coding.make_golden_sqz import checked
 
 
 def models(tflite, kernel):

@@ -3,10 +3,10 @@ import json
 from pathlib import Path
 
 import pytest
-from make_golden_sqz import contents
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, sqz, streams
-from sqzkit.errors import FormatError
+from tests.coding.make_golden_sqz import contents
 
 FOLDER = Path(__file__).parents[1] / "golden" / "sqz"
 INDEX = json.loads((FOLDER / "index.json").read_text())

@@ -1,5 +1,7 @@
 import pytest
-import small_chain
+
+from sqzkit.conversion import stage_summary
+from tests.compression import small_chain
 
 
 @pytest.fixture(scope="session")
@@ -11,7 +13,7 @@ def corners():
 @pytest.fixture
 def small_model():
     """An untrained network of five convolutions, without batch normalization."""
-    from sqzkit.keras import keras
+    from sqzkit.base.keras import keras
     from sqzkit.models import registry
 
     keras.utils.set_random_seed(0)
@@ -22,10 +24,9 @@ def small_model():
 @pytest.fixture(scope="session")
 def finished_chain(tmp_path_factory, corners):
     """A run folder after prune, cluster and quantize, with its options."""
-    from sqzkit.compression import chain
 
     path = tmp_path_factory.mktemp("chain") / "run"
     folder, options = small_chain.make_run(path, small_chain.small_spec(), corners)
-    done = chain.compress(folder, small_chain.quick_config(), options, corners)
+    done = stage_summary.compress(folder, small_chain.quick_config(), options, corners)
     assert done == ["prune", "cluster", "quantize"]
     return folder, options

@@ -6,7 +6,7 @@ import numpy as np
 
 from sqzkit import preprocessing
 from sqzkit.models import spec
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 
 CLASSES = 4
 SIDE = 32
@@ -42,7 +42,7 @@ def small_spec(**changes):
 
 def make_run(path, network, dataset, epochs=3):
     """Return a run folder whose stage "train" is finished, and its options."""
-    from sqzkit.keras import keras
+    from sqzkit.base.keras import keras
     from sqzkit.models import registry
     from sqzkit.training.fit import StageFit, fit_stage
     from sqzkit.training.options import FitOptions
@@ -60,10 +60,10 @@ def make_run(path, network, dataset, epochs=3):
 
 def make_untrained_run(path, network, dataset):
     """Return a run folder whose network has random weights as its stage "train"."""
-    from sqzkit.keras import keras
+    from sqzkit.base.keras import keras
     from sqzkit.models import registry
+    from sqzkit.runs.weights import save_weights
     from sqzkit.training.options import FitOptions
-    from sqzkit.training.weights import save_weights
 
     folder = RunFolder(path)
     folder.write_preprocessing(preprocessing.default(SIDE))
@@ -79,9 +79,9 @@ def make_untrained_run(path, network, dataset):
 
 def int8_file(folder, model, dataset):
     """Return the model converted to int8 with one scale a kernel."""
+    from sqzkit.conversion.converter import convert_model
+    from sqzkit.conversion.options import ConversionOptions
     from sqzkit.data import pipeline
-    from sqzkit.tflite.convert import convert_model
-    from sqzkit.tflite.options import ConversionOptions
 
     pixels, _ = pipeline.raw_images(dataset, "train", folder.preprocessing, 16, 0)
     options = ConversionOptions(granularity="per_tensor")
@@ -103,7 +103,7 @@ def quick_config(**changes):
 
 def train_steps(model, steps=6):
     """Train `model` a few steps on noise, as a stage would."""
-    from sqzkit.keras import keras
+    from sqzkit.base.keras import keras
 
     generator = np.random.default_rng(0)
     pixels = generator.normal(size=(8, SIDE, SIDE, 3)).astype(np.float32)

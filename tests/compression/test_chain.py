@@ -4,12 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
-import small_chain
 
-from sqzkit.compression import chain, invariants, kernels
-from sqzkit.errors import InvariantError, UsageError
-from sqzkit.run_folder import RunFolder
-from sqzkit.training.loader import load_run
+from sqzkit.base.errors import InvariantError, UsageError
+from sqzkit.compression import chain, kernels
+from sqzkit.conversion import int8_check, stage_summary
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import load_run
+from tests.compression import small_chain
 
 
 def load_stage(folder, stage):
@@ -41,7 +42,7 @@ def test_the_int8_file_keeps_it_too(finished_chain, corners):
     folder, _ = finished_chain
     model = load_stage(folder, "quantize")
     content = small_chain.int8_file(folder, model, corners)
-    found = invariants.check_int8_file(model, folder.preprocessing, content)
+    found = int8_check.check_int8_file(model, folder.preprocessing, content)
     for name, (sparsity, distinct) in found.items():
         assert sparsity >= (0.25 if name == "conv1" else 0.5)
         assert distinct <= 8
@@ -50,7 +51,7 @@ def test_the_int8_file_keeps_it_too(finished_chain, corners):
 def test_a_finished_chain_is_not_run_again(finished_chain, corners):
     folder, options = finished_chain
     before = (folder.path / "stages.json").read_bytes()
-    assert chain.compress(folder, small_chain.quick_config(), options, corners) == []
+    assert stage_summary.compress(folder, small_chain.quick_config(), options, corners) == []
     assert (folder.path / "stages.json").read_bytes() == before
 
 
@@ -59,7 +60,7 @@ def test_a_checkpoint_that_a_kill_left_is_removed(finished_chain, corners):
     checkpoint = folder.checkpoints_path / "cluster.npz"
     checkpoint.parent.mkdir()
     checkpoint.write_bytes(b"of the last epoch")
-    assert chain.compress(folder, small_chain.quick_config(), options, corners) == []
+    assert stage_summary.compress(folder, small_chain.quick_config(), options, corners) == []
     assert not checkpoint.parent.exists()
 
 
@@ -69,7 +70,7 @@ def test_a_summary_that_a_kill_prevented_is_made_up_for(finished_chain, corners,
     # As after a kill between the measurement of the last stage and the tables.
     folder.write_record("compression", {**record, "layers_of": "weights of before"})
     (folder.path / "compression.md").unlink()
-    assert chain.compress(folder, small_chain.quick_config(), options, corners) == []
+    assert stage_summary.compress(folder, small_chain.quick_config(), options, corners) == []
     assert (folder.path / "compression.md").exists()
     assert folder.read_record("compression") == record
 
@@ -89,21 +90,21 @@ def test_a_summary_that_a_kill_prevented_is_made_up_for(finished_chain, corners,
 def test_a_finished_stage_with_other_flags_is_refused(finished_chain, corners, changes, message):
     folder, options = finished_chain
     with pytest.raises(UsageError, match=message):
-        chain.compress(folder, small_chain.quick_config(**changes), options, corners)
+        stage_summary.compress(folder, small_chain.quick_config(**changes), options, corners)
 
 
 def test_other_training_options_are_refused_too(finished_chain, corners):
     folder, options = finished_chain
     other = dataclasses.replace(options, batch_size=8)
     with pytest.raises(UsageError, match="batch_size: 16 there, 8 asked"):
-        chain.compress(folder, small_chain.quick_config(), other, corners)
+        stage_summary.compress(folder, small_chain.quick_config(), other, corners)
 
 
 def test_stages_cannot_be_slipped_in_afterwards(finished_chain, corners):
     folder, options = finished_chain
     config = small_chain.quick_config(stages=("prune", "dense"))
     with pytest.raises(UsageError, match="already finished 'cluster', which comes after"):
-        chain.compress(folder, config, options, corners)
+        stage_summary.compress(folder, config, options, corners)
 
 
 def test_a_stage_that_loses_zeros_stops_the_run(finished_chain, corners, tmp_path, monkeypatch):
@@ -118,7 +119,7 @@ def test_a_stage_that_loses_zeros_stops_the_run(finished_chain, corners, tmp_pat
 
     monkeypatch.setattr(chain.stages.quantization, "strip", careless)
     with pytest.raises(InvariantError, match="fire2/expand3x3: .* pruned weights came back"):
-        chain.compress(folder, small_chain.quick_config(), options, corners)
+        stage_summary.compress(folder, small_chain.quick_config(), options, corners)
     assert [entry["stage"] for entry in folder.finished_stages()][-1] == "cluster"
 
 
@@ -126,7 +127,7 @@ def test_a_stage_that_loses_zeros_stops_the_run(finished_chain, corners, tmp_pat
 def test_dense_sparse_dense_brings_the_pruned_weights_back(finished_chain, corners, tmp_path):
     folder, options = copy_up_to(finished_chain, tmp_path, "prune")
     config = small_chain.quick_config(stages=("prune", "dense", "cluster"), codebook="uniform")
-    assert chain.compress(folder, config, options, corners) == ["dense", "cluster"]
+    assert stage_summary.compress(folder, config, options, corners) == ["dense", "cluster"]
     dense = kernels.read_kernels(load_stage(folder, "dense"))
     assert kernels.overall_sparsity(dense) < 0.05
     clustered = kernels.read_kernels(load_stage(folder, "cluster"))
@@ -139,14 +140,14 @@ def test_a_scan_proposes_the_sparsity_by_layer(finished_chain, corners, tmp_path
     config = small_chain.quick_config(
         stages=("prune",), target_sparsity="scan:0.6", scan_examples=32
     )
-    chain.compress(folder, config, options, corners)
+    stage_summary.compress(folder, config, options, corners)
     assert "the scan proposes --target_sparsity=conv1=" in capsys.readouterr().out
     pruned = kernels.read_kernels(load_stage(folder, "prune"))
     assert kernels.overall_sparsity(pruned) == pytest.approx(0.6, abs=0.01)
     recorded = chain.stage_config(folder, "prune")["sparsity"]
     for name, kernel in pruned.items():
         assert kernels.sparsity(kernel) == pytest.approx(recorded[name], abs=0.6 / kernel.size)
-    assert chain.compress(folder, config, options, corners) == []
+    assert stage_summary.compress(folder, config, options, corners) == []
 
 
 def copy_up_to(finished_chain, path, stage):

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-import small_chain
 
-from sqzkit.compression import chain, invariants, kernels
+from sqzkit.compression import kernels
+from sqzkit.conversion import int8_check, stage_summary
 from sqzkit.models import spec
-from sqzkit.training.loader import load_run
+from sqzkit.runs.loading import load_run
+from tests.compression import small_chain
 
 STEMS = {
     "v1_0": {"conv1_kernel": 7, "pool_after": ("conv1", "fire2"), "conv10_padding": 1},
@@ -43,14 +44,14 @@ def test_every_invariant_holds_in_the_int8_file(
         codebook=codebook,
         epochs={"prune": 1, "dense": 1, "cluster": 1, "quantize": 1},
     )
-    chain.compress(folder, config, options, corners)
+    stage_summary.compress(folder, config, options, corners)
     run = load_run(folder.path)
     assert run.spec["normalization"] == "none"
     assert any("bypass1x1" in name for name in kernels.layer_names(run.model)) == (
         bypass == "complex"
     )
     content = small_chain.int8_file(folder, run.model, corners)
-    found = invariants.check_int8_file(run.model, folder.preprocessing, content)
+    found = int8_check.check_int8_file(run.model, folder.preprocessing, content)
     assert list(found) == kernels.layer_names(run.model)
     pruned = kernels.read_kernels(load_run(folder.path, "prune").model)
     for name, (sparsity, distinct) in found.items():

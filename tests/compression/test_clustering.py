@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-import small_chain
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import clustering, kernels, quantization, sensitivity
-from sqzkit.errors import UsageError
+from tests.compression import small_chain
 
 SPARSITY = 0.5
 

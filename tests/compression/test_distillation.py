@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-import small_chain
 import tensorflow as tf
 
 from sqzkit.compression.distillation import TEMPERATURE, distillation_loss
 from sqzkit.training import steps
+from tests.compression import small_chain
 
 LABELS = np.array([0, 1, 2, 3], np.int32)
 

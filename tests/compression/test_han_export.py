@@ -4,10 +4,10 @@ import sys
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import UsageError
 from sqzkit.coding import han_net
 from sqzkit.compression import han_export, kernels
-from sqzkit.errors import UsageError
-from sqzkit.training.loader import load_run
+from sqzkit.runs.loading import load_run
 
 
 def export(*flags):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import lamp
-from sqzkit.errors import UsageError
 
 
 def kernels(**scales):

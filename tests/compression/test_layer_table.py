@@ -1,7 +1,7 @@
 import pytest
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import layer_table
-from sqzkit.errors import UsageError
 
 LAYERS = ["conv1", "fire2/squeeze1x1", "fire2/expand3x3", "fire3/expand3x3", "conv10"]
 

@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import plan
 from sqzkit.compression.plan import CompressionConfig
-from sqzkit.errors import UsageError
 
 
 def test_the_defaults_are_legal():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-import small_chain
 
 from sqzkit.compression import kernels, pruning
+from tests.compression import small_chain
 
 
 @pytest.mark.parametrize("steps", [2, 3, 10, 100, 101, 1234])

@@ -2,7 +2,6 @@ import importlib
 
 import numpy as np
 import pytest
-import small_chain
 from tensorflow_model_optimization.quantization.keras import (
     QuantizeWrapperV2,
     quantize_annotate_model,
@@ -12,6 +11,7 @@ from tensorflow_model_optimization.quantization.keras import (
 from sqzkit.compression import clustering, invariants, kernels, quantization, sensitivity
 from sqzkit.compression.quantizers import CodebookQuantizer, GridQuantizer, MaskedQuantizer
 from sqzkit.models import registry
+from tests.compression import small_chain
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import kernels, sensitivity
-from sqzkit.errors import UsageError
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 
 SIZES = {"robust": 1000, "delicate": 1000, "small": 10}
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-import small_chain
 
+from sqzkit.base.errors import UsageError
 from sqzkit.compression import clustering, kernels, pruning, quantization, sharing
-from sqzkit.errors import UsageError
 from sqzkit.models import registry
+from tests.compression import small_chain
 
 
 def error(kernel, shared):

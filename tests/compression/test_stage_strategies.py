@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-import small_chain
 import tensorflow as tf
 
+from sqzkit.base.keras import keras
 from sqzkit.compression import kernels, stages
-from sqzkit.keras import keras
 from sqzkit.models import registry
 from sqzkit.training import optimizers, steps
 from sqzkit.training.options import FitOptions
+from tests.compression import small_chain
 
 FIT = FitOptions(epochs=2, batch_size=16)
 

@@ -2,13 +2,13 @@ import math
 
 import numpy as np
 import pytest
-import small_chain
 
+from sqzkit.base.errors import InvariantError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.compression import kernels, stages
-from sqzkit.errors import InvariantError, UsageError
-from sqzkit.keras import keras
 from sqzkit.models import registry
 from sqzkit.training.options import FitOptions
+from tests.compression import small_chain
 
 FIT = FitOptions(epochs=9, batch_size=16, weight_decay=0.01, optimizer="sgd", augmentation="light")
 

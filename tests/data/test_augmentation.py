@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from sqzkit import preprocessing
+from sqzkit.base.errors import UsageError
 from sqzkit.data import augmentation
-from sqzkit.errors import UsageError
 
 SIDE = 32
 LEFT, TOP, FLIP, AREA, ASPECT, BRIGHTNESS, CONTRAST, SATURATION = range(augmentation.UNIFORMS)

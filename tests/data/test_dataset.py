@@ -1,8 +1,8 @@
 import pytest
 
 from sqzkit import preprocessing
+from sqzkit.base.errors import RunError
 from sqzkit.data import dataset
-from sqzkit.errors import RunError
 
 
 def test_counts(coloured):

@@ -1,9 +1,9 @@
 import pytest
 
 from sqzkit import preprocessing
+from sqzkit.base.errors import RunError
 from sqzkit.data.dataset import Example
 from sqzkit.data.file_slice import FileSlice
-from sqzkit.errors import RunError
 
 
 def test_an_example_may_lie_inside_a_file(tmp_path, jpeg):

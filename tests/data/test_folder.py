@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
-from sqzkit.errors import RunError, UsageError
 
 
 def opened(path, **changes):

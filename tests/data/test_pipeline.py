@@ -3,9 +3,10 @@ import pytest
 import tensorflow as tf
 
 from sqzkit import preprocessing
-from sqzkit.data import photograph, pipeline
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.data import pipeline
 from sqzkit.data.dataset import Example, ImageDataset, Split
-from sqzkit.errors import RunError, UsageError
+from sqzkit.preprocessing import photograph
 
 RECORD = preprocessing.Preprocessing(32, 32, mean=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0))
 

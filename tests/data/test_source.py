@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.source import DataSource
-from sqzkit.errors import RunError, UsageError
 
 
 @pytest.mark.parametrize(

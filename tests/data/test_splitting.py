@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import UsageError
 from sqzkit.data import splitting
 from sqzkit.data.dataset import Example
 from sqzkit.data.source import DataSource
-from sqzkit.errors import UsageError
 
 LABELS = np.repeat([0, 1, 2], [100, 40, 10])
 NAMES = ("many", "some", "few")

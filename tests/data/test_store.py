@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sqzkit import preprocessing
+from sqzkit.base.errors import RunError
 from sqzkit.data import pipeline, store
 from sqzkit.data.dataset import Example
-from sqzkit.errors import RunError
 
 RECORD = preprocessing.default(32)
 

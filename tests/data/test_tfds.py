@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from sqzkit import preprocessing
-from sqzkit.data import photograph, store
+from sqzkit.base.errors import UsageError
+from sqzkit.data import store
 from sqzkit.data import tfds as subject
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
-from sqzkit.errors import UsageError
+from sqzkit.preprocessing import photograph
 
 tfds = pytest.importorskip("tensorflow_datasets")
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqzkit.base.errors import RunError
 from sqzkit.data import tfrecord
-from sqzkit.errors import RunError
 
 
 def feature(value):

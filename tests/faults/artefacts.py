@@ -12,10 +12,10 @@ import numpy as np
 import optuna
 from PIL import Image
 
-from sqzkit import files
+from sqzkit.base import files
 from sqzkit.coding import sqz
-from sqzkit.search.explore_config import ExploreConfig
-from sqzkit.search.explore_study import make_storage
+from sqzkit.exploration.config import ExploreConfig
+from sqzkit.exploration.study import make_storage
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
 # Times, and who measured them: what two undisturbed runs do not share either.

@@ -5,13 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import artefacts
-import lives
 import numpy as np
 import pytest
-import troubled_programs
-import troubles
 from PIL import Image
+
+from tests.faults import artefacts, lives, troubled_programs, troubles
 
 CLASSES, PHOTOGRAPHS = 3, 32
 

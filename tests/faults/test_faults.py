@@ -11,13 +11,12 @@ import random
 import re
 import time
 
-import artefacts
 import pytest
-import troubles
-from lives import Life, live
-from troubled_programs import PROGRAMS
 
-from sqzkit.cli import INTERRUPTED
+from sqzkit.programs.cli import INTERRUPTED
+from tests.faults import artefacts, troubles
+from tests.faults.lives import Life, live
+from tests.faults.troubled_programs import PROGRAMS
 
 KILLS = int(os.environ.get("SQZKIT_KILLS", "2"))
 SEED = os.environ.get("SQZKIT_FAULTS_SEED", "1")

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lives import Life, Outcome, Running, live
+from tests.faults.lives import Life, Outcome, Running, live
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 DISK_BYTES = 64 << 20

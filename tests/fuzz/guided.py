@@ -19,14 +19,14 @@ import atheris
 
 # Numba compiles functions of these: byte code with counters in it is not for it.
 COMPILED = [
-    *("sqzkit.compression.rounding", "sqzkit.coding.streams", "sqzkit.coding.weights"),
+    *("sqzkit.ptq.rounding", "sqzkit.coding.streams", "sqzkit.coding.weights"),
     *("sqzkit.coding.huffman", "sqzkit.coding.binary_kernel", "sqzkit.coding.bytes_kernel"),
     *("sqzkit.coding.huffman_kernel", "sqzkit.coding.predictor_kernel"),
     "sqzkit.coding.weights_kernel",
 ]
 
 with atheris.instrument_imports(include=["sqzkit"], exclude=COMPILED):
-    from sqzkit.errors import SqzkitError
+    from sqzkit.base.errors import SqzkitError
     from tests.fuzz.targets import TARGETS, Target, own_folder
 
 LENGTH = 1 << 16  # bytes of an input

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, streams, varint
-from sqzkit.errors import FormatError
 
 Mutator = Callable[[Sequence[bytes], random.Random], bytes]
 

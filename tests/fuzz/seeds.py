@@ -15,7 +15,7 @@ from sqzkit import preprocessing
 from sqzkit.coding import han_net, sqz
 from sqzkit.data.source import DataSource
 from sqzkit.models import alexnet_spec, spec
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 
 TESTS = Path(__file__).resolve().parents[1]
 GOLDEN = TESTS / "golden"

@@ -1,6 +1,6 @@
 """What is fuzzed: every reader of files, and the flags of every program.
 
-A reader gets damaged bytes and must return, or raise one of `sqzkit.errors`.
+A reader gets damaged bytes and must return, or raise one of `sqzkit.base.errors`.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 from tests.fuzz import mutators, seeds
 from tests.fuzz.mutators import Mutator
 
@@ -99,7 +99,8 @@ def _read_caffemodel(content: bytes) -> None:
 
 def _read_image(content: bytes) -> None:
     from sqzkit import preprocessing
-    from sqzkit.data import photograph, truncation
+    from sqzkit.data import truncation
+    from sqzkit.preprocessing import photograph
 
     truncation.looks_whole(content)
     square = photograph.load_photograph(content, preprocessing.caffe(32))
@@ -107,8 +108,8 @@ def _read_image(content: bytes) -> None:
 
 
 def _read_spec(content: bytes) -> None:
-    from sqzkit import files
-    from sqzkit.errors import RunError
+    from sqzkit.base import files
+    from sqzkit.base.errors import RunError
     from sqzkit.models import alexnet_spec, spec
 
     record = files.parse_json(content, "fuzzed")
@@ -134,7 +135,7 @@ def _by_path(name: str, read: Callable[[Path], None]) -> Callable[[Path], Reader
 
 
 def _read_lineage(path: Path) -> None:
-    from sqzkit.search import lineage
+    from sqzkit.evolution import lineage
 
     read = lineage.Lineage(path.parent, seeds.LINEAGE_IDENTITY)
     if read.generations:
@@ -148,13 +149,13 @@ def _read_checkpoint(path: Path) -> None:
 
 
 def _read_weights(path: Path) -> None:
-    from sqzkit.training import weights_file
+    from sqzkit.runs import weights_file
 
     weights_file.read_weights(path)
 
 
 def _read_keras(path: Path) -> None:
-    from sqzkit.tflite import keras_check
+    from sqzkit.conversion import keras_check
 
     keras_check.check(path.read_bytes(), path)
 
@@ -181,8 +182,8 @@ def _run_folder(report: bool) -> Callable[[Path], Reader]:
 def _read_run(run: Any) -> None:
     from sqzkit.data.source import DataSource
     from sqzkit.models.spec import SqueezeNetSpec
-    from sqzkit.report import records
-    from sqzkit.run_folder import RunFolder
+    from sqzkit.reporting import records
+    from sqzkit.runs.folder import RunFolder
 
     folder = RunFolder.existing(run.path)
     for stage in (None, "prune"):
@@ -200,7 +201,7 @@ def _read_run(run: Any) -> None:
 
 
 def _draw(run: Any) -> None:
-    from sqzkit.report import page
+    from sqzkit.reporting import page
 
     page.write_report(run)
 
@@ -230,8 +231,8 @@ def _flags(load: Callable[[], Callable[[], Any]]) -> Callable[[Path], Reader]:
 
 
 def _train_flags() -> Callable[[], Any]:
-    from sqzkit.compression import flags as compression_flags
-    from sqzkit.training import flags as training_flags
+    from sqzkit.programs import compression_flags
+    from sqzkit.programs import train_flags as training_flags
 
     return lambda: (
         training_flags.training_config_from_flags(),
@@ -240,19 +241,19 @@ def _train_flags() -> Callable[[], Any]:
 
 
 def _convert_flags() -> Callable[[], Any]:
-    from sqzkit.tflite import flags
+    from sqzkit.programs import convert_flags
 
-    return flags.config_from_flags
+    return convert_flags.config_from_flags
 
 
 def _explore_flags() -> Callable[[], Any]:
-    from sqzkit.search import explore_flags
+    from sqzkit.programs import explore_flags
 
     return explore_flags.explore_config_from_flags
 
 
 def _evolve_flags() -> Callable[[], Any]:
-    from sqzkit.search import evolve_flags
+    from sqzkit.programs import evolve_flags
 
     return evolve_flags.evolve_config_from_flags
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sqzkit.errors import SqzkitError
+from sqzkit.base.errors import SqzkitError
 from tests.fuzz import mutators, run, seeds, worker
 from tests.fuzz.targets import TARGETS, Target, own_folder
 

@@ -13,7 +13,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from sqzkit.errors import SqzkitError
+from sqzkit.base.errors import SqzkitError
 from tests.fuzz.targets import TARGETS, Reader, Target, own_folder
 
 HANG_SECONDS = 20  # of processor time; then the kernel ends the process

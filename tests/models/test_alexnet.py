@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from models_strategies import randomize
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.models import alexnet
 from sqzkit.models.alexnet_spec import AlexNetSpec
 from sqzkit.models.summary import layer_table
+from tests.models.strategies import randomize
 
 
 def test_parameters_and_shapes_are_the_papers():

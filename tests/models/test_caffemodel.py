@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 from sqzkit.models import caffemodel
 from sqzkit.models.caffemodel import message_class
 

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from sqzkit.errors import RunError
+from sqzkit.base.errors import RunError
 from sqzkit.models import download
 from sqzkit.models.download import Checksum, RemoteFile, obtain
 

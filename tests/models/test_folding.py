@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from models_strategies import randomize, specs
 
-from sqzkit.errors import RunError
-from sqzkit.keras import keras
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
 from sqzkit.models import registry, spec, squeezenet
 from sqzkit.models.alexnet_spec import AlexNetSpec
 from sqzkit.models.folding import fold, fold_batch_normalization
+from tests.models.strategies import randomize, specs
 
 
 def images(size):

@@ -6,14 +6,14 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models_strategies import randomize, specs
 
-from sqzkit.errors import RunError
-from sqzkit.keras import keras
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
 from sqzkit.models import spec, squeezenet
 from sqzkit.models.alexnet import build as build_alexnet
 from sqzkit.models.alexnet_spec import AlexNetSpec
 from sqzkit.models.inference import AddConstant, to_inference
+from tests.models.strategies import randomize, specs
 
 layers = keras.layers
 

@@ -3,13 +3,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from sqzkit.data.photograph import load_photograph, normalize
-from sqzkit.errors import FormatError, RunError, UsageError
-from sqzkit.imagenet import imagenet_labels
+from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.base.imagenet import imagenet_labels
 from sqzkit.models import squeezenet
 from sqzkit.models.caffemodel import message_class
 from sqzkit.models.published import PUBLISHED, decode, layer_name, load_published
 from sqzkit.models.transfer import load_weights
+from sqzkit.preprocessing.photograph import load_photograph, normalize
 
 
 @pytest.fixture(autouse=True)

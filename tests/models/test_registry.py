@@ -1,6 +1,6 @@
 import pytest
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.models import registry, spec
 from sqzkit.models.alexnet_spec import AlexNetSpec
 

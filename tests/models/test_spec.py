@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 from hypothesis import given
-from models_strategies import specs
 
-from sqzkit.errors import RunError, UsageError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.models import spec
 from sqzkit.models.spec import FireModule, SqueezeNetSpec
+from tests.models.strategies import specs
 
 
 @given(specs())

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models_strategies import randomize, specs
 
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.models import spec, squeezenet
 from sqzkit.models.summary import layer_table
+from tests.models.strategies import randomize, specs
 
 OUTPUTS_AT_227 = {
     "conv1": 111,

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from models_strategies import randomize
 
-from sqzkit.errors import RunError
+from sqzkit.base.errors import RunError
 from sqzkit.models import spec, squeezenet
 from sqzkit.models.transfer import load_weights, transfer_spec
+from tests.models.strategies import randomize
 
 NETWORK = spec.tiny(5, normalization="none", bypass="complex", conv10_padding=1)
 

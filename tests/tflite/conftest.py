@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from sqzkit.conversion.options import ConversionOptions
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.tflite.options import ConversionOptions, Description
+from sqzkit.tflite.metadata import Description
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +104,7 @@ class OnDemand(dict):
 @pytest.fixture(scope="session")
 def converted(small_network, record, noise_images):
     """The small network as bytes, by the names of `KINDS`."""
-    from sqzkit.tflite.convert import convert_model
+    from sqzkit.conversion.converter import convert_model
 
     labels = ("ant", "bee", "cat", "dog", "eel")
     return OnDemand(

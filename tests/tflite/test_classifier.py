@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sqzkit.errors import FormatError, RunError, UsageError
+from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import associated_files, metadata
 from sqzkit.tflite import classifier as classifier_module
 from sqzkit.tflite.classifier import Classifier, softmax
-from sqzkit.tflite.options import Description
+from sqzkit.tflite.metadata import Description
 
 LABELS = ("ant", "bee", "cat", "dog", "eel")
 
@@ -156,7 +156,7 @@ def test_damaged_files_give_an_error_or_an_answer(converted, noise_images, tmp_p
     code = f"""
 import numpy as np
 from pathlib import Path
-from sqzkit.errors import SqzkitError
+from sqzkit.base.errors import SqzkitError
 from sqzkit.tflite.classifier import Classifier
 good = Path({str(tmp_path / "m.tflite")!r}).read_bytes()
 random = np.random.default_rng(2)

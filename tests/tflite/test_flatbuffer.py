@@ -4,7 +4,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from sqzkit.errors import FormatError, InvariantError, RunError
+from sqzkit.base.errors import FormatError, InvariantError, RunError
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
 LAYERS = ["conv1"]

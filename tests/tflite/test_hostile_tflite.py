@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 from sqzkit.tflite import metadata
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from tests.fuzz import seeds, small_model

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from sqzkit.errors import RunError
+from sqzkit.base.errors import RunError
 from sqzkit.tflite import latency
 
 

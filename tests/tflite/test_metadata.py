@@ -5,11 +5,11 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from sqzkit.errors import FormatError, UsageError
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import associated_files, metadata, table_writer
 from sqzkit.tflite.flatbuffer import TFLiteFile
-from sqzkit.tflite.options import Description
+from sqzkit.tflite.metadata import Description
 from sqzkit.tflite.table_writer import Scalar
 
 LABELS = ("ant", "bee", "cat", "dog", "éel, grey")

@@ -1,6 +1,6 @@
 import pytest
 
-from sqzkit.errors import FormatError, RunError
+from sqzkit.base.errors import FormatError, RunError
 from sqzkit.tflite import model_file
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sqzkit.tflite.convert import convert_model
-from sqzkit.tflite.options import ConversionOptions, Description
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.tflite.metadata import Description
 
 CLIENT = Path(__file__).parent / "netron_client.py"
 DESCRIPTION = Description(

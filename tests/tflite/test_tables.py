@@ -2,7 +2,7 @@ import flatbuffers
 import numpy as np
 import pytest
 
-from sqzkit.errors import FormatError
+from sqzkit.base.errors import FormatError
 from sqzkit.tflite.tables import Source
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.models import spec, squeezenet
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 from sqzkit.training.evaluate import evaluate_model, record_evaluation, score
 
 

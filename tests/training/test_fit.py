@@ -7,15 +7,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import Example, ImageDataset, Split
-from sqzkit.errors import RunError, UsageError
-from sqzkit.keras import keras
 from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import default
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.weights_file import read_weights
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
-from sqzkit.training.weights_file import read_weights
 
 NETWORK = spec.tiny(4, dropout=0.3, fire_modules=1, pool_after=("conv1",))
 OPTIONS = FitOptions(epochs=4, batch_size=16, base_learning_rate=0.02, augmentation="light")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sqzkit.base.imagenet import imagenet_labels
 from sqzkit.data import dataset as datasets
 from sqzkit.data import tfds as large_sets
 from sqzkit.data.source import DataSource
-from sqzkit.imagenet import imagenet_labels
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.presets import PRESETS

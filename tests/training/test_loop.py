@@ -1,4 +1,4 @@
-"""Whole runs in this process; `tests/test_train.py` has them as a user calls them."""
+"""Whole runs in this process; `tests/programs/test_train.py` has them as a user calls them."""
 
 import json
 import subprocess
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.data.source import DataSource
-from sqzkit.errors import RunError, UsageError
-from sqzkit.keras import keras
-from sqzkit.run_folder import RunFolder
+from sqzkit.runs.folder import RunFolder
 from sqzkit.training import loop, reopen
 from sqzkit.training.config import TrainingConfig
 

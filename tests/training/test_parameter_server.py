@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 from sqzkit.training import parameter_server
 
 CLUSTER = {"chief": ["a:1"], "ps": ["b:1"], "worker": ["c:1", "d:1"]}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 from sqzkit.training.randomness import reset_dropout, seed_dropout
 
 

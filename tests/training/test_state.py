@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sqzkit.errors import UsageError
-from sqzkit.keras import keras
+from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.training.optimizers import build_optimizer
 from sqzkit.training.options import FitOptions
 from sqzkit.training.state import StageState, refuse_other

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sqzkit.keras import keras
+from sqzkit.base.keras import keras
 from sqzkit.models import registry, spec
 from sqzkit.training import optimizers, randomness, steps
 from sqzkit.training.options import FitOptions

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from sqzkit.errors import UsageError
+from sqzkit.base.errors import UsageError
 from sqzkit.training import strategies
 
 

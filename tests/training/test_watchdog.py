@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from sqzkit.errors import RunError
+from sqzkit.base.errors import RunError
 from sqzkit.training.watchdog import Watchdog
 
 

@@ -1,0 +1,1 @@
+"""What every package builds on: errors, files, JSON records, progress. Knows no other package."""

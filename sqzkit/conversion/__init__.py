@@ -1,0 +1,1 @@
+"""From a trained network to verified `.tflite` and `.sqz` files: what `convert.py` does."""

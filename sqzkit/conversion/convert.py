@@ -1,0 +1,205 @@
+"""What `convert.py` does, from the configuration to the files it leaves."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import sqzkit
+from sqzkit.conversion import outputs, sources, verify
+from sqzkit.conversion.config import ConversionConfig
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.conversion.sizes import sizes
+from sqzkit.conversion.sources import Source
+from sqzkit.tflite.flatbuffer import TFLiteFile
+from sqzkit.tflite.metadata import LICENCE, Description
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was written.
+
+    Attributes:
+      path: of the `.tflite`.
+      archive: of the `.sqz`, or None.
+      record: the sidecar's content, `PATH.json`.
+    """
+
+    path: Path
+    archive: Path | None
+    record: dict[str, Any]
+
+
+def convert(config: ConversionConfig) -> Result:
+    """Convert, verify and write; nothing is written unless all of it went well.
+
+    What the same conversion wrote before is returned as it is; what it left when it
+    was killed is written again.
+    Raises:
+      UsageError: the configuration does not fit what it names, or an output exists.
+      RunError: the converted file loses too much accuracy, or cannot be written.
+      InvariantError: the converted file is not what was asked for.
+    """
+    source = sources.open_source(config)
+    options = _resolve(config, source)
+    config = dataclasses.replace(config, options=options)
+    path = outputs.output_path(config)
+    done = _done_before(path, source, config)
+    if done:
+        print(f"{path} is there already, by the same flags (--overwrite makes it again)")
+        return Result(path, outputs.archive_path(path) if config.archive else None, done)
+    print(f"converting {source.name} to {describe(options)}", flush=True)
+    content = _convert(source, config)
+    verification = _verify(source, content, config)
+    archive = _pack(content) if config.archive else None
+    record = _record(source, config, content, archive, verification)
+    outputs.write(path, content, archive, record)
+    return Result(path, outputs.archive_path(path) if archive else None, record)
+
+
+def _convert(source: Source, config: ConversionConfig) -> bytes:
+    images = sources.representative_images(source, config)
+    what = (source.model, source.preprocessing, source.labels, config.options)
+    if config.optimize is not None and images is not None:
+        from sqzkit.conversion.optimized import convert_optimized
+
+        return convert_optimized(*what, images, config.optimize)
+    content = convert_model(*what, images)
+    _check_compression(source, content, config)
+    return content
+
+
+def describe(options: ConversionOptions) -> str:
+    """Return options in the words of the flags, such as "int8 per_channel, uint8 input"."""
+    granularity = f" {options.granularity}" if options.has_integer_kernels else ""
+    return f"{options.quantization}{granularity}, {options.inference_input_type} input"
+
+
+def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
+    """Return the options with what only the source can tell."""
+    options = config.options
+    if config.optimize or (source.clustered and not config.granularity_given):
+        options = dataclasses.replace(options, granularity="per_tensor")
+    text = f"{source.name}: tells {len(source.labels)} classes apart. {describe(options)}."
+    description = Description(
+        name=source.name,
+        description=f"{text} Made by sqzkit {sqzkit.__version__}.",
+        licence=source.licence or LICENCE,
+    )
+    return dataclasses.replace(options, description=description)
+
+
+def _check_compression(source: Source, content: bytes, config: ConversionConfig) -> None:
+    """Raise `InvariantError` if a run's zeros or shared values did not survive."""
+    if config.model_dir is None or config.options.quantization != "int8":
+        return
+
+    from sqzkit.conversion import int8_check
+
+    int8_check.check_int8_file(source.model, source.preprocessing, content)
+
+
+def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.Verification | None:
+    if not config.verify:
+        return None
+    found = sources.verification_images(source, config)
+    if found is None:
+        print("not verified: no photographs (give --representative_dataset_dir)")
+        return None
+    (images, labels), where = found
+    verification = verify.verify(source.model, source.preprocessing, content, images, labels, where)
+    verify.refuse_drop(verification, config.max_accuracy_drop)
+    return verification
+
+
+def _done_before(path: Path, source: Source, config: ConversionConfig) -> dict[str, Any] | None:
+    """Return the record of this very conversion if it was done before.
+
+    Raises:
+      UsageError: there is something that may not be replaced: not the remains of
+        this conversion, killed before the file itself was in place.
+    """
+    record = None if config.overwrite else outputs.read_record(path)
+    same = record is not None and _is_same(record, source, config)
+    if record is not None and same and outputs.is_whole(path, record):
+        return record
+    if not same or path.exists():
+        outputs.refuse_existing(config)
+    return None
+
+
+def _is_same(record: dict[str, Any], source: Source, config: ConversionConfig) -> bool:
+    """Return whether a conversion's record is of this one."""
+    flags = json.loads(json.dumps({**config.to_json(), "overwrite": False}))
+    return (
+        record.get("source") == json.loads(json.dumps(source.provenance))
+        and record.get("versions") == _versions()
+        and {**record["flags"], "overwrite": False} == flags
+    )
+
+
+def _pack(content: bytes) -> bytes:
+    from sqzkit.coding import sqz
+
+    return sqz.pack(content)
+
+
+def _record(
+    source: Source,
+    config: ConversionConfig,
+    content: bytes,
+    archive: bytes | None,
+    verification: verify.Verification | None,
+) -> dict[str, Any]:
+    model = TFLiteFile(content)
+    options = config.options
+    all_sizes = {**sizes(content), **({"sqz": len(archive)} if archive else {})}
+    return {
+        "source": source.provenance,
+        "quantization": options.quantization,
+        "granularity": options.granularity if options.has_integer_kernels else None,
+        "inference_input_type": options.inference_input_type,
+        "optimize": config.optimize.to_json() if config.optimize else None,
+        "sizes": all_sizes,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "operators": model.operator_counts(),
+        "dtypes": model.dtype_counts(),
+        "verification": verification.to_json() if verification else None,
+        "preprocessing": source.preprocessing.to_json(),
+        "flags": config.to_json(),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    from importlib import metadata
+
+    names = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
+    return {"sqzkit": sqzkit.__version__, **{name: metadata.version(name) for name in names}}
+
+
+def report(result: Result) -> str:
+    """Return what to tell the user of a conversion."""
+    record = result.record
+    lines = [f"wrote {result.path}  sha256 {record['sha256'][:16]}..."]
+    if result.archive is not None:
+        lines.append(f"wrote {result.archive}")
+    sized = ", ".join(f"{form} {size:,}" for form, size in record["sizes"].items())
+    lines.append(f"bytes: {sized}")
+    counted = ", ".join(f"{count} {name}" for name, count in record["operators"].items())
+    lines.append(f"operators: {counted}")
+    lines.append("tensors: " + ", ".join(f"{n} {kind}" for kind, n in record["dtypes"].items()))
+    checked = record["verification"]
+    if checked is None:
+        lines.append("accuracy: not verified")
+        return "\n".join(lines)
+    lines.append(f"verified on {checked['examples']} photographs of {checked['where']}:")
+    if checked["float_top1"] is not None:
+        for kind in ("float", "converted"):
+            top1, top5 = checked[f"{kind}_top1"], checked[f"{kind}_top5"]
+            lines.append(f"  {kind:9} top-1 {top1:7.2%}  top-5 {top5:7.2%}")
+        lines.append(f"  drop      {checked['drop']:+.2f} points")
+    lines.append(f"  same first answer as float: {checked['agreement']:.2%}")
+    return "\n".join(lines)

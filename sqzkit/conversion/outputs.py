@@ -1,0 +1,100 @@
+"""Which files convert.py writes, and that none is replaced by accident; imports nothing heavy."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from sqzkit.base import files
+from sqzkit.conversion.config import ConversionConfig
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.runs.folder import RunFolder
+
+
+def default_name(options: ConversionOptions) -> str:
+    """Return the name of the file in a run folder, such as "int8_per_channel.tflite"."""
+    parts = ["float32" if options.quantization == "none" else options.quantization]
+    if options.has_integer_kernels:
+        parts.append(options.granularity)
+    if options.quantization == "int8" and options.inference_input_type != "int8":
+        parts.append(str(options.inference_input_type))
+    return "_".join(parts) + ".tflite"
+
+
+def output_path(config: ConversionConfig) -> Path:
+    """Return where the `.tflite` goes."""
+    if config.output_file is not None:
+        return Path(config.output_file)
+    folder = RunFolder(Path(str(config.model_dir)))
+    stage = f"{config.stage}_" if config.stage else ""
+    optimized = f"{config.optimize.optimize_for}_" if config.optimize else ""
+    return folder.conversions_path / (stage + optimized + default_name(config.options))
+
+
+def archive_path(path: Path) -> Path:
+    """Return where the archive of the file at `path` lies."""
+    return path.with_suffix(".sqz")
+
+
+def sidecar_path(path: Path) -> Path:
+    """Return where the record of the file at `path` lies."""
+    return path.with_name(path.name + ".json")
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Return the record beside the file at `path`; None if no conversion wrote it."""
+    try:
+        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    ours = all(isinstance(record.get(name), dict) for name in ("flags", "sizes"))
+    return record if ours and "sha256" in record else None
+
+
+def is_whole(path: Path, record: dict[str, Any]) -> bool:
+    """Return whether the file at `path`, and its archive if it has one, are the record's."""
+    archive = record["sizes"].get("sqz")
+    with contextlib.suppress(OSError):
+        kept = archive is None or archive_path(path).stat().st_size == archive
+        return kept and files.sha256(path) == record["sha256"]
+    return False
+
+
+def refuse_existing(config: ConversionConfig) -> None:
+    """Raise `UsageError` if an output exists and may not be replaced."""
+    path = output_path(config)
+    for output in (path, sidecar_path(path), *([archive_path(path)] if config.archive else [])):
+        files.refuse_existing(output, config.overwrite)
+
+
+def refuse_early(config: ConversionConfig) -> None:
+    """Do as `refuse_existing` where the name is known before the run is opened.
+
+    A clustered run decides on the granularity, and with it on the name. Beside the
+    record of a conversion it is looked at later whether that was the same one.
+    """
+    decided = config.granularity_given or not config.options.has_integer_kernels
+    known = decided or config.output_file is not None
+    if known and read_record(output_path(config)) is None:
+        refuse_existing(config)
+
+
+def write(path: Path, content: bytes, archive: bytes | None, record: dict[str, Any]) -> None:
+    """Write the file, its archive and its record, or none of them.
+
+    They are renamed into place when all are whole, the file itself last and the one
+    before it removed first: where it is, its record and its archive are its own.
+
+    Raises:
+      WriteError: the folder cannot be written or the disk is full.
+    """
+    with contextlib.ExitStack() as stack:  # left in reverse
+        stack.enter_context(files.atomic_path(path)).write_bytes(content)
+        if archive is not None:
+            stack.enter_context(files.atomic_path(archive_path(path))).write_bytes(archive)
+        sidecar = stack.enter_context(files.atomic_path(sidecar_path(path)))
+        sidecar.write_text(files.json_text(record), encoding="utf-8")
+        with files.writing(path):
+            path.unlink(missing_ok=True)

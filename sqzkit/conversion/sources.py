@@ -1,0 +1,218 @@
+"""What convert.py converts: a run folder, published weights, or a Keras file."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sqzkit import preprocessing
+from sqzkit.base import files
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.keras import keras
+from sqzkit.conversion.config import ConversionConfig
+from sqzkit.conversion.keras_file import load_keras_file
+from sqzkit.data import folder
+from sqzkit.data.pipeline import raw_images
+from sqzkit.models import published, registry, transfer
+from sqzkit.preprocessing import Preprocessing, photograph
+from sqzkit.runs.loading import load_run
+
+Images = tuple[np.ndarray, np.ndarray | None]
+NAMED_RECORDS: dict[str, Callable[[int], Preprocessing]] = {
+    "default": preprocessing.default,
+    "caffe": preprocessing.caffe,
+    "unit": lambda side: Preprocessing(side, side, mean=(0, 0, 0), scale=(1 / 255,) * 3),
+    "raw": lambda side: Preprocessing(side, side, mean=(0, 0, 0), scale=(1, 1, 1)),
+}
+_MOST_UNLABELLED = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One float classifier with all that conversion needs.
+
+    Attributes:
+      name: what to call it.
+      model: float32 [N, S, S, 3], preprocessed, to logits or probabilities.
+      preprocessing, labels: the network's.
+      provenance: JSON-ready; where the model came from.
+      licence: of the weights.
+      clustered: whether its kernels have few distinct values.
+      training: limit -> uint8 [N, S, S, 3] from its training split; None if it has none.
+      test: () -> its test split and labels; None if it has none.
+    """
+
+    name: str
+    model: keras.Model
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+    provenance: dict[str, Any]
+    licence: str
+    clustered: bool = False
+    training: Callable[[int], np.ndarray] | None = None
+    test: Callable[[], Images] | None = None
+
+
+def open_source(config: ConversionConfig) -> Source:
+    """Return the source that the configuration names."""
+    if config.model_dir is not None:
+        return from_run(config.model_dir, config.stage, config.seed)
+    if config.weights is not None:
+        return from_weights(config.weights, config.weights_dir)
+    return from_keras_file(
+        str(config.keras_model_file), str(config.preprocessing), str(config.labels_file)
+    )
+
+
+def from_run(model_dir: str, stage: str | None, seed: int) -> Source:
+    """Return a stage of a run (None: the last finished), with its data to measure on."""
+    run = load_run(model_dir, stage)
+    finished = run.folder.finished_stages()
+    names = [entry["stage"] for entry in finished]
+    stages = finished[: names.index(run.stage) + 1]
+
+    def training(limit: int) -> np.ndarray:
+        return raw_images(run.open_data(), "train", run.preprocessing, limit, seed)[0]
+
+    def test() -> Images:
+        return raw_images(run.open_data(), "test", run.preprocessing)
+
+    return Source(
+        name=run.folder.path.resolve().name,
+        model=run.model,
+        preprocessing=run.preprocessing,
+        labels=run.labels,
+        provenance={
+            "run": run.folder.path.resolve().name,
+            "stages": [entry["stage"] for entry in stages],
+            "weights_sha256": stages[-1]["weights_sha256"],
+        },
+        licence="",
+        clustered=any(entry["stage"] == "cluster" for entry in stages),
+        training=training,
+        test=test,
+    )
+
+
+def from_weights(name: str, weights_dir: str | None) -> Source:
+    """Return published ImageNet weights as a model of their own input size."""
+    spec, weights = published.load_published(name, weights_dir)
+    record = published.PUBLISHED[name]
+    model = registry.build_from_json(spec.to_json(), record.preprocessing.image_size)
+    transfer.load_weights(model, weights)
+    return Source(
+        name=name,
+        model=model,
+        preprocessing=record.preprocessing,
+        labels=record.labels,
+        provenance={"weights": name, "url": record.remote.url},
+        licence=record.licence,
+    )
+
+
+def from_keras_file(path: str, record: str, labels_file: str) -> Source:
+    """Return a model file of any maker; see `load_keras_file`."""
+    model = load_keras_file(path)
+    side = model.input_shape[1]
+    rule = NAMED_RECORDS[record](side) if record in NAMED_RECORDS else _load_record(record)
+    labels = read_labels(labels_file)
+    if len(labels) != model.output_shape[1]:
+        raise UsageError(
+            f"--labels_file {labels_file}: {len(labels)} labels for a model of "
+            f"{model.output_shape[1]} classes"
+        )
+    if rule.image_size != side:
+        raise UsageError(
+            f"--preprocessing {record}: gives {rule.image_size} pixels, the model takes {side}"
+        )
+    provenance = {"keras_model_file": Path(path).name, "sha256": files.sha256(path)}
+    return Source(Path(path).stem, model, rule, labels, provenance, licence="")
+
+
+def read_labels(path: str) -> tuple[str, ...]:
+    """Return a text file's lines; raise `UsageError` if it cannot be read."""
+    try:
+        return tuple(files.read_text(path).splitlines())
+    except RunError as error:
+        raise UsageError(f"--labels_file {error}") from error
+
+
+def representative_images(source: Source, config: ConversionConfig) -> np.ndarray | None:
+    """Return uint8 [N, S, S, 3] to calibrate on, or None if none is needed.
+
+    The run's own training split, else `--representative_dataset_dir`.
+
+    Raises:
+      UsageError: neither is there.
+    """
+    if not config.options.needs_calibration:
+        return None
+    if config.representative_dataset_dir is not None:
+        chosen = _chosen(config)
+        calibrating = chosen if source.test else chosen[: _calibrated_on(config, len(chosen))]
+        return _load(calibrating[: config.calibration_steps], source.preprocessing)
+    if source.training is not None:
+        return source.training(config.calibration_steps)
+    raise UsageError(
+        f"--quantization={config.options.quantization} needs photographs to calibrate on and "
+        f"{source.name} comes without any: give --representative_dataset_dir"
+    )
+
+
+def verification_images(source: Source, config: ConversionConfig) -> tuple[Images, str] | None:
+    """Return (images, labels or None) and their name, or None if there are none.
+
+    The run's test split; else photographs of `--representative_dataset_dir`
+    that were not calibrated on, whose labels are not known.
+    """
+    if source.test is not None:
+        return source.test(), "the test split"
+    if config.representative_dataset_dir is None:
+        return None
+    chosen = _chosen(config)
+    others = chosen[_calibrated_on(config, len(chosen)) :] or chosen
+    where = f"{config.representative_dataset_dir} (photographs not calibrated on, labels unknown)"
+    return (_load(others[:_MOST_UNLABELLED], source.preprocessing), None), where
+
+
+def _calibrated_on(config: ConversionConfig, photographs: int) -> int:
+    """Return how many photographs are not kept to verify on, where there is no test split.
+
+    Half; three quarters where they decide the weights too, all if nothing is verified.
+    """
+    if not config.verify:
+        return photographs
+    kept = photographs // (4 if config.optimize else 2)
+    return max(2, photographs - kept)
+
+
+def _chosen(config: ConversionConfig) -> list[Path]:
+    """Return all photographs of the folder in the seed's random order."""
+    directory = Path(str(config.representative_dataset_dir))
+    if not directory.is_dir():
+        raise UsageError(f"--representative_dataset_dir {directory}: no such folder")
+    paths = list(folder.photographs_in(directory))
+    if not paths:
+        raise UsageError(
+            f"--representative_dataset_dir {directory}: no photographs "
+            f"({', '.join(photograph.SUFFIXES)}) in it"
+        )
+    order = np.random.default_rng(config.seed).permutation(len(paths))
+    return [paths[i] for i in order]
+
+
+def _load(paths: list[Path], record: Preprocessing) -> np.ndarray:
+    return np.stack([photograph.load_photograph(path, record) for path in paths])
+
+
+def _load_record(path: str) -> Preprocessing:
+    if not Path(path).is_file():
+        raise UsageError(
+            f"--preprocessing {path}: must be one of {', '.join(NAMED_RECORDS)} or a file"
+        )
+    try:
+        return Preprocessing.load(Path(path))
+    except RunError as error:
+        raise UsageError(f"--preprocessing {error}") from error

@@ -1,0 +1,207 @@
+"""What compression did to a run: bytes and accuracy after every stage, and the table by layer.
+
+Written into the run folder as `compression.json`, `compression.csv` and
+`compression.md`; the report page draws it.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sqzkit.base import files
+from sqzkit.base.keras import keras
+from sqzkit.coding import sqz
+from sqzkit.coding.deep_compression import LayerAccount
+from sqzkit.compression import chain
+from sqzkit.compression import kernels as reading
+from sqzkit.compression.plan import CompressionConfig
+from sqzkit.conversion import int8_check, layer_accounts
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
+from sqzkit.data import pipeline
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import load_run
+from sqzkit.tflite.classifier import Classifier
+from sqzkit.training import cluster
+from sqzkit.training.options import FitOptions
+
+RECORD = "compression"
+HISTOGRAM_BINS = 64
+MAXIMUM_DRAWN_CENTROIDS = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class StageRow:
+    """One stage in figures.
+
+    Attributes:
+      stage: its name.
+      sparsity: share of zeros in all kernels together, 0..1.
+      distinct: the most distinct values a kernel has.
+      float_top1, int8_top1: accuracy on the test split, 0..1.
+      float32_bytes, int8_bytes, archive_bytes: the `.tflite` in float32, in
+        int8 per tensor, and the latter as `.sqz`.
+    """
+
+    stage: str
+    sparsity: float
+    distinct: int
+    float_top1: float
+    int8_top1: float
+    float32_bytes: int
+    int8_bytes: int
+    archive_bytes: int
+
+
+def compress(
+    folder: RunFolder,
+    config: CompressionConfig,
+    fit: FitOptions,
+    dataset: ImageDataset,
+    strategy: tf.distribute.Strategy | None = None,
+) -> list[str]:
+    """Run the stages after "train" that are not finished yet, and measure each as int8.
+
+    Arguments, result and errors are those of `chain.run_stages`.
+    """
+    todo = chain.run_stages(folder, config, fit, dataset, strategy)
+    # Outside the scope: the chief alone does this, where other processes may have ended.
+    # Even of finished stages: a kill may have come before.
+    if set(config.stages) - {"train"} and cluster.is_chief():
+        for row in summarize(folder, dataset):
+            print(in_words(row), flush=True)
+    return todo
+
+
+def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
+    """Convert and measure every finished stage, check the int8 files, and write the records.
+
+    Stages measured before (by the weights' SHA-256) are not measured again.
+    Raises:
+      InvariantError: an int8 file lost zeros or shared values of its stage.
+    """
+    record = folder.read_record(RECORD) or {"layers": [], "histograms": {}}
+    known = {row.get("weights_sha256"): row for row in _measured(record)}
+    rows: list[dict[str, Any]] = []
+    for entry in folder.finished_stages():
+        if not folder.weights_path(entry["stage"]).exists() or entry["stage"] == "head":
+            continue
+        row = known.get(entry["weights_sha256"])
+        if row is None or row["stage"] != entry["stage"]:
+            measured = _measure(folder, dataset, entry)
+            row = {**dataclasses.asdict(measured), "weights_sha256": entry["weights_sha256"]}
+            # What is measured is kept, should the rest be killed.
+            folder.write_record(RECORD, {**record, "stages": [*rows, row]})
+        rows.append(row)
+    fields = [field.name for field in dataclasses.fields(StageRow)]
+    stages = [StageRow(**{name: row[name] for name in fields}) for row in rows]
+    last = {"stages": rows, "layers_of": rows[-1]["weights_sha256"]}
+    if record == {**record, **last}:
+        return stages
+    layers, histograms = _layers(folder, dataset, rows[-1]["stage"])
+    files.write_text(folder.path / f"{RECORD}.csv", layer_accounts.to_csv(layers))
+    text = f"{stages_to_markdown(stages)}\n{layer_accounts.to_markdown(layers)}"
+    files.write_text(folder.path / f"{RECORD}.md", text)
+    # Last: it says that the tables of these weights are written.
+    drawn = {"layers": [layer_accounts.to_json(row) for row in layers], "histograms": histograms}
+    folder.write_record(RECORD, {**last, **drawn})
+    return stages
+
+
+def _measured(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a record that are whole; others are measured anew."""
+    names = {field.name for field in dataclasses.fields(StageRow)}
+    rows = record.get("stages")
+    listed = rows if isinstance(rows, list) else []
+    return [row for row in listed if isinstance(row, dict) and names <= set(row)]
+
+
+def in_words(row: StageRow) -> str:
+    """Return a stage as one line for people."""
+    return (
+        f"{row.stage}: {100 * row.sparsity:.1f} % zeros, int8 top-1 {100 * row.int8_top1:.2f} %, "
+        f".tflite float32 {row.float32_bytes:,} bytes, int8 {row.int8_bytes:,}, "
+        f".sqz {row.archive_bytes:,}"
+    )
+
+
+def stages_to_markdown(rows: list[StageRow]) -> str:
+    """Return the stages as a Markdown table; sizes in bytes."""
+    titles = ("stage", "zeros", "values", "top-1 float", "top-1 int8")
+    sizes = ("float32 .tflite", "int8 .tflite", ".sqz", "times smaller")
+    lines = [
+        f"| {' | '.join(titles + sizes)} |",
+        "|---" + "|---:" * (len(titles + sizes) - 1) + "|",
+    ]
+    for row in rows:
+        cells = [
+            row.stage,
+            f"{100 * row.sparsity:.1f} %",
+            f"{row.distinct:,}",
+            f"{100 * row.float_top1:.2f} %",
+            f"{100 * row.int8_top1:.2f} %",
+            f"{row.float32_bytes:,}",
+            f"{row.int8_bytes:,}",
+            f"{row.archive_bytes:,}",
+            f"{rows[0].float32_bytes / row.archive_bytes:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _measure(folder: RunFolder, dataset: ImageDataset, entry: dict[str, Any]) -> StageRow:
+    stage, record = entry["stage"], folder.preprocessing
+    print(f"measuring {stage} as int8 and as .sqz", flush=True)
+    model = load_run(folder.path, stage).model
+    content = convert(folder, dataset, model)
+    int8_check.check_int8_file(model, record, content)
+    pixels, labels = pipeline.raw_images(dataset, "test", record)
+    answers = Classifier(content).predict(pixels).argmax(axis=1)
+    kernels = reading.read_kernels(model)
+    float32 = convert_model(model, record, folder.labels, ConversionOptions("none"))
+    return StageRow(
+        stage=stage,
+        sparsity=reading.overall_sparsity(kernels),
+        distinct=max(np.unique(kernel).size for kernel in kernels.values()),
+        float_top1=entry["metrics"]["top1"],
+        int8_top1=float(np.mean(answers == labels)),
+        float32_bytes=len(float32),
+        int8_bytes=len(content),
+        archive_bytes=len(sqz.pack(content)),
+    )
+
+
+def convert(folder: RunFolder, dataset: ImageDataset, model: keras.Model) -> bytes:
+    """Return the int8 file of `model`, per tensor, calibrated on the run's training split."""
+    record = folder.preprocessing
+    pixels, _ = pipeline.raw_images(dataset, "train", record, CALIBRATION_STEPS, seed=0)
+    options = ConversionOptions(granularity="per_tensor")
+    return convert_model(model, record, folder.labels, options, pixels)
+
+
+def _layers(
+    folder: RunFolder, dataset: ImageDataset, stage: str
+) -> tuple[list[LayerAccount], dict[str, Any]]:
+    """Return the table and the histograms of the last stage."""
+    model = load_run(folder.path, stage).model
+    kernels = reading.read_kernels(model)
+    stored = int8_check.int8_kernels(convert(folder, dataset, model), list(kernels))
+    rows = [
+        layer_accounts.measure(name, kernel, stored[name][0]) for name, kernel in kernels.items()
+    ]
+    histograms = {name: histogram(kernel) for name, kernel in kernels.items()}
+    return [*rows, layer_accounts.total(rows)], histograms
+
+
+def histogram(kernel: np.ndarray) -> dict[str, Any]:
+    """Return how the non-zero weights are spread, and the shared values, JSON-ready."""
+    weights = kernel[kernel != 0]
+    if not weights.size:
+        return {"edges": [], "counts": [], "centroids": []}
+    counts, edges = np.histogram(weights, HISTOGRAM_BINS)
+    centroids = np.unique(kernel)
+    drawn = centroids if centroids.size <= MAXIMUM_DRAWN_CENTROIDS else centroids[:0]
+    return {"edges": edges.tolist(), "counts": counts.tolist(), "centroids": drawn.tolist()}

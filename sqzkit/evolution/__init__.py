@@ -1,0 +1,1 @@
+"""SquishedNets: evolve a trained network into smaller dense ones."""

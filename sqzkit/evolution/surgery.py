@@ -1,0 +1,146 @@
+"""Cut a SqueezeNet to a chosen set of filters: a smaller dense network, not a sparse one.
+
+Channels that must stay or go together form one group: a squeeze layer's
+filters; what conv1 gives; what a Fire module gives, from its two expands side
+by side, and, through an identity bypass, the module's input with it, because
+the two are added. Whoever reads a group loses the same input channels, so that
+any choice of filters gives a network that fits together.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
+from sqzkit.models import squeezenet
+from sqzkit.models.spec import FireModule, SqueezeNetSpec
+
+IMAGE_CHANNELS = 3
+Kept = Mapping[str, np.ndarray]  # by group: bool [channels], True where the channel stays
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """Which channels one convolution reads and gives.
+
+    Attributes:
+      name: its layer.
+      inputs: the group it reads; None for the image.
+      outputs: the group it writes; None for conv10, whose classes all stay.
+      first, filters: the slice of `outputs` it writes.
+    """
+
+    name: str
+    inputs: str | None
+    outputs: str | None
+    first: int
+    filters: int
+
+    def kept_inputs(self, kept: Kept) -> np.ndarray:
+        """Return which input channels stay, bool [inputs]."""
+        return np.ones(IMAGE_CHANNELS, bool) if self.inputs is None else kept[self.inputs]
+
+    def kept_filters(self, kept: Kept) -> np.ndarray:
+        """Return which filters stay, bool [filters]."""
+        if self.outputs is None:
+            return np.ones(self.filters, bool)
+        return kept[self.outputs][self.first : self.first + self.filters]
+
+
+def convolutions(spec: SqueezeNetSpec) -> list[Convolution]:
+    """Return all convolutions in network order, with the groups they read and write."""
+    result = [Convolution("conv1", None, "conv1", 0, spec.conv1_filters)]
+    source = "conv1"
+    for module in spec.modules():
+        name, squeeze = module.name, f"{module.name}/squeeze1x1"
+        outputs = source if module.bypass == "identity" else name
+        result.append(Convolution(squeeze, source, squeeze, 0, module.squeeze1x1))
+        result.append(Convolution(f"{name}/expand1x1", squeeze, outputs, 0, module.expand1x1))
+        result.append(
+            Convolution(f"{name}/expand3x3", squeeze, outputs, module.expand1x1, module.expand3x3)
+        )
+        if module.bypass == "conv1x1":
+            result.append(Convolution(f"{name}/bypass1x1", source, outputs, 0, module.filters))
+        source = outputs
+    result.append(Convolution("conv10", source, None, 0, spec.classes))
+    return [convolution for convolution in result if convolution.filters]
+
+
+def group_sizes(spec: SqueezeNetSpec) -> dict[str, int]:
+    """Return the number of channels of every group that may be cut."""
+    sizes: dict[str, int] = {}
+    for convolution in convolutions(spec):
+        if convolution.outputs is not None:
+            end = convolution.first + convolution.filters
+            sizes[convolution.outputs] = max(sizes.get(convolution.outputs, 0), end)
+    return sizes
+
+
+def cut_spec(spec: SqueezeNetSpec, kept: Kept) -> SqueezeNetSpec:
+    """Return the specification of the network that is left.
+
+    Args:
+      spec: of the whole network.
+      kept: for each of `group_sizes(spec)`, bool [channels].
+
+    Raises:
+      RunError: a group is missing, has another size, or keeps no channel.
+    """
+    sizes = group_sizes(spec)
+    if set(kept) != set(sizes):
+        names = ", ".join(sorted(set(kept) ^ set(sizes)))
+        raise RunError(f"{names}: the groups to cut are not those of the network")
+    for name, size in sizes.items():
+        if kept[name].shape != (size,) or not kept[name].any():
+            raise RunError(
+                f"{name}: needs one truth value for each of its {size} channels, and one true"
+            )
+    left = {
+        convolution.name: int(np.count_nonzero(convolution.kept_filters(kept)))
+        for convolution in convolutions(spec)
+        if convolution.outputs is not None
+    }
+    modules = tuple(
+        FireModule(
+            name=module.name,
+            squeeze1x1=left[f"{module.name}/squeeze1x1"],
+            expand1x1=left.get(f"{module.name}/expand1x1", 0),
+            expand3x3=left.get(f"{module.name}/expand3x3", 0),
+            bypass=module.bypass,
+        )
+        for module in spec.modules()
+    )
+    return dataclasses.replace(spec, conv1_filters=left["conv1"], overrides=modules)
+
+
+def cut(model: keras.Model, spec: SqueezeNetSpec, kept: Kept) -> tuple[SqueezeNetSpec, keras.Model]:
+    """Return the network that is left, with the weights it inherits.
+
+    Its output is that of `model` with every channel that goes set to zero.
+
+    Args:
+      model: made by `squeezenet.build(spec, ...)`; left as it is.
+      spec: its specification.
+      kept: for each of `group_sizes(spec)`, bool [channels].
+
+    Raises:
+      RunError: `kept` does not fit the network.
+    """
+    smaller_spec = cut_spec(spec, kept)
+    activation = "softmax" if isinstance(model.layers[-1], keras.layers.Softmax) else None
+    smaller = squeezenet.build(smaller_spec, model.input_shape[1], activation)
+    names = {layer.name for layer in smaller.layers}
+    for convolution in convolutions(spec):
+        if convolution.name not in names:
+            continue  # none of its filters stay
+        filters = convolution.kept_filters(kept)
+        kernel, *bias = model.get_layer(convolution.name).get_weights()
+        kernel = kernel[:, :, convolution.kept_inputs(kept)][..., filters]
+        smaller.get_layer(convolution.name).set_weights([kernel, *(b[filters] for b in bias)])
+        normalization = f"{convolution.name}/bn"
+        if normalization in names:
+            values = model.get_layer(normalization).get_weights()
+            smaller.get_layer(normalization).set_weights([value[filters] for value in values])
+    return smaller_spec, smaller

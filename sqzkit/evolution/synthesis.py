@@ -1,0 +1,131 @@
+"""Which filters an offspring inherits: evolutionary synthesis over synaptic strengths.
+
+Shafiee, Mishra and Wong, "Deep Learning with Darwin: Evolutionary Synthesis of
+Deep Neural Networks" (2016), and SquishedNets (Shafiee, Li, Chwyl and Wong,
+2017): the network of a generation is drawn from its ancestor's synaptic
+strengths, P(H_g) = P(H_g | H_g-1) R. Strong synapses are likely to be passed
+on, and the environmental factor R < 1 leaves room for fewer of them each time.
+
+Here the unit is the channel (a filter and everything that reads it), because
+an offspring must be a smaller dense network: phones gain nothing from zeros.
+"""
+
+import math
+
+import numpy as np
+
+from sqzkit.base.keras import keras
+from sqzkit.evolution.surgery import convolutions, group_sizes
+from sqzkit.models.folding import fold
+from sqzkit.models.spec import SqueezeNetSpec
+
+
+def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np.ndarray]:
+    """Return the strength of every channel that may be cut.
+
+    A channel is as strong as the signal it carries times what is made of it:
+    the variance of its activation (of all filters that are added into it),
+    times the energy of the synapses that read it. The variance follows from
+    the batch normalization without any image; where there is none, the energy
+    of the forming synapses stands for it. The mean of an activation is no
+    strength: whoever reads the channel can replace it by a bias.
+
+    Args:
+      model: made by `squeezenet.build(spec, ...)`.
+      spec: its specification.
+
+    Returns:
+      By group: float64 [channels], 0 or more.
+    """
+    sizes = group_sizes(spec)
+    carried = {name: np.zeros(size) for name, size in sizes.items()}
+    read = {name: np.zeros(size) for name, size in sizes.items()}
+    layers = {layer.name: layer for layer in model.layers}
+    for convolution in convolutions(spec):
+        kernel, *bias = layers[convolution.name].get_weights()
+        normalization = layers.get(f"{convolution.name}/bn")
+        if normalization is not None:
+            kernel = fold(kernel, bias[0] if bias else None, normalization)[0]
+        energy = kernel.astype(np.float64) ** 2
+        if convolution.outputs is not None:
+            end = convolution.first + convolution.filters
+            signal = energy.sum(axis=(0, 1, 2))
+            if normalization is not None:
+                rectified = not convolution.name.endswith("bypass1x1")
+                signal = activation_variance(normalization, rectified)
+            carried[convolution.outputs][convolution.first : end] += signal
+        if convolution.inputs is not None:
+            read[convolution.inputs] += energy.sum(axis=(0, 1, 3))
+    return {name: carried[name] * read[name] for name in sizes}
+
+
+def activation_variance(
+    normalization: keras.layers.BatchNormalization, rectified: bool
+) -> np.ndarray:
+    """Return the variance of what a batch normalization gives, float64 [channels].
+
+    Its outputs have mean beta and standard deviation gamma; taken as normally
+    distributed, their rectification has known moments.
+    """
+    mean = normalization.beta.numpy().astype(np.float64)
+    deviation = np.abs(normalization.gamma.numpy().astype(np.float64))
+    if not rectified:
+        return deviation**2
+    ratio = mean / np.maximum(deviation, 1e-12)
+    below = np.array([math.erf(value / math.sqrt(2)) for value in ratio]) / 2 + 0.5
+    density = np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    first = mean * below + deviation * density
+    second = (mean**2 + deviation**2) * below + mean * deviation * density
+    return np.maximum(second - first**2, 0)
+
+
+def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
+    """Return how likely each channel is passed on.
+
+    P = 1 - exp(-b s): a channel without strength is never passed on, a strong
+    one nearly always. b is chosen so that the share that survives on average
+    is the environmental factor R, whatever the layer's weights look like
+    (SquishedNets multiply by R; weak layers would then vanish first).
+
+    Args:
+      strengths: float64 [channels], 0 or more.
+      environment: R, above 0 and at most 1.
+
+    Returns:
+      float64 [channels], 0..1, with mean R; less only where more than 1 - R of
+      the channels have no strength at all.
+    """
+    strong = strengths > 0
+    if environment * len(strengths) >= np.count_nonzero(strong):
+        return strong.astype(np.float64)
+    relative = strengths / strengths[strong].mean()
+    low, high = 0.0, 1.0
+    while -np.expm1(-high * relative).mean() < environment and high < 1e300:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        enough = -np.expm1(-middle * relative).mean() >= environment
+        low, high = (low, middle) if enough else (middle, high)
+    return -np.expm1(-high * relative)
+
+
+def draw(
+    strengths: dict[str, np.ndarray], environment: float, seed: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """Draw which channels an offspring inherits.
+
+    Args:
+      strengths: what `synaptic_strengths` returned.
+      environment: R, above 0 and at most 1.
+      seed: the same seed draws the same offspring.
+
+    Returns:
+      By group: bool [channels], never all false (the strongest stays then).
+    """
+    generator = np.random.default_rng(seed)
+    kept = {}
+    for name, values in strengths.items():
+        kept[name] = generator.random(len(values)) < inheritance(values, environment)
+        if not kept[name].any():
+            kept[name][values.argmax()] = True
+    return kept

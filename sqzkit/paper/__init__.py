@@ -1,0 +1,1 @@
+"""The papers' tables on your data: AlexNet, SVD, pruning, Deep Compression, SqueezeNet."""

@@ -1,0 +1,189 @@
+"""The folder of a comparison: finished rows, their files, and what it was begun with.
+
+    compare.json       what it was begun with
+    rows/ROW.json      a finished row; written last
+    files/ROW.*        its files, each with a sidecar FILE.json
+    runs/ROW           the run folder of its network
+    evolution          the evolution
+    compare.html, compare.csv, compare.md      the table
+
+Whatever is in it was renamed into place when it was whole.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import sqzkit
+from sqzkit.base import files
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.runs.folder import RunFolder
+
+RECORD = "compare.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Artefact:
+    """One file and what was measured on it.
+
+    Attributes:
+      file: path within the comparison's folder.
+      bytes: its size. sha256: of it.
+      image_size: side of the network's input, pixels.
+      classes: it tells apart.
+      latency_ms: fastest inference on one thread of this machine; None where
+        the file holds no graph of its own.
+    """
+
+    file: str
+    bytes: int
+    sha256: str
+    image_size: int
+    classes: int
+    latency_ms: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One finished row.
+
+    Attributes:
+      name: one of `compare_config.ROWS`.
+      run: run folder of its network, relative to the comparison's unless it is the user's.
+      stage: whose weights.
+      top1, top5: on the test split, 0..1, of the network in `yours`.
+      examples: test images looked at.
+      yours: the network that tells the user's classes apart.
+      paper: the same network at the paper's size, with a fresh head.
+      notes: what else a reader should know.
+      seconds: how long the row took, over all starts.
+    """
+
+    name: str
+    run: str
+    stage: str
+    top1: float
+    top5: float
+    examples: int
+    yours: Artefact
+    paper: Artefact
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Row":
+        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        try:
+            fields = {**record, "notes": tuple(record["notes"])}
+            fields |= {name: Artefact(**record[name]) for name in ("yours", "paper")}
+            return cls(**fields)
+        except (TypeError, KeyError) as error:
+            raise RunError(f"not a row of a comparison: {error}") from error
+
+
+class Comparison:
+    """The folder of one comparison."""
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        """Open a comparison, or begin one.
+
+        Args:
+          path: its folder.
+          identity: what must be the same for it to go on.
+
+        Raises:
+          UsageError: the folder holds another comparison, or something else.
+        """
+        self.path = path
+        self.identity = json.loads(json.dumps(identity))
+        if (path / RECORD).exists():
+            self._refuse_other(files.read_json(path / RECORD))
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"--output_dir {path}: exists and holds no comparison; name another")
+
+    def begin(self) -> None:
+        """Note what the comparison was begun with."""
+        if not (self.path / RECORD).exists():
+            files.write_json(self.path / RECORD, self.identity)
+
+    def run(self, name: str) -> RunFolder:
+        """Return the run folder of that name."""
+        return RunFolder(self.path / "runs" / name)
+
+    @property
+    def evolution_path(self) -> Path:
+        """The folder of the evolution."""
+        return self.path / "evolution"
+
+    def row(self, name: str) -> Row | None:
+        """Return a finished row, or None.
+
+        Raises:
+          RunError: a file of it is missing or altered.
+        """
+        path = self._row_path(name)
+        if not path.exists():
+            return None
+        row = Row.from_json(files.read_json(path))
+        for artefact in (row.yours, row.paper):
+            file = self.path / artefact.file
+            if not file.exists() or files.sha256(file) != artefact.sha256:
+                raise RunError(
+                    f"{file}: missing or altered since row {name!r} was finished; delete {path} "
+                    "to make it again"
+                )
+        return row
+
+    def add(self, row: Row) -> None:
+        """Store a finished row, whose files are there."""
+        files.write_json(self._row_path(row.name), row.to_json())
+
+    def write(self, name: str, content: bytes, record: dict[str, Any]) -> Artefact:
+        """Write a file of a row, and its sidecar last.
+
+        Args:
+          name: of the file.
+          content: of the file.
+          record: of the sidecar, JSON-ready; with "image_size", "classes" and
+            perhaps "latency_ms".
+        """
+        path = self.path / "files" / name
+        files.write_bytes(path, content)
+        digest = files.sha256(path)
+        artefact = Artefact(
+            file=str(path.relative_to(self.path)),
+            bytes=path.stat().st_size,
+            sha256=digest,
+            image_size=record["image_size"],
+            classes=record["classes"],
+            latency_ms=record.get("latency_ms"),
+        )
+        made = {"sqzkit": sqzkit.__version__, "compare": self.identity}
+        sidecar = {**dataclasses.asdict(artefact), **record, "made_by": made}
+        files.write_json(path.with_name(f"{name}.json"), sidecar)
+        return artefact
+
+    def _row_path(self, name: str) -> Path:
+        return self.path / "rows" / f"{name}.json"
+
+    def _refuse_other(self, stored: dict[str, Any]) -> None:
+        asked, found = _flat(self.identity), _flat(stored)
+        for name in sorted({*asked, *found}):
+            if asked.get(name) != found.get(name):
+                raise UsageError(
+                    f"--output_dir {self.path}: was begun with {name} {found.get(name)!r}, not "
+                    f"{asked.get(name)!r}; give the same flags, or another --output_dir"
+                )
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record with the fields of its records beside its own."""
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        found.update(value if isinstance(value, dict) else {name: value})
+    return found

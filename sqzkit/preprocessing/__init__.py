@@ -1,0 +1,21 @@
+"""From a photograph to the network's input: one record, followed by everybody."""
+
+from sqzkit.preprocessing.record import (
+    CHANNEL_ORDERS,
+    MAXIMUM_SIZE,
+    MINIMUM_SIZE,
+    RESIZE_RULES,
+    Preprocessing,
+    caffe,
+    default,
+)
+
+__all__ = [
+    "CHANNEL_ORDERS",
+    "MAXIMUM_SIZE",
+    "MINIMUM_SIZE",
+    "RESIZE_RULES",
+    "Preprocessing",
+    "caffe",
+    "default",
+]

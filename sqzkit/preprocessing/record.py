@@ -1,0 +1,114 @@
+"""The one preprocessing record: from a photograph to the network's input.
+
+Training, evaluation, calibration, conversion, TFLite metadata, `Classifier`
+and the Android app all follow this record; it is stored with every run.
+`docs/preprocessing.md` states the rule precisely enough to write it again.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqzkit.base import files, records
+from sqzkit.base.errors import RunError, UsageError
+
+RESIZE_RULES = ("squash", "shorter_side")
+CHANNEL_ORDERS = ("RGB", "BGR")
+MINIMUM_SIZE = 32
+MAXIMUM_SIZE = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """How pixels become the network's input.
+
+    The steps, in order: decode; turn upright by EXIF; composite alpha on
+    white; replicate grey to RGB; resize (antialiased bilinear on uint8, as
+    Pillow's `Image.BILINEAR`) so that the whole image ("squash") or its
+    shorter side ("shorter_side") becomes `resize_size`; cut the central
+    `image_size` square; reorder channels; `(pixel - mean) * scale`.
+
+    Attributes:
+      image_size: side of the network's square input, pixels, 32..1024.
+      resize_size: side before the central crop, at least `image_size`.
+      resize: "squash" (both sides, ignoring the aspect) or "shorter_side".
+      channel_order: "RGB" or "BGR", the order the network was trained with.
+      mean: subtracted, one value per channel *in the network's order*, 0..255.
+      scale: multiplied after that, per channel in the network's order.
+    """
+
+    image_size: int
+    resize_size: int
+    resize: str = "shorter_side"
+    channel_order: str = "RGB"
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    scale: tuple[float, float, float] = (1 / 127.5, 1 / 127.5, 1 / 127.5)
+
+    def __post_init__(self) -> None:
+        if not MINIMUM_SIZE <= self.image_size <= MAXIMUM_SIZE:
+            raise UsageError(
+                f"image_size {self.image_size}: must be {MINIMUM_SIZE}..{MAXIMUM_SIZE} pixels"
+            )
+        if not self.image_size <= self.resize_size <= 4 * MAXIMUM_SIZE:
+            raise UsageError(
+                f"resize_size {self.resize_size}: must be at least image_size "
+                f"({self.image_size}) and at most {4 * MAXIMUM_SIZE}"
+            )
+        _require("resize", self.resize, RESIZE_RULES)
+        _require("channel_order", self.channel_order, CHANNEL_ORDERS)
+        for name in ("mean", "scale"):
+            values = tuple(float(value) for value in getattr(self, name))
+            if len(values) != 3 or not all(map(math.isfinite, values)):
+                raise UsageError(f"{name} {values}: must hold three numbers, one per channel")
+            object.__setattr__(self, name, values)
+        if not all(self.scale):
+            raise UsageError(f"scale {self.scale}: no value may be 0")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Preprocessing":
+        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        return records.build(cls, record, "a preprocessing record")
+
+    def save(self, path: Path) -> None:
+        """Write the record as JSON, atomically."""
+        files.write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: Path) -> "Preprocessing":
+        """Read a record written by `save`; raise `RunError` naming `path`."""
+        try:
+            return cls.from_json(files.read_json(path))
+        except RunError as error:
+            raise RunError(f"{path}: {error}") from error
+
+
+def default(image_size: int) -> Preprocessing:
+    """Return the record for training from scratch at `image_size` pixels."""
+    return Preprocessing(image_size=image_size, resize_size=image_size)
+
+
+def caffe(image_size: int = 227) -> Preprocessing:
+    """Return the record of the published Caffe weights.
+
+    BGR minus (104, 117, 123); 256x256 squash and central crop at the usual
+    227 pixels, the same proportions at other sizes.
+    """
+    return Preprocessing(
+        image_size=image_size,
+        resize_size=round(image_size * 256 / 227),
+        resize="squash",
+        channel_order="BGR",
+        mean=(104.0, 117.0, 123.0),
+        scale=(1.0, 1.0, 1.0),
+    )
+
+
+def _require(name: str, value: str, legal: tuple[str, ...]) -> None:
+    if value not in legal:
+        raise UsageError(f"{name} {value!r}: must be one of {', '.join(legal)}")

@@ -1,0 +1,1 @@
+"""The command-line programs: flags and one call each."""

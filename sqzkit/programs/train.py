@@ -1,0 +1,51 @@
+"""Train an image classifier for phones, and compress it: see README.md and docs/training.md."""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from sqzkit.compression import plan
+from sqzkit.programs import cli, compression_flags
+from sqzkit.programs import train_flags as training_flags
+
+flags.adopt_module_key_flags(training_flags)
+flags.adopt_module_key_flags(compression_flags)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the flags and do what they say."""
+    cli.reject_arguments(argv)
+    training = training_flags.training_config_from_flags()
+    compression = compression_flags.compression_config_from_flags()
+    plan.refuse_strategy(compression.stages, training.distribution_strategy)
+    # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
+    cli.load_tensorflow()
+    from sqzkit.training import cluster, loop, parameter_server, reopen
+
+    if training.mode == "eval":
+        if cluster.is_chief():  # one process is enough, and one may write
+            reopen.evaluate(training)
+        return
+    if parameter_server.serves(training.distribution_strategy):
+        parameter_server.serve()
+        return
+    run = loop.train(training) if "train" in compression.stages else reopen.reopen(training)
+    if cluster.is_chief():
+        run.folder.add_command(sys.argv)
+    if set(compression.stages) - {"train"}:
+        from sqzkit.conversion.stage_summary import compress
+
+        with loop.precision(training.mixed_precision_dtype):
+            compress(run.folder, compression, run.options, run.dataset, run.strategy)
+    if not cluster.is_chief():
+        return
+    if training.mode == "train_and_eval":
+        reopen.evaluate(training)
+    from sqzkit.reporting.page import write_report
+
+    print(f"report: {write_report(run.folder)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Post-training quantization: int8 with float's answers in the fewest archive bytes."""

@@ -1,0 +1,208 @@
+"""Int8 with the accuracy of float at the fewest bytes, from unlabelled photographs.
+
+The steps, each described in its own module: equalize the channels' ranges
+(`equalization`); choose the activation scales with the least error and
+measure what every output matters to the logits (`optimize_calibration`);
+round layer by layer at one price for a bit (`optimize_layers`, `rounding`);
+where a budget is given, search the price that meets it.
+docs/optimization.md has what each step gains.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.coding import weights as coder
+from sqzkit.models.inference import to_inference
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.ptq import calibration
+from sqzkit.ptq import file as optimize_file
+from sqzkit.ptq import layers as optimize_layers
+from sqzkit.ptq.config import OptimizeConfig
+from sqzkit.ptq.equalization import equalize
+from sqzkit.ptq.graph import Array, Graph, Weights, read_model, unfold_preprocessing
+from sqzkit.ptq.layers import Rounded
+from sqzkit.ptq.simulation import Range
+
+Progress = Callable[[str], None]
+
+MOST_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with their area
+LEAST_PHOTOGRAPHS = 8
+# Expected squared error of the logits, as a share of their variance.
+_ERROR_SHARES = {"accuracy": 4e-4, "size": 9e-4}
+_SEARCHES = 4  # roundings of the whole network to meet a budget
+_SLACK = 0.01  # of the budget that may stay unused
+_LONGEST_MOVE = 3.0  # in the logarithm of the price
+_DISTINCT = 100  # integer steps between the template's biases
+_STRENGTH = 0.5  # of the equalization: between the activations' and the weights' optimum
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizedWeights:
+    """An int8 network: everything in its `.tflite` that differs from plain conversion.
+
+    Attributes:
+      graph: the operations; the photograph is raw RGB 0..255.
+      layers: int8 kernel HWIO, its scale, and the float bias, by convolution.
+      ranges: activation scale by site (a maximum pooling or concatenation
+        shares its inputs').
+      price: squared logit error that one bit was worth.
+    """
+
+    graph: Graph
+    layers: dict[str, Rounded]
+    ranges: dict[str, Range]
+    price: float
+
+    @property
+    def coded_bytes(self) -> int:
+        """Bytes of all kernels in a `.sqz`."""
+        return coded_bytes(self.layers)
+
+    def template(self, model: Any, preprocessing: Preprocessing) -> Any:
+        """Return a Keras model whose conversion has a place for these weights.
+
+        It computes about the same as the int8 network. The biases are made
+        unequal, because the converter stores equal constants only once.
+        """
+        prepared = to_inference(model)
+        sites = {item.name: item.site for item in self.graph.operations}
+        for number, item in enumerate(self.graph.convolutions()):
+            layer, source = self.layers[item.name], item.inputs[0]
+            unit = layer.step * (self.ranges[sites[source]].step if source else 1.0)
+            distinct = _DISTINCT * unit * np.sin(np.arange(layer.bias.size) + number)
+            both = layer.values, layer.bias + distinct.astype(np.float32)
+            if not source:
+                both = unfold_preprocessing(*both, preprocessing)
+            prepared.get_layer(item.name).set_weights(both)
+        return prepared
+
+    def write(self, content: bytes) -> bytes:
+        """Return the converted `template` with exactly these weights and scales."""
+        return optimize_file.write(content, self.graph, self.layers, self.ranges)
+
+
+def optimize(
+    model: Any,
+    preprocessing: Preprocessing,
+    photographs: Array,
+    config: OptimizeConfig,
+    overhead_bytes: int = 0,
+    progress: Progress = lambda text: None,
+) -> OptimizedWeights:
+    """Return int8 weights that give the float model's answers at few bytes.
+
+    Args:
+      model: flat functional Keras model, of any SqueezeNet.
+      preprocessing: what it expects of its input.
+      photographs: uint8 [N, S, S, 3], RGB, unlabelled, like those it is for;
+        at least 8, better 50 or more.
+      config: target and budget.
+      overhead_bytes: of the archive besides the kernels.
+      progress: is told, in words, what is done.
+
+    Raises:
+      UsageError: too few photographs, of another size, or a model with layers
+        that are not understood.
+      RunError: the budget cannot be met.
+    """
+    images = _choose(photographs, preprocessing, config)
+    graph, exact = read_model(to_inference(model), preprocessing)
+    weights = equalize(graph, exact, calibration.channel_ranges(graph, exact, images), _STRENGTH)
+    measured = calibration.calibrate(graph, weights, images, config.seed)
+    progress(f"measured {len(graph.convolutions())} convolutions on {len(images)} photographs")
+
+    def at(price: float) -> OptimizedWeights:
+        layers = optimize_layers.round_network(graph, weights, measured, price, config.seed)
+        found = OptimizedWeights(graph, layers, measured.ranges, price)
+        progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
+        return found
+
+    price = _price(weights, measured.logit_variance, _ERROR_SHARES[config.optimize_for])
+    if config.archive_budget_bytes is None:
+        return at(price)
+    # Corrected biases are less regular than the model's own: a byte more for each.
+    biases = sum(bias.size for _, bias in weights.values())
+    return search_price(at, price, config.archive_budget_bytes - overhead_bytes - biases)
+
+
+def _price(weights: Weights, logit_variance: float, share: float) -> float:
+    """Return the price of a bit at which the expected error is `share` of the variance.
+
+    At a price p each of N weights adds p / ln 2 to the squared error, whatever
+    its layer (rate-distortion theory for fine steps).
+    """
+    nonzero = sum(int((kernel != 0).sum()) for kernel, _ in weights.values())
+    return max(share * logit_variance * float(np.log(2)) / max(nonzero, 1), 1e-30)
+
+
+def search_price(
+    at: Callable[[float], OptimizedWeights], price: float, kernel_bytes: int
+) -> OptimizedWeights:
+    """Return the network with the most bytes that are not above `kernel_bytes`.
+
+    Bytes fall about linearly with the price's logarithm, so a few secants do.
+    Args:
+      at: rounds the network at a price.
+      price: to begin with.
+      kernel_bytes: budget of all kernels.
+
+    Raises:
+      RunError: no price within reach meets the budget.
+    """
+    tried: list[OptimizedWeights] = []
+    for _ in range(_SEARCHES):
+        tried.append(at(price))
+        spare = kernel_bytes - tried[-1].coded_bytes
+        if 0 <= spare <= _SLACK * kernel_bytes:
+            break
+        price = _next_price(tried, kernel_bytes * (1 - _SLACK / 2))
+    fitting = [item for item in tried if item.coded_bytes <= kernel_bytes]
+    if not fitting:
+        least = min(item.coded_bytes for item in tried)
+        raise RunError(
+            f"--archive_budget_bytes: the kernels took {least:,} bytes where {kernel_bytes:,} "
+            "are left for them; allow more, or prune and cluster the model first"
+        )
+    return max(fitting, key=lambda item: item.coded_bytes)
+
+
+def coded_bytes(layers: Mapping[str, Rounded]) -> int:
+    """Return the bytes of all kernels in a `.sqz`."""
+    return len(coder.encode([layer.kernel.transpose(3, 0, 1, 2) for layer in layers.values()]))
+
+
+def _next_price(tried: list[OptimizedWeights], wanted: float) -> float:
+    """Return where the line through the last two trials meets `wanted` bytes."""
+    last = tried[-1]
+    # Halving all steps is a quarter of the price and one bit more per weight.
+    nonzero = sum(int((layer.kernel != 0).sum()) for layer in last.layers.values())
+    slope = -max(nonzero, 1) / 8 / np.log(4)
+    if len(tried) > 1 and tried[-2].price != last.price:
+        run = np.log(last.price / tried[-2].price)
+        measured = (last.coded_bytes - tried[-2].coded_bytes) / run
+        slope = min(measured, slope / 4)
+    change = np.clip((wanted - last.coded_bytes) / slope, -_LONGEST_MOVE, _LONGEST_MOVE)
+    return float(last.price * np.exp(change))
+
+
+def _choose(photographs: Array, preprocessing: Preprocessing, config: OptimizeConfig) -> Array:
+    """Return as many of the photographs as memory suits, drawn from all."""
+    side = preprocessing.image_size
+    if photographs.dtype != np.uint8 or photographs.shape[1:] != (side, side, 3):
+        raise UsageError(
+            f"photographs {photographs.dtype} {list(photographs.shape)}: must be uint8 "
+            f"[N, {side}, {side}, 3]"
+        )
+    if len(photographs) < LEAST_PHOTOGRAPHS:
+        raise UsageError(
+            f"{len(photographs)} photographs: --optimize_for needs {LEAST_PHOTOGRAPHS} or more, "
+            "better 100; give --representative_dataset_dir"
+        )
+    most = max(LEAST_PHOTOGRAPHS, MOST_PHOTOGRAPHS * 256**2 // max(side, 256) ** 2)
+    count = min(len(photographs), most)
+    chosen = np.random.default_rng(config.seed).permutation(len(photographs))[:count]
+    return photographs[np.sort(chosen)]

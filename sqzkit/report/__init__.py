@@ -1,1 +1,0 @@
-"""Tables, plots and the one HTML page of a run."""

@@ -1,0 +1,102 @@
+"""Open a run folder: the network with its weights, and all that goes with it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.keras import keras
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.open import open_dataset
+from sqzkit.data.source import DataSource
+from sqzkit.models.registry import build_from_json
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.weights import load_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedRun:
+    """A run as it can be used.
+
+    Attributes:
+      folder: where it lies.
+      spec: the network's specification, JSON values; that of the stage.
+      stage: whose weights `model` has.
+      model: float32 [N, S, S, 3], preprocessed, to logits [N, classes].
+      preprocessing: the record the network was trained with.
+      labels: class names in class order.
+      source: where its data came from, or None if that is not recorded.
+    """
+
+    folder: RunFolder
+    spec: dict[str, Any]
+    stage: str
+    model: keras.Model
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+    source: DataSource | None
+
+    def open_data(self, cache_dir: str | None = None) -> ImageDataset:
+        """Open the run's data again.
+
+        Args:
+          cache_dir: as `open_dataset` takes it.
+
+        Raises:
+          UsageError: it is gone, or its labels are not the run's.
+        """
+        if self.source is None:
+            raise UsageError(f"{self.folder.path}: has no data.json, so its data are unknown")
+        dataset = open_dataset(self.source, cache_dir)
+        check_labels(self.folder, dataset)
+        return dataset
+
+
+def load_run(model_dir: Path | str, stage: str | None = None) -> LoadedRun:
+    """Load a run folder.
+
+    Args:
+      model_dir: made by `train.py`.
+      stage: finished stage whose weights to take; default: the last.
+
+    Raises:
+      UsageError: not a run folder, or that stage is not finished.
+      RunError: its files are missing, altered, or do not belong together.
+    """
+    folder = RunFolder.existing(model_dir)
+    name, weights = folder.last_weights()
+    finished = [entry["stage"] for entry in folder.finished_stages()]
+    if stage is not None:
+        if stage not in finished:
+            raise UsageError(
+                f"stage {stage!r} of {model_dir}: not finished; there is {', '.join(finished)}"
+            )
+        name, weights = stage, folder.weights_path(stage)
+    spec, labels = folder.read_spec(name), folder.labels
+    if spec.get("classes") != len(labels):
+        raise RunError(
+            f"{model_dir}: the network has {spec.get('classes')} classes, labels.txt "
+            f"{len(labels)}; they do not belong together"
+        )
+    preprocessing = folder.preprocessing
+    model = build_from_json(spec, preprocessing.image_size)
+    load_weights(model, weights)
+    record = folder.read_record("data")
+    source = DataSource.from_json(record) if record else None
+    return LoadedRun(folder, spec, name, model, preprocessing, labels, source)
+
+
+def check_labels(folder: RunFolder, dataset: ImageDataset) -> None:
+    """Raise `UsageError` unless the data set has the run's labels in the run's order."""
+    if folder.labels == tuple(dataset.labels):
+        return
+    raise UsageError(
+        f"{folder.path} was trained on {_shown(folder.labels)}, {dataset.name} has "
+        f"{_shown(tuple(dataset.labels))}; give the run's data, or another --model_dir"
+    )
+
+
+def _shown(labels: tuple[str, ...]) -> str:
+    more = ", ..." if len(labels) > 4 else ""
+    return f"{len(labels)} classes ({', '.join(labels[:4])}{more})"

@@ -1,1 +1,0 @@
-"""Exploration of the design space and evolutionary synthesis."""

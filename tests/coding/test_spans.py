@@ -1,0 +1,123 @@
+import sys
+import time
+
+import flatbuffers
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import FormatError
+from sqzkit.coding import planning, spans, symbols
+from sqzkit.coding.weights import four_dimensions
+
+
+@pytest.mark.parametrize("outside", [None, 4096])
+def test_tensors_and_scales_are_found_where_they_are(tflite, kernel, outside):
+    weights, bias = kernel((8, 3, 3, 4)), np.arange(8, dtype=np.int32)
+    content = tflite([weights, bias], [[0.5, 0.25], None], b"labels", outside)
+    found = {(span.role, span.dtype): span for span in spans.find_spans(content)}
+    for key, values in (
+        (("tensor", "int8"), weights),
+        (("tensor", "int32"), bias),
+        (("scales", "float32"), np.float32([0.5, 0.25])),
+    ):
+        span = found[key]
+        run = content[span.offset : span.offset + span.length]
+        assert run == values.tobytes()
+        assert span.shape == values.shape
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"TFL3", b"....TFL3", b"\xff" * 4 + b"TFL3" + b"\xff" * 99]
+)
+def test_other_bytes_have_no_spans(content):
+    assert spans.find_spans(content) == []
+
+
+@pytest.mark.parametrize("outside", [None, 600])
+def test_no_damage_makes_the_reader_fail(tflite, kernel, outside):
+    tensors = [kernel((4, 3, 3, 2)), np.ones(4, np.float32)]
+    content = tflite(tensors, [[1.0, 2.0], None], outside=outside)
+    random = np.random.default_rng(0)
+    for _ in range(2000):
+        damaged = bytearray(content)
+        for place in random.integers(0, len(content), 3):
+            damaged[place] = random.integers(0, 256)
+        end = 0
+        for span in spans.find_spans(bytes(damaged)):
+            assert end <= span.offset
+            end = span.offset + span.length
+            assert end <= len(damaged)
+    for cut in range(0, len(content), 7):
+        spans.find_spans(content[:cut])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.float16, np.float32, np.int32, np.int64])
+def test_symbols_give_the_elements_back(kernel, dtype):
+    values = kernel((6, 1, 1, 40)).astype(dtype)
+    tensor, coded = symbols.to_symbols(values.tobytes(), values.itemsize, (6, 1, 1, 40))
+    assert coded.dtype == np.int8
+    assert symbols.from_symbols(tensor, coded) == values.tobytes()
+    if values.itemsize > 1 and dtype != np.int64:
+        assert ((coded == 0) == (values == 0)).all()
+
+
+def test_codebooks_of_256_floats_with_both_zeros_come_back():
+    book = np.concatenate([[-0.0], np.linspace(-1, 5, 255)]).astype(np.float32)
+    values = np.random.default_rng(0).choice(book, 2000)
+    tensor, coded = symbols.to_symbols(values.tobytes(), 4, four_dimensions(values.shape))
+    assert symbols.from_symbols(tensor, coded) == values.tobytes()
+    assert symbols.to_symbols(np.arange(257.0).astype("<f4").tobytes(), 4, (1, 1, 1, 257)) is None
+
+
+def test_symbols_outside_the_codebook_are_refused():
+    tensor = symbols.SymbolTensor((1, 1, 1, 2), 4, 0, bytes(8))
+    with pytest.raises(FormatError, match="codebook of 2"):
+        symbols.from_symbols(tensor, np.array([0, 2], np.int8))
+
+
+def test_a_bias_scale_is_stored_as_a_product(tflite, kernel):
+    scales = (np.random.default_rng(0).random(16) + 0.1).astype(np.float32)
+    biases = (scales * np.float32(0.0123)).tolist()
+    content = tflite(
+        [kernel((16, 1, 1, 64)), np.arange(16, dtype=np.int32)], [scales.tolist(), biases]
+    )
+    pieces = planning.plan(content).pieces
+    assert len([piece for piece in pieces if piece.stream == 0]) == 1
+    unequal = [*biases[:-1], biases[-1] * 1.001]
+    content = tflite(
+        [kernel((16, 1, 1, 64)), np.arange(16, dtype=np.int32)], [scales.tolist(), unequal]
+    )
+    assert all(piece.stream for piece in planning.plan(content).pieces)
+
+
+def test_repetitive_tensors_are_left_to_the_plain_coders(tflite):
+    table = np.tile(np.arange(64, dtype=np.int8), 64)
+    assert planning.plan(tflite([table])).tensors == []
+
+
+def test_shared_lists_are_not_walked_without_end():
+    """A thousand subgraphs that are one list of tensors, each with one endless shape."""
+    builder = flatbuffers.Builder()
+    shape = builder.CreateNumpyVector(np.ones(20_000, np.int32))
+    data = builder.CreateNumpyVector(np.ones(4, np.uint8))
+
+    def table(**fields):
+        builder.StartObject(8)
+        for slot, offset in fields.items():
+            builder.PrependUOffsetTRelativeSlot(int(slot[1:]), offset, 0)
+        return builder.EndObject()
+
+    def repeated(item, count):
+        builder.StartVector(4, count, 4)
+        for _ in range(count):
+            builder.PrependUOffsetTRelative(item)
+        return builder.EndVector()
+
+    buffers = repeated(table(_0=data), 1)
+    tensors = repeated(table(_0=shape), 20_000)
+    subgraphs = repeated(table(_0=tensors), 20_000)
+    builder.Finish(table(_2=subgraphs, _4=buffers), b"TFL3")
+    start = time.thread_time()
+    assert spans.find_spans(bytes(builder.Output())) == []
+    traced = sys.gettrace() is not None  # as coverage does; everything takes four times as long
+    assert time.thread_time() - start < (4 if traced else 1)

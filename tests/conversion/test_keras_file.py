@@ -1,0 +1,120 @@
+import io
+import json
+import pickle
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.conversion.keras_file import load_keras_file
+
+layers = keras.layers
+
+
+def classifier(*middle):
+    image = keras.Input((32, 32, 3))
+    x = image
+    for layer in (*middle, layers.GlobalAveragePooling2D(), layers.Dense(3)):
+        x = layer(x)
+    return keras.Model(image, x)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_loads_stock_layers(tmp_path, suffix, noise_images):
+    model = classifier(layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization())
+    path = tmp_path / f"m{suffix}"
+    model.save(path)
+    images = noise_images.astype(np.float32)
+    np.testing.assert_array_equal(load_keras_file(path)(images), model(images))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_never_loads_a_lambda(tmp_path, suffix):
+    path = tmp_path / f"m{suffix}"
+    classifier(layers.Lambda(lambda x: x * 2)).save(path)
+    with pytest.raises(FormatError, match="Lambda layer, which holds code"):
+        load_keras_file(path)
+
+
+def test_never_imports_a_foreign_module(tmp_path):
+    good, bad = tmp_path / "good.keras", tmp_path / "bad.keras"
+    classifier(layers.Conv2D(4, 3, name="c")).save(good)
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "config.json":
+                config = json.loads(data)
+                config["config"]["layers"][1]["module"] = "os.path"
+                data = json.dumps(config).encode()
+            target.writestr(name, data)
+    with pytest.raises(FormatError, match=r"wants to import 'os\.path'"):
+        load_keras_file(bad)
+
+
+def test_refuses_other_files(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        load_keras_file(tmp_path / "m.keras")
+    path = tmp_path / "m.pkl"
+    path.write_bytes(pickle.dumps([]))
+    with pytest.raises(UsageError, match=r"must be one of \.keras, \.h5"):
+        load_keras_file(path)
+    for suffix in (".keras", ".h5"):
+        path = tmp_path / f"m{suffix}"
+        path.write_bytes(b"neither zip nor HDF5")
+        with pytest.raises(FormatError, match=r"m\..*(damaged zip|not a Keras model file)"):
+            load_keras_file(path)
+    path = tmp_path / "empty.keras"
+    weights = io.BytesIO()
+    h5py.File(weights, "w").close()
+    with zipfile.ZipFile(path, "w") as archive:
+        unknown = {"class_name": "LayerOfKeras4", "module": "keras.layers", "config": {}}
+        archive.writestr("config.json", json.dumps(unknown))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    with pytest.raises(FormatError, match="Keras 2 cannot load it"):
+        load_keras_file(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "units"), [((32, 24, 3), 3), ((None, None, 3), 3), ((32, 32, 1), 3), ((32, 32, 3), 1)]
+)
+def test_refuses_what_does_not_classify_squares(tmp_path, shape, units):
+    image = keras.Input(shape)
+    model = keras.Model(image, layers.Dense(units)(layers.GlobalAveragePooling2D()(image)))
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(RunError, match="must (take|give)"):
+        load_keras_file(tmp_path / "m.keras")
+
+
+def test_an_h5_that_is_also_a_zip_is_judged_by_what_keras_reads(tmp_path):
+    """Keras goes by the suffix: a harmless zip behind an HDF5 file must not hide a Lambda."""
+    path, harmless = tmp_path / "m.h5", tmp_path / "harmless.keras"
+    classifier(layers.Lambda(lambda x: x * 2)).save(path)
+    classifier().save(harmless)
+    with open(path, "ab") as stream:
+        stream.write(harmless.read_bytes())
+    assert zipfile.is_zipfile(path)
+    with pytest.raises(FormatError, match="Lambda layer, which holds code"):
+        load_keras_file(path)
+
+
+def test_what_keras_writes_passes_the_check(tmp_path, noise_images):
+    """Regularizers, constraints, nested models, activations, a compiled loss: none is code."""
+    nested = keras.Sequential([layers.SeparableConv2D(4, 3), layers.ReLU(6.0)], name="nested")
+    model = classifier(
+        layers.Conv2D(
+            4, 3, activation="swish", kernel_regularizer="l2", bias_constraint="max_norm"
+        ),
+        layers.LeakyReLU(),
+        layers.Rescaling(1 / 255),
+        nested,
+        layers.Dropout(0.5),
+    )
+    model.compile("adam", loss=lambda truth, answer: answer)
+    for suffix in (".keras", ".h5"):
+        path = tmp_path / f"m{suffix}"
+        model.save(path, include_optimizer=False) if suffix == ".h5" else model.save(path)
+        images = noise_images.astype(np.float32)
+        np.testing.assert_array_equal(load_keras_file(path)(images), model(images))

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.coding import sqz
+from sqzkit.conversion.config import ConversionConfig
+from sqzkit.conversion.optimized import convert_optimized
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.conversion.outputs import output_path
+from sqzkit.ptq.config import OptimizeConfig
+from sqzkit.tflite.classifier import Classifier
+from sqzkit.tflite.flatbuffer import TFLiteFile
+
+OPTIONS = ConversionOptions("int8", "per_tensor", "uint8")
+LABELS = ("ant", "bee", "cat", "dog", "eel")
+
+
+def convert(model, record, images, **changes):
+    return convert_optimized(model, record, LABELS, OPTIONS, images, OptimizeConfig(**changes))
+
+
+@pytest.mark.slow
+def test_a_budget_is_kept_and_the_answers_stay(small_network, record, noise_images, converted):
+    plain = len(sqz.pack(converted["uint8"]))
+    budget = plain - 100
+    content = convert(
+        small_network, record, noise_images, optimize_for="size", archive_budget_bytes=budget
+    )
+    assert len(sqz.pack(content)) <= budget
+    model = TFLiteFile(content)
+    assert model.operator_counts() == TFLiteFile(converted["uint8"]).operator_counts()
+    assert model.tensors[model.inputs[0]].scales.tolist() == [1.0]
+    classifier = Classifier(content)
+    assert classifier.labels == LABELS
+    exact = Classifier(converted["none"]).predict(noise_images)
+    found = classifier.predict(noise_images)
+    assert np.abs(found - exact).mean() < 0.05
+    with pytest.raises(RunError, match="--archive_budget_bytes"):
+        convert(small_network, record, noise_images, archive_budget_bytes=1000)
+
+
+def test_only_int8_per_tensor_can_be_optimized(tmp_path):
+    given = {"model_dir": str(tmp_path), "optimize": OptimizeConfig()}
+    with pytest.raises(UsageError, match="needs --quantization=int8, not float16"):
+        ConversionConfig(ConversionOptions("float16"), **given)
+    with pytest.raises(UsageError, match="--granularity=per_channel with --optimize_for"):
+        ConversionConfig(granularity_given=True, **given)
+    name = output_path(ConversionConfig(OPTIONS, **given)).name
+    assert name == "size_int8_per_tensor_uint8.tflite"

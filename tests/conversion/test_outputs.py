@@ -1,0 +1,104 @@
+import json
+import os
+
+import pytest
+
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.conversion import outputs
+from sqzkit.conversion.config import ConversionConfig
+from sqzkit.conversion.options import ConversionOptions
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (ConversionOptions("none"), "float32.tflite"),
+        (ConversionOptions("float16"), "float16.tflite"),
+        (ConversionOptions("dynamic", "per_tensor"), "dynamic_per_tensor.tflite"),
+        (ConversionOptions("int8"), "int8_per_channel.tflite"),
+        (ConversionOptions("int8", "per_tensor", "uint8"), "int8_per_tensor_uint8.tflite"),
+        (ConversionOptions("int16x8"), "int16x8_per_channel.tflite"),
+    ],
+)
+def test_default_names_decode(options, name, tmp_path):
+    assert outputs.default_name(options) == name
+    config = ConversionConfig(options, model_dir=str(tmp_path))
+    assert outputs.output_path(config) == tmp_path / "conversions" / name
+
+
+def test_a_stage_has_a_file_of_its_own(tmp_path):
+    config = ConversionConfig(model_dir=str(tmp_path), stage="prune")
+    assert outputs.output_path(config).name == "prune_int8_per_channel.tflite"
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".tflite.json", ".sqz"])
+def test_no_output_is_replaced_by_accident(tmp_path, suffix):
+    (tmp_path / f"a{suffix}").write_text("mine")
+    config = {"weights": "v1_0", "output_file": str(tmp_path / "a.tflite")}
+    with pytest.raises(UsageError, match=f"a{suffix} exists"):
+        outputs.refuse_early(ConversionConfig(archive=True, **config))
+    outputs.refuse_early(ConversionConfig(archive=True, overwrite=True, **config))
+    if suffix == ".sqz":
+        outputs.refuse_early(ConversionConfig(archive=False, **config))
+
+
+def test_a_name_that_the_run_decides_is_not_refused_early(tmp_path):
+    (tmp_path / "conversions").mkdir()
+    (tmp_path / "conversions" / "int8_per_channel.tflite").write_text("mine")
+    open_question = ConversionConfig(model_dir=str(tmp_path))
+    outputs.refuse_early(open_question)
+    with pytest.raises(UsageError, match="exists"):
+        outputs.refuse_existing(open_question)
+    with pytest.raises(UsageError, match="exists"):
+        outputs.refuse_early(ConversionConfig(model_dir=str(tmp_path), granularity_given=True))
+
+
+def test_all_are_written_or_none(tmp_path):
+    path = tmp_path / "new" / "a.tflite"
+    outputs.write(path, b"model", b"archive", {"a": 1})
+    names = ["a.sqz", "a.tflite", "a.tflite.json"]
+    assert sorted(item.name for item in path.parent.iterdir()) == names
+    assert path.read_bytes() == b"model"
+    assert outputs.archive_path(path).read_bytes() == b"archive"
+
+    # The model cannot be put in place: its record and archive must not be either.
+    other = tmp_path / "other" / "b.tflite"
+    other.mkdir(parents=True)
+    with pytest.raises(RunError, match=r"cannot write .*b\.tflite"):
+        outputs.write(other, b"model", b"archive", {})
+    assert [item.name for item in other.parent.iterdir()] == ["b.tflite"]
+
+
+def test_a_kill_while_renaming_never_leaves_a_file_with_anothers_record(tmp_path, monkeypatch):
+    path = tmp_path / "a.tflite"
+    outputs.write(path, b"before", b"archive of before", {"of": "before"})
+    states = []
+
+    def kill_before(target, replace=os.replace):
+        def stop(source, name):
+            if str(name).endswith(target):
+                raise KeyboardInterrupt
+            replace(source, name)
+
+        return stop
+
+    for target in (".tflite.json", ".sqz", ".tflite"):
+        outputs.write(path, b"before", b"archive of before", {"of": "before"})
+        with monkeypatch.context() as patch:
+            patch.setattr(outputs.files.os, "replace", kill_before(target))
+            with pytest.raises(KeyboardInterrupt):
+                outputs.write(path, b"after", b"archive", {"of": "after"})
+        assert not path.exists(), "the file itself comes last"
+        states.append(json.loads(outputs.sidecar_path(path).read_text())["of"])
+    assert states == ["before", "after", "after"]
+
+
+def test_a_conversions_record_puts_the_early_refusal_off(tmp_path):
+    config = ConversionConfig(weights="v1_0", output_file=str(tmp_path / "a.tflite"))
+    outputs.write(tmp_path / "a.tflite", b"model", None, {"flags": {}, "sizes": {}, "sha256": ""})
+    outputs.refuse_early(config)
+    with pytest.raises(UsageError, match=r"a\.tflite exists"):
+        outputs.refuse_existing(config)
+    (tmp_path / "a.tflite.json").write_text('{"somebody": "else"}')
+    with pytest.raises(UsageError, match=r"a\.tflite exists"):
+        outputs.refuse_early(config)

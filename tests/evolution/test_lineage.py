@@ -1,0 +1,89 @@
+import json
+
+import pytest
+from PIL import Image
+
+from sqzkit.base import files
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.evolution.lineage import Generation, Lineage, format_table, plot
+
+CHILD = {"folder": "x", "parameters": 7, "validation_top1": 0.9, "validation_loss": 0.3}
+ANCESTOR = Generation("ancestor", "runs/a", 1000, 4000, 8.0, 0.99, 0.98)
+FIRST = Generation("generation_01", "generation_01", 250, 1000, 2.0, 0.97, 0.96, (CHILD, CHILD))
+
+
+def test_a_lineage_goes_on_where_it_was(tmp_path):
+    folder = tmp_path / "evolution"
+    Lineage(folder, {"seed": 1}).add(ANCESTOR)
+    lineage = Lineage(folder, {"seed": 1})
+    lineage.add(FIRST)
+    assert Lineage(folder, {"seed": 1}).generations == [ANCESTOR, FIRST]
+
+
+def test_another_evolution_is_refused(tmp_path):
+    Lineage(tmp_path / "evolution", {"seed": 1}).add(ANCESTOR)
+    with pytest.raises(UsageError, match="begun with seed 1, not 2"):
+        Lineage(tmp_path / "evolution", {"seed": 2})
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match="holds no evolution"):
+        Lineage(tmp_path, {})
+
+
+def test_what_a_killed_beginning_left_is_no_obstacle(tmp_path):
+    with files.atomic_path(tmp_path / "lineage.json") as temporary:
+        temporary.write_text("half")
+        (tmp_path / temporary.name.replace(".json", "x.json")).write_text("half")
+    (tmp_path / "lineage.json").unlink()
+    assert [path.name[0] for path in tmp_path.iterdir()] == ["."]
+    Lineage(tmp_path, {}).add(ANCESTOR)
+
+
+def test_a_damaged_record_is_refused(tmp_path):
+    Lineage(tmp_path / "e", {}).add(ANCESTOR)
+    record = json.loads((tmp_path / "e" / "lineage.json").read_text())
+    del record["generations"][0]["parameters"]
+    (tmp_path / "e" / "lineage.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match="not a generation"):
+        Lineage(tmp_path / "e", {})
+
+
+def test_the_last_training_is_dropped_when_generations_follow(tmp_path):
+    lineage = Lineage(tmp_path, {})
+    lineage.generations = [ANCESTOR, FIRST, Generation("final", "final", 250, 1000, 2.0, 1, 1)]
+    lineage.drop_final()
+    assert lineage.generations == [ANCESTOR, FIRST]
+
+
+def test_the_table_sets_all_beside_the_ancestor():
+    lines = format_table([ANCESTOR, FIRST]).splitlines()
+    assert len(lines) == 3
+    assert lines[2].split() == [
+        *("generation_01", "250", "4.0x", "1,000", "2.00", "4.0x", "97.00%", "96.00%")
+    ]
+
+
+def test_the_plot_is_a_picture(tmp_path):
+    plot([ANCESTOR, FIRST], tmp_path / "lineage.png")
+    with Image.open(tmp_path / "lineage.png") as image:
+        assert image.format == "PNG" and min(image.size) > 400
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [],
+        {"generations": []},
+        {"evolution": {}, "generations": 3},
+        {"evolution": {}, "generations": [3]},
+        {"evolution": {}, "generations": [{"name": "ancestor"}]},
+        {"evolution": {}, "generations": [{**ANCESTOR.to_json(), "latency_ms": 0}]},
+        {"evolution": {}, "generations": [{**ANCESTOR.to_json(), "top1": "high"}]},
+    ],
+)
+def test_a_damaged_lineage_is_a_run_error(tmp_path, record):
+    files.write_json(tmp_path / "lineage.json", record)
+    with pytest.raises(RunError, match="not (a generation|the lineage of an evolution)"):
+        Lineage(tmp_path, {})

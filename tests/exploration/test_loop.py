@@ -1,0 +1,152 @@
+import pytest
+from optuna.trial import TrialState
+
+from sqzkit.base.errors import RunError, UnfitNetworkError, UsageError, WriteError
+from sqzkit.exploration import loop
+from sqzkit.exploration import study as explore_study
+from sqzkit.exploration import trial as explore_trial
+from sqzkit.exploration.study import Study
+from tests.exploration import toys
+
+
+def worked(folder, monkeypatch, texts=None, outcome=toys.results_of, **changes):
+    asked = toys.train_nothing(monkeypatch, outcome)
+    study = Study(toys.config(folder, texts, **changes), toys.DATA)
+    loop.work(study, toys.ToyBench())
+    return study, asked
+
+
+def test_a_study_gets_the_trials_it_asks_for(tmp_path, monkeypatch):
+    study, asked = worked(tmp_path, monkeypatch, trials=7)
+    assert len(study.finished()) == 7
+    assert len({candidate.key for candidate in asked}) == len(asked) == 7
+    for trial in study.finished():
+        assert trial.values == [trial.user_attrs["accuracy"], trial.user_attrs["parameters"]]
+
+
+def test_the_same_command_goes_on(tmp_path, monkeypatch):
+    worked(tmp_path, monkeypatch, trials=3)
+    study, asked = worked(tmp_path, monkeypatch, trials=5)
+    assert len(asked) == 2
+    assert len(study.finished()) == 5
+    _, asked = worked(tmp_path, monkeypatch, trials=5)
+    assert asked == []
+
+
+def test_a_space_that_is_used_up_ends_the_study(tmp_path, monkeypatch, capsys):
+    study, asked = worked(tmp_path, monkeypatch, {"model": "tiny", "base_e": "8,16"}, trials=9)
+    assert len(asked) == len(study.finished()) == 2
+    assert "no network of the space is left" in capsys.readouterr().out
+
+
+def test_points_that_are_no_networks_are_passed_over(tmp_path, monkeypatch):
+    texts = {"freq": "1,2", "bypass": "simple", "base_e": "8,16"}
+    study, asked = worked(tmp_path, monkeypatch, texts, sampler="grid", trials=4, outcome=accept)
+    assert {dict(candidate.values)["freq"] for candidate in asked} == {2}
+    assert len(study.finished()) == 2
+    failed = [t for t in study.trials() if t.state == TrialState.FAIL]
+    assert all("no Fire module" in trial.user_attrs["reason"] for trial in failed)
+
+
+def accept(candidate, bench, judge):
+    return {"accuracy": 0.5, "parameters": 5}
+
+
+def test_a_failing_network_is_passed_over(tmp_path, monkeypatch, capsys):
+    def outcome(candidate, bench, judge):
+        if dict(candidate.values)["base_e"] == 16:
+            raise UnfitNetworkError("the loss is NaN")
+        return toys.results_of(candidate)
+
+    texts = {"model": "tiny", "base_e": "8,16,24", "incr_e": "0", "squeeze_ratio": "0.5"}
+    study, asked = worked(tmp_path, monkeypatch, texts, outcome, sampler="grid", trials=3)
+    assert len(asked) == 3
+    assert len(study.finished()) == 2
+    assert "trial 1 failed: the loss is NaN" in capsys.readouterr().err
+
+
+def test_failure_after_failure_ends_the_run(tmp_path, monkeypatch):
+    def outcome(candidate, bench, judge):
+        raise UnfitNetworkError("the loss is NaN")
+
+    with pytest.raises(RunError, match="5 trials failed one after another; .*loss is NaN"):
+        worked(tmp_path, monkeypatch, outcome=outcome, trials=20)
+
+
+def test_a_full_disk_is_not_the_networks_fault(tmp_path, monkeypatch):
+    full = [True]
+
+    def outcome(candidate, bench, judge):
+        if full:
+            raise WriteError("cannot write a: no space left")
+        return toys.results_of(candidate)
+
+    changes = {"sampler": "grid", "trials": 3}
+    with pytest.raises(WriteError):
+        worked(tmp_path, monkeypatch, outcome=outcome, **changes)
+    full.clear()
+    # As if by another process: this one's trial is still taken for running.
+    monkeypatch.setattr(explore_study, "is_gone", lambda trial: True)
+    study, asked = worked(tmp_path, monkeypatch, outcome=outcome, **changes)
+    assert len(study.finished()) == len(asked) == 3
+    assert study.finished()[0].user_attrs["key"] == study.trials()[0].user_attrs["key"]
+
+
+def test_a_wrong_call_is_not_taken_for_a_bad_network(tmp_path, monkeypatch):
+    def outcome(candidate, bench, judge):
+        raise UsageError("stage 'train' was begun with other settings")
+
+    with pytest.raises(UsageError, match="other settings"):
+        worked(tmp_path, monkeypatch, outcome=outcome)
+
+
+def test_bad_trials_are_stopped_and_counted(tmp_path, monkeypatch):
+    def outcome(candidate, bench, judge):
+        results = toys.results_of(candidate)
+        if len(seen) >= 4:
+            # Costs as much as the largest so far, and learns nothing.
+            results |= {"parameters": 10**6, "multiply_accumulates": 10**7}
+            results |= {"accuracy": 0.02, "curve": [0.01, 0.02]}
+            if judge(results, results["curve"]):
+                raise explore_trial.TrialStoppedError(results)
+        seen.append(candidate)
+        return results
+
+    seen = []
+    study, _ = worked(tmp_path, monkeypatch, outcome=outcome, trials=6)
+    states = [trial.state for trial in study.finished()]
+    assert states == [TrialState.COMPLETE] * 4 + [TrialState.PRUNED] * 2
+    assert study.finished()[4].user_attrs["curve"] == [0.01, 0.02]
+    seen = []
+    study, _ = worked(tmp_path / "all", monkeypatch, outcome=outcome, trials=6, stop_bad=False)
+    assert [trial.state for trial in study.finished()] == [TrialState.COMPLETE] * 6
+
+
+def rival(parameters, curve, macs=0):
+    return toys.finished(0, [0.5, 1], curve=curve, parameters=parameters, multiply_accumulates=macs)
+
+
+OWN = {"parameters": 100, "multiply_accumulates": 1000}
+BOTH = ("accuracy", "parameters")
+
+
+def test_beaten_by_most_rivals_of_its_age():
+    rivals = [rival(50, [0.3, 0.5, 0.9])] * 4
+    assert loop.beaten(OWN, [0.2, 0.4], rivals, BOTH)
+    assert not loop.beaten(OWN, [0.2, 0.6], rivals, BOTH)
+    assert not loop.beaten(OWN, [0.6, 0.2], rivals, BOTH)
+    assert not loop.beaten(OWN, [0.0], rivals, BOTH)
+    assert not loop.beaten(OWN, [0.0, 0.0], rivals[:3], BOTH)
+
+
+def test_only_what_costs_no_more_is_a_rival():
+    larger = [rival(101, [0.9, 0.9])] * 9
+    assert not loop.beaten(OWN, [0.1, 0.1], larger, BOTH)
+    assert loop.beaten(OWN, [0.1, 0.1], larger, ("accuracy",))
+    slower = [rival(50, [0.9, 0.9], macs=1001)] * 9
+    assert not loop.beaten(OWN, [0.1, 0.1], slower, ("accuracy", "latency"))
+    assert loop.beaten(OWN, [0.1, 0.1], slower, ("accuracy", "sqz_bytes"))
+
+
+def test_rivals_too_young_are_not_asked():
+    assert not loop.beaten(OWN, [0.1] * 3, [rival(50, [0.9, 0.9])] * 9, BOTH)

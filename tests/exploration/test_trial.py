@@ -1,0 +1,99 @@
+"""Real training of tiny networks; and the whole program on the embedded digits."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.exploration import trial as explore_trial
+from sqzkit.exploration.config import ExploreConfig
+from sqzkit.runs.folder import RunFolder
+from tests.exploration import toys
+
+TEXTS = {"model": "tiny", "base_e": "8,16", "image_size": "32"}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    generator = np.random.default_rng(0)
+
+    def split(count):
+        return Split(
+            tuple(
+                Example(generator.integers(0, 100, (32, 32, 3), np.uint8) + 100 * (i % 2), i % 2)
+                for i in range(count)
+            )
+        )
+
+    splits = {"train": split(64), "validation": split(16), "test": split(16)}
+    dataset = ImageDataset("toy", ("dark", "light"), splits)
+    return explore_trial.Bench(toys.config(tmp_path, TEXTS), dataset, 32)
+
+
+def test_a_trial_is_a_run_folder(bench):
+    ages = []
+    (candidate, _) = bench.config.space.points()
+    results = explore_trial.run_trial(bench, candidate, lambda r, c: ages.append(len(c)))
+    assert ages == [1, 2, 3]
+    assert len(results["curve"]) == 3
+    assert results["accuracy"] == max(results["curve"])
+    assert explore_trial.values(results, ("parameters",)) == [results["parameters"]]
+    folder = RunFolder.existing(bench.trials_path / results["folder"])
+    assert folder.labels == ("dark", "light")
+    assert folder.preprocessing.image_size == 32
+    assert folder.last_weights()[0] == "train"
+    assert folder.read_spec()["base_e"] == 8
+    rows = folder.read_record("layers")
+    assert sum(row["parameters"] for row in rows) == results["parameters"]
+    # What is finished is not trained again.
+    ages.clear()
+    again = explore_trial.run_trial(bench, candidate, lambda r, c: ages.append(len(c)))
+    assert ages == []
+    assert again["accuracy"] == results["accuracy"]
+
+
+def test_a_stopped_trial_leaves_no_checkpoint(bench):
+    (candidate, other) = bench.config.space.points()
+    assert bench.folder(candidate).path != bench.folder(other).path
+    with pytest.raises(explore_trial.TrialStoppedError) as stopped:
+        explore_trial.run_trial(bench, candidate, lambda r, c: len(c) == 2)
+    results = stopped.value.results
+    assert len(results["curve"]) == 2
+    assert results["accuracy"] == max(results["curve"])
+    assert results["multiply_accumulates"] > results["parameters"]
+    assert not bench.folder(candidate).checkpoints_path.exists()
+
+
+EXPLORE = [sys.executable, "-m", "sqzkit.explore", "--model=tiny", "--base_e=8,16"]
+EXPLORE += ["--incr_e=16", "--pct3x3=0.5", "--squeeze_ratio=0.25", "--bypass=none"]
+EXPLORE += ["--pool_after=conv1+fire3", "--train_epochs=2", "--trials=2", "--threads=1"]
+
+
+@pytest.mark.slow
+def test_an_exploration_from_the_command_line_ends_in_a_winner(tmp_path, repository):
+    study_dir = tmp_path / "study"
+    command = [*EXPLORE, f"--study_dir={study_dir}", "--sampler=grid"]
+    done = subprocess.run(command, cwd=repository, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    config = ExploreConfig(study_dir=str(study_dir))
+    trials = _trials(study_dir, config)
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    assert len({trial.user_attrs["key"] for trial in finished}) == len(finished) == 2
+    winner = RunFolder.existing(study_dir / "winner")
+    assert winner.last_weights()[0] == "train"
+    assert "winner: trial" in done.stdout
+    assert (study_dir / "explore.html").exists()
+    assert json.loads((study_dir / "explore.json").read_text())["sampler"] == "grid"
+
+
+def _trials(study_dir, config):
+    # Looked at through the storage alone, as another program would.
+    import optuna
+
+    from sqzkit.exploration.storage import make_storage
+
+    return optuna.load_study(study_name=config.study_name, storage=make_storage(config)).trials

@@ -1,0 +1,68 @@
+import pytest
+
+from sqzkit.base.errors import UsageError
+from sqzkit.data.source import DataSource
+from sqzkit.paper import progress
+from sqzkit.paper.config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort
+from sqzkit.paper.folder import Artefact, Row
+
+
+def test_what_a_row_is_made_from_comes_before_it():
+    for row, needs in NEEDS.items():
+        places = [ROWS.index(need) for need in needs]
+        assert places == sorted(places) and all(place < ROWS.index(row) for place in places)
+        for need in needs:
+            assert set(NEEDS[need]) <= set(needs), (row, need)
+
+
+def test_rows_bring_what_they_need_in_the_tables_order():
+    config = CompareConfig("out", rows=("evolved_dc", "pruned"))
+    assert config.rows_to_make() == ["alexnet", "pruned", "squeezenet", "evolved", "evolved_dc"]
+    assert CompareConfig("out").rows_to_make() == list(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"output_dir": ""}, "--output_dir is missing"),
+        ({"rows": ("alexnet", "vgg")}, "--rows 'vgg': must be among alexnet, svd"),
+        ({"rows": ()}, "--rows is empty"),
+        ({"model": "v2"}, "--model 'v2': must be one of v1_0, v1_1"),
+        ({"svd_energy": 0.0}, "--svd_energy 0.0"),
+        ({"svd_energy": 1.5}, "--svd_energy 1.5"),
+        ({"svd_ratio": 1.0}, "--svd_ratio 1.0: must be above 1"),
+        ({"svd_ratio": 9.5}, "at most 9; the convolutions"),
+        ({"seed": -1}, "--seed -1"),
+        ({"model_dir": "runs/a", "data": DataSource(data_dir="b")}, "brings its own data"),
+    ],
+)
+def test_wrong_values_are_named(changes, words):
+    with pytest.raises(UsageError, match=words):
+        CompareConfig(**{"output_dir": "out", **changes})
+
+
+@pytest.mark.parametrize("name", ["alexnet_epochs", "population", "test_examples"])
+def test_no_effort_is_negative(name):
+    with pytest.raises(UsageError, match=f"--{name} -1: must be"):
+        Effort(**{name: -1})
+
+
+def test_which_rows_is_no_part_of_the_identity():
+    one = CompareConfig("a", rows=("svd",)).identity()
+    assert one == CompareConfig("b").identity()
+    assert one != CompareConfig("a", effort=QUICK).identity()
+
+
+def test_the_time_left_follows_what_was_measured():
+    file = Artefact("files/a", 1, "", 227, 10)
+    done = [Row("alexnet", "runs/alexnet", "train", 1, 1, 9, file, file, seconds=450.0)]
+    work = progress.work("alexnet", QUICK)
+    assert work == 4.5
+    left = progress.work("svd", QUICK)
+    expected = round(450 / work * left)
+    names = ["alexnet", "svd"]
+    text = f", about 0:{expected // 60:02d}:{expected % 60:02d} left"
+    assert progress.time_left(done, names, QUICK) == text
+    assert progress.time_left([], names, QUICK) == ""
+    for row in ROWS:
+        assert progress.work(row, QUICK) < progress.work(row, FULL)

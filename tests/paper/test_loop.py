@@ -1,0 +1,149 @@
+"""A whole comparison of tiny networks, killed and gone on with."""
+
+import csv
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sqzkit.base.errors import UsageError
+from sqzkit.data.source import DataSource
+from sqzkit.paper import loop
+from sqzkit.paper.config import ROWS, CompareConfig, Effort, PaperSize
+from sqzkit.runs.folder import RunFolder
+
+TINY = Effort(**dict.fromkeys(
+    ("alexnet_epochs", "svd_epochs", "pruned_epochs", "shared_epochs", "train_epochs",
+     "prune_epochs", "cluster_epochs", "quantize_epochs", "generations", "population",
+     "offspring_epochs"), 1), environment=0.7, final_epochs=0, test_examples=40)  # fmt: skip
+
+# Kills itself when the row named by the second argument is about to be stored.
+CHILD = """
+import os, signal, sys
+from sqzkit import cli
+from sqzkit.search import compare_loop
+from sqzkit.paper.folder import Comparison
+import test_compare_loop
+
+def add_or_die(folder, row, add=Comparison.add):
+    if row.name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    add(folder, row)
+
+Comparison.add = add_or_die
+cli.quiet_libraries()
+compare_loop.compare(test_compare_loop.config(sys.argv[1]))
+"""
+
+
+def config(path, **changes):
+    base = CompareConfig(
+        str(path),
+        effort=TINY,
+        model="tiny",
+        svd_energy=0.5,
+        paper=PaperSize(classes=30, image_size=67, fc_units=24),
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def table(folder):
+    return {line["row"]: line for line in csv.DictReader((folder / "compare.csv").open())}
+
+
+@pytest.mark.slow
+def test_a_comparison_that_is_killed_goes_on_and_every_size_is_a_files(tmp_path):
+    output = tmp_path / "out"
+    here = os.path.dirname(__file__)
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    call = [sys.executable, "-c", CHILD, str(output), "alexnet_dc"]
+    child = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    finished = {path: path.stat().st_mtime_ns for path in (output / "rows").iterdir()}
+    assert {path.stem for path in finished} == {"alexnet", "svd", "pruned"}
+
+    rows = loop.compare(config(output))
+    assert [row.name for row in rows] == list(ROWS)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    lines = table(output)
+    for name, line in lines.items():
+        for column in ("file", "paper_size_file"):
+            size = (output / line[column]).stat().st_size
+            assert str(size) == line[column.replace("file", "bytes")]
+            assert (output / f"{line[column]}.json").exists()
+        assert 0 <= float(line["top1"]) <= float(line["top5"]) <= 1
+        assert float(line["latency_ms"]) > 0, name
+    sizes = {name: int(line["bytes"]) for name, line in lines.items()}
+    assert sizes["alexnet"] > sizes["pruned"] > sizes["alexnet_dc"]
+    assert sizes["squeezenet"] > sizes["squeezenet_dc8"] >= sizes["squeezenet_dc6"]
+    assert sizes["squeezenet"] > sizes["evolved"] > sizes["evolved_dc"]
+    assert float(lines["svd"]["paper_size_ratio"]) < 5  # 24 units leave little to cut
+    check_page(output)
+    check_given_runs(output, tmp_path / "again")
+
+
+def check_page(output):
+    page = (output / "compare.html").read_text()
+    assert page.count("<svg") == 2 and "ranks" in page
+    assert "src=" not in page and "href=" not in page.replace('xlink:href="#', "")
+    for words in (
+        "AlexNet, Deep Compression",
+        "SqueezeNet, evolved",
+        "240",
+        "python -m sqzkit.compare",
+    ):
+        assert words in page
+    assert (output / "compare.md").read_text().count("\n| ") == 20
+
+
+def check_given_runs(output, again):
+    """Runs of the user take the place of training."""
+    given = config(
+        again,
+        model_dir=str(output / "runs" / "squeezenet"),
+        evolved_dir=str(output / "evolution" / "generation_01"),
+        rows=("alexnet",),
+    )
+    dataset, source = loop._open(given)
+    assert dataset.name == "digits" and source == DataSource()
+    row = loop.compare_squeezenet.ancestor
+    bench = loop.Bench(given, loop.Comparison(again, {}), dataset, source)
+    assert row(bench).path == (output / "runs" / "squeezenet").resolve()
+    assert loop.compare_squeezenet.descendant(bench).path.name == "generation_01"
+    alexnet = dataclasses.replace(given, model_dir=str(output / "runs" / "alexnet"))
+    with pytest.raises(UsageError, match="is no run of a SqueezeNet"):
+        loop.compare(alexnet)
+    assert not again.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": DataSource(data_dir="/no/such/folder")}, "--data_dir /no/such/folder"),
+        ({"model_dir": "/no/such/run"}, "--model_dir /no/such/run: not a run folder"),
+        ({"evolved_dir": "/no/such/run"}, "--evolved_dir /no/such/run: not a run folder"),
+    ],
+)
+def test_what_is_not_there_is_named_before_anything_is_written(tmp_path, changes, words):
+    with pytest.raises(UsageError, match=words):
+        loop.compare(config(tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_evolved_run_of_other_labels_is_refused(tmp_path):
+    folder = RunFolder(tmp_path / "evolved")
+    folder.write_labels(("cat", "dog"))
+    folder.write_spec({})
+    with pytest.raises(UsageError, match="was trained on 2 classes"):
+        loop.compare(config(tmp_path / "out", evolved_dir=str(folder.path)))
+
+
+def test_a_wrong_call_ends_with_exit_code_2():
+    for arguments in (["--rows=vgg"], [], ["stray"], ["--output_dir=o", "--svd_energy=2"]):
+        call = [sys.executable, "-m", "sqzkit.compare", *arguments]
+        result = subprocess.run(call, capture_output=True, text=True, check=False)
+        assert result.returncode == 2, result.stderr
+        assert result.stderr.startswith("error: ") and "Traceback" not in result.stderr

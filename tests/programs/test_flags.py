@@ -1,0 +1,157 @@
+"""Every flag of the five large programs reaches the record that its program works by."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.command_lines import TOP, own_flags, programs
+
+# By program: what makes the record, flags that must be there, and another value for each flag
+# (with further flags that it needs; "!" leaves out those that must be there).
+PROGRAMS = {
+    "train.py": (
+        "(training_flags.training_config_from_flags(),"
+        " compression_flags.compression_config_from_flags())",
+        ("--model_dir=a",),
+        {
+            "model_dir": "b", "mode": "eval", "preset": "cifar10", "data_dir": "photos",
+            "tfds_name": "cifar10", "tfds_data_dir": "sets --tfds_name=cifar10",
+            "tfds_download": "true", "cache_dir": "c",
+            "max_broken_share": "0.25", "flip": "off", "model": "v1_0",
+            "bypass": "complex", "base_e": "64", "incr_e": "32", "freq": "4", "pct3x3": "0.25",
+            "squeeze_ratio": "0.75", "fire_modules": "6", "pool_after": "conv1,fire4",
+            "normalization": "none", "dropout": "0.125", "conv10_relu": "true",
+            "weights": "deep_compression", "weights_dir": "w --weights=deep_compression",
+            "image_size": "96", "train_batch_size": "48", "train_epochs": "17",
+            "train_steps": "1234", "base_learning_rate": "0.0625", "lr_schedule": "step",
+            "warmup_epochs": "2.5", "optimizer": "sgd", "momentum": "0.75",
+            "weight_decay": "0.03125", "label_smoothing": "0.375", "augmentation": "none",
+            "seed": "77", "early_stopping_patience": "9", "watchdog_epochs": "8",
+            "head_epochs": "4 --weights=deep_compression",
+            "head_learning_rate": "0.015625 --weights=deep_compression",
+            "mixed_precision_dtype": "bfloat16", "distribution_strategy": "one_device",
+            "deterministic": "false", "tensorboard": "true", "stages": "train,prune",
+            "target_sparsity": "0.5,conv10=0.25", "number_of_clusters": "8,conv1=64",
+            "codebook": "uniform", "prune_epochs": "5", "prune_schedule": "once",
+            "dense_epochs": "6", "cluster_epochs": "7", "quantize_epochs": "8",
+            "prune_learning_rate": "0.001953125",
+            "dense_learning_rate": "0.0009765625", "cluster_learning_rate": "0.00390625",
+            "quantize_learning_rate": "0.0078125", "distillation": "0.1875",
+            "scan_examples": "99",
+        },
+    ),
+    "convert.py": (
+        "convert_flags.config_from_flags()",
+        ("--model_dir=a",),
+        {
+            "model_dir": "b", "stage": "prune", "weights": "!dsd --output_file=a.tflite",
+            "weights_dir": "w", "keras_model_file": "!m.keras --preprocessing=unit "
+            "--labels_file=l --output_file=a.tflite", "preprocessing": "caffe",
+            "labels_file": "names", "output_file": "o.tflite", "quantization": "float16",
+            "granularity": "per_tensor",
+            "inference_input_type": "uint8", "representative_dataset_dir": "photos",
+            "calibration_steps": "33", "verify": "false", "max_accuracy_drop": "0.125",
+            "archive": "true", "overwrite": "true", "optimize_for": "accuracy",
+            "archive_budget_bytes": "12345 --optimize_for=size", "seed": "7",
+        },
+    ),
+    "-m sqzkit.explore": (
+        "explore_flags.explore_config_from_flags()",
+        ("--study_dir=a",),
+        {
+            "study_dir": "b", "storage": "sqlite:///s.db", "study_name": "other",
+            "preset": "bypass", "objectives": "accuracy,latency", "sampler": "random",
+            "trials": "11", "stop_bad": "false", "winner_drop": "0.125", "threads": "3",
+            "data_dir": "photos", "tfds_name": "cifar10",
+            "tfds_data_dir": "sets --tfds_name=cifar10", "tfds_download": "true", "flip": "off",
+            "max_broken_share": "0.25", "image_size": "96", "train_epochs": "17",
+            "train_batch_size": "48", "base_learning_rate": "0.0625", "augmentation": "none",
+            "seed": "77", "model": "v1_0", "bypass": "none,complex", "base_e": "48,96",
+            "incr_e": "16,48", "freq": "2,4", "fire_modules": "6,8", "pct3x3": "0.125:0.375:0.125",
+            "squeeze_ratio": "0.25,1.0", "pool_after": "conv1+fire3,conv1+fire5",
+        },
+    ),
+    "-m sqzkit.evolve": (
+        "evolve_flags.evolve_config_from_flags()",
+        ("--model_dir=a", "--output_dir=c"),
+        {
+            "model_dir": "b", "output_dir": "d", "generations": "3", "population": "5",
+            "environment": "0.75", "train_epochs": "4", "final_epochs": "6",
+            "base_learning_rate": "0.0625", "distillation": "0.25", "seed": "77",
+        },
+    ),
+    "-m sqzkit.compare": (
+        "compare_flags.compare_config_from_flags()",
+        ("--output_dir=a",),
+        {
+            "output_dir": "b", "quick": "true", "rows": "alexnet,svd", "model_dir": "m",
+            "evolved_dir": "e", "model": "v1_0", "svd_energy": "0.5", "svd_ratio": "4.5",
+            "seed": "77", "data_dir": "photos", "tfds_name": "cifar10",
+            "tfds_data_dir": "sets --tfds_name=cifar10", "tfds_download": "true", "flip": "off",
+            "max_broken_share": "0.25", "alexnet_epochs": "17", "svd_epochs": "9",
+            "pruned_epochs": "11", "shared_epochs": "12", "train_epochs": "13",
+            "prune_epochs": "14", "cluster_epochs": "15", "quantize_epochs": "16",
+            "generations": "3", "population": "5", "environment": "0.75",
+            "offspring_epochs": "4", "final_epochs": "7", "test_examples": "99",
+        },
+    ),
+}  # fmt: skip
+PROBE = """
+import dataclasses, json, runpy, sys
+from absl import flags as absl_flags
+from absl.testing import flagsaver
+program, maker, base, given = json.load(sys.stdin)
+sys.argv = [program]
+names = runpy.run_path(program, run_name="program")
+absl_flags.FLAGS([program])
+def record(*arguments):
+    with flagsaver.flagsaver():
+        absl_flags.FLAGS([program, *arguments])
+        made = eval(maker, names)
+    parts = made if isinstance(made, tuple) else (made,)
+    return [dataclasses.asdict(part) for part in parts]
+def leaves(value, path=()):
+    if isinstance(value, dict):
+        return {k: v for key in value for k, v in leaves(value[key], (*path, str(key))).items()}
+    return {".".join(path): json.dumps(value, default=str)}
+def flat(parts):
+    return {k: v for n, part in enumerate(parts) for k, v in leaves(part, (str(n),)).items()}
+plain, found = flat(record(*base)), {}
+for name, text in given.items():
+    value, *others = text.removeprefix("!").split(" ")
+    kept = [] if text.startswith("!") else base
+    changed = flat(record(*kept, f"--{name}={value}", *others))
+    found[name] = sorted(k for k in {*plain, *changed} if plain.get(k) != changed.get(k))
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_flag_changes_its_programs_record(name):
+    maker, base, given = PROGRAMS[name]
+    assert set(given) == set(own_flags(name))
+    program = str(programs()[name])
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        input=json.dumps([program, maker, base, given]),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=TOP,
+    )
+    assert done.returncode == 0, done.stderr
+    changed = json.loads(done.stdout)
+    assert [flag for flag, fields in changed.items() if not fields] == []
+    # A field of the same name, or one of a record inside: model_dir, data.flip, space.base_e.
+    stages = ("_epochs", "_learning_rate")
+    for flag, fields in changed.items():
+        if flag == "quick":  # a preset: all of the effort
+            assert all(field.startswith("0.effort.") for field in fields)
+            continue
+        last = flag.removesuffix(next((s for s in stages if flag.endswith(s)), ""))
+        assert any(field.split(".")[-1] in (flag, last) or flag in field for field in fields), (
+            flag,
+            fields,
+        )

@@ -1,0 +1,225 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sqzkit import preprocessing
+from sqzkit.base.errors import InvariantError, RunError, UsageError
+from sqzkit.coding import sqz
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.models import spec, squeezenet
+from sqzkit.models.inference import to_inference
+from sqzkit.ptq import calibration, simulation
+from sqzkit.ptq import layers as optimize_layers
+from sqzkit.ptq import optimize as subject
+from sqzkit.ptq.config import OptimizeConfig
+from sqzkit.ptq.graph import read_model
+from sqzkit.tflite.classifier import Classifier
+from sqzkit.tflite.flatbuffer import TFLiteFile
+
+SIDE = 40
+RECORD = preprocessing.caffe(SIDE)
+LABELS = tuple("abcde")
+OPTIONS = ConversionOptions(granularity="per_tensor")
+
+
+def network(seed=0, sparse=True, **changes):
+    """A network with spread weights and a share of zeros, as after compression."""
+    random = np.random.default_rng(seed)
+    model = squeezenet.build(spec.tiny(5, **{"normalization": "none", **changes}), SIDE)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if len(weights) == 2:
+            kernel = random.laplace(0, 1, weights[0].shape)
+            kernel *= np.sqrt(1 / np.prod(kernel.shape[:3]))
+            kept = random.random(kernel.shape) < (0.5 if sparse else 1.0)
+            layer.set_weights([kernel * kept, random.normal(0, 0.1, weights[1].shape)])
+    head = model.get_layer("conv10")
+    largest = np.abs(float_answers(model, photographs())).max()
+    head.set_weights([weight * 4 / largest for weight in head.get_weights()])
+    return model
+
+
+def photographs(count=12, seed=1):
+    """Smooth random colours: pixels beside one another are alike, as in photographs."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
+    return coarse.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)
+
+
+def float_answers(model, images):
+    pixels = images[..., ::-1].astype(np.float32)
+    return model((pixels - np.float32(RECORD.mean)) * np.float32(RECORD.scale)).numpy()
+
+
+def convert(model, found, images, options=OPTIONS):
+    template = convert_model(found.template(model, RECORD), RECORD, LABELS, options, images)
+    return found.write(template)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"bypass": "complex"}, {"bypass": "simple", "conv10_relu": True, "conv10_padding": 1}],
+)
+def test_the_file_computes_what_was_simulated(changes):
+    model, images = network(**changes), photographs()
+    found = subject.optimize(model, RECORD, images, OptimizeConfig(optimize_for="accuracy"))
+    content = convert(model, found, images)
+    kernels = {name: layer.values for name, layer in found.layers.items()}
+    biases = {name: layer.bias for name, layer in found.layers.items()}
+    values = simulation.run(found.graph, kernels, biases, images.astype(np.float32), found.ranges)
+    logits = values[found.graph.operations[-1].name].numpy()
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(Classifier(content).predict(images), expected, atol=0.06)
+
+
+def test_the_file_holds_exactly_the_kernels_and_scales():
+    model, images = network(), photographs()
+    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    file = TFLiteFile(convert(model, found, images))
+    for item in file.convolutions():
+        layer = found.layers[item.layer]
+        np.testing.assert_array_equal(file.data(item.kernel), layer.kernel.transpose(3, 0, 1, 2))
+        assert item.kernel.scales[0] == np.float32(layer.step)
+        unit = item.kernel.scales[0] * file.tensors[item.input].scales[0]
+        assert item.bias.scales[0] == pytest.approx(unit, rel=1e-6)
+        error = np.abs(file.data(item.bias) * np.float64(unit) - layer.bias)
+        assert error.max() <= 0.51 * unit
+
+
+def test_invariants():
+    model, images = network(), photographs()
+    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    for name, layer in found.layers.items():
+        exact = model.get_layer(name).get_weights()[0]
+        zeros = exact == 0
+        if name == "conv1":
+            zeros = zeros[:, :, ::-1]  # BGR became RGB
+        assert layer.kernel.dtype == np.int8
+        assert not layer.kernel[zeros].any()
+        assert layer.kernel.min() >= -127
+        assert layer.step > 0
+        assert np.isfinite(layer.bias).all()
+    assert all(site.step > 0 for site in found.ranges.values())
+
+
+def test_better_than_nearest_rounding_at_the_same_steps():
+    model, images = network(sparse=False), photographs(24)
+    unseen = photographs(40, seed=9)
+    graph, weights = read_model(to_inference(model), RECORD)
+    measured = calibration.calibrate(graph, weights, images, 0)
+    found = optimize_layers.round_network(graph, weights, measured, 1e-5, 0)
+    nearest = {
+        name: dataclasses.replace(
+            layer,
+            kernel=np.clip(np.rint(weights[name][0] / layer.step), -127, 127).astype(np.int8),
+            bias=weights[name][1],
+        )
+        for name, layer in found.items()
+    }
+
+    def error(layers):
+        kernels = {name: layer.values for name, layer in layers.items()}
+        biases = {name: layer.bias for name, layer in layers.items()}
+        pixels = unseen.astype(np.float32)
+        values = simulation.run(graph, kernels, biases, pixels)
+        return np.mean((values[graph.operations[-1].name] - float_answers(model, unseen)) ** 2)
+
+    assert subject.coded_bytes(found) < subject.coded_bytes(nearest)
+    assert error(found) < error(nearest)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """As much of `OptimizedWeights` as the search looks at."""
+
+    price: float
+    coded_bytes: int
+    layers: dict = dataclasses.field(default_factory=dict)
+
+
+@pytest.mark.parametrize("budget", [150_000, 320_000, 400_000, 520_000])
+@pytest.mark.parametrize("curvature", [0.0, 800.0])
+def test_the_search_meets_a_budget_in_few_trials(budget, curvature):
+    prices = []
+
+    def at(price):
+        prices.append(price)
+        octaves = np.log(price / 2e-8)
+        layers = {"conv": optimize_layers.Rounded(np.ones(400_000, np.int8), 1.0, np.zeros(1))}
+        return Trial(price, int(323_000 - 40_000 * octaves + curvature * octaves**2), layers)
+
+    found = subject.search_price(at, 2e-8, budget)
+    assert 0.98 * budget <= found.coded_bytes <= budget
+    assert len(prices) <= 4
+
+
+def test_a_budget_is_kept_and_makes_bits_dearer():
+    model, images = network(), photographs()
+    free = subject.optimize(model, RECORD, images, OptimizeConfig(optimize_for="accuracy"))
+    wanted = int(0.8 * free.coded_bytes)
+    config = OptimizeConfig(archive_budget_bytes=5000 + wanted)
+    found = subject.optimize(model, RECORD, images, config, overhead_bytes=5000)
+    assert found.coded_bytes <= wanted
+    assert found.price > free.price
+
+
+def test_an_impossible_budget_is_an_error_that_says_what_was_reached():
+    with pytest.raises(RunError, match=r"--archive_budget_bytes: .* 90 bytes where 30 are left"):
+        subject.search_price(lambda price: Trial(price, 90), 1.0, 30)
+
+
+def test_size_takes_fewer_bytes_than_accuracy_and_plain_conversion():
+    model, images = network(), photographs()
+    plain = convert_model(model, RECORD, LABELS, OPTIONS, images)
+    sizes = [
+        len(sqz.pack(convert(model, subject.optimize(model, RECORD, images, config), images)))
+        for config in (OptimizeConfig("size"), OptimizeConfig("accuracy"))
+    ]
+    assert sizes[0] < sizes[1] < len(sqz.pack(plain))
+
+
+def test_the_same_call_gives_the_same_weights():
+    model, images = network(), photographs()
+    first, again = (
+        subject.optimize(model, RECORD, images, OptimizeConfig(seed=3)) for _ in range(2)
+    )
+    for name, layer in first.layers.items():
+        np.testing.assert_array_equal(layer.kernel, again.layers[name].kernel)
+
+
+def test_a_per_channel_file_is_refused():
+    model, images = network(), photographs()
+    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    options = ConversionOptions(granularity="per_channel")
+    with pytest.raises(InvariantError, match="one kernel scale"):
+        convert(model, found, images, options)
+
+
+def test_a_file_of_another_network_is_refused():
+    model, images = network(), photographs()
+    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    other = convert_model(network(bypass="simple"), RECORD, LABELS, OPTIONS, images)
+    with pytest.raises(InvariantError):
+        found.write(other)
+
+
+def test_too_few_or_wrong_photographs_are_refused():
+    model = network()
+    with pytest.raises(UsageError, match="5 photographs"):
+        subject.optimize(model, RECORD, photographs(5), OptimizeConfig())
+    with pytest.raises(UsageError, match=r"\[N, 40, 40, 3\]"):
+        subject.optimize(model, RECORD, photographs()[:, 1:], OptimizeConfig())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"optimize_for": "speed"}, "--optimize_for=speed"),
+        ({"archive_budget_bytes": 10}, "--archive_budget_bytes=10"),
+    ],
+)
+def test_wrong_configurations_are_refused(values, message):
+    with pytest.raises(UsageError, match=message):
+        OptimizeConfig(**values)

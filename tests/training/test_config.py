@@ -1,0 +1,73 @@
+import dataclasses
+import json
+
+import pytest
+
+from sqzkit.base.errors import UsageError
+from sqzkit.training.config import TrainingConfig
+from sqzkit.training.presets import PRESETS
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"model_dir": ""}, "--model_dir"),
+        ({"mode": "test"}, "train, eval, train_and_eval"),
+        ({"distribution_strategy": "ring"}, "off, one_device, mirrored"),
+        ({"mixed_precision_dtype": "int8"}, "float32, float16, bfloat16"),
+        ({"model": "resnet"}, "--model 'resnet': must be one of v1_0"),
+        ({"bypass": "double"}, "none, simple, complex"),
+        ({"pct3x3": 1.5}, "pct3x3"),
+        ({"train_epochs": 0}, "--train_epochs 0"),
+        ({"train_steps": 0}, "--train_steps 0"),
+        ({"seed": -1}, "--seed -1"),
+        ({"head_epochs": -1}, "--head_epochs"),
+        ({"head_learning_rate": 0.0}, "--head_learning_rate"),
+        ({"weights": "v1_0", "bypass": "simple"}, "--bypass simple: --weights=v1_0 fixes"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_flag(changes, named):
+    with pytest.raises(UsageError, match=named):
+        TrainingConfig(**{"model_dir": "run", **changes})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_legal_configuration_that_changes_few_fields(name):
+    changes = PRESETS[name]
+    config = TrainingConfig("run", preset=name, **changes)
+    assert len(changes) <= 14
+    for field, value in changes.items():
+        assert getattr(config, field) == value
+
+
+def test_the_paper_preset_is_the_papers_recipe():
+    options = TrainingConfig("run", **PRESETS["paper"]).fit_options(68)
+    assert (options.optimizer, options.momentum, options.weight_decay) == ("sgd", 0.9, 2e-4)
+    assert (options.base_learning_rate, options.lr_schedule) == (0.04, "linear")
+    assert options.batch_size == 512
+    network = TrainingConfig("run", **PRESETS["paper"]).spec(1000)
+    assert (network.normalization, network.conv10_relu, network.conv1_kernel) == ("none", True, 7)
+
+
+def test_fields_of_the_network_reach_it():
+    config = TrainingConfig("run", bypass="simple", base_e=64, pool_after=("conv1",), dropout=0.1)
+    network = config.spec(7)
+    assert (network.classes, network.bypass, network.base_e) == (7, "simple", 64)
+    assert (network.pool_after, network.dropout, network.conv10_relu) == (("conv1",), 0.1, False)
+
+
+def test_a_short_run_has_a_short_warmup():
+    assert TrainingConfig("run", warmup_epochs=5.0).fit_options(2).warmup_epochs == 2
+
+
+def test_the_head_learns_alone_at_a_constant_rate():
+    options = TrainingConfig("run", head_epochs=2, head_learning_rate=0.5).head_options()
+    assert (options.epochs, options.base_learning_rate) == (2, 0.5)
+    assert (options.lr_schedule, options.keep) == ("constant", "last")
+
+
+def test_the_configuration_is_json():
+    config = TrainingConfig("run")
+    stored = json.loads(json.dumps(config.to_json()))
+    assert set(stored) == {field.name for field in dataclasses.fields(config)}
+    assert stored["data"]["data_dir"] is None

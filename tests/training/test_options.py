@@ -1,0 +1,34 @@
+import dataclasses
+
+import pytest
+
+from sqzkit.base.errors import UsageError
+from sqzkit.training.options import FitOptions
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("epochs", 0, "--train_epochs 0"),
+        ("batch_size", 0, "--train_batch_size 0"),
+        ("base_learning_rate", 0.0, "--base_learning_rate"),
+        ("base_learning_rate", float("nan"), "--base_learning_rate"),
+        ("lr_schedule", "poly", "constant, linear, cosine, step"),
+        ("optimizer", "lion", "sgd, adam, adamw"),
+        ("keep", "first", "best, last"),
+        ("warmup_epochs", 9.0, "--warmup_epochs 9.0"),
+        ("momentum", 1.0, "--momentum"),
+        ("label_smoothing", -0.1, "--label_smoothing"),
+        ("weight_decay", -1.0, "--weight_decay"),
+        ("early_stopping_patience", -1, "--early_stopping_patience"),
+        ("watchdog_epochs", -1, "--watchdog_epochs"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_flag(field, value, named):
+    with pytest.raises(UsageError, match=named):
+        dataclasses.replace(FitOptions(epochs=5), **{field: value})
+
+
+def test_options_survive_json():
+    options = FitOptions(epochs=3, optimizer="sgd")
+    assert FitOptions(**options.to_json()) == options
