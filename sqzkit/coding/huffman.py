@@ -65,12 +65,12 @@ def decode(content: bytes, most: int) -> np.ndarray:
 
 
 def _decode(body: bytes, count: int, table: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    from sqzkit.coding import huffman_kernel  # here, because it brings numba
+    from sqzkit.coding.kernels import huffman as kernel  # brings numba
 
     found = np.empty(count, np.int64)
     padded = np.frombuffer(body + bytes(4), np.uint8)
-    state, used = huffman_kernel.decode(padded, table, widths, found)
-    if state == huffman_kernel.UNKNOWN_CODE:
+    state, used = kernel.decode(padded, table, widths, found)
+    if state == kernel.UNKNOWN_CODE:
         raise FormatError("a code that the Huffman table does not have")
     if -(-used // 8) != len(body) or (used % 8 and body[-1] & ((1 << (-used % 8)) - 1)):
         raise FormatError("the Huffman codes do not end where the bytes do")

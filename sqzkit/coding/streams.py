@@ -2,7 +2,7 @@
 
 stored    the bytes themselves
 deflate   RFC 1951, no header
-mixed     context mixing with a stride (`bytes_kernel`); for small streams
+mixed     context mixing with a stride (`kernels.mixed_bytes`); for small streams
 planes    all first bytes of the elements, then all second ones ..., deflated
 """
 
@@ -129,27 +129,27 @@ def _candidates(content: bytes, stride: int, mixed: bool) -> Iterator[Coded]:
 
 def mix(content: bytes, stride: int) -> bytes:
     """Return `content` coded by context mixing with records of `stride` bytes."""
-    from sqzkit.coding import binary_kernel, bytes_kernel  # brings numba
+    from sqzkit.coding.kernels import binary, mixed_bytes  # brings numba
 
-    model = bytes_kernel.Model(len(content))
+    model = mixed_bytes.Model(len(content))
     buffer = np.zeros(2 * len(content) + 64, np.uint8)
-    registers = binary_kernel.encoder_state()
+    registers = binary.encoder_state()
     values = np.frombuffer(content, np.uint8).copy()
     state = model.bits, model.slots, model.weights
-    bytes_kernel.code_bytes((registers, buffer), values, stride, *state)
-    return binary_kernel.finish(registers, buffer)
+    mixed_bytes.code_bytes((registers, buffer), values, stride, *state)
+    return binary.finish(registers, buffer)
 
 
 def _mixed(coded: Coded) -> bytes:
-    from sqzkit.coding import binary_kernel, bytes_kernel  # brings numba
+    from sqzkit.coding.kernels import binary, mixed_bytes  # brings numba
 
     check_expansion(coded.size, len(coded.content))
     if coded.size > MOST_MIXED:
         raise FormatError(f"mixed stream of {coded.size} bytes: at most {MOST_MIXED} are legal")
-    model = bytes_kernel.Model(coded.size)
+    model = mixed_bytes.Model(coded.size)
     buffer = np.frombuffer(coded.content, np.uint8).copy()
     values = np.zeros(coded.size, np.uint8)
-    registers = binary_kernel.decoder_state(buffer)
+    registers = binary.decoder_state(buffer)
     state = model.bits, model.slots, model.weights
-    bytes_kernel.code_bytes((registers, buffer), values, coded.stride, *state)
+    mixed_bytes.code_bytes((registers, buffer), values, coded.stride, *state)
     return values.tobytes()

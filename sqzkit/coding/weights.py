@@ -15,19 +15,20 @@ Shape = tuple[int, int, int, int]
 
 def encode(tensors: Sequence[np.ndarray]) -> bytes:
     """Return the one stream that codes all `tensors` (int8, one to four dimensions each)."""
-    from sqzkit.coding import binary_kernel, weights_kernel  # brings numba
+    from sqzkit.coding.kernels import binary  # brings numba
+    from sqzkit.coding.kernels import weights as kernel
 
-    model = weights_kernel.Model().arrays()
+    model = kernel.Model().arrays()
     room = 64 + sum(400 + 2 * tensor.size for tensor in tensors)
     buffer = np.zeros(room, np.uint8)
-    registers = binary_kernel.encoder_state()
+    registers = binary.encoder_state()
     for tensor in tensors:
         if tensor.dtype != np.int8:
             raise UsageError(f"weights are {tensor.dtype}: the coder takes int8")
         values = tensor.flatten()
         shape = four_dimensions(tensor.shape)
-        weights_kernel.code_tensor((registers, buffer), values, shape, model)
-    return binary_kernel.finish(registers, buffer)
+        kernel.code_tensor((registers, buffer), values, shape, model)
+    return binary.finish(registers, buffer)
 
 
 def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
@@ -36,17 +37,18 @@ def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
     The caller bounds the sizes. Damaged bytes give other values, never an
     endless loop: whoever calls compares a checksum.
     """
-    from sqzkit.coding import binary_kernel, weights_kernel  # brings numba
+    from sqzkit.coding.kernels import binary  # brings numba
+    from sqzkit.coding.kernels import weights as kernel
 
-    model = weights_kernel.Model().arrays()
+    model = kernel.Model().arrays()
     buffer = np.frombuffer(coded, np.uint8).copy()
-    registers = binary_kernel.decoder_state(buffer)
+    registers = binary.decoder_state(buffer)
     decoded = []
     for shape in shapes:
         if any(side < 1 for side in shape):
             raise FormatError(f"a coded tensor has the shape {shape}: sides must be positive")
         values = np.zeros(int(np.prod(shape, dtype=np.int64)), np.int8)
-        if not weights_kernel.code_tensor((registers, buffer), values, shape, model):
+        if not kernel.code_tensor((registers, buffer), values, shape, model):
             raise FormatError("a coded tensor uses no value at all")
         decoded.append(values.reshape(shape))
     return decoded

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError, UsageError
-from sqzkit.coding import binary_kernel, tables, weights
+from sqzkit.coding import weights
+from sqzkit.coding.kernels import binary, tables
 
 SHAPES = [(1, 1, 1, 1), (5, 1, 1, 7), (16, 3, 3, 8), (3, 7, 7, 3), (1, 3, 3, 20), (2, 1, 5, 4)]
 
@@ -87,13 +88,13 @@ def test_shapes_become_four_dimensional(shape, expected):
 def test_the_range_coder_carries_and_ends_short():
     bits = np.random.default_rng(3).random(4000) < 0.98
     buffer = np.zeros(4000, np.uint8)
-    registers = binary_kernel.encoder_state()
+    registers = binary.encoder_state()
     for bit in bits:
-        binary_kernel.code_bit(registers, buffer, int(bit), 65500)
-    coded = binary_kernel.finish(registers, buffer)
-    registers = binary_kernel.decoder_state(np.frombuffer(coded, np.uint8))
+        binary.code_bit(registers, buffer, int(bit), 65500)
+    coded = binary.finish(registers, buffer)
+    registers = binary.decoder_state(np.frombuffer(coded, np.uint8))
     padded = np.frombuffer(coded, np.uint8).copy()
-    back = [binary_kernel.code_bit(registers, padded, 0, 65500) for _ in bits]
+    back = [binary.code_bit(registers, padded, 0, 65500) for _ in bits]
     assert back == bits.astype(int).tolist()
     assert coded[-1:] != b"\0"
 

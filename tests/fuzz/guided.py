@@ -20,9 +20,9 @@ import atheris
 # Numba compiles functions of these: byte code with counters in it is not for it.
 COMPILED = [
     *("sqzkit.ptq.rounding", "sqzkit.coding.streams", "sqzkit.coding.weights"),
-    *("sqzkit.coding.huffman", "sqzkit.coding.binary_kernel", "sqzkit.coding.bytes_kernel"),
-    *("sqzkit.coding.huffman_kernel", "sqzkit.coding.predictor_kernel"),
-    "sqzkit.coding.weights_kernel",
+    *("sqzkit.coding.huffman", "sqzkit.coding.kernels.binary"),
+    *("sqzkit.coding.kernels.huffman", "sqzkit.coding.kernels.mixed_bytes"),
+    *("sqzkit.coding.kernels.predictors", "sqzkit.coding.kernels.weights"),
 ]
 
 with atheris.instrument_imports(include=["sqzkit"], exclude=COMPILED):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sqzkit.coding.binary_kernel import compiled
+from sqzkit.coding.kernels.binary import compiled
 
 DONE, UNKNOWN_CODE = 0, 1
 

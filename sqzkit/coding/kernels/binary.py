@@ -14,7 +14,7 @@ for lossless data compression", 2005).
 import numba
 import numpy as np
 
-from sqzkit.coding import tables
+from sqzkit.coding.kernels import tables
 
 SQUASH = tables.squash_table()
 STRETCH = tables.stretch_table()

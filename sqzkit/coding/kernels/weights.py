@@ -9,9 +9,9 @@ specification; the names here are the names there.
 
 import numpy as np
 
-from sqzkit.coding import predictor_kernel as predictor
-from sqzkit.coding import tables
-from sqzkit.coding.binary_kernel import (
+from sqzkit.coding.kernels import predictors as predictor
+from sqzkit.coding.kernels import tables
+from sqzkit.coding.kernels.binary import (
     DECODING,
     FRESH,
     allocating,
@@ -20,7 +20,7 @@ from sqzkit.coding.binary_kernel import (
     mixed_bit,
     update_slot,
 )
-from sqzkit.coding.predictor_kernel import (
+from sqzkit.coding.kernels.predictors import (
     ABOVE,
     ABOVE2,
     ALL_LEVEL,

@@ -11,7 +11,7 @@ those it calls: after changing a kernel module remove `__pycache__`.
 
 import numpy as np
 
-from sqzkit.coding.binary_kernel import allocating, compiled
+from sqzkit.coding.kernels.binary import allocating, compiled
 
 TAPS = 16
 BESIDE = 6

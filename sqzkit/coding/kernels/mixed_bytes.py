@@ -7,7 +7,7 @@ function encodes and decodes. docs/sqz.md, "Mixed bytes", is the specification.
 
 import numpy as np
 
-from sqzkit.coding.binary_kernel import FRESH, allocating, compiled, mixed_bit
+from sqzkit.coding.kernels.binary import FRESH, allocating, compiled, mixed_bit
 
 ORDERS = 9  # inputs by context
 INPUTS = ORDERS + 1  # and one by the longest match

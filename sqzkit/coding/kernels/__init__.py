@@ -1,0 +1,1 @@
+"""The coders' inner loops, compiled by numba. Import a kernel only where work starts."""
