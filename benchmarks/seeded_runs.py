@@ -140,10 +140,12 @@ def read_arrays(path: Path) -> Iterator[tuple[str, str, tuple[int, ...], bytes]]
 
 
 def sha256(parts: Iterable[object]) -> str:
-    """Return the SHA-256 of `parts`: bytes as they are, anything else as JSON."""
+    """Return the SHA-256 of `parts`: bytes as they are, anything else as JSON with sorted keys."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part if isinstance(part, bytes) else json.dumps(part).encode() + b"\n")
+        digest.update(
+            part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+        )
     return digest.hexdigest()
 
 

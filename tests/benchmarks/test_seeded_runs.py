@@ -33,7 +33,12 @@ def write_safetensors(path, array, name="conv1/kernel"):
     ("name", "first", "same", "other"),
     [
         ("a.json", '{"a": [{"top1": 1, "seconds": 2}]}', '{"a":[{"top1":1}]}', '{"a": [{}]}'),
-        ("a.jsonl", '{"loss": 1, "seconds": 2}', '{"loss": 1, "seconds": 3}', '{"loss": 2}'),
+        (
+            "a.jsonl",
+            '{"loss": 1, "x": 2}',
+            '{"x": 2, "seconds": 3, "loss": 1}',
+            '{"loss": 2, "x": 2}',
+        ),
         ("a.csv", "top1,latency_ms\n1,2\n", "top1,latency_ms\n1,3\n", "top1,latency_ms\n2,2\n"),
         ("a.md", "| zeros |\n| 91.9 % |", "| sparsity |\n| 91.9 % |", "| zeros |\n| 91.8 % |"),
         ("a.html", '<b x="1">2 of 3</b>', "<i>2 &#47; 3</i><svg>4</svg>", "<b>2 of 4</b>"),
