@@ -10,7 +10,7 @@ PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-.PHONY: demo apk install test coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
+.PHONY: demo apk install test package coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-fast  the Python tests that take seconds"
 	@echo "make coverage   the Python tests, with the lines that they run"
 	@echo "make fuzz       damaged files, a million of them   [INPUTS=n]"
+	@echo "make package    build the wheel and try it in clean environments"
 	@echo "make apk        the Android app, with its model   [MODEL=path]"
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
@@ -25,9 +26,11 @@ help:
 	@echo "make interop    MediaPipe, Netron, the Java reader and the notebook on our files"
 	@echo "make lock       pin requirements anew"
 
-$(VENV)/.installed: requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
+# An environment that is there already, or a link to one, is used as it is.
+$(VENV)/.installed: requirements-dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 lint: $(VENV)/.installed
@@ -62,7 +65,11 @@ bazel-test: $(VENV)/.installed
 	    $(BIN)/python tests/android/apk_facts.py bazel-bin/android_demo/sqzkit.apk android_demo/target/sqzkit.apk; fi; \
 	else echo "bazel is not installed: its part of the tests is left out"; fi
 
-test: lint types unit android-test bazel-test
+# The wheel in clean environments, on every Python from 3.10 to 3.13 of this machine.
+package: $(VENV)/.installed
+	$(BIN)/python tests/package/check.py
+
+test: lint types unit package android-test bazel-test
 
 # Clients that no one here wrote, each in an environment of its own. Needs Java, Maven, and
 # Chromium with its driver (Debian: chromium, chromium-driver).
@@ -110,10 +117,12 @@ $(PEERS)/.installed: benchmarks/requirements.txt
 benchmark: $(VENV)/.installed $(PEERS)/.installed
 	$(BIN)/python -m benchmarks.run --peers_python=$(PEERS)/bin/python $(BENCHMARK_FLAGS)
 
+# requirements.txt pins what users of a checkout install, requirements-dev.txt what its tests use.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra explore \
+       --no-emit-index-url --no-header --no-annotate
 lock: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 requirements.in -o requirements.txt --no-emit-index-url --no-header --no-annotate
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 requirements-dev.in -o requirements-dev.txt --no-emit-index-url --no-header --no-annotate
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --python-version 3.11 benchmarks/requirements.in -o benchmarks/requirements.txt --no-emit-index-url --no-header --no-annotate
 
 clean:
