@@ -149,12 +149,14 @@ def sha256(parts: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
-def hashes(path: Path) -> dict[str, str]:
+def hashes(path: Path, folder: Path) -> dict[str, str]:
     """Return the SHA-256 of a file by what it is of: bytes, numbers or fields."""
     content = path.read_bytes()
     if path.suffix in WEIGHTS:
         numbers = sha256(part for array in sorted(read_arrays(path)) for part in array)
         return {"numbers": numbers, f"bytes of {path.suffix}": sha256([content])}
+    # `compare` records full paths; below the output folder, they are as good as relative ones.
+    content = content.replace(f"{folder}/".encode(), b"")
     if path.suffix in (".html", ".md", ".stdout"):
         return {"numbers": sha256(page_numbers(content.decode()))}
     if path.suffix in (".json", ".jsonl", ".csv"):
@@ -176,7 +178,7 @@ def record(folder: Path) -> Record:
         skipped = any(relative.match(pattern) for pattern in SKIPPED_FILES)
         if path.is_file() and relative.parts[0] != "inputs" and not skipped:
             name = relative.with_suffix("") if path.suffix in WEIGHTS else relative
-            found[name.as_posix()] = hashes(path)
+            found[name.as_posix()] = hashes(path, folder)
     return found
 
 

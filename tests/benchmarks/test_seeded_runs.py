@@ -15,7 +15,7 @@ WEIGHTS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 def hashes(path, content):
     path.write_text(content, encoding="utf-8")
-    return seeded_runs.hashes(path)
+    return seeded_runs.hashes(path, path.parent)
 
 
 def write_h5(path, array, name="conv1/kernel", **options):
@@ -83,6 +83,18 @@ def test_a_record_holds_outputs_by_relative_path(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text("{}")
     assert seeded_runs.record(tmp_path).keys() == {"run/labels.txt"}
+
+
+def test_the_place_of_the_output_folder_does_not_count(tmp_path):
+    found = []
+    for name in ("old", "new"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "flags.json").write_text(json.dumps({"model_dir": f"{folder}/runs/a"}))
+        found.append(seeded_runs.record(folder))
+    assert found[0] == found[1]
+    (folder / "flags.json").write_text(json.dumps({"model_dir": f"{folder}/runs/b"}))
+    assert seeded_runs.record(folder) != found[0]
 
 
 def test_differences_name_missing_new_and_changed_files():
