@@ -31,7 +31,6 @@ SKIPPED_FILES = {
     "commands.json": "the command line as typed, which may become `sqzkit train`",
     "*.lock": "empty; shows that a process runs",
     "study.journal": "Optuna's log: times, process numbers and random identifiers",
-    "explore.html": "holds seconds; the trials' folders hold its results",
     "compare.html": "holds seconds and latencies; compare.csv holds its results",
     "compare.md": "holds latencies; compare.csv holds its results",
     "lineage.png": "draws latencies; lineage.json holds its results",
