@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Fixtures of several packages' tests; a session-wide one is made once for all of them.
+pytest_plugins = ["tests.fixtures.converted", "tests.fixtures.chain"]
+
 # A busy machine is no defect: no example has a deadline (tests as a whole have one).
 settings.register_profile("sqzkit", deadline=None)
 settings.load_profile("sqzkit")
