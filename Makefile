@@ -10,7 +10,7 @@ PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-.PHONY: demo apk install test package coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
+.PHONY: demo apk install test package hooks coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -24,6 +24,7 @@ help:
 	@echo "make android-test  the app's tests alone"
 	@echo "make benchmark  sqzkit beside its peers, for an hour or so   [BENCHMARK_FLAGS=...]"
 	@echo "make interop    MediaPipe, Netron, the Java reader and the notebook on our files"
+	@echo "make hooks      check style and types before every commit"
 	@echo "make lock       pin requirements anew"
 
 # An environment that is there already, or a link to one, is used as it is.
@@ -36,6 +37,9 @@ $(VENV)/.installed: requirements-dev.txt pyproject.toml
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+hooks: $(VENV)/.installed
+	$(BIN)/pre-commit install
 
 types: $(VENV)/.installed
 	$(BIN)/mypy
