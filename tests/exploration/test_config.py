@@ -54,8 +54,7 @@ def test_what_the_processes_must_agree_on():
 RESOLVE = """
 import sys
 from absl import flags
-from sqzkit import cli
-from sqzkit.search import explore_flags
+from sqzkit.programs import cli, explore_flags
 
 def main(argv):
     config = explore_flags.explore_config_from_flags()

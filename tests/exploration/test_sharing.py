@@ -19,7 +19,7 @@ from sqzkit.base.errors import RunError
 from sqzkit.exploration.study import Study
 from tests.exploration import toys
 
-WORKER = [sys.executable, str(Path(__file__).with_name("explore_worker.py"))]
+WORKER = [sys.executable, str(Path(__file__).with_name("worker.py"))]
 TRIALS = 18  # of a space of 24
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
@@ -23,10 +22,10 @@ TINY = Effort(**dict.fromkeys(
 # Kills itself when the row named by the second argument is about to be stored.
 CHILD = """
 import os, signal, sys
-from sqzkit import cli
-from sqzkit.search import compare_loop
+from sqzkit.paper import loop
 from sqzkit.paper.folder import Comparison
-import test_compare_loop
+from sqzkit.programs import cli
+from tests.paper import test_loop
 
 def add_or_die(folder, row, add=Comparison.add):
     if row.name == sys.argv[2]:
@@ -35,7 +34,7 @@ def add_or_die(folder, row, add=Comparison.add):
 
 Comparison.add = add_or_die
 cli.quiet_libraries()
-compare_loop.compare(test_compare_loop.config(sys.argv[1]))
+loop.compare(test_loop.config(sys.argv[1]))
 """
 
 
@@ -57,10 +56,8 @@ def table(folder):
 @pytest.mark.slow
 def test_a_comparison_that_is_killed_goes_on_and_every_size_is_a_files(tmp_path):
     output = tmp_path / "out"
-    here = os.path.dirname(__file__)
-    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{os.environ['PYTHONPATH']}"}
     call = [sys.executable, "-c", CHILD, str(output), "alexnet_dc"]
-    child = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    child = subprocess.run(call, capture_output=True, text=True, check=False)
     assert child.returncode == -signal.SIGKILL, child.stderr
     finished = {path: path.stat().st_mtime_ns for path in (output / "rows").iterdir()}
     assert {path.stem for path in finished} == {"alexnet", "svd", "pruned"}
@@ -109,10 +106,10 @@ def check_given_runs(output, again):
     )
     dataset, source = loop._open(given)
     assert dataset.name == "digits" and source == DataSource()
-    row = loop.compare_squeezenet.ancestor
+    row = loop.squeezenet.ancestor
     bench = loop.Bench(given, loop.Comparison(again, {}), dataset, source)
     assert row(bench).path == (output / "runs" / "squeezenet").resolve()
-    assert loop.compare_squeezenet.descendant(bench).path.name == "generation_01"
+    assert loop.squeezenet.descendant(bench).path.name == "generation_01"
     alexnet = dataclasses.replace(given, model_dir=str(output / "runs" / "alexnet"))
     with pytest.raises(UsageError, match="is no run of a SqueezeNet"):
         loop.compare(alexnet)
