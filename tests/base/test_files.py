@@ -34,7 +34,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
     files.write_json(path, {"whole": True})
     program = f"""
 import os, signal
-from sqzkit import files
+from sqzkit.base import files
 with files.atomic_path({str(path)!r}) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -47,7 +47,7 @@ def test_what_killed_writers_left_is_removed(tmp_path):
     path = tmp_path / "a.json"
     program = f"""
 import os, signal
-from sqzkit import files
+from sqzkit.base import files
 with files.atomic_path({str(path)!r}) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -5,7 +5,7 @@ import time
 
 PROGRAM = """
 import sys
-from sqzkit import cli
+from sqzkit.programs import cli
 from sqzkit.base.errors import RunError, UsageError
 from absl import flags
 flags.DEFINE_integer("number", 1, "A number.")
@@ -102,8 +102,11 @@ def test_a_long_native_call_does_not_outlast_an_interrupt():
 
 
 def test_tensorflow_starts_without_a_word():
-    code = "from sqzkit import cli; cli.quiet_libraries(); cli.load_tensorflow(); import tensorflow"
-    code += "; tensorflow.get_logger().warning('5 out of the last 13 calls triggered retracing')"
+    code = (
+        "from sqzkit.programs import cli; cli.quiet_libraries(); cli.load_tensorflow()\n"
+        "import tensorflow\n"
+        "tensorflow.get_logger().warning('5 out of the last 13 calls triggered retracing')"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -104,7 +104,7 @@ def test_commands_are_noted_once_and_quoted(folder):
     for _ in range(2):
         folder.add_command(["/somewhere/train.py", "--model_dir", "a run"])
     folder.add_command(["convert.py"])
-    folder.add_command(["/somewhere/sqzkit/evolve.py", "--seed=1"])
+    folder.add_command(["/somewhere/sqzkit/programs/evolve.py", "--seed=1"])
     assert folder.read_record("commands") == [
         *("train.py --model_dir 'a run'", "convert.py", "python -m sqzkit.evolve --seed=1")
     ]
