@@ -10,7 +10,7 @@ PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-.PHONY: demo apk install test package hooks coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
+.PHONY: demo apk install test package docs hooks coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -19,6 +19,7 @@ help:
 	@echo "make coverage   the Python tests, with the lines that they run"
 	@echo "make fuzz       damaged files, a million of them   [INPUTS=n]"
 	@echo "make package    build the wheel and try it in clean environments"
+	@echo "make docs       build the documentation as a site: build/docs/index.html"
 	@echo "make apk        the Android app, with its model   [MODEL=path]"
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
@@ -73,7 +74,11 @@ bazel-test: $(VENV)/.installed
 package: $(VENV)/.installed
 	$(BIN)/python tests/package/check.py
 
-test: lint types unit package android-test bazel-test
+test: lint types unit package docs android-test bazel-test
+
+# Pages, API and links, strictly: any warning is an error. Needs no network.
+docs: $(VENV)/.installed
+	$(BIN)/sphinx-build -W -n -E --keep-going -q -c docs . build/docs
 
 # Clients that no one here wrote, each in an environment of its own. Needs Java, Maven, and
 # Chromium with its driver (Debian: chromium, chromium-driver).

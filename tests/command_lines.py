@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 TOP = Path(__file__).resolve().parents[1]
-PAGES = (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+PAGES = (
+    *(TOP / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
+    *sorted((TOP / "docs").rglob("*.md")),
+)
 _RUNS = re.compile(r"^    cli\.run\(main\)$", re.MULTILINE)
-_COMMAND = re.compile(r"(?:^|`|\s)python3? (-m [\w.]+|\S+\.py)([^\n`|]*)")
+_COMMAND = re.compile(r"(?:^|[`\s/])(?:python3? (-m [\w.]+|\S+\.py)|sqzkit (\w+))([^\n`|]*)", re.M)
 
 # Runs in a process of its own, since programs give flags the same names.
 _PROBE = """
@@ -41,9 +44,12 @@ def programs() -> dict[str, Path]:
     found = {}
     for path in sorted((TOP / "sqzkit" / "programs").glob("*.py")):
         if _RUNS.search(path.read_text(encoding="utf-8")):
-            entry = f"{path.stem}.py"
-            found[entry if (TOP / entry).exists() else f"-m sqzkit.{path.stem}"] = path
+            found[_entry(path.stem)] = path
     return found
+
+
+def _entry(name: str) -> str:
+    return f"{name}.py" if (TOP / f"{name}.py").exists() else f"-m sqzkit.{name}"
 
 
 def probe(program: Path, lines: list[list[str]]) -> dict[str, Any]:
@@ -66,11 +72,18 @@ def own_flags(name: str) -> tuple[str, ...]:
 
 
 def documented() -> dict[str, list[list[str]]]:
-    """Return the arguments of every command line on the pages, by program."""
+    """Return the arguments of every command line on the pages, by program.
+
+    `sqzkit NAME` counts as the program of that name; elsewhere it is a sentence.
+    """
+    known = programs()
     found: dict[str, list[list[str]]] = {}
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for match in _COMMAND.finditer(text):
-            line = re.split(r"\s#|\s&&|;", match[2])[0].replace("--help", "")
-            found.setdefault(match[1], []).append(shlex.split(line))
+            name = match[1] or _entry(match[2])
+            if match[2] and name not in known:
+                continue
+            line = re.split(r"\s#|\s&&|;", match[3])[0].replace("--help", "")
+            found.setdefault(name, []).append(shlex.split(line))
     return found

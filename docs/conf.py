@@ -1,0 +1,78 @@
+"""The documentation site: `make docs` builds the pages that GitHub shows, and the API pages.
+
+Sphinx reads the pages where they lie, so that one link serves GitHub and the
+site. The menu follows the lists of docs/index.md.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+TOP = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TOP))
+
+project = "sqzkit"
+author = "The sqzkit authors"
+copyright = "2026, the sqzkit authors"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+root_doc = "docs/index"
+include_patterns = ["*.md", "docs/**.md", "benchmarks/*.md"]
+exclude_patterns = [".*", "android_demo", "build", "runs", "shared", "sqzkit", "tests"]
+nitpicky = True
+highlight_language = "none"
+
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+
+# The API pages need signatures and docstrings, not TensorFlow's six seconds.
+autodoc_mock_imports = ["optuna", "tensorflow", "tensorflow_model_optimization", "tf_keras"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+# The site is built without a network, so other projects' names lead nowhere.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(np|numpy|tf|tensorflow|keras|tf_keras|PIL|Image|optuna|h5py)\b.*"),
+    (r"py:.*", r"(Path|pathlib|collections|dataclasses|abc|typing|os|enum|datetime)\b.*"),
+    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Literal|Mapping|NoneType|Sequence|TypeVar)\b.*"),
+    (r"py:.*", r"(bool|bytes|dict|float|int|list|object|optional|set|str|tuple)\b.*"),
+]
+
+html_theme = "furo"
+html_title = "sqzkit"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+templates_path = ["_templates"]
+html_additional_pages = {"index": "start.html"}  # the site's top folder leads to docs/index.html
+html_copy_source = False
+html_show_sphinx = False
+copybutton_exclude = ".linenos, .gp, .go"
+
+_SECTION = re.compile(r"^## (.+)$")
+_PAGE = re.compile(r"^[-|] \[[^]]+\]\(([^)#:]+)\.md\)")
+
+
+def add_menu(app: "Sphinx", docname: str, source: list[str]) -> None:
+    """Append a hidden table of contents for each section of the index that lists pages."""
+    if docname != root_doc:
+        return
+    menu: dict[str, list[str]] = {}
+    section = ""
+    for line in source[0].splitlines():
+        if heading := _SECTION.match(line):
+            section = heading[1]
+        elif page := _PAGE.match(line):
+            menu.setdefault(section, []).append(page[1])
+    for caption, pages in menu.items():
+        listed = "\n".join(pages)
+        source[0] += f"\n\n```{{toctree}}\n:caption: {caption}\n:hidden:\n\n{listed}\n```"
+
+
+def setup(app: "Sphinx") -> None:
+    """Connect the menu."""
+    app.connect("source-read", add_menu)
