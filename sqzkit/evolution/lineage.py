@@ -7,6 +7,7 @@ from typing import Any
 
 from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
+from sqzkit.reporting import figures
 
 ANCESTOR, FINAL = "ancestor", "final"
 
@@ -21,9 +22,9 @@ class Generation:
       parameters: trained and not trained, batch normalization folded.
       tflite_bytes: size of the float32 `.tflite`.
       latency_ms: fastest of its inferences on one thread of this machine.
-      validation_top1: what the fittest is chosen by, 0..1.
-      top1: on the test split, 0..1; looked at by no one but the reader.
-      offspring: one record for each that was bred, the fittest included.
+      validation_top1: accuracy by which the fittest is chosen, 0..1.
+      top1: accuracy on the test split, 0..1; nothing is chosen by it.
+      offspring: one record for each offspring, the fittest included.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Generation:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Generation":
-        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        """Return the record of `to_json`; raise `RunError` if it is damaged."""
         return records.build(cls, record, "a generation")
 
 
@@ -62,7 +63,7 @@ class Lineage:
 
         Args:
           folder: of the evolution.
-          identity: what must be the same for it to go on.
+          identity: settings that must be the same when it is resumed.
 
         Raises:
           UsageError: the folder holds another evolution, or something else.
@@ -73,7 +74,7 @@ class Lineage:
         if not self.path.exists():
             if folder.exists() and not _is_vacant(folder):
                 raise UsageError(
-                    f"--output_dir {folder}: exists and holds no evolution; name another"
+                    f"--output_dir {folder}: exists and does not hold an evolution; name another"
                 )
             return
         record = files.read_json(self.path)
@@ -105,7 +106,7 @@ class Lineage:
         files.write_json(self.path, {"evolution": self._identity, "generations": entries})
 
     def drop_final(self) -> None:
-        """Forget the last training, because further generations follow."""
+        """Remove the last training, because further generations follow."""
         self.generations = [entry for entry in self.generations if entry.name != FINAL]
         self.save()
 
@@ -119,12 +120,12 @@ class Lineage:
 
 
 def _is_vacant(folder: Path) -> bool:
-    """Return whether nothing lies here but what a killed beginning left."""
+    """Return whether the folder holds nothing but temporary files of a killed process."""
     return folder.is_dir() and all(files.is_unfinished(entry.name) for entry in folder.iterdir())
 
 
 def format_table(generations: Sequence[Generation]) -> str:
-    """Return the lineage as aligned text, each size and time beside the ancestor's."""
+    """Return the lineage as aligned text, with sizes and latencies relative to the ancestor."""
     ancestor = generations[0]
     lines = [
         f"{'':<14}{'parameters':>12}{'':>8}{'float bytes':>13}{'latency ms':>12}{'':>8}"
@@ -152,18 +153,12 @@ def _title(generations: Sequence[Generation]) -> str:
 
 def plot(generations: Sequence[Generation], path: Path) -> None:
     """Draw size, accuracy and latency by generation into an image file."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    figure = Figure(figsize=(7, 8), layout="constrained")
-    sizes, accuracies, latencies = figure.subplots(3, 1, sharex=True)
+    figure, (sizes, accuracies, latencies) = figures.figure(7, 8, rows=3)
+    figure.suptitle(_title(generations), fontsize="medium")
     numbers = range(len(generations))
     sizes.plot(numbers, [entry.parameters / 1e3 for entry in generations], "o-")
     sizes.set(ylabel="parameters, thousands", yscale="log")
-    figure.suptitle(_title(generations), fontsize="medium")
-    sizes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    sizes.yaxis.set_major_formatter("{x:,.0f}")
-    sizes.yaxis.set_minor_formatter(NullFormatter())
+    figures.plain_numbers(sizes.yaxis)
     accuracies.plot(numbers, [100 * entry.top1 for entry in generations], "o-", label="test")
     accuracies.plot(
         numbers, [100 * entry.validation_top1 for entry in generations], "s--", label="validation"
@@ -175,14 +170,13 @@ def plot(generations: Sequence[Generation], path: Path) -> None:
     ]
     if offspring:
         label = "validation, each offspring"
-        accuracies.plot(*zip(*offspring, strict=True), "k.", alpha=0.3, label=label)
+        accuracies.plot(*zip(*offspring, strict=True), ".", color=figures.GREY, label=label)
     accuracies.set(ylabel="top-1, %")
     accuracies.legend()
     latencies.plot(numbers, [entry.latency_ms for entry in generations], "o-")
-    latencies.set(ylabel="float latency, ms, 1 thread", ylim=(0, None))
+    latencies.set(ylabel="float latency, ms, 1 thread", ylim=(0, None), xlabel="generation")
     names = [entry.name.removeprefix("generation_") for entry in generations]
     latencies.set_xticks(list(numbers), names, rotation=90)
-    latencies.set_xlabel("generation")
     for axes in (sizes, accuracies, latencies):
         axes.grid(alpha=0.3)
     with files.atomic_path(path) as temporary:

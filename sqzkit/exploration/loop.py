@@ -1,4 +1,4 @@
-"""The work of one process: trials until the study has enough of them."""
+"""The work of one process: run trials until the study has enough of them."""
 
 import sys
 import time
@@ -7,22 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from optuna.trial import FrozenTrial
 
 from sqzkit.base import files
 from sqzkit.base.errors import InvariantError, RunError, UnfitNetworkError
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
-from sqzkit.exploration import space
+from sqzkit.exploration import space, trial
 from sqzkit.exploration.config import ExploreConfig
-from sqzkit.exploration.objectives import OBJECTIVES, locked
-from sqzkit.exploration.storage import TakenOverError
+from sqzkit.exploration.objectives import OBJECTIVES
+from sqzkit.exploration.page import write_page
+from sqzkit.exploration.storage import TakenOverError, locked
 from sqzkit.exploration.study import Study
+from sqzkit.exploration.trial import Experiment
 from sqzkit.exploration.winner import choose_winner, copy_winner
+from sqzkit.training import loop
 
-_FAILURES = 5
-# Rivals must be this many, and of this age, before they are believed.
-_RIVALS = 4
+_MAX_FAILURES = 5
+_MIN_COMPARABLE = 4
 _FIRST_JUDGED_EPOCH = 2
 
 
@@ -30,26 +33,24 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
     """Work on a study until it has its trials; write its page and its winner.
 
     Returns:
-      The winner, or None if no trial was complete.
+      The winner, or None if no trial was completed.
 
     Raises:
       UsageError: the study is another one, or no network is in the space.
-      RunError: the storage is gone, or trial after trial fails.
+      RunError: the storage cannot be reached, or several trials in a row fail.
     """
-    from sqzkit.exploration import trial as explore_trial
-    from sqzkit.exploration.page import write_page
-    from sqzkit.training import loop
-
-    explore_trial.limit_threads(config.threads)
+    if config.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     loop.prepare(config.training)
     dataset = open_dataset(config.data)
     side = loop.image_size(dataset)
     space.require_networks(config.space, dataset.num_classes, side)
     study = Study(config, describe(dataset))
     files.write_json(Path(config.study_dir) / "explore.json", config.to_json())
-    work(study, explore_trial.Bench(config, dataset, side))
+    work(study, Experiment(config, dataset, side))
     winner = choose_winner(study.finished(), config)
-    # Other processes of the study may end at the same moment.
+    # Other processes of the study may finish at the same moment.
     with locked(Path(config.study_dir) / "winner.lock"):
         print(f"page: {write_page(study.finished(), winner, config, dataset.name)}", flush=True)
         if winner is not None:
@@ -64,52 +65,53 @@ def describe(dataset: ImageDataset) -> dict[str, Any]:
     return {"name": dataset.name, "labels": list(dataset.labels), **counts}
 
 
-def work(study: Study, bench: Any) -> None:
-    """Run trials until the study has enough, or its space is used up."""
+def work(study: Study, experiment: Experiment) -> None:
+    """Run trials until the study has enough, or every network was tried."""
     failures = 0
-    while study.wants_more():
+    while study.needs_trials():
         try:
             asked = study.ask()
             if asked is None:
-                print("no network of the space is left to try", flush=True)
+                print("every network of the space was tried", flush=True)
                 return
-            failures = _attempt(study, bench, *asked, failures)
+            failures = _attempt(study, experiment, *asked, failures)
         except TakenOverError:
-            print("silent for too long: a trial was given to another process", flush=True)
+            print("silent for too long: another process took over a trial", flush=True)
 
 
 def _attempt(
-    study: Study, bench: Any, number: int, candidate: space.Candidate, failures: int
+    study: Study, experiment: Experiment, number: int, candidate: space.Candidate, failures: int
 ) -> int:
-    """Run a trial if it may; return how many have failed one after another."""
-    reason = space.why_not(candidate, bench.dataset.num_classes, bench.image_size)
+    """Run a trial if it may; return how many trials in a row have failed."""
+    classes, side = experiment.dataset.num_classes, experiment.image_size
+    reason = space.why_not(candidate, classes, side)
     if reason:
         study.fail(number, reason, for_good=True)
     elif not study.may_run(number):
         study.fail(number, "another trial has this network", for_good=False)
     else:
-        failures = 0 if _run(study, bench, number, candidate) else failures + 1
-    if failures >= _FAILURES:
+        failures = 0 if _run(study, experiment, number, candidate) else failures + 1
+    if failures >= _MAX_FAILURES:
         reason = study.trials()[number].user_attrs.get("reason", "")
-        raise RunError(f"{failures} trials failed one after another; the last: {reason}")
+        raise RunError(f"{failures} trials in a row failed; the last: {reason}")
     return failures
 
 
-def beaten(
+def should_stop(
     results: dict[str, Any],
     curve: Sequence[float],
-    rivals: Sequence[FrozenTrial],
+    finished: Sequence[FrozenTrial],
     names: Sequence[str],
 ) -> bool:
-    """Tell whether a trial is hardly going to matter.
+    """Return whether a trial is less accurate than most comparable trials were at its age.
 
-    Its rivals are the finished trials that cost no more, by the objectives
-    that are known beforehand: if there are enough of them and it is less
-    accurate than most of them were at its age, it would be dominated.
+    Comparable are finished trials that cost no more, by the objectives that are known before
+    training. A trial that is less accurate than their median would most likely be dominated.
+
     Args:
-      results: of the trial: parameters and multiply_accumulates.
+      results: of the trial: "parameters" and "multiply_accumulates".
       curve: its validation accuracy by epoch.
-      rivals: finished trials of the study.
+      finished: trials of the study.
       names: the objectives.
     """
     age = len(curve)
@@ -119,53 +121,49 @@ def beaten(
     if "parameters" in names or "sqz_bytes" in names:
         costs.append("parameters")
     at_that_age = [
-        max(trial.user_attrs["curve"][:age])
-        for trial in rivals
-        if len(trial.user_attrs.get("curve", ())) >= age
-        and all(trial.user_attrs[cost] <= results[cost] for cost in costs)
+        max(other.user_attrs["curve"][:age])
+        for other in finished
+        if len(other.user_attrs.get("curve", ())) >= age
+        and all(other.user_attrs[cost] <= results[cost] for cost in costs)
     ]
-    return len(at_that_age) >= _RIVALS and max(curve) < float(np.median(at_that_age))
+    return len(at_that_age) >= _MIN_COMPARABLE and max(curve) < float(np.median(at_that_age))
 
 
-def _run(study: Study, bench: Any, number: int, candidate: space.Candidate) -> bool:
-    from sqzkit.exploration import trial as explore_trial
-
+def _run(study: Study, experiment: Experiment, number: int, candidate: space.Candidate) -> bool:
     config = study.config
-    names = config.objectives
 
     def judge(results: dict[str, Any], curve: list[float]) -> bool:
         study.note(number, {**results, "curve": curve})
-        return config.stop_bad and beaten(results, curve, study.finished(), names)
+        finished = study.finished() if config.stop_bad else []
+        return config.stop_bad and should_stop(results, curve, finished, config.objectives)
 
     started = time.monotonic()
     try:
-        results = explore_trial.run_trial(bench, candidate, judge)
-    except explore_trial.TrialStoppedError as stopped:
+        results = trial.run_trial(experiment, candidate, judge)
+    except trial.TrialStoppedError as stopped:
         study.stop(number, stopped.results)
-        _say(study, number, stopped.results, started, "stopped early")
+        _print_trial(study, number, stopped.results, started, "stopped early")
         return True
     except (UnfitNetworkError, InvariantError) as error:
-        # Anything else (a full disk, missing photographs) is not the network's fault: it ends
-        # the program, and the trial is taken over by the next.
+        # Any other error (a full disk, missing photographs) is not the network's fault. It ends
+        # the program, and the next process takes the trial over.
         study.fail(number, str(error), for_good=True)
         print(f"trial {number} failed: {error}", file=sys.stderr, flush=True)
         return False
     results["seconds"] = round(time.monotonic() - started, 1)
-    study.finish(number, explore_trial.values(results, names), results)
-    _say(study, number, results, started, "")
+    study.finish(number, trial.values(results, config.objectives), results)
+    _print_trial(study, number, results, started, "")
     return True
 
 
-def _say(study: Study, number: int, results: dict[str, Any], started: float, note: str) -> None:
-    done, total = len(study.finished()), study.config.trials
-    seconds = time.monotonic() - started
-    shown = " ".join(
-        f"{name}={results[name]:,.4g}"
-        if isinstance(results[name], float)
-        else f"{name}={results[name]:,}"
+def _print_trial(
+    study: Study, number: int, results: dict[str, Any], started: float, note: str
+) -> None:
+    shown = [
+        f"{name}={results[name]:{',.4g' if isinstance(results[name], float) else ','}}"
         for name in OBJECTIVES
         if name in results
-    )
-    print(
-        f"trial {number} ({done} of {total}): {shown} {seconds:.0f} s {note}".rstrip(), flush=True
-    )
+    ]
+    progress = f"trial {number} ({len(study.finished())} of {study.config.trials}):"
+    seconds = f"{time.monotonic() - started:.0f} s"
+    print(" ".join([progress, *shown, seconds, note]).rstrip(), flush=True)

@@ -1,23 +1,14 @@
-"""What a network is judged by, and how that is measured."""
+"""What a network is judged by. Light: flags import it."""
 
-import contextlib
 import dataclasses
 import importlib.util
-import sys
-import typing
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Literal
 
 from sqzkit.base.errors import UsageError
-from sqzkit.preprocessing import Preprocessing
 
-if typing.TYPE_CHECKING:
-    import numpy as np
-
-    from sqzkit.base.keras import keras
-
-LATENCY_RUNS = 50
-LATENCY_WARMUP = 10
+ObjectiveName = Literal["accuracy", "parameters", "sqz_bytes", "latency"]
+_CONVERTER = {"tensorflow": "tensorflow", "ai_edge_litert": "ai-edge-litert"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +22,13 @@ class Objective:
       converted: whether it is measured on the converted file.
     """
 
-    name: str
+    name: ObjectiveName
     title: str
     maximize: bool
     converted: bool
 
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (
         Objective("accuracy", "validation accuracy, %", True, False),
@@ -62,95 +53,10 @@ def select(names: Sequence[str]) -> tuple[Objective, ...]:
         raise UsageError(f"--objectives {','.join(names)}: give one, two or three different ones")
     chosen = tuple(OBJECTIVES[name] for name in names)
     for objective in chosen:
-        if objective.converted:
-            _require_converter(objective.name)
+        for module, package in _CONVERTER.items() if objective.converted else ():
+            if importlib.util.find_spec(module) is None:
+                raise UsageError(
+                    f"--objectives {objective.name}: is measured on the converted file, which "
+                    f"needs {package}; pip install {package}, or leave {objective.name} out"
+                )
     return chosen
-
-
-def _require_converter(name: str) -> None:
-    for module, package in (
-        ("tensorflow.lite", "tensorflow"),
-        ("ai_edge_litert.interpreter", "ai-edge-litert"),
-    ):
-        try:
-            found = importlib.util.find_spec(module.partition(".")[0])
-        except ValueError:
-            found = None
-        if found is None:
-            raise UsageError(
-                f"--objectives {name}: is measured on the converted file, which needs {package}; "
-                f"pip install {package}, or leave {name} out"
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class Converted:
-    """What was measured on a converted file.
-
-    Attributes:
-      tflite_bytes: its size.
-      sqz_bytes: size of its archive.
-      latency: fastest of `LATENCY_RUNS` inferences on one thread, ms, or None
-        where it was not asked for. The fastest, because other workers of the
-        study may use the machine at the same time.
-    """
-
-    tflite_bytes: int
-    sqz_bytes: int
-    latency: float | None
-
-
-def measure_converted(
-    model: "keras.Model",
-    preprocessing: Preprocessing,
-    labels: tuple[str, ...],
-    representative: "np.ndarray",
-    with_latency: bool,
-    lock: Path,
-) -> Converted:
-    """Convert to int8 per tensor, the smallest archive, and measure that file.
-
-    Args:
-      model: a trained network, logits out.
-      preprocessing: the record to follow.
-      labels: class names.
-      representative: uint8 [N, S, S, 3] for the ranges.
-      with_latency: whether to time it.
-      lock: file that lets one worker of this machine time at a time.
-    """
-    from sqzkit.coding import sqz
-    from sqzkit.conversion.converter import convert_model
-    from sqzkit.conversion.options import ConversionOptions
-    from sqzkit.tflite.latency import measure
-
-    options = ConversionOptions(quantization="int8", granularity="per_tensor")
-    content = convert_model(model, preprocessing, labels, options, representative)
-    latency = None
-    if with_latency:
-        with locked(lock):
-            latency = round(measure(content, 1, LATENCY_RUNS, LATENCY_WARMUP).minimum_ms, 6)
-    return Converted(len(content), len(sqz.pack(content)), latency)
-
-
-def multiply_accumulates(model: "keras.Model") -> int:
-    """Return the multiplications of one inference's convolutions."""
-    from sqzkit.base.keras import keras
-
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            _, height, width, _ = layer.output_shape
-            total += height * width * layer.kernel.shape.num_elements()
-    return total
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes of this machine; a killed one lets go of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as stream:
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

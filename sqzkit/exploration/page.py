@@ -2,9 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -12,12 +12,43 @@ from sqzkit.base import files
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES, Objective
 from sqzkit.exploration.space import Candidate
-from sqzkit.exploration.sweeps import BYTES_PER_MB, paper_figure
 from sqzkit.exploration.winner import pareto_front
+from sqzkit.models import registry
 from sqzkit.reporting import figures, templates
 
 TEMPLATE = Path(__file__).with_name("page.html")
 IMAGENET_CLASSES = 1000
+BYTES_PER_MB = 1 << 20
+
+
+class PaperFigure(NamedTuple):
+    """What the SqueezeNet paper prints for one network, None where it prints nothing.
+
+    Attributes:
+      top1, top5: ImageNet accuracy, %.
+      megabytes: size of its float32 weights.
+    """
+
+    top1: float | None = None
+    top5: float | None = None
+    megabytes: float | None = None
+
+
+# Iandola et al., 2016, by preset and value of the swept dimension: section 5.2 (SR), section
+# 5.3 (pct3x3) and table 3 (bypass). Values that are only points of a drawing are left out.
+PAPER: Mapping[str, Mapping[Any, PaperFigure]] = {
+    "squeeze_ratio": {
+        0.125: PaperFigure(top5=80.3, megabytes=4.8),
+        0.75: PaperFigure(top5=86.0, megabytes=19.0),
+        1.0: PaperFigure(top5=86.0),
+    },
+    "pct3x3": {0.5: PaperFigure(top5=85.6)},
+    "bypass": {
+        "none": PaperFigure(57.5, 80.3, 4.8),
+        "simple": PaperFigure(60.4, 82.5, 4.8),
+        "complex": PaperFigure(58.8, 82.0, 7.7),
+    },
+}
 
 
 def write_page(
@@ -27,18 +58,23 @@ def write_page(
 
     Args:
       trials: the finished trials.
-      winner: the one to take, if any.
+      winner: the recommended one, if there is one.
       config: the exploration.
       data: name of the data set.
     """
     front = {trial.number for trial in pareto_front(trials, config.objectives)}
+    rows = [
+        {"trial": str(trial.number), "": _note(trial, front, winner)}
+        | _cells(trial.user_attrs, config)
+        for trial in sorted(trials, key=_rank)
+    ]
     page = templates.render(
         TEMPLATE,
         data=data,
         config=config,
+        objectives=[OBJECTIVES[name] for name in config.objectives],
         plots=plots(trials, front, config.objectives),
-        columns=_columns(config),
-        rows=[_row(trial, front, winner, config) for trial in sorted(trials, key=_rank)],
+        rows=rows,
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
         stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
         front=len(front),
@@ -51,9 +87,9 @@ def write_page(
 
 
 def plots(trials: Sequence[FrozenTrial], front: set[int], names: Sequence[str]) -> list[str]:
-    """Return a plot of the first objective over each other one, the front joined.
+    """Return a plot of the first objective over each other one, with the front as a line.
 
-    One objective alone is drawn over the number of parameters.
+    A single objective is drawn over the number of parameters.
     """
     measured = [OBJECTIVES[name] for name in names]
     across = measured[1:] or [OBJECTIVES["parameters"]]
@@ -61,9 +97,17 @@ def plots(trials: Sequence[FrozenTrial], front: set[int], names: Sequence[str]) 
     return [_plot(complete, front, measured[0], other) for other in across] if complete else []
 
 
-def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: Objective) -> str:
-    from matplotlib.ticker import LogLocator, NullFormatter
+def paper_figure(preset: str, values: Mapping[str, object]) -> PaperFigure:
+    """Return what the paper prints for a network of a preset sweep.
 
+    Args:
+      preset: name of the space's preset; the swept dimension has its name.
+      values: the network's value of each dimension.
+    """
+    return PAPER.get(preset, {}).get(values.get(preset), PaperFigure())
+
+
+def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: Objective) -> str:
     drawing, axes = figures.figure(6.4, 4.0)
     on = sorted((_value(t, over), _value(t, up)) for t in trials if t.number in front)
     off = [(_value(t, over), _value(t, up)) for t in trials if t.number not in front]
@@ -74,9 +118,7 @@ def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: O
     axes.set_ylabel(up.title)
     if not over.maximize and over.name != "latency":
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        figures.plain_numbers(axes.xaxis)
     axes.legend(frameon=False, labelcolor=figures.GREY)
     return figures.to_svg(drawing)
 
@@ -87,63 +129,61 @@ def _value(trial: FrozenTrial, objective: Objective) -> float:
 
 
 def _winner(trial: FrozenTrial, config: ExploreConfig) -> dict[str, Any]:
-    """Return what the tiles show: the network's values in words, and its figures by title."""
+    """Return the network's values in words, and its results by title."""
     results = trial.user_attrs
     figures_by_title = {
         "validation accuracy": _percent(results.get("accuracy")) + " %",
         "test accuracy": _percent(results.get("test_top1")) + " %",
         "parameters": f"{results['parameters']:,}",
     }
-    for name in config.objectives:
-        if OBJECTIVES[name].converted:
-            figures_by_title[OBJECTIVES[name].title] = _figure(results[name])
+    for objective in _converted(config):
+        figures_by_title[objective.title] = _figure(results[objective.name])
     values = json.loads(results["key"])
     words = ", ".join(f"{name} {values[name]}" for name in config.space.choices)
     return {"number": trial.number, "network": words, "figures": figures_by_title}
 
 
-def _columns(config: ExploreConfig) -> list[str]:
-    columns = ["trial", "", *config.space.choices, "parameters", "validation %", "test %"]
-    columns += [OBJECTIVES[name].title for name in config.objectives if OBJECTIVES[name].converted]
-    if config.preset != "default":
-        columns += ["MB at 1,000 classes", "paper's MB", "paper's top-1 %", "paper's top-5 %"]
-    return columns
-
-
-def _row(
-    trial: FrozenTrial, front: set[int], winner: FrozenTrial | None, config: ExploreConfig
-) -> dict[str, Any]:
-    results = trial.user_attrs
+def _cells(results: Mapping[str, Any], config: ExploreConfig) -> dict[str, str]:
+    """Return a trial's row of the table by column."""
     values = json.loads(results["key"])
-    cells = [str(trial.number), *(str(values[name]) for name in config.space.choices)]
-    cells.append(f"{results.get('parameters', 0):,}")
-    cells += [_percent(results.get("accuracy")), _percent(results.get("test_top1"))]
-    for name in config.objectives:
-        if OBJECTIVES[name].converted:
-            cells.append(_figure(results[name]) if name in results else "")
+    cells = {name: str(values[name]) for name in config.space.choices}
+    cells["parameters"] = f"{results.get('parameters', 0):,}"
+    cells["validation %"] = _percent(results.get("accuracy"))
+    cells["test %"] = _percent(results.get("test_top1"))
+    cells |= {item.title: _figure(results.get(item.name)) for item in _converted(config)}
     if config.preset != "default":
-        cells += _paper_cells(values, config)
+        printed = paper_figure(config.preset, values)
+        cells["MB at 1,000 classes"] = f"{_imagenet_megabytes(values):.1f}"
+        cells["paper's MB"] = _figure(printed.megabytes)
+        cells["paper's top-1 %"] = _figure(printed.top1)
+        cells["paper's top-5 %"] = _figure(printed.top5)
+    return cells
+
+
+def _converted(config: ExploreConfig) -> list[Objective]:
+    """Return the objectives that are measured on the converted file."""
+    return [OBJECTIVES[name] for name in config.objectives if OBJECTIVES[name].converted]
+
+
+def _imagenet_megabytes(values: Mapping[str, Any]) -> float:
+    """Return the float32 size with ImageNet's classes, as published: no batch normalization."""
+    spec = Candidate(tuple(values.items())).spec(IMAGENET_CLASSES).to_json()
+    model = registry.build_from_json({**spec, "normalization": "none"}, 227)
+    return float(4 * model.count_params() / BYTES_PER_MB)
+
+
+def _note(trial: FrozenTrial, front: set[int], winner: FrozenTrial | None) -> str:
     notes = {
         "winner": winner is not None and trial.number == winner.number,
         "front": trial.number in front,
         "stopped early": trial.state == TrialState.PRUNED,
     }
-    return {"cells": cells, "note": ", ".join(name for name, true in notes.items() if true)}
+    return ", ".join(name for name, true in notes.items() if true)
 
 
-def _paper_cells(values: dict[str, Any], config: ExploreConfig) -> list[str]:
-    from sqzkit.models import registry
-
-    candidate = Candidate(tuple(values.items()))
-    # Without batch normalization, as published, and at the paper's input size.
-    spec = {**candidate.spec(IMAGENET_CLASSES).to_json(), "normalization": "none"}
-    weights = 4 * registry.build_from_json(spec, 227).count_params() / BYTES_PER_MB
-    figure = paper_figure(config.preset, values)
-    stated = (figure.megabytes, figure.top1, figure.top5) if figure else (None,) * 3
-    return [f"{weights:.1f}", *("" if value is None else f"{value:g}" for value in stated)]
-
-
-def _figure(value: float) -> str:
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 

@@ -1,7 +1,7 @@
 """One trial: train a network of the space and measure it.
 
-Its run folder is named by the network, not by the trial, so that a network
-whose process was killed goes on from its checkpoint.
+Its run folder is named after the network, not after the trial, so that if its process
+is killed the next trial of the same network resumes from the checkpoint.
 """
 
 import dataclasses
@@ -13,25 +13,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from sqzkit.base.keras import keras
+from sqzkit.coding import sqz
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.options import ConversionOptions
 from sqzkit.data import pipeline
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.exploration.config import ExploreConfig
-from sqzkit.exploration.objectives import OBJECTIVES, measure_converted, multiply_accumulates
+from sqzkit.exploration.objectives import OBJECTIVES
 from sqzkit.exploration.space import Candidate
+from sqzkit.exploration.storage import locked
 from sqzkit.models import registry, summary
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
+from sqzkit.tflite.latency import measure
 from sqzkit.training.fit import StageFit, fit_stage
 
 CALIBRATION_IMAGES = 100
-Judge = Callable[[dict[str, Any], list[float]], bool]
+LATENCY_RUNS = 50
+LATENCY_WARMUP = 10
+StopRule = Callable[[dict[str, Any], list[float]], bool]
 
 
 class TrialStoppedError(Exception):
-    """A trial is beaten by its like; its results so far are in `results`."""
+    """A trial was stopped early; its results so far are in `results`."""
 
     def __init__(self, results: dict[str, Any]) -> None:
         super().__init__("stopped early")
@@ -39,13 +45,13 @@ class TrialStoppedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Bench:
+class Experiment:
     """What all trials of this process share.
 
     Attributes:
       config: the exploration.
-      dataset: what is learned.
-      image_size: where the space leaves it open, pixels.
+      dataset: what the networks learn.
+      image_size: side of the input in pixels, for networks that do not say theirs.
     """
 
     config: ExploreConfig
@@ -58,43 +64,51 @@ class Bench:
         return Path(self.config.study_dir) / "trials"
 
     def folder(self, candidate: Candidate) -> RunFolder:
-        """Return where the candidate's run is."""
+        """Return the run folder of a candidate."""
         digest = hashlib.sha256(candidate.key.encode()).hexdigest()
         return RunFolder(self.trials_path / digest[:16])
 
 
-def run_trial(bench: Bench, candidate: Candidate, judge: Judge) -> dict[str, Any]:
+def run_trial(
+    experiment: Experiment, candidate: Candidate, should_stop: StopRule
+) -> dict[str, Any]:
     """Train and measure a candidate.
 
     Args:
-      bench: what the process shares.
+      experiment: what all trials share.
       candidate: a valid network.
-      judge: called after every epoch with the results known so far and the
-        validation accuracy of each epoch; whether to stop.
+      should_stop: called after every epoch with the results known so far and the
+        validation accuracy of each epoch; returns whether to stop the trial.
 
     Returns:
       Results by name, JSON-ready; `values` picks the objectives from them.
 
     Raises:
-      TrialStoppedError: `judge` said so.
+      TrialStoppedError: `should_stop` returned true.
       RunError: the training diverged or the network does not convert.
     """
+    config, dataset = experiment.config, experiment.dataset
     keras.backend.clear_session()
-    keras.utils.set_random_seed(bench.config.training.seed)
-    folder = bench.folder(candidate)
-    spec = candidate.spec(bench.dataset.num_classes).to_json()
-    record = default(candidate.image_size(bench.image_size))
+    keras.utils.set_random_seed(config.training.seed)
+    folder = experiment.folder(candidate)
+    spec = candidate.spec(dataset.num_classes).to_json()
+    record = default(candidate.image_size(experiment.image_size))
     model = registry.build_from_json(spec, record.image_size)
     results: dict[str, Any] = {
         "folder": folder.path.name,
         "parameters": model.count_params(),
         "multiply_accumulates": multiply_accumulates(model),
     }
-    _write_records(bench, folder, spec, record, model)
-    watcher = _Watcher(folder, results, judge)
-    stage = StageFit(
-        folder, "train", bench.dataset, record, bench.config.options, callbacks=[watcher]
-    )
+    _write_records(experiment, folder, spec, record, model)
+
+    def stop(epoch: int, logs: dict[str, Any]) -> None:
+        # The line of this epoch is written after the callbacks.
+        curve = [*accuracies(folder)[:epoch], float(logs["validation_accuracy"])]
+        if should_stop(results, curve):
+            raise TrialStoppedError({**results, "accuracy": max(curve), "curve": curve})
+
+    watcher = keras.callbacks.LambdaCallback(on_epoch_end=stop)
+    stage = StageFit(folder, "train", dataset, record, config.options, callbacks=[watcher])
     try:
         trained = fit_stage(model, stage)
     except TrialStoppedError:
@@ -108,9 +122,8 @@ def run_trial(bench: Bench, candidate: Candidate, judge: Judge) -> dict[str, Any
         "train_seconds": metrics["train_seconds"],
         "curve": accuracies(folder),
     }
-    chosen = [OBJECTIVES[name] for name in bench.config.objectives]
-    if any(objective.converted for objective in chosen):
-        results |= _convert(bench, trained.model, record)
+    if any(OBJECTIVES[name].converted for name in config.objectives):
+        results |= _measure_converted(experiment, trained.model, record)
     return results
 
 
@@ -124,57 +137,71 @@ def accuracies(folder: RunFolder) -> list[float]:
     return [line["validation_accuracy"] for line in folder.metrics() if line["stage"] == "train"]
 
 
-class _Watcher(keras.callbacks.Callback):
-    """Asks after every epoch whether the trial is worth going on."""
+def multiply_accumulates(model: keras.Model) -> int:
+    """Return the multiplications of one inference's convolutions."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            _, height, width, _ = layer.output_shape
+            total += height * width * layer.kernel.shape.num_elements()
+    return total
 
-    def __init__(self, folder: RunFolder, results: dict[str, Any], judge: Judge) -> None:
-        super().__init__()
-        self._folder, self._results, self._judge = folder, results, judge
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Raise `TrialStoppedError` if the trial is beaten."""
-        assert logs is not None
-        # This epoch's line is written after the callbacks.
-        curve = [*accuracies(self._folder)[:epoch], float(logs["validation_accuracy"])]
-        if self._judge(self._results, curve):
-            best = {"accuracy": max(curve), "curve": curve}
-            raise TrialStoppedError({**self._results, **best})
+def measure_converted(
+    model: keras.Model,
+    preprocessing: Preprocessing,
+    labels: tuple[str, ...],
+    representative: np.ndarray,
+    lock: Path | None,
+) -> dict[str, Any]:
+    """Convert to int8 per tensor, which gives the smallest archive, and measure that file.
+
+    Args:
+      model: a trained network, logits out.
+      preprocessing: the record to follow.
+      labels: class names.
+      representative: uint8 [N, S, S, 3] for the ranges.
+      lock: file that lets one process of this machine measure latency at a time;
+        None leaves the latency out.
+
+    Returns:
+      "tflite_bytes", "sqz_bytes" and perhaps "latency": the fastest of `LATENCY_RUNS`
+      inferences on one thread, ms. The fastest, because other processes of the study
+      may use the machine at the same time.
+    """
+    options = ConversionOptions(quantization="int8", granularity="per_tensor")
+    content = convert_model(model, preprocessing, labels, options, representative)
+    results = {"tflite_bytes": len(content), "sqz_bytes": len(sqz.pack(content))}
+    if lock is None:
+        return results
+    with locked(lock):
+        latency = measure(content, 1, LATENCY_RUNS, LATENCY_WARMUP).minimum_ms
+    return {**results, "latency": round(latency, 6)}
+
+
+def _measure_converted(
+    experiment: Experiment, model: keras.Model, record: Preprocessing
+) -> dict[str, Any]:
+    config, dataset = experiment.config, experiment.dataset
+    images, _ = pipeline.raw_images(
+        dataset, "train", record, CALIBRATION_IMAGES, config.training.seed
+    )
+    with_latency = "latency" in config.objectives
+    lock = Path(config.study_dir) / "latency.lock" if with_latency else None
+    return measure_converted(model, record, dataset.labels, np.asarray(images), lock)
 
 
 def _write_records(
-    bench: Bench,
+    experiment: Experiment,
     folder: RunFolder,
     spec: dict[str, Any],
     record: Preprocessing,
     model: keras.Model,
 ) -> None:
     folder.write_preprocessing(record)
-    folder.write_labels(bench.dataset.labels)
-    folder.write_record("data", bench.config.data.to_json())
-    folder.write_record("flags", {"explore": bench.config.to_json()})
+    folder.write_labels(experiment.dataset.labels)
+    folder.write_record("data", experiment.config.data.to_json())
+    folder.write_record("flags", {"explore": experiment.config.to_json()})
     rows = [dataclasses.asdict(row) for row in summary.layer_table(model)]
     folder.write_record("layers", rows)
     folder.write_spec(json.loads(json.dumps(spec)))
-
-
-def _convert(bench: Bench, model: keras.Model, record: Preprocessing) -> dict[str, Any]:
-    images, _ = pipeline.raw_images(
-        bench.dataset, "train", record, CALIBRATION_IMAGES, bench.config.training.seed
-    )
-    measured = measure_converted(
-        model,
-        record,
-        bench.dataset.labels,
-        np.asarray(images),
-        "latency" in bench.config.objectives,
-        Path(bench.config.study_dir) / "latency.lock",
-    )
-    found = dataclasses.asdict(measured)
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def limit_threads(threads: int) -> None:
-    """Let TensorFlow use that many threads in this process; 0 leaves it alone."""
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -1,4 +1,4 @@
-"""Which network to take, and its run folder where `convert.py` finds it."""
+"""Which network to take, and a copy of its run folder at a fixed place."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from sqzkit.base.errors import RunError, WriteError
-from sqzkit.exploration.annealing import dominated_shares
+from sqzkit.exploration.samplers import dominated_shares
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
 
@@ -31,10 +31,10 @@ def pareto_front(trials: Sequence[FrozenTrial], names: Sequence[str]) -> list[Fr
 
 
 def choose_winner(trials: Sequence[FrozenTrial], config: ExploreConfig) -> FrozenTrial | None:
-    """Return the trial to take, or None if none is complete.
+    """Return the recommended trial, or None if no trial is complete.
 
-    Of the Pareto front it is the cheapest by the first objective that is a
-    cost, among those at most `winner_drop` below the best accuracy.
+    Among the trials of the Pareto front whose accuracy is at most `winner_drop` below the
+    best one's, it is the cheapest by the first objective that is a cost.
     """
     front = pareto_front(trials, config.objectives)
     if not front:
@@ -56,8 +56,8 @@ def copy_winner(winner: FrozenTrial, config: ExploreConfig) -> Path:
       RunError: it was trained on another machine and is not in this folder.
     """
     name = str(winner.user_attrs["folder"])
-    if not re.fullmatch(r"\w+", name):  # a study may be another machine's
-        raise RunError(f"trial {winner.number}: its folder {name[:40]!r} is no name of a trial")
+    if not re.fullmatch(r"\w+", name):  # the study may come from another machine
+        raise RunError(f"trial {winner.number}: {name[:40]!r} cannot be the folder of a trial")
     source = Path(config.study_dir) / "trials" / name
     target = Path(config.study_dir) / "winner"
     if not source.is_dir():
@@ -74,7 +74,7 @@ def copy_winner(winner: FrozenTrial, config: ExploreConfig) -> Path:
         reason = error.args[0][0][2]
         raise WriteError(f"cannot copy {source} to {target}: {reason}; free space") from error
     if target.exists():
-        target.rename(before)  # removed in place, a kill would leave half of it
+        target.rename(before)  # a kill while it is removed in place would leave half of it
     aside.rename(target)
     shutil.rmtree(before, ignore_errors=True)
     return target

@@ -1,6 +1,7 @@
-"""Plots as inline SVG that reads well on a light and on a dark page."""
+"""Plots as inline SVG that is legible on a light and on a dark page. The door to Matplotlib."""
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +29,34 @@ _STYLE: Any = {  # a literal type of 300 keys says less
 }
 
 
-def figure(width: float = 6.0, height: float = 3.2) -> tuple["Figure", Any]:
-    """Return a Matplotlib (figure, axes) in the report's style; sizes in inches.
+def figure(width: float = 6.0, height: float = 3.2, rows: int = 1) -> tuple["Figure", Any]:
+    """Return a Matplotlib figure in the report's style, and its axes.
 
-    No global state of Matplotlib is touched: neither pyplot nor rcParams.
+    No global state of Matplotlib is changed: neither pyplot nor rcParams.
+
+    Args:
+      width: inches.
+      height: inches.
+      rows: number of plots below one another that share the x axis; of several, an
+        array of axes is returned.
     """
+    # Matplotlib reports the font cache that it makes at its first use on a machine.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
         drawing = Figure(figsize=(width, height))
-        return drawing, drawing.subplots()
+        return drawing, drawing.subplots(rows, sharex=True)
+
+
+def plain_numbers(axis: Any) -> None:
+    """Label a logarithmic axis (`axes.xaxis` or `axes.yaxis`) with 1, 2, 5, 10, ..., 1,000."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:,.0f}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def to_svg(drawing: "Figure") -> str:

@@ -100,7 +100,7 @@ def test_an_ancestor_of_another_architecture_is_refused(ancestor, tmp_path):
     folder.write_record(
         "preprocessing", {**folder.preprocessing.to_json(), "image_size": 64, "resize_size": 64}
     )
-    with pytest.raises(UsageError, match="is a run of 'alexnet'; only SqueezeNet evolves"):
+    with pytest.raises(UsageError, match="is a run of 'alexnet', and only a SqueezeNet can evolve"):
         evolve(config_for(other, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

@@ -28,7 +28,7 @@ def test_another_evolution_is_refused(tmp_path):
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UsageError, match="holds no evolution"):
+    with pytest.raises(UsageError, match="does not hold an evolution"):
         Lineage(tmp_path, {})
 
 

@@ -12,7 +12,7 @@ from tests.exploration import toys
 def worked(folder, monkeypatch, texts=None, outcome=toys.results_of, **changes):
     asked = toys.train_nothing(monkeypatch, outcome)
     study = Study(toys.config(folder, texts, **changes), toys.DATA)
-    loop.work(study, toys.ToyBench())
+    loop.work(study, toys.ToyExperiment())
     return study, asked
 
 
@@ -36,7 +36,7 @@ def test_the_same_command_goes_on(tmp_path, monkeypatch):
 def test_a_space_that_is_used_up_ends_the_study(tmp_path, monkeypatch, capsys):
     study, asked = worked(tmp_path, monkeypatch, {"model": "tiny", "base_e": "8,16"}, trials=9)
     assert len(asked) == len(study.finished()) == 2
-    assert "no network of the space is left" in capsys.readouterr().out
+    assert "every network of the space was tried" in capsys.readouterr().out
 
 
 def test_points_that_are_no_networks_are_passed_over(tmp_path, monkeypatch):
@@ -48,12 +48,12 @@ def test_points_that_are_no_networks_are_passed_over(tmp_path, monkeypatch):
     assert all("no Fire module" in trial.user_attrs["reason"] for trial in failed)
 
 
-def accept(candidate, bench, judge):
+def accept(candidate, experiment, judge):
     return {"accuracy": 0.5, "parameters": 5}
 
 
 def test_a_failing_network_is_passed_over(tmp_path, monkeypatch, capsys):
-    def outcome(candidate, bench, judge):
+    def outcome(candidate, experiment, judge):
         if dict(candidate.values)["base_e"] == 16:
             raise UnfitNetworkError("the loss is NaN")
         return toys.results_of(candidate)
@@ -66,17 +66,17 @@ def test_a_failing_network_is_passed_over(tmp_path, monkeypatch, capsys):
 
 
 def test_failure_after_failure_ends_the_run(tmp_path, monkeypatch):
-    def outcome(candidate, bench, judge):
+    def outcome(candidate, experiment, judge):
         raise UnfitNetworkError("the loss is NaN")
 
-    with pytest.raises(RunError, match="5 trials failed one after another; .*loss is NaN"):
+    with pytest.raises(RunError, match="5 trials in a row failed; .*loss is NaN"):
         worked(tmp_path, monkeypatch, outcome=outcome, trials=20)
 
 
 def test_a_full_disk_is_not_the_networks_fault(tmp_path, monkeypatch):
     full = [True]
 
-    def outcome(candidate, bench, judge):
+    def outcome(candidate, experiment, judge):
         if full:
             raise WriteError("cannot write a: no space left")
         return toys.results_of(candidate)
@@ -93,7 +93,7 @@ def test_a_full_disk_is_not_the_networks_fault(tmp_path, monkeypatch):
 
 
 def test_a_wrong_call_is_not_taken_for_a_bad_network(tmp_path, monkeypatch):
-    def outcome(candidate, bench, judge):
+    def outcome(candidate, experiment, judge):
         raise UsageError("stage 'train' was begun with other settings")
 
     with pytest.raises(UsageError, match="other settings"):
@@ -101,7 +101,7 @@ def test_a_wrong_call_is_not_taken_for_a_bad_network(tmp_path, monkeypatch):
 
 
 def test_bad_trials_are_stopped_and_counted(tmp_path, monkeypatch):
-    def outcome(candidate, bench, judge):
+    def outcome(candidate, experiment, judge):
         results = toys.results_of(candidate)
         if len(seen) >= 4:
             # Costs as much as the largest so far, and learns nothing.
@@ -132,21 +132,21 @@ BOTH = ("accuracy", "parameters")
 
 def test_beaten_by_most_rivals_of_its_age():
     rivals = [rival(50, [0.3, 0.5, 0.9])] * 4
-    assert loop.beaten(OWN, [0.2, 0.4], rivals, BOTH)
-    assert not loop.beaten(OWN, [0.2, 0.6], rivals, BOTH)
-    assert not loop.beaten(OWN, [0.6, 0.2], rivals, BOTH)
-    assert not loop.beaten(OWN, [0.0], rivals, BOTH)
-    assert not loop.beaten(OWN, [0.0, 0.0], rivals[:3], BOTH)
+    assert loop.should_stop(OWN, [0.2, 0.4], rivals, BOTH)
+    assert not loop.should_stop(OWN, [0.2, 0.6], rivals, BOTH)
+    assert not loop.should_stop(OWN, [0.6, 0.2], rivals, BOTH)
+    assert not loop.should_stop(OWN, [0.0], rivals, BOTH)
+    assert not loop.should_stop(OWN, [0.0, 0.0], rivals[:3], BOTH)
 
 
 def test_only_what_costs_no_more_is_a_rival():
     larger = [rival(101, [0.9, 0.9])] * 9
-    assert not loop.beaten(OWN, [0.1, 0.1], larger, BOTH)
-    assert loop.beaten(OWN, [0.1, 0.1], larger, ("accuracy",))
+    assert not loop.should_stop(OWN, [0.1, 0.1], larger, BOTH)
+    assert loop.should_stop(OWN, [0.1, 0.1], larger, ("accuracy",))
     slower = [rival(50, [0.9, 0.9], macs=1001)] * 9
-    assert not loop.beaten(OWN, [0.1, 0.1], slower, ("accuracy", "latency"))
-    assert loop.beaten(OWN, [0.1, 0.1], slower, ("accuracy", "sqz_bytes"))
+    assert not loop.should_stop(OWN, [0.1, 0.1], slower, ("accuracy", "latency"))
+    assert loop.should_stop(OWN, [0.1, 0.1], slower, ("accuracy", "sqz_bytes"))
 
 
 def test_rivals_too_young_are_not_asked():
-    assert not loop.beaten(OWN, [0.1] * 3, [rival(50, [0.9, 0.9])] * 9, BOTH)
+    assert not loop.should_stop(OWN, [0.1] * 3, [rival(50, [0.9, 0.9])] * 9, BOTH)

@@ -117,7 +117,7 @@ def test_a_server_that_goes_away_loses_nothing(server, tmp_path):
     try:
         message = worker.communicate(timeout=120)[1]
         assert worker.returncode == 1
-        assert "cannot be reached" in message and "the same command goes on" in message
+        assert "cannot be reached" in message and "give the same command again" in message
         assert "Traceback" not in message
         with pytest.raises(RunError, match="cannot be reached"):
             study.finished()

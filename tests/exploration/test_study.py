@@ -45,10 +45,10 @@ def test_stopped_trials_count_and_failed_ones_do_not(tmp_path):
         number, _ = study.ask()
         end(number)
     assert [trial.number for trial in study.finished()] == [1]
-    assert study.wants_more()
+    assert study.needs_trials()
     number, candidate = study.ask()
     complete(study, number, candidate)
-    assert not study.wants_more()
+    assert not study.needs_trials()
 
 
 def test_of_two_with_one_network_the_first_runs(tmp_path):
@@ -107,7 +107,7 @@ def test_every_sampler_uses_the_space_up(sampler, tmp_path):
     study = opened(tmp_path, texts, sampler=sampler, trials=4)
     keys = []
     for _ in range(200):
-        if not study.wants_more():
+        if not study.needs_trials():
             break
         number, candidate = study.ask()
         if study.may_run(number):
@@ -138,12 +138,12 @@ def test_a_dead_process_is_taken_over(tmp_path):
     number, candidate = study.ask()
     study.note(number, {"worker": f"{socket.gethostname()} {dead_pid()}"})
     other = opened(tmp_path, sampler="random")
-    assert other.wants_more()
+    assert other.needs_trials()
     assert other.trials()[number].state == TrialState.FAIL
     again, same = other.ask()
     assert same == candidate
     assert other.may_run(again)
-    other.wants_more()
+    other.needs_trials()
     assert [t.state for t in other.trials()] == [TrialState.FAIL, TrialState.RUNNING]
 
 
@@ -152,7 +152,7 @@ def test_a_process_killed_before_it_named_itself_takes_no_place(tmp_path, monkey
     study.study.ask()
     monkeypatch.setattr(explore_study, "_ANNOUNCE_SECONDS", 0.3)
     # One that may yet name itself is waited for; then it is given up.
-    assert study.wants_more()
+    assert study.needs_trials()
     assert [trial.state for trial in study.trials()] == [TrialState.FAIL]
 
 
@@ -167,14 +167,14 @@ def test_a_kill_while_taking_over_loses_no_network(tmp_path, monkeypatch):
     heir = opened(tmp_path, trials=1, sampler="random")
     monkeypatch.setattr(heir.study, "tell", die)
     with pytest.raises(KeyboardInterrupt):
-        heir.wants_more()
+        heir.needs_trials()
     heir = opened(tmp_path, trials=1, sampler="random")
-    assert heir.wants_more()
+    assert heir.needs_trials()
     number, same = heir.ask()
     assert same == candidate
     assert heir.may_run(number)
     complete(heir, number, same)
-    assert not heir.wants_more()
+    assert not heir.needs_trials()
 
 
 def test_living_and_distant_processes_are_left_alone(tmp_path):

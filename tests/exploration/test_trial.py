@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from sqzkit.base.keras import keras
 from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.exploration import trial as explore_trial
 from sqzkit.exploration.config import ExploreConfig
+from sqzkit.models import squeezenet
+from sqzkit.models.spec import tiny
+from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
 from tests.exploration import toys
 
@@ -18,7 +22,7 @@ TEXTS = {"model": "tiny", "base_e": "8,16", "image_size": "32"}
 
 
 @pytest.fixture
-def bench(tmp_path):
+def experiment(tmp_path):
     generator = np.random.default_rng(0)
 
     def split(count):
@@ -31,18 +35,18 @@ def bench(tmp_path):
 
     splits = {"train": split(64), "validation": split(16), "test": split(16)}
     dataset = ImageDataset("toy", ("dark", "light"), splits)
-    return explore_trial.Bench(toys.config(tmp_path, TEXTS), dataset, 32)
+    return explore_trial.Experiment(toys.config(tmp_path, TEXTS), dataset, 32)
 
 
-def test_a_trial_is_a_run_folder(bench):
+def test_a_trial_is_a_run_folder(experiment):
     ages = []
-    (candidate, _) = bench.config.space.points()
-    results = explore_trial.run_trial(bench, candidate, lambda r, c: ages.append(len(c)))
+    (candidate, _) = experiment.config.space.points()
+    results = explore_trial.run_trial(experiment, candidate, lambda r, c: ages.append(len(c)))
     assert ages == [1, 2, 3]
     assert len(results["curve"]) == 3
     assert results["accuracy"] == max(results["curve"])
     assert explore_trial.values(results, ("parameters",)) == [results["parameters"]]
-    folder = RunFolder.existing(bench.trials_path / results["folder"])
+    folder = RunFolder.existing(experiment.trials_path / results["folder"])
     assert folder.labels == ("dark", "light")
     assert folder.preprocessing.image_size == 32
     assert folder.last_weights()[0] == "train"
@@ -51,21 +55,46 @@ def test_a_trial_is_a_run_folder(bench):
     assert sum(row["parameters"] for row in rows) == results["parameters"]
     # What is finished is not trained again.
     ages.clear()
-    again = explore_trial.run_trial(bench, candidate, lambda r, c: ages.append(len(c)))
+    again = explore_trial.run_trial(experiment, candidate, lambda r, c: ages.append(len(c)))
     assert ages == []
     assert again["accuracy"] == results["accuracy"]
 
 
-def test_a_stopped_trial_leaves_no_checkpoint(bench):
-    (candidate, other) = bench.config.space.points()
-    assert bench.folder(candidate).path != bench.folder(other).path
+def test_a_stopped_trial_leaves_no_checkpoint(experiment):
+    (candidate, other) = experiment.config.space.points()
+    assert experiment.folder(candidate).path != experiment.folder(other).path
     with pytest.raises(explore_trial.TrialStoppedError) as stopped:
-        explore_trial.run_trial(bench, candidate, lambda r, c: len(c) == 2)
+        explore_trial.run_trial(experiment, candidate, lambda r, c: len(c) == 2)
     results = stopped.value.results
     assert len(results["curve"]) == 2
     assert results["accuracy"] == max(results["curve"])
     assert results["multiply_accumulates"] > results["parameters"]
-    assert not bench.folder(candidate).checkpoints_path.exists()
+    assert not experiment.folder(candidate).checkpoints_path.exists()
+
+
+def test_multiplications_are_those_counted_by_hand():
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((9, 9, 2)),
+        layers.Conv2D(5, 3, strides=2),  # 4 x 4 places, 3 x 3 x 2 weights each, 5 filters
+        layers.ReLU(),
+        layers.Conv2D(3, 1, use_bias=False),  # 4 x 4 places, 5 weights each, 3 filters
+    ])  # fmt: skip
+    assert explore_trial.multiply_accumulates(model) == 16 * 18 * 5 + 16 * 5 * 3
+
+
+@pytest.mark.slow
+def test_the_converted_file_is_measured(tmp_path):
+    # LiteRT refuses about one untrained network of 150.
+    keras.utils.set_random_seed(1)
+    model = squeezenet.build(tiny(3), 32)
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
+    arguments = (model, default(32), ("a", "b", "c"), images)
+    measured = explore_trial.measure_converted(*arguments, tmp_path / "lock")
+    assert 1000 < measured["sqz_bytes"] < measured["tflite_bytes"]
+    assert measured.pop("latency") > 0
+    again = explore_trial.measure_converted(*arguments, None)
+    assert again == measured
 
 
 EXPLORE = [sys.executable, "-m", "sqzkit.explore", "--model=tiny", "--base_e=8,16"]

@@ -90,5 +90,5 @@ def test_a_copy_that_fails_leaves_the_winner_before(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "", "a/b", ".."])
 def test_a_study_cannot_name_a_folder_elsewhere(tmp_path, name):
     trial = toys.finished(0, [0.9, 1], accuracy=0.9, folder=name, worker="host 1")
-    with pytest.raises(RunError, match="is no name of a trial"):
+    with pytest.raises(RunError, match="cannot be the folder of a trial"):
         winner.copy_winner(trial, toys.config(tmp_path))

@@ -26,14 +26,14 @@ class ToyData:
 
 
 @dataclasses.dataclass
-class ToyBench:
-    """Stands where `explore_trial.Bench` does."""
+class ToyExperiment:
+    """Stands where `explore_trial.Experiment` does."""
 
     dataset: ToyData = dataclasses.field(default_factory=ToyData)
     image_size: int = 32
 
 
-def results_of(candidate, bench=None, judge=None):
+def results_of(candidate, experiment=None, judge=None):
     """Made up: larger networks are better, with falling returns."""
     values = {"squeeze_ratio": 0.5, "incr_e": 0, **dict(candidate.values)}
     parameters = int(100 * values["base_e"] * (1 + values["squeeze_ratio"]) + values["incr_e"])
@@ -53,9 +53,9 @@ def train_nothing(monkeypatch, outcome=results_of):
     """Let trials answer at once; return the candidates they were asked for."""
     asked = []
 
-    def run_trial(bench, candidate, judge):
+    def run_trial(experiment, candidate, judge):
         asked.append(candidate)
-        return outcome(candidate, bench, judge)
+        return outcome(candidate, experiment, judge)
 
     monkeypatch.setattr(explore_trial, "run_trial", run_trial)
     return asked

@@ -13,7 +13,7 @@ from tests.exploration import toys
 def main() -> None:
     folder, storage, trials, seconds = sys.argv[1:]
 
-    def run_trial(bench, candidate, judge):
+    def run_trial(experiment, candidate, judge):
         started = Path(folder) / f"{candidate.values}.{time.time_ns()}"
         started.touch()
         time.sleep(float(seconds))
@@ -24,7 +24,7 @@ def main() -> None:
     config = toys.config(folder, storage=storage or None, trials=int(trials), study_name=name)
     print("ready", flush=True)
     try:
-        loop.work(Study(config, toys.DATA), toys.ToyBench())
+        loop.work(Study(config, toys.DATA), toys.ToyExperiment())
     except RunError as error:
         sys.exit(str(error))
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from sqzkit.base.keras import keras
-from sqzkit.evolution.renormalization import renormalize
+from sqzkit.evolution.offspring import renormalize
 from sqzkit.models import spec as specs
 from sqzkit.models import squeezenet
 

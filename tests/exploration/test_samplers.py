@@ -2,7 +2,7 @@ import numpy as np
 import optuna
 import pytest
 
-from sqzkit.exploration.annealing import AnnealingSampler, dominated_shares, neighbour
+from sqzkit.exploration.samplers import AnnealingSampler, dominated_shares, neighbour
 
 CHOICES = {"x": tuple(range(10)), "y": tuple(range(10)), "kind": ("a", "b", "c")}
 
