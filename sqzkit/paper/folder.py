@@ -1,13 +1,13 @@
-"""The folder of a comparison: finished rows, their files, and what it was begun with.
+"""The folder of a comparison: finished rows, their files, and its settings.
 
-    compare.json       what it was begun with
+    compare.json       the settings with which it was begun
     rows/ROW.json      a finished row; written last
     files/ROW.*        its files, each with a sidecar FILE.json
     runs/ROW           the run folder of its network
     evolution          the evolution
     compare.html, compare.csv, compare.md      the table
 
-Whatever is in it was renamed into place when it was whole.
+Every file is written under another name and renamed when it is complete.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqzkit
-from sqzkit.base import files
+from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.runs.folder import RunFolder
 
@@ -31,9 +31,9 @@ class Artefact:
       file: path within the comparison's folder.
       bytes: its size. sha256: of it.
       image_size: side of the network's input, pixels.
-      classes: it tells apart.
-      latency_ms: fastest inference on one thread of this machine; None where
-        the file holds no graph of its own.
+      classes: number of its classes.
+      latency_ms: fastest inference on one thread of this machine; None if the file
+        holds only weights.
     """
 
     file: str
@@ -49,15 +49,15 @@ class Row:
     """One finished row.
 
     Attributes:
-      name: one of `compare_config.ROWS`.
+      name: one of `config.ROWS`.
       run: run folder of its network, relative to the comparison's unless it is the user's.
       stage: whose weights.
       top1, top5: on the test split, 0..1, of the network in `yours`.
       examples: test images looked at.
-      yours: the network that tells the user's classes apart.
-      paper: the same network at the paper's size, with a fresh head.
-      notes: what else a reader should know.
-      seconds: how long the row took, over all starts.
+      yours: the file of the network for the user's classes.
+      paper: that of the same network at the paper's size, with a new last layer.
+      notes: for the page.
+      seconds: how long the process that finished the row worked on it.
     """
 
     name: str
@@ -77,13 +77,8 @@ class Row:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Row":
-        """Return the record `to_json` gave; raise `RunError` if it is none."""
-        try:
-            fields = {**record, "notes": tuple(record["notes"])}
-            fields |= {name: Artefact(**record[name]) for name in ("yours", "paper")}
-            return cls(**fields)
-        except (TypeError, KeyError) as error:
-            raise RunError(f"not a row of a comparison: {error}") from error
+        """Return the record of `to_json`; raise `RunError` if it is damaged."""
+        return records.build(cls, record, "a row of a comparison")
 
 
 class Comparison:
@@ -94,7 +89,7 @@ class Comparison:
 
         Args:
           path: its folder.
-          identity: what must be the same for it to go on.
+          identity: settings that must be the same when it is resumed.
 
         Raises:
           UsageError: the folder holds another comparison, or something else.
@@ -104,10 +99,12 @@ class Comparison:
         if (path / RECORD).exists():
             self._refuse_other(files.read_json(path / RECORD))
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"--output_dir {path}: exists and holds no comparison; name another")
+            raise UsageError(
+                f"--output_dir {path}: exists and does not hold a comparison; name another"
+            )
 
     def begin(self) -> None:
-        """Note what the comparison was begun with."""
+        """Store the settings of the comparison."""
         if not (self.path / RECORD).exists():
             files.write_json(self.path / RECORD, self.identity)
 
@@ -121,10 +118,10 @@ class Comparison:
         return self.path / "evolution"
 
     def row(self, name: str) -> Row | None:
-        """Return a finished row, or None.
+        """Return a finished row, or None if it is not finished.
 
         Raises:
-          RunError: a file of it is missing or altered.
+          RunError: one of its files is missing or altered.
         """
         path = self._row_path(name)
         if not path.exists():
@@ -140,7 +137,7 @@ class Comparison:
         return row
 
     def add(self, row: Row) -> None:
-        """Store a finished row, whose files are there."""
+        """Store a finished row, after its files."""
         files.write_json(self._row_path(row.name), row.to_json())
 
     def write(self, name: str, content: bytes, record: dict[str, Any]) -> Artefact:

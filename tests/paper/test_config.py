@@ -2,9 +2,7 @@ import pytest
 
 from sqzkit.base.errors import UsageError
 from sqzkit.data.source import DataSource
-from sqzkit.paper import progress
-from sqzkit.paper.config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort
-from sqzkit.paper.folder import Artefact, Row
+from sqzkit.paper.config import NEEDS, QUICK, ROWS, CompareConfig, Effort
 
 
 def test_what_a_row_is_made_from_comes_before_it():
@@ -51,18 +49,3 @@ def test_which_rows_is_no_part_of_the_identity():
     one = CompareConfig("a", rows=("svd",)).identity()
     assert one == CompareConfig("b").identity()
     assert one != CompareConfig("a", effort=QUICK).identity()
-
-
-def test_the_time_left_follows_what_was_measured():
-    file = Artefact("files/a", 1, "", 227, 10)
-    done = [Row("alexnet", "runs/alexnet", "train", 1, 1, 9, file, file, seconds=450.0)]
-    work = progress.work("alexnet", QUICK)
-    assert work == 4.5
-    left = progress.work("svd", QUICK)
-    expected = round(450 / work * left)
-    names = ["alexnet", "svd"]
-    text = f", about 0:{expected // 60:02d}:{expected % 60:02d} left"
-    assert progress.time_left(done, names, QUICK) == text
-    assert progress.time_left([], names, QUICK) == ""
-    for row in ROWS:
-        assert progress.work(row, QUICK) < progress.work(row, FULL)

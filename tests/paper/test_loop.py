@@ -11,7 +11,8 @@ import pytest
 from sqzkit.base.errors import UsageError
 from sqzkit.data.source import DataSource
 from sqzkit.paper import loop
-from sqzkit.paper.config import ROWS, CompareConfig, Effort, PaperSize
+from sqzkit.paper.config import FULL, QUICK, ROWS, CompareConfig, Effort, PaperSize
+from sqzkit.paper.folder import Artefact, Row
 from sqzkit.runs.folder import RunFolder
 
 TINY = Effort(**dict.fromkeys(
@@ -111,7 +112,7 @@ def check_given_runs(output, again):
     assert row(bench).path == (output / "runs" / "squeezenet").resolve()
     assert loop.squeezenet.descendant(bench).path.name == "generation_01"
     alexnet = dataclasses.replace(given, model_dir=str(output / "runs" / "alexnet"))
-    with pytest.raises(UsageError, match="is no run of a SqueezeNet"):
+    with pytest.raises(UsageError, match="is not a run of a SqueezeNet"):
         loop.compare(alexnet)
     assert not again.exists()
 
@@ -144,3 +145,18 @@ def test_a_wrong_call_ends_with_exit_code_2():
         result = subprocess.run(call, capture_output=True, text=True, check=False)
         assert result.returncode == 2, result.stderr
         assert result.stderr.startswith("error: ") and "Traceback" not in result.stderr
+
+
+def test_the_time_left_follows_what_was_measured():
+    file = Artefact("files/a", 1, "", 227, 10)
+    done = [Row("alexnet", "runs/alexnet", "train", 1, 1, 9, file, file, seconds=450.0)]
+    work = loop.work("alexnet", QUICK)
+    assert work == 4.5
+    left = loop.work("svd", QUICK)
+    expected = round(450 / work * left)
+    names = ["alexnet", "svd"]
+    text = f", about 0:{expected // 60:02d}:{expected % 60:02d} left"
+    assert loop.time_left(done, names, QUICK) == text
+    assert loop.time_left([], names, QUICK) == ""
+    for row in ROWS:
+        assert loop.work(row, QUICK) < loop.work(row, FULL)
