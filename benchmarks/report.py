@@ -13,8 +13,9 @@ PLOTS = "plots"
 _INTRODUCTION = """# sqzkit beside its peers
 
 Measured by `make benchmark` on one machine; the raw figures are in [results.json](results.json).
-Contenders are processes of their own that take turns, so that a machine that slows down slows all
-of them. A figure is the median of its rounds, with the least and the greatest in brackets.
+Each program runs in a process of its own, and the programs take turns, so that a machine that
+slows down slows all of them. A figure is the median of its rounds; the lowest and the highest
+round stand in brackets.
 """
 
 

@@ -58,10 +58,10 @@ def _training_verdict(found: Mapping[str, Spread], threads: int) -> str:
     best = max(others, key=lambda name: others[name].median)
     torch = {name: cell for name, cell in others.items() if name.startswith("PyTorch")}
     share = ours.median / others[best].median
-    text = f"- {_threads(threads)}: train.py's loop has {share:.2f} of the best other, {best}"
+    text = f"- {_threads(threads)}: train.py reaches {share:.2f} times {best}"
     if torch and not best.startswith("PyTorch"):
         peer = max(torch, key=lambda name: torch[name].median)
-        text += f", and {ours.median / torch[peer].median:.2f} of PyTorch's best, {peer}"
+        text += f", and {ours.median / torch[peer].median:.2f} times {peer}"
     return text + "."
 
 
@@ -75,7 +75,7 @@ def inference(tasks: Tasks) -> list[str]:
     """Return milliseconds by runtime, one table for each precision."""
     lines = [
         "Song Han's SqueezeNet v1.0 (ImageNet, 1,000 classes), one picture at a time, "
-        "milliseconds; all runtimes have the same float weights, int8 is each one's own.\n",
+        "milliseconds. All runtimes have the same float weights; each has its own int8 weights.\n",
         BY_ONE_THREAD,
     ]
     for precision in ("float", "int8"):
@@ -112,7 +112,7 @@ def _threads(count: int) -> str:
 
 
 FORMS = {
-    "tflite": "as it is",
+    "tflite": "uncompressed",
     "gzip": "gzip -9",
     "zstd": "zstd -19",
     "zstd_22": "zstd -22",

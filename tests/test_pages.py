@@ -1,6 +1,7 @@
 """The pages hang together: reachable, about what exists, with code that runs."""
 
 import ast
+import json
 import re
 import runpy
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import sqzkit
+from benchmarks import report
 from tests.command_lines import PAGES, TOP
 
 ALL_PAGES = (*PAGES, *sorted((TOP / "benchmarks").glob("*.md")))
@@ -105,6 +107,13 @@ def test_the_menu_of_the_site_is_that_of_the_index():
     first, second = source[0].split("```{toctree}")[1:]
     assert first.split() == [":caption:", "One", ":hidden:", "a", "```"]
     assert second.split() == [":caption:", "Two", ":hidden:", "../b", "```"]
+
+
+def test_the_results_page_is_made_of_the_recorded_figures():
+    folder = TOP / "benchmarks"
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    drawn = [path.stem for path in (folder / "plots").glob("*.svg")]
+    assert (folder / "RESULTS.md").read_text(encoding="utf-8") == report.page(results, drawn)
 
 
 @pytest.fixture(scope="module")
