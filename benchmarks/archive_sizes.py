@@ -52,7 +52,7 @@ def measure(path: Path) -> Row:
       RunError: it did not come back bit for bit.
     """
     from sqzkit.coding import sqz
-    from sqzkit.conversion.sizes import sizes
+    from sqzkit.conversion.outputs import sizes
 
     try:
         content = path.read_bytes()

@@ -4,8 +4,7 @@ import dataclasses
 
 from benchmarks.graph import Graph, describe
 from sqzkit.base.keras import keras
-from sqzkit.conversion.converter import prepare
-from sqzkit.conversion.input_folding import fold_input
+from sqzkit.conversion.prepared import prepare
 from sqzkit.models import published, registry, spec, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing
 
@@ -30,7 +29,7 @@ class Classifier:
 
     def graph(self) -> Graph:
         """Return what is converted: from raw RGB pixels 0..255 to probabilities."""
-        return describe(fold_input(prepare(self.model), self.preprocessing))
+        return describe(prepare(self.model, self.preprocessing))
 
 
 def training_graph(side: int) -> Graph:

@@ -8,7 +8,7 @@ import pytest
 
 from sqzkit.base import files
 from sqzkit.coding import container
-from sqzkit.conversion import keras_check
+from sqzkit.conversion import keras_file
 from sqzkit.models import caffemodel, download, published, spec
 from sqzkit.preprocessing import photograph
 from sqzkit.runs import weights_file
@@ -70,7 +70,7 @@ def test_the_page_states_the_bounds_of_the_code():
         (caffemodel.MAXIMUM_BYTES, "download | 16 MiB |"),
         (download.MAXIMUM_BYTES, "download | 16 MiB |"),
         (weights_file.MAXIMUM_BYTES, "1 GiB (a checkpoint"),
-        (keras_check.MAXIMUM_BYTES, "1 GiB (a checkpoint"),
+        (keras_file.MAX_BYTES, "1 GiB (a checkpoint"),
         (files.MAXIMUM_TEXT_BYTES, "metrics | 32 MiB |"),
         (photograph.MAXIMUM_BYTES, "photograph | 512 MiB;"),
     ):

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import contender
 from sqzkit.coding import han_net, spans, sqz
-from sqzkit.conversion.sizes import sizes
+from sqzkit.conversion.outputs import sizes
 
 
 def prepare(settings: dict[str, Any]) -> tuple[contender.Answer, contender.Measure]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import sqzkit
-from sqzkit.conversion import outputs, sources, verify
+from sqzkit.conversion import checks, outputs, sources, verify
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
-from sqzkit.conversion.sizes import sizes
 from sqzkit.conversion.sources import Source
+from sqzkit.tflite import phone
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.metadata import LICENCE, Description
 
@@ -66,8 +66,9 @@ def _convert(source: Source, config: ConversionConfig) -> bytes:
         from sqzkit.conversion.optimized import convert_optimized
 
         return convert_optimized(*what, images, config.optimize)
-    content = convert_model(*what, images)
-    _check_compression(source, content, config)
+    content = convert_model(*what, images, source.foreign)
+    if config.model_dir is not None and config.options.quantization == "int8":
+        checks.check_compression(source.model, source.preprocessing, content)
     return content
 
 
@@ -91,16 +92,6 @@ def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
     return dataclasses.replace(options, description=description)
 
 
-def _check_compression(source: Source, content: bytes, config: ConversionConfig) -> None:
-    """Raise `InvariantError` if a run's zeros or shared values did not survive."""
-    if config.model_dir is None or config.options.quantization != "int8":
-        return
-
-    from sqzkit.conversion import int8_check
-
-    int8_check.check_int8_file(source.model, source.preprocessing, content)
-
-
 def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.Verification | None:
     if not config.verify:
         return None
@@ -109,8 +100,12 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
         print("not verified: no photographs (give --representative_dataset_dir)")
         return None
     (images, labels), where = found
-    verification = verify.verify(source.model, source.preprocessing, content, images, labels, where)
+    verification = verify.verify(
+        source.model, source.preprocessing, content, images, labels, where, source.foreign
+    )
     verify.refuse_drop(verification, config.max_accuracy_drop)
+    quantization = config.options.quantization
+    verify.refuse_difference(verification, quantization, config.max_accuracy_drop, source.foreign)
     return verification
 
 
@@ -154,8 +149,9 @@ def _record(
     verification: verify.Verification | None,
 ) -> dict[str, Any]:
     model = TFLiteFile(content)
+    unknown = phone.unknown_operators(model)
     options = config.options
-    all_sizes = {**sizes(content), **({"sqz": len(archive)} if archive else {})}
+    all_sizes = {**outputs.sizes(content), **({"sqz": len(archive)} if archive else {})}
     return {
         "source": source.provenance,
         "quantization": options.quantization,
@@ -165,6 +161,7 @@ def _record(
         "sizes": all_sizes,
         "sha256": hashlib.sha256(content).hexdigest(),
         "operators": model.operator_counts(),
+        **({"unknown_to_phones": unknown} if unknown else {}),
         "dtypes": model.dtype_counts(),
         "verification": verification.to_json() if verification else None,
         "preprocessing": source.preprocessing.to_json(),
@@ -190,6 +187,8 @@ def report(result: Result) -> str:
     lines.append(f"bytes: {sized}")
     counted = ", ".join(f"{count} {name}" for name, count in record["operators"].items())
     lines.append(f"operators: {counted}")
+    if unknown := record.get("unknown_to_phones"):
+        lines.append(f"not for phones: {phone.LIBRARY} does not know {', '.join(unknown)}")
     lines.append("tensors: " + ", ".join(f"{n} {kind}" for kind, n in record["dtypes"].items()))
     checked = record["verification"]
     if checked is None:

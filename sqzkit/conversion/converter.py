@@ -1,31 +1,32 @@
 """From a Keras model to the bytes of a `.tflite` that takes raw RGB pixels."""
 
+import hashlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.base.errors import RunError, UnfitNetworkError, UsageError
-from sqzkit.base.keras import keras
+from sqzkit.base.errors import UnfitNetworkError, UsageError
 from sqzkit.base.quiet import quiet
-from sqzkit.conversion import read_back
-from sqzkit.conversion.calibration import representative_dataset
-from sqzkit.conversion.input_folding import fold_input
+from sqzkit.conversion import checks
 from sqzkit.conversion.options import ConversionOptions
-from sqzkit.models.inference import to_inference
+from sqzkit.conversion.prepared import prepare
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import metadata
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
+MIN_IMAGES = 2
 _INPUT_TYPES = {"float32": tf.float32, "int8": tf.int8, "uint8": tf.uint8}
 
 
 def convert_model(
-    model: keras.Model,
+    model: Any,
     preprocessing: Preprocessing,
     labels: tuple[str, ...],
     options: ConversionOptions,
     representative: np.ndarray | None = None,
+    foreign: bool = False,
 ) -> bytes:
     """Convert a classifier to TFLite, with its metadata.
 
@@ -34,13 +35,15 @@ def convert_model(
     float32, or of int8 as pixel - 128, or of uint8) and gives probabilities.
 
     Args:
-      model: from float32 [N, S, S, 3], preprocessed, to logits or
-        probabilities [N, classes]. It is not changed.
+      model: from float32 [N, S, S, 3], preprocessed, to logits [N, classes],
+        or probabilities if `foreign`. It is not changed.
       preprocessing: what `model` expects of its input.
       labels: class names in class order.
       options: how to convert.
       representative: uint8 [N, S, S, 3] RGB photographs for the ranges of
         int8 and int16x8; else unused.
+      foreign: whether the model is of another maker: of Keras 2 or 3, of any
+        layers, so that its operators are not known beforehand.
 
     Returns:
       The file's bytes; the same arguments give the same bytes.
@@ -61,55 +64,39 @@ def convert_model(
             f"--quantization={options.quantization} needs representative images: "
             "give --representative_dataset_dir"
         )
-    prepared = fold_input(prepare(model), preprocessing)
+    prepared = prepare(model, preprocessing, foreign)
     content = _convert(prepared, options, representative)
-    read_back.check(TFLiteFile(content), prepared, options)
+    checks.check(TFLiteFile(content), None if foreign else prepared, options)
     return metadata.attach(content, preprocessing, labels, options.description)
 
 
-def prepare(model: keras.Model) -> keras.Model:
-    """Return a copy for inference that ends in probabilities.
-
-    Networks that `to_inference` does not know (of other makers) are copied as
-    they are; the converter folds what batch normalization it can by itself.
-    """
-    try:
-        return to_inference(model, classifier_activation="softmax")
-    except RunError:
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
-        if ends_in_probabilities(copy):
-            return copy
-        return keras.Model(copy.input, keras.layers.Softmax(name="prob")(copy.output))
-
-
-def ends_in_probabilities(model: keras.Model) -> bool:
-    """Tell whether the model's last layer is a softmax or sigmoid."""
-    last = model.layers[-1]
-    squashing = (keras.activations.softmax, keras.activations.sigmoid)
-    return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", 0) in squashing
-
-
-def _convert(
-    model: keras.Model, options: ConversionOptions, representative: np.ndarray | None
-) -> bytes:
+def _convert(model: Any, options: ConversionOptions, representative: np.ndarray | None) -> bytes:
     shape = [1, *model.input_shape[1:]]
     serve = tf.function(lambda image: model(image, training=False), autograph=False)
     concrete = serve.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image"))
     # Given the Keras model, the converter would trace every layer alone, for seconds, to save it.
     kept = tf.Module()
-    kept.variables_of_the_model = model.variables
+    variables = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
+    kept.variables_of_the_model = variables
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], kept)
     _configure(converter, options, representative)
     try:
         with quiet():
             return converter.convert()
     except (ValueError, RuntimeError) as error:
-        raise UnfitNetworkError(f"TensorFlow's converter fails: {error}") from error
+        raise _failure(error) from error
     except Exception as error:
         if type(error).__name__ != "ConverterError":
             raise
-        raise UnfitNetworkError(f"TensorFlow's converter fails: {error}") from error
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> UnfitNetworkError:
+    """Return the converter's error in one line: it may print the whole network."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if "error:" in line or "not supported" in line] or lines
+    reason = told[0][:300] if told else repr(error)
+    return UnfitNetworkError(f"TensorFlow's converter fails: {reason}")
 
 
 def _configure(
@@ -121,8 +108,11 @@ def _configure(
     if options.quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if options.granularity == "per_tensor":
-        # Private, hence held by a test: `read_back` refuses the file if it has no effect.
+        # Private, hence held by a test: `checks` refuses the file if it has no effect.
         converter._experimental_disable_per_channel = True
+    if options.quantization == "dynamic":
+        # TensorFlow Lite 2.16.1, the last for Android, knows no such layer with a scale a channel.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if not options.needs_calibration or representative is None:
         return
     converter.representative_dataset = representative_dataset(representative)
@@ -131,3 +121,46 @@ def _configure(
     converter.target_spec.supported_ops = [int8 if options.quantization == "int8" else int16]
     converter.inference_input_type = _INPUT_TYPES[str(options.inference_input_type)]
     converter.inference_output_type = converter.inference_input_type
+
+
+def representative_dataset(images: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:
+    """Return what `TFLiteConverter.representative_dataset` wants.
+
+    The converter keeps the smallest and largest value of every activation (a
+    moving average clips the logits: 48.0 % top-1 instead of 65.6). One pixel of
+    the first image is made black and one white, so that the input's range is
+    exactly 0..255: then its scale is 1, and a byte of the photograph is the
+    quantized value itself.
+
+    Args:
+      images: uint8 [N, S, S, 3], RGB, distinct (see `check_distinct`).
+
+    Raises:
+      UsageError: the images are too few or not distinct.
+    """
+    check_distinct(images)
+    first = images[0].copy()
+    first[0, 0], first[0, 1] = 0, 255
+
+    def generate() -> Iterator[list[np.ndarray]]:
+        yield [first[None].astype(np.float32)]
+        for image in images[1:]:
+            yield [image[None].astype(np.float32)]
+
+    return generate
+
+
+def check_distinct(images: np.ndarray) -> None:
+    """Raise `UsageError` unless there are enough images uint8 [N, S, S, 3], most different."""
+    if len(images) < MIN_IMAGES:
+        raise UsageError(
+            f"{len(images)} representative images: int8 and int16x8 need {MIN_IMAGES} or "
+            "more, better 100; give --representative_dataset_dir"
+        )
+    digests = {hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest() for image in images}
+    # A data set may well hold a few copies; one image over and over is a mistake.
+    if 2 * len(digests) <= len(images):
+        raise UsageError(
+            f"only {len(digests)} of {len(images)} representative images are distinct: "
+            "calibration on repeated images is worthless; give other photographs"
+        )

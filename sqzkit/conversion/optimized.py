@@ -5,7 +5,7 @@ import numpy as np
 from sqzkit.base.errors import RunError
 from sqzkit.base.keras import keras
 from sqzkit.coding import sqz, weights
-from sqzkit.conversion import read_back
+from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.preprocessing import Preprocessing
@@ -52,7 +52,7 @@ def convert_optimized(
     )
     template = found.template(model, preprocessing)
     content = found.write(convert_model(template, preprocessing, labels, options, photographs))
-    read_back.check_ends(TFLiteFile(content), options)
+    checks.check_ends(TFLiteFile(content), options)
     budget = config.archive_budget_bytes
     if budget is not None and (size := len(sqz.pack(content))) > budget:
         raise RunError(

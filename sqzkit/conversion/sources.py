@@ -10,9 +10,9 @@ import numpy as np
 from sqzkit import preprocessing
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.base.keras import keras
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.keras_file import load_keras_file
+from sqzkit.conversion.prepared import probe_images
 from sqzkit.data import folder
 from sqzkit.data.pipeline import raw_images
 from sqzkit.models import published, registry, transfer
@@ -35,17 +35,19 @@ class Source:
 
     Attributes:
       name: what to call it.
-      model: float32 [N, S, S, 3], preprocessed, to logits or probabilities.
+      model: float32 [N, S, S, 3], preprocessed, to logits; if `foreign`, to
+        logits or probabilities.
       preprocessing, labels: the network's.
       provenance: JSON-ready; where the model came from.
       licence: of the weights.
       clustered: whether its kernels have few distinct values.
       training: limit -> uint8 [N, S, S, 3] from its training split; None if it has none.
       test: () -> its test split and labels; None if it has none.
+      foreign: whether the model is of another maker, and so of any layers.
     """
 
     name: str
-    model: keras.Model
+    model: Any
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     provenance: dict[str, Any]
@@ -53,6 +55,7 @@ class Source:
     clustered: bool = False
     training: Callable[[int], np.ndarray] | None = None
     test: Callable[[], Images] | None = None
+    foreign: bool = False
 
 
 def open_source(config: ConversionConfig) -> Source:
@@ -128,7 +131,7 @@ def from_keras_file(path: str, record: str, labels_file: str) -> Source:
             f"--preprocessing {record}: gives {rule.image_size} pixels, the model takes {side}"
         )
     provenance = {"keras_model_file": Path(path).name, "sha256": files.sha256(path)}
-    return Source(Path(path).stem, model, rule, labels, provenance, licence="")
+    return Source(Path(path).stem, model, rule, labels, provenance, licence="", foreign=True)
 
 
 def read_labels(path: str) -> tuple[str, ...]:
@@ -165,12 +168,14 @@ def verification_images(source: Source, config: ConversionConfig) -> tuple[Image
     """Return (images, labels or None) and their name, or None if there are none.
 
     The run's test split; else photographs of `--representative_dataset_dir`
-    that were not calibrated on, whose labels are not known.
+    that were not calibrated on, whose labels are not known; else, for a model
+    of another maker, pictures drawn by chance.
     """
     if source.test is not None:
         return source.test(), "the test split"
     if config.representative_dataset_dir is None:
-        return None
+        drawn = probe_images(source.preprocessing.image_size)
+        return ((drawn, None), "pictures drawn by chance") if source.foreign else None
     chosen = _chosen(config)
     others = chosen[_calibrated_on(config, len(chosen)) :] or chosen
     where = f"{config.representative_dataset_dir} (photographs not calibrated on, labels unknown)"

@@ -17,7 +17,7 @@ from sqzkit.coding.deep_compression import LayerAccount
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
-from sqzkit.conversion import int8_check, layer_accounts
+from sqzkit.conversion import checks, layer_accounts
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
 from sqzkit.data import pipeline
@@ -157,7 +157,7 @@ def _measure(folder: RunFolder, dataset: ImageDataset, entry: dict[str, Any]) ->
     print(f"measuring {stage} as int8 and as .sqz", flush=True)
     model = load_run(folder.path, stage).model
     content = convert(folder, dataset, model)
-    int8_check.check_int8_file(model, record, content)
+    checks.check_compression(model, record, content)
     pixels, labels = pipeline.raw_images(dataset, "test", record)
     answers = Classifier(content).predict(pixels).argmax(axis=1)
     kernels = reading.read_kernels(model)
@@ -188,7 +188,7 @@ def _layers(
     """Return the table and the histograms of the last stage."""
     model = load_run(folder.path, stage).model
     kernels = reading.read_kernels(model)
-    stored = int8_check.int8_kernels(convert(folder, dataset, model), list(kernels))
+    stored = checks.int8_kernels(convert(folder, dataset, model), list(kernels))
     rows = [
         layer_accounts.measure(name, kernel, stored[name][0]) for name, kernel in kernels.items()
     ]

@@ -4,16 +4,18 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from sqzkit.base.errors import RunError
-from sqzkit.base.keras import keras
-from sqzkit.conversion.converter import ends_in_probabilities
-from sqzkit.preprocessing import Preprocessing, photograph
-from sqzkit.tflite.classifier import Classifier, softmax
+from sqzkit.conversion.prepared import probabilities
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.tflite.classifier import Classifier
 
-BATCH_SIZE = 64
 TOP = 5
+# The largest difference of any probability that the number format explains.
+_MAX_DIFFERENCE = {"none": 1e-3, "float16": 2e-2}
+# Of integer files of foreign models: a mean over photographs, and a share of them in per cent.
+_MAX_MEAN_DIFFERENCE = 0.1
+_MAX_OTHER_ANSWERS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Verification:
       float_top1, float_top5, converted_top1, converted_top5: accuracies, 0..1;
         None where the photographs have no labels.
       where: which photographs.
+      max_difference: of any probability on any photograph, absolute; not recorded.
     """
 
     examples: int
@@ -38,6 +41,7 @@ class Verification:
     converted_top1: float | None
     converted_top5: float | None
     where: str
+    max_difference: float = 0.0
 
     @property
     def drop(self) -> float | None:
@@ -48,16 +52,19 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON-ready values."""
-        return {**dataclasses.asdict(self), "drop": self.drop}
+        figures = {**dataclasses.asdict(self), "drop": self.drop}
+        del figures["max_difference"]
+        return figures
 
 
 def verify(
-    model: keras.Model,
+    model: Any,
     preprocessing: Preprocessing,
     content: bytes,
     images: np.ndarray,
     labels: np.ndarray | None,
     where: str,
+    foreign: bool = False,
 ) -> Verification:
     """Run both on the same photographs.
 
@@ -68,6 +75,7 @@ def verify(
       images: uint8 [N, S, S, 3], RGB, prepared but not normalized.
       labels: int32 [N], or None where they are not known.
       where: name of the photographs, for the record.
+      foreign: whether the model is of another maker (see `prepared.prepare`).
 
     Raises:
       RunError: there are no photographs.
@@ -75,7 +83,7 @@ def verify(
     if not len(images):
         raise RunError(f"no photographs in {where}: nothing to verify the file on")
     ours = Classifier(content).predict(images)
-    reference = float_probabilities(model, preprocessing, images)
+    reference = probabilities(model, preprocessing, images, foreign)
     first = reference.argmax(axis=1)
     rows = np.arange(len(images))
     return Verification(
@@ -87,6 +95,7 @@ def verify(
         converted_top1=_accuracy(ours, labels, 1),
         converted_top5=_accuracy(ours, labels, TOP),
         where=where,
+        max_difference=float(np.abs(ours - reference).max()),
     )
 
 
@@ -103,23 +112,39 @@ def refuse_drop(verification: Verification, max_accuracy_drop: float) -> None:
         )
 
 
-def float_probabilities(
-    model: keras.Model, preprocessing: Preprocessing, images: np.ndarray
-) -> np.ndarray:
-    """Return the float model's probabilities, float32 [N, classes].
+def refuse_difference(
+    verification: Verification, quantization: str, max_accuracy_drop: float, foreign: bool
+) -> None:
+    """Raise `RunError` if the file's probabilities are not the float model's.
 
     Args:
-      model: to logits or probabilities.
-      preprocessing: what `model` expects of its input.
-      images: uint8 [N, S, S, 3], RGB.
+      verification: of the file.
+      quantization: what explains small differences.
+      max_accuracy_drop: percentage points; more photographs may get another first answer.
+      foreign: whether integer files are judged, too: nobody tried them on a model like this.
     """
-    answer = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    batches = [
-        answer(photograph.normalize(images[start : start + BATCH_SIZE], preprocessing)).numpy()
-        for start in range(0, len(images), BATCH_SIZE)
-    ]
-    outputs = np.concatenate(batches).astype(np.float32)
-    return outputs if ends_in_probabilities(model) else softmax(outputs)
+    where = f"on {verification.where} ({verification.examples} photographs)"
+    limit = _MAX_DIFFERENCE.get(quantization)
+    if limit is not None and not verification.max_difference <= limit:
+        raise RunError(
+            f"the converted file's probabilities differ from the float model's by up to "
+            f"{verification.max_difference:.4f} {where}, more than {limit:g}, which "
+            f"--quantization={quantization} does not explain: no file was written; TensorFlow "
+            "Lite computes a layer of this model otherwise than Keras"
+        )
+    if limit is not None or not foreign:
+        return
+    others = 100 * (1 - verification.agreement)
+    allowed = max(_MAX_OTHER_ANSWERS, max_accuracy_drop)
+    if others > allowed or not verification.mean_difference <= _MAX_MEAN_DIFFERENCE:
+        raise RunError(
+            f"the converted file has another first answer than the float model for {others:.2f} % "
+            "of the photographs, and its probabilities differ by "
+            f"{verification.mean_difference:.3f} in the mean, {where}; at most {allowed:g} % and "
+            f"{_MAX_MEAN_DIFFERENCE:g} are allowed: no file was written; give more "
+            "representative photographs, another --quantization, or, if you accept other "
+            "answers, a larger --max_accuracy_drop"
+        )
 
 
 def _accuracy(probabilities: np.ndarray, labels: np.ndarray | None, top: int) -> float | None:

@@ -14,7 +14,7 @@ import numpy as np
 from sqzkit.base.errors import InvariantError
 from sqzkit.base.keras import keras
 from sqzkit.coding import layer_file, sqz
-from sqzkit.conversion import int8_check
+from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.data import pipeline
@@ -144,7 +144,7 @@ def _encode(
     )
     options = ConversionOptions(granularity="per_tensor")
     content = convert_model(model, record, labels, options, images)
-    int8_check.check_int8_file(model, record, content)
+    checks.check_compression(model, record, content)
     archive = sqz.pack(content)
     return archive, sqz.unpack(archive)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sqzkit.base.errors import UsageError
-from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing import Preprocessing, folding
 
 Array = np.ndarray
 Weights = dict[str, tuple[Array, Array]]  # layer -> kernel HWIO float32, bias float32
@@ -95,32 +95,9 @@ def read_model(model: Any, preprocessing: Preprocessing) -> tuple[Graph, Weights
         for item in operations
         if item.kind == "conv"
     }
-    weights[first.name] = fold_preprocessing(*weights[first.name], preprocessing)
+    weights[first.name] = folding.fold(*weights[first.name], preprocessing)
     channels = {item.name: int(model.get_layer(item.name).output.shape[-1]) for item in operations}
     return Graph(_with_sites(operations), constants, channels), weights
-
-
-def fold_preprocessing(
-    kernel: Array, bias: Array, preprocessing: Preprocessing
-) -> tuple[Array, Array]:
-    """Return the first convolution's weights for raw RGB pixels 0..255."""
-    scaled = kernel.astype(np.float64) * np.asarray(preprocessing.scale)[:, None]
-    mean = np.asarray(preprocessing.mean)[:, None]
-    folded_bias = bias - (scaled * mean).sum(axis=(0, 1, 2))
-    if preprocessing.channel_order == "BGR":
-        scaled = scaled[:, :, ::-1]
-    return scaled.astype(np.float32), folded_bias.astype(np.float32)
-
-
-def unfold_preprocessing(
-    kernel: Array, bias: Array, preprocessing: Preprocessing
-) -> tuple[Array, Array]:
-    """Undo `fold_preprocessing`, up to float32 rounding."""
-    ordered = kernel[:, :, ::-1] if preprocessing.channel_order == "BGR" else kernel
-    mean = np.asarray(preprocessing.mean)[:, None]
-    unfolded_bias = bias + (ordered.astype(np.float64) * mean).sum(axis=(0, 1, 2))
-    unfolded = ordered / np.asarray(preprocessing.scale)[:, None]
-    return unfolded.astype(np.float32), unfolded_bias.astype(np.float32)
 
 
 def _parents(layer: Any, names: dict[str, str]) -> tuple[str, ...]:

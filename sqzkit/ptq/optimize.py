@@ -17,13 +17,13 @@ import numpy as np
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import weights as coder
 from sqzkit.models.inference import to_inference
-from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing import Preprocessing, folding
 from sqzkit.ptq import calibration
 from sqzkit.ptq import file as optimize_file
 from sqzkit.ptq import layers as optimize_layers
 from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.ptq.equalization import equalize
-from sqzkit.ptq.graph import Array, Graph, Weights, read_model, unfold_preprocessing
+from sqzkit.ptq.graph import Array, Graph, Weights, read_model
 from sqzkit.ptq.layers import Rounded
 from sqzkit.ptq.simulation import Range
 
@@ -76,7 +76,7 @@ class OptimizedWeights:
             distinct = _DISTINCT * unit * np.sin(np.arange(layer.bias.size) + number)
             both = layer.values, layer.bias + distinct.astype(np.float32)
             if not source:
-                both = unfold_preprocessing(*both, preprocessing)
+                both = folding.unfold(*both, preprocessing)
             prepared.get_layer(item.name).set_weights(both)
         return prepared
 

@@ -49,7 +49,8 @@ class TFLiteFile:
         self.tensors = tuple(self._tensor(i, table) for i, table in enumerate(main.tables(0)))
         self.inputs = self._numbers(main.vector(1, "int32"))
         self.outputs = self._numbers(main.vector(2, "int32"))
-        codes = [_operator_code(table) for table in model.tables(1)]
+        self.operator_versions = [_operator_code(table) for table in model.tables(1)]
+        codes = [name for name, _ in self.operator_versions]
         tables = main.tables(3)
         self.operators = tuple(self._operator(table, codes) for table in tables)
         self._options = [table.table(4) for table in tables]
@@ -276,9 +277,11 @@ def _extent(buffer: Table) -> tuple[int, int]:
     return buffer.vector_position(0), values.size
 
 
-def _operator_code(table: Table) -> str:
+def _operator_code(table: Table) -> tuple[str, int]:
+    """Return an operator's name and version."""
     # Files before schema 3a have the code only in the old 8-bit field.
-    return schema.operator_name(max(table.scalar(0, "b", 0), table.scalar(3, "i", 0)))
+    code = max(table.scalar(0, "b", 0), table.scalar(3, "i", 0))
+    return schema.operator_name(code), table.scalar(2, "i", 1)
 
 
 def _name(names: tuple[str, ...], code: int) -> str:

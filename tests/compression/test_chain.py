@@ -7,7 +7,7 @@ import pytest
 
 from sqzkit.base.errors import InvariantError, UsageError
 from sqzkit.compression import chain, kernels
-from sqzkit.conversion import int8_check, stage_summary
+from sqzkit.conversion import checks, stage_summary
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run
 from tests.compression import small_chain
@@ -42,7 +42,7 @@ def test_the_int8_file_keeps_it_too(finished_chain, corners):
     folder, _ = finished_chain
     model = load_stage(folder, "quantize")
     content = small_chain.int8_file(folder, model, corners)
-    found = int8_check.check_int8_file(model, folder.preprocessing, content)
+    found = checks.check_compression(model, folder.preprocessing, content)
     for name, (sparsity, distinct) in found.items():
         assert sparsity >= (0.25 if name == "conv1" else 0.5)
         assert distinct <= 8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sqzkit.compression import kernels
-from sqzkit.conversion import int8_check, stage_summary
+from sqzkit.conversion import checks, stage_summary
 from sqzkit.models import spec
 from sqzkit.runs.loading import load_run
 from tests.compression import small_chain
@@ -51,7 +51,7 @@ def test_every_invariant_holds_in_the_int8_file(
         bypass == "complex"
     )
     content = small_chain.int8_file(folder, run.model, corners)
-    found = int8_check.check_int8_file(run.model, folder.preprocessing, content)
+    found = checks.check_compression(run.model, folder.preprocessing, content)
     assert list(found) == kernels.layer_names(run.model)
     pruned = kernels.read_kernels(load_run(folder.path, "prune").model)
     for name, (sparsity, distinct) in found.items():

@@ -5,7 +5,7 @@ from sqzkit import preprocessing
 from sqzkit.base.errors import InvariantError
 from sqzkit.base.keras import keras
 from sqzkit.compression import invariants, kernels, sensitivity
-from sqzkit.conversion import int8_check
+from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.models import alexnet_spec, registry
@@ -76,7 +76,7 @@ def clustered():
 
 def test_a_per_tensor_file_keeps_zeros_and_codebooks(clustered):
     model, record, content = clustered
-    found = int8_check.check_int8_file(model, record, content)
+    found = checks.check_compression(model, record, content)
     assert list(found) == kernels.layer_names(model)
     for name, kernel in kernels.read_kernels(model).items():
         sparsity, distinct = found[name]
@@ -88,7 +88,7 @@ def test_a_per_tensor_file_keeps_zeros_and_codebooks(clustered):
 
 def test_a_per_channel_file_keeps_at_least_the_zeros(clustered):
     model, record, _ = clustered
-    found = int8_check.check_int8_file(model, record, converted(model, record, "per_channel"))
+    found = checks.check_compression(model, record, converted(model, record, "per_channel"))
     for name, kernel in kernels.read_kernels(model).items():
         assert found[name][0] == kernels.sparsity(kernel)
 
@@ -102,7 +102,7 @@ def test_a_file_with_one_weight_changed_is_refused_by_its_layer(clustered):
         changed = values.copy()
         changed.flat[int(np.argmax(changed == wrong))] = 55
         with pytest.raises(InvariantError, match=message) as caught:
-            int8_check.check_int8_file(model, record, file.replace({victim.index: changed}))
+            checks.check_compression(model, record, file.replace({victim.index: changed}))
         assert caught.value.layer == "fire2/expand3x3"
 
 
@@ -112,7 +112,7 @@ def test_the_file_of_another_network_is_refused(clustered):
         small_chain.small_spec(normalization="none", bypass="complex").to_json(), 32
     )
     with pytest.raises(InvariantError, match="fire2/bypass1x1: the int8 file has 0 layers of that"):
-        int8_check.check_int8_file(other, record, converted(model, record, "per_tensor"))
+        checks.check_compression(other, record, converted(model, record, "per_tensor"))
 
 
 def test_dense_layers_are_read_back_too():
@@ -123,7 +123,7 @@ def test_dense_layers_are_read_back_too():
     compress(model)
     record = preprocessing.default(67)
     content = converted(model, record, "per_tensor")
-    found = int8_check.check_int8_file(model, record, content)
+    found = checks.check_compression(model, record, content)
     assert list(found) == kernels.layer_names(model)
     assert {"conv1/a", "fc6/factor", "fc6", "fc7", "fc8"} <= set(found)
     for name, kernel in kernels.read_kernels(model).items():
@@ -133,5 +133,5 @@ def test_dense_layers_are_read_back_too():
     values = file.data(victim).copy()
     values.flat[int(np.argmax(values == 0))] = 55
     with pytest.raises(InvariantError, match="pruned weights came back") as caught:
-        int8_check.check_int8_file(model, record, file.replace({victim.index: values}))
+        checks.check_compression(model, record, file.replace({victim.index: values}))
     assert caught.value.layer == "fc7"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.conversion.calibration import check_distinct, representative_dataset
+from sqzkit.conversion.converter import check_distinct, representative_dataset
 
 
 def test_every_image_once_as_float32_in_batches_of_one(noise_images):

@@ -235,13 +235,20 @@ def test_overwriting_replaces(keras_file, quick, converted):
     assert target.read_bytes() == converted["none"]
 
 
-def test_a_keras_file_without_photographs(keras_file, quick, capsys):
-    config = ConversionConfig(**keras_file)
+def test_a_keras_file_without_photographs(keras_file, quick, record, tmp_path):
     with pytest.raises(UsageError, match="give --representative_dataset_dir"):
-        convert.convert(config)
-    result = convert.convert(ConversionConfig(FLOAT, **keras_file))
-    assert result.record["verification"] is None
-    assert "not verified: no photographs" in capsys.readouterr().out
+        convert.convert(ConversionConfig(**keras_file))
+    record.save(tmp_path / "p.json")
+    given = {**keras_file, "preprocessing": str(tmp_path / "p.json")}
+    checked = convert.convert(ConversionConfig(FLOAT, **given)).record["verification"]
+    assert (checked["where"], checked["agreement"]) == ("pictures drawn by chance", 1)
+
+
+def test_a_file_of_other_probabilities_is_refused(keras_file, quick):
+    """The file was made for other preprocessing; no photograph is needed to see that."""
+    with pytest.raises(RunError, match="probabilities differ from the float model's by up to 0.0"):
+        convert.convert(ConversionConfig(FLOAT, **keras_file))
+    assert not Path(keras_file["output_file"]).exists()
 
 
 @pytest.mark.parametrize(
@@ -306,7 +313,7 @@ def test_an_unwritable_place_is_an_error(keras_file, quick, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     keras_file["output_file"] = str(tmp_path / "file" / "a.tflite")
     with pytest.raises(RunError, match=r"cannot write .*a\.tflite"):
-        convert.convert(ConversionConfig(FLOAT, **keras_file))
+        convert.convert(ConversionConfig(FLOAT, verify=False, **keras_file))
 
 
 def test_a_full_disk_leaves_nothing_behind(keras_file, quick, tmp_path):
@@ -318,7 +325,7 @@ def test_a_full_disk_leaves_nothing_behind(keras_file, quick, tmp_path):
     try:
         keras_file["output_file"] = str(disk / "a.tflite")
         with pytest.raises(RunError, match="No space left on device"):
-            convert.convert(ConversionConfig(FLOAT, **keras_file))
+            convert.convert(ConversionConfig(FLOAT, verify=False, **keras_file))
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)

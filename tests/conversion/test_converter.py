@@ -3,10 +3,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from sqzkit.base.errors import InvariantError, RunError, UsageError
-from sqzkit.conversion import converter, read_back
+from sqzkit.conversion import checks, converter
 from sqzkit.conversion.converter import convert_model
-from sqzkit.conversion.input_folding import fold_input
 from sqzkit.conversion.options import ConversionOptions
+from sqzkit.conversion.prepared import prepare
 from sqzkit.models import registry
 from sqzkit.models.spec import tiny
 from sqzkit.preprocessing import Preprocessing
@@ -129,7 +129,7 @@ def test_the_same_arguments_give_the_same_bytes(small_network, record, noise_ima
 
 def test_the_model_is_not_changed(small_network, record):
     before = small_network.get_weights()
-    fold_input(converter.prepare(small_network), record)
+    prepare(small_network, record)
     for old, new in zip(before, small_network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -138,7 +138,7 @@ def test_a_model_that_ends_in_softmax_gets_no_second_one(small_network, record, 
     import tf_keras as keras
 
     ended = keras.Model(small_network.input, keras.layers.Softmax()(small_network.output))
-    content = convert_model(ended, record, LABELS, ConversionOptions("none"))
+    content = convert_model(ended, record, LABELS, ConversionOptions("none"), foreign=True)
     assert TFLiteFile(content).operator_counts() == TFLiteFile(converted["none"]).operator_counts()
 
 
@@ -154,10 +154,10 @@ def test_networks_of_other_makers_convert_too(noise_images):
     x = layers.GlobalAveragePooling2D()(layers.ReLU(6.0)(x))
     model = keras.Model(image, layers.Dense(5, activation="softmax")(x))
     record = Preprocessing(32, 32)
-    content = convert_model(model, record, LABELS, ConversionOptions("none"))
+    content = convert_model(model, record, LABELS, ConversionOptions("none"), foreign=True)
     expected = model(normalize(noise_images, record)).numpy()
     np.testing.assert_allclose(Classifier(content).predict(noise_images), expected, atol=2e-5)
-    integer = convert_model(model, record, LABELS, ConversionOptions(), noise_images)
+    integer = convert_model(model, record, LABELS, ConversionOptions(), noise_images, foreign=True)
     assert np.abs(Classifier(integer).predict(noise_images) - expected).max() < 0.05
 
 
@@ -215,12 +215,12 @@ class Fake:
     def __init__(self, fail):
         self._fail = fail
 
-    def converter(self):
+    def convert(self):
         self._fail(self)
 
 
-def test_a_file_that_is_not_what_was_asked_for_is_refused(converted, small_network):
-    prepared = converter.prepare(small_network)
+def test_a_file_that_is_not_what_was_asked_for_is_refused(converted, small_network, record):
+    prepared = prepare(small_network, record)
     for kind, asked, message in (
         ("int8", ConversionOptions("int8", "per_tensor", "int8"), "8 scales; per_tensor means 1"),
         ("uint8", ConversionOptions("int8", "per_channel", "uint8"), "1 scales; per_channel"),
@@ -230,10 +230,10 @@ def test_a_file_that_is_not_what_was_asked_for_is_refused(converted, small_netwo
         ("none", ConversionOptions("float16"), "float32 instead of float16"),
     ):
         with pytest.raises(InvariantError, match=message):
-            read_back.check(TFLiteFile(converted[kind]), prepared, asked)
+            checks.check(TFLiteFile(converted[kind]), prepared, asked)
 
 
-def test_a_scale_that_is_not_one_is_refused(small_network, converted):
+def test_a_scale_that_is_not_one_is_refused(small_network, converted, record):
     import tf_keras as keras
 
     options = ConversionOptions("int8", "per_channel", "int8")
@@ -241,6 +241,6 @@ def test_a_scale_that_is_not_one_is_refused(small_network, converted):
     for index, name in ((good.inputs[0], "input"), (good.outputs[0], "output")):
         bad = TFLiteFile(good.replace({}, {index: np.array([0.75], np.float32)}))
         with pytest.raises(InvariantError, match=f"{name}: has scale"):
-            read_back.check(bad, converter.prepare(small_network), options)
+            checks.check(bad, prepare(small_network, record), options)
     nested = keras.Sequential([small_network])
-    assert read_back.expected_operators(nested, options) is None
+    assert checks.expected_operators(nested, options) is None

@@ -3,7 +3,7 @@ import lzma
 
 import zstandard
 
-from sqzkit.conversion.sizes import sizes
+from sqzkit.conversion.outputs import sizes
 
 
 def test_sizes_are_those_of_the_compressors(converted):

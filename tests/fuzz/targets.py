@@ -155,9 +155,9 @@ def _read_weights(path: Path) -> None:
 
 
 def _read_keras(path: Path) -> None:
-    from sqzkit.conversion import keras_check
+    from sqzkit.conversion import keras_file
 
-    keras_check.check(path.read_bytes(), path)
+    keras_file.check(path.read_bytes(), path)
 
 
 def _run_folder(report: bool) -> Callable[[Path], Reader]:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit import preprocessing
+from sqzkit.base.keras import keras
 from sqzkit.models import spec, squeezenet
 from sqzkit.models.inference import to_inference
 from sqzkit.ptq import calibration as subject
@@ -14,6 +15,7 @@ CLASSES = 5
 
 @pytest.fixture(scope="module")
 def network():
+    keras.utils.set_random_seed(0)
     model = squeezenet.build(spec.tiny(CLASSES, normalization="none", conv10_relu=False), SIDE)
     return read_model(to_inference(model), preprocessing.default(SIDE))
 

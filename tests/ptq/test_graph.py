@@ -6,8 +6,9 @@ from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.models import spec, squeezenet
 from sqzkit.models.inference import to_inference
+from sqzkit.preprocessing.folding import fold, unfold
 from sqzkit.ptq import simulation
-from sqzkit.ptq.graph import fold_preprocessing, read_model, unfold_preprocessing
+from sqzkit.ptq.graph import read_model
 from sqzkit.ptq.simulation import Range
 
 CONFIGURATIONS = [
@@ -51,7 +52,7 @@ def test_folding_the_preprocessing_can_be_undone():
     record = preprocessing.caffe(64)
     kernel = np.random.default_rng(0).standard_normal((3, 3, 3, 8)).astype(np.float32)
     bias = np.arange(8, dtype=np.float32)
-    back = unfold_preprocessing(*fold_preprocessing(kernel, bias, record), record)
+    back = unfold(*fold(kernel, bias, record), record)
     np.testing.assert_allclose(back[0], kernel, rtol=1e-6)
     np.testing.assert_allclose(back[1], bias, atol=1e-2)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from sqzkit.conversion.input_folding import NORMALIZATION_NAME, fold_input
+from sqzkit.conversion.prepared import NORMALIZATION_NAME, fold_input
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
 

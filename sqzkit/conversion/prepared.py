@@ -1,0 +1,187 @@
+"""The network as it is converted: raw RGB pixels in, probabilities out.
+
+Normalization of the pixels and channel order are folded into the first
+convolution where that is exact; elsewhere a 1x1 convolution in front of the
+network does the same arithmetic.
+
+A network of another maker may be of any shape, and of Keras 2 or Keras 3. It
+is rebuilt like one of ours only if the result gives the same answers; else it
+is called as it is.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
+from sqzkit.models.inference import to_inference
+from sqzkit.preprocessing import Preprocessing, folding, photograph
+from sqzkit.tflite.classifier import softmax
+
+NORMALIZATION_NAME = "normalization"
+BATCH_SIZE = 64
+PROBE_IMAGES = 8
+_TOLERANCE = 1e-4  # of a probability, between a network and the same one rebuilt
+# TensorFlow operations that change no value, and those that networks without an activation at
+# their end end with.
+_PASSING = ("Identity", "Reshape", "Squeeze", "Cast", "StopGradient")
+_LOGITS = ("BiasAdd", "AddV2", "Add", "MatMul", "Conv2D", "Mean", "Max", "MaxPool", "AvgPool")
+_LOGITS += ("Relu", "LogSoftmax", "FusedBatchNormV3")
+
+
+def prepare(model: Any, preprocessing: Preprocessing, foreign: bool = False) -> Any:
+    """Return a Keras model from raw RGB pixels 0..255 to probabilities; `model` stays as it is.
+
+    Args:
+      model: from preprocessed float32 [N, S, S, 3] to logits or, if `foreign`,
+        logits or probabilities [N, classes].
+      preprocessing: what `model` expects of its input.
+      foreign: whether the model is of another maker, and so of any shape.
+
+    Raises:
+      RunError: a network of ours cannot be rebuilt, or a foreign one ends in
+        neither logits nor probabilities.
+    """
+    if not foreign:
+        return fold_input(to_inference(model, classifier_activation="softmax"), preprocessing)
+    activation = None if gives_probabilities(model) else "softmax"
+    if isinstance(model, keras.Model):
+        try:
+            rebuilt = fold_input(to_inference(model, activation), preprocessing)
+        except RunError:
+            rebuilt = None
+        if rebuilt is not None and _agree(model, rebuilt, preprocessing):
+            return rebuilt
+    return _called(model, preprocessing, softmax_after=activation is not None)
+
+
+def fold_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
+    """Return a network of the same function that takes raw RGB pixels 0..255.
+
+    Args:
+      model: flat, functional, of Keras 2, from float32 [N, S, S, 3], preprocessed. It
+        may be changed: pass a copy.
+      preprocessing: what `model` expects of its input.
+    """
+    first = _first_convolution(model)
+    if first is None or not (first.use_bias or not any(preprocessing.mean)):
+        return _called(model, preprocessing, softmax_after=False)
+    weights = first.get_weights()
+    bias = weights[1] if first.use_bias else np.zeros(weights[0].shape[-1], np.float32)
+    kernel, bias = folding.fold(weights[0], bias, preprocessing)
+    first.set_weights([kernel, bias] if first.use_bias else [kernel])
+    return model
+
+
+def gives_probabilities(model: Any) -> bool:
+    """Return whether a model ends in a softmax or sigmoid, nested or not, and not in logits.
+
+    Raises:
+      RunError: it ends in something else, or cannot be called with one image.
+    """
+    call = tf.function(lambda images: model(images, training=False), autograph=False)
+    try:
+        concrete = call.get_concrete_function(tf.TensorSpec([1, *model.input_shape[1:]]))
+    except Exception as error:  # a layer may fail with nearly any
+        raise RunError(f"the model cannot be called with one image: {_line(error)}") from error
+    operation = concrete.graph.outputs[0].op
+    while operation.type in _PASSING:
+        operation = operation.inputs[0].op
+    if operation.type in ("Softmax", "Sigmoid"):
+        return True
+    sums = concrete(tf.zeros([1, *model.input_shape[1:]])).numpy().sum()
+    if operation.type not in _LOGITS or abs(sums - 1) < 1e-4:
+        raise RunError(
+            f"the model ends in {operation.type}, which gives neither logits nor the "
+            "probabilities of a softmax or sigmoid; end it in a Softmax layer"
+        )
+    return False
+
+
+def probabilities(
+    model: Any, preprocessing: Preprocessing, images: np.ndarray, foreign: bool = False
+) -> np.ndarray:
+    """Return a float model's probabilities, float32 [N, classes].
+
+    Args:
+      model: to logits or, if `foreign`, logits or probabilities.
+      preprocessing: what `model` expects of its input.
+      images: uint8 [N, S, S, 3], RGB.
+      foreign: as for `prepare`.
+    """
+    answer = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    batches = [
+        answer(photograph.normalize(images[start : start + BATCH_SIZE], preprocessing)).numpy()
+        for start in range(0, len(images), BATCH_SIZE)
+    ]
+    outputs = np.concatenate(batches).astype(np.float32)
+    if foreign and gives_probabilities(model):
+        return outputs
+    return softmax(outputs)
+
+
+def probe_images(side: int) -> np.ndarray:
+    """Return pictures on which two networks of one function must agree: uint8 [8, S, S, 3].
+
+    Smooth gradients with noise of every strength.
+    """
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 255, (PROBE_IMAGES, 2, 2, 3)).astype(np.float32)
+    smooth = tf.image.resize(corners, (side, side)).numpy()
+    strength = np.linspace(0, 128, PROBE_IMAGES, dtype=np.float32)[:, None, None, None]
+    noise = random.random(smooth.shape, np.float32) * 2 * strength - strength
+    return np.clip(smooth + noise, 0, 255).astype(np.uint8)
+
+
+def _agree(model: keras.Model, rebuilt: keras.Model, preprocessing: Preprocessing) -> bool:
+    images = probe_images(preprocessing.image_size)
+    expected = probabilities(model, preprocessing, images, foreign=True)
+    found = rebuilt(images.astype(np.float32), training=False).numpy()
+    return bool(np.abs(expected - found).max() <= _TOLERANCE)
+
+
+def _called(model: Any, preprocessing: Preprocessing, softmax_after: bool) -> Any:
+    """Return a model that normalizes the pixels and calls `model`."""
+    library = _library(model)
+    pixels = values = library.Input(model.input_shape[1:], name="image")
+    if not _is_raw(preprocessing):
+        in_front = library.layers.Conv2D(3, 1, name=NORMALIZATION_NAME)
+        values = in_front(pixels)
+        identity = np.eye(3, dtype=np.float32)[None, None]
+        in_front.set_weights(folding.fold(identity, np.zeros(3, np.float32), preprocessing))
+    outputs = model(values)
+    if softmax_after:
+        outputs = library.layers.Softmax(name="prob")(outputs)
+    return library.Model(pixels, outputs, name=model.name)
+
+
+def _library(model: Any) -> Any:
+    if isinstance(model, keras.Model):
+        return keras
+    from sqzkit.base.keras3 import keras3
+
+    return keras3
+
+
+def _is_raw(preprocessing: Preprocessing) -> bool:
+    """Return whether the network takes RGB pixels as they are."""
+    same = preprocessing.mean == (0, 0, 0) and preprocessing.scale == (1, 1, 1)
+    return same and preprocessing.channel_order == "RGB"
+
+
+def _first_convolution(model: keras.Model) -> keras.layers.Conv2D | None:
+    """Return the convolution that alone reads the input without padding, or None."""
+    (node,) = model.get_layer(index=0).inbound_nodes
+    readers = [outbound.layer for outbound in node.layer.outbound_nodes]
+    readers = [layer for layer in readers if layer in model.layers]
+    first = readers[0] if len(readers) == 1 else None
+    # Subclasses (transposed convolutions) keep their kernels in another order.
+    if type(first) is not keras.layers.Conv2D or first.groups != 1:
+        return None
+    return first if first.padding == "valid" else None
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,100 @@
+"""Every kind of classifier, of both Keras versions, gives its own probabilities as a file."""
+
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import RunError
+from sqzkit.base.keras import keras
+from sqzkit.base.keras3 import keras3
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.keras_file import load_keras_file
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.conversion.prepared import gives_probabilities, prepare
+from sqzkit.conversion.sources import NAMED_RECORDS
+from sqzkit.preprocessing.photograph import normalize
+from sqzkit.tflite import phone
+from sqzkit.tflite.classifier import Classifier, softmax
+from sqzkit.tflite.flatbuffer import TFLiteFile
+from tests.conversion import keras_zoo as zoo
+
+LABELS = tuple("abcde")
+LIBRARIES = {2: keras, 3: keras3}
+ENDS = ("softmax", "sigmoid", None)
+
+
+def saved(kind, version, last, folder):
+    """The path of a saved network, its record, and its own probabilities of 60 pictures."""
+    library, record = LIBRARIES[version], NAMED_RECORDS[zoo.KINDS[kind]](zoo.SIDE)
+    library.utils.set_random_seed(1)
+    calibration, pictures = zoo.pictures(40, seed=1), zoo.pictures(60, seed=2)
+    model = zoo.enliven(kind(library, last), normalize(calibration, record), last)
+    path = folder / ("m.h5" if last == "sigmoid" else "m.keras")
+    model.save(path)
+    outputs = np.asarray(model(normalize(pictures, record), training=False))
+    return path, record, outputs if last else softmax(outputs)
+
+
+def check(kind, version, last, quantization, folder):
+    path, record, expected = saved(kind, version, last, folder)
+    assert np.ptp(expected, axis=0).max() > 0.1, "the answers must differ to show anything"
+    options = ConversionOptions(quantization)
+    calibration = zoo.pictures(40, seed=1)
+    content = convert_model(
+        load_keras_file(path), record, LABELS, options, calibration, foreign=True
+    )
+    found = Classifier(content).predict(zoo.pictures(60, seed=2))
+    difference = np.abs(found - expected)
+    if quantization == "none":
+        assert difference.max() < 1e-3
+    elif quantization == "float16":
+        assert difference.max() < 2e-2
+    else:
+        assert difference.mean() < 0.05
+    assert not phone.unknown_operators(TFLiteFile(content))
+
+
+# Each kind, each end and each version of Keras at least once; the slow test below has them all.
+QUICK = list(zip(zoo.KINDS, (2, 2, 3, 3, 2, 3), (*ENDS, *ENDS), strict=True))
+
+
+@pytest.mark.parametrize(("kind", "version", "last"), QUICK)
+def test_float_files_give_kerass_probabilities(kind, version, last, tmp_path):
+    check(kind, version, last, "none", tmp_path)
+
+
+@pytest.mark.parametrize("quantization", ["dynamic", "int8"])
+def test_dense_layers_are_quantized_as_phones_know_them(quantization, tmp_path):
+    check(zoo.functional, 3, "softmax", quantization, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["none", "float16", "dynamic", "int8"])
+@pytest.mark.parametrize("last", ENDS)
+@pytest.mark.parametrize("version", LIBRARIES)
+@pytest.mark.parametrize("kind", zoo.KINDS)
+def test_the_whole_zoo(kind, version, last, quantization, tmp_path):
+    check(kind, version, last, quantization, tmp_path)
+
+
+@pytest.mark.parametrize("version", LIBRARIES)
+@pytest.mark.parametrize("end", ["tanh", "average of softmaxes"])
+def test_other_ends_are_refused_with_the_reason(version, end):
+    library = LIBRARIES[version]
+    layers = library.layers
+    image = library.Input((32, 32, 3))
+    x = layers.Conv2D(5, 1, activation="tanh" if end == "tanh" else "softmax")(image)
+    pool = layers.GlobalMaxPooling2D if end == "tanh" else layers.GlobalAveragePooling2D
+    x = pool()(x)
+    model = library.Model(image, layers.Activation("tanh")(x) if end == "tanh" else x)
+    with pytest.raises(
+        RunError, match=r"ends in (Tanh|Mean), which gives neither .* Softmax layer"
+    ):
+        prepare(model, NAMED_RECORDS["unit"](32), foreign=True)
+
+
+@pytest.mark.parametrize("version", LIBRARIES)
+def test_logits_and_probabilities_are_told_apart_wherever_they_arise(version):
+    library = LIBRARIES[version]
+    for kind in (zoo.nested, zoo.residual):
+        assert gives_probabilities(kind(library, "softmax"))
+        assert not gives_probabilities(kind(library, None))
