@@ -24,6 +24,7 @@ include_patterns = ["*.md", "docs/**.md", "benchmarks/*.md"]
 exclude_patterns = [".*", "android_demo", "build", "runs", "shared", "sqzkit", "tests"]
 nitpicky = True
 highlight_language = "none"
+default_role = "code"  # what docstrings mean by `name`
 
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
@@ -54,7 +55,7 @@ html_show_sphinx = False
 copybutton_exclude = ".linenos, .gp, .go"
 
 _SECTION = re.compile(r"^## (.+)$")
-_PAGE = re.compile(r"^[-|] \[[^]]+\]\(([^)#:]+)\.md\)")
+_PAGE = re.compile(r"^- \[([^]]+)\]\(([^)#:]+)\.md\)")
 
 
 def add_menu(app: "Sphinx", docname: str, source: list[str]) -> None:
@@ -67,7 +68,8 @@ def add_menu(app: "Sphinx", docname: str, source: list[str]) -> None:
         if heading := _SECTION.match(line):
             section = heading[1]
         elif page := _PAGE.match(line):
-            menu.setdefault(section, []).append(page[1])
+            title = page[1].replace("`", "")
+            menu.setdefault(section, []).append(f"{title} <{page[2]}>")
     for caption, pages in menu.items():
         listed = "\n".join(pages)
         source[0] += f"\n\n```{{toctree}}\n:caption: {caption}\n:hidden:\n\n{listed}\n```"

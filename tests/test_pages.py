@@ -105,8 +105,8 @@ def test_the_menu_of_the_site_is_that_of_the_index():
     assert "toctree" not in source[0]
     conf["add_menu"](None, "docs/index", source)
     first, second = source[0].split("```{toctree}")[1:]
-    assert first.split() == [":caption:", "One", ":hidden:", "a", "```"]
-    assert second.split() == [":caption:", "Two", ":hidden:", "../b", "```"]
+    assert first.split() == [":caption:", "One", ":hidden:", "A", "<a>", "```"]
+    assert second.split() == [":caption:", "Two", ":hidden:", "B", "<../b>", "```"]
 
 
 def test_the_results_page_is_made_of_the_recorded_figures():
