@@ -12,7 +12,7 @@ from sqzkit.runs.folder import RunFolder
 RECORD = "compression"
 TEMPLATE = Path(__file__).with_name("compression.html")
 HISTOGRAM_COLUMNS = 4
-MOST_STAGES, MOST_LAYERS = 16, 400  # what can be drawn in seconds
+MAX_STAGES, MAX_LAYERS = 16, 400  # more would take minutes to draw
 
 Row = Mapping[str, Any]
 
@@ -26,8 +26,8 @@ def render(folder: RunFolder) -> str | None:
     record = folder.read_record(RECORD)
     if not record or len(record["stages"]) < 2:
         return None
-    if len(record["stages"]) > MOST_STAGES or len(record["histograms"]) > MOST_LAYERS:
-        raise ValueError(f"more than {MOST_STAGES} stages or {MOST_LAYERS} layers")
+    if len(record["stages"]) > MAX_STAGES or len(record["histograms"]) > MAX_LAYERS:
+        raise ValueError(f"more than {MAX_STAGES} stages or {MAX_LAYERS} layers")
     return templates.render(
         TEMPLATE,
         stages=record["stages"],

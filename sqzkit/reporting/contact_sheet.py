@@ -10,7 +10,7 @@ from sqzkit.tflite.classifier import Prediction
 
 TILE = 224
 COLUMNS = 5
-MAXIMUM_PHOTOGRAPHS = 400
+MAX_PHOTOGRAPHS = 400
 _LINE = 16
 _FONT_SIZE = 12
 _MARGIN = 8
@@ -40,9 +40,9 @@ def draw(answered: Sequence[Answered]) -> Image.Image:
     """Return the sheet: rows of tiles, each with its name and its first answers.
 
     Args:
-      answered: 1 to `MAXIMUM_PHOTOGRAPHS`; more are left out.
+      answered: 1 to `MAX_PHOTOGRAPHS`; more are left out.
     """
-    shown = answered[:MAXIMUM_PHOTOGRAPHS]
+    shown = answered[:MAX_PHOTOGRAPHS]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     lines = 1 + max(len(item.predictions[:_SHOWN]) for item in shown)
@@ -57,7 +57,7 @@ def draw(answered: Sequence[Answered]) -> Image.Image:
 
 def _draw_tile(sheet: Image.Image, left: int, top: int, item: Answered) -> None:
     picture = Image.fromarray(item.pixels)
-    # Small inputs are enlarged without smoothing: this is what the network sees.
+    # Small inputs are enlarged without smoothing, to show what the network sees.
     grows = picture.width < TILE
     method = Image.Resampling.NEAREST if grows else Image.Resampling.LANCZOS
     sheet.paste(picture.resize((TILE, TILE), method), (left, top))
@@ -76,7 +76,12 @@ def _draw_tile(sheet: Image.Image, left: int, top: int, item: Answered) -> None:
 
 
 def _write(
-    canvas: ImageDraw.ImageDraw, left: int, top: int, width: float, text: str, ink: tuple
+    canvas: ImageDraw.ImageDraw,
+    left: int,
+    top: int,
+    width: float,
+    text: str,
+    ink: tuple[int, int, int],
 ) -> None:
     """Write one line of text, shortened where it is wider than `width` pixels."""
     text = text.replace("\n", " ")

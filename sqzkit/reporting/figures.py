@@ -102,15 +102,21 @@ def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
     return to_svg(drawing)
 
 
-def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
-    """Draw the confusion matrix; `matrix[i][j]` counts class i taken for class j."""
+def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], max_labels: int = 30) -> str:
+    """Draw the confusion matrix; with more than `max_labels` classes, colours alone.
+
+    Args:
+      matrix: `matrix[i][j]` counts images of class i that were answered as class j.
+      labels: class names.
+      max_labels: up to this number, names and counts are written.
+    """
     counts = np.asarray(matrix, float)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(9.0, 2.2 + 0.38 * len(labels))
     drawing, axes = figure(side + 0.6, side)
     axes.imshow(np.full((*share.shape, 3), _BLUE_RGB), alpha=share**0.5)
-    axes.set(xlabel="answer", ylabel="truth")
-    if len(labels) <= 30:
+    axes.set(xlabel="answer", ylabel="true class")
+    if len(labels) <= max_labels:
         ticks = range(len(labels))
         labels = [plain(label) for label in labels]
         axes.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 2 else 0)

@@ -1,68 +1,226 @@
 """The report page of a run: one HTML file that needs nothing else."""
 
+import base64
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
-from sqzkit.reporting import compression, figures, records, templates
+from sqzkit.reporting import compression, figures, templates
 from sqzkit.runs.folder import RunFolder
 
 TEMPLATE = Path(__file__).with_name("page.html")
-# How Python, NumPy, Matplotlib and the template answer values that are not what they should be.
+MAX_CLASSES = 30  # of which all are listed and labelled; of more, the worst are listed
+# What Python, NumPy, Matplotlib and the template raise for values of another kind.
 _ODD_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def write_report(folder: RunFolder) -> Path:
     """Write `report.html` of the run from what its folder holds; return its path.
 
-    Whatever a run does not have yet (conversions, compression) is left out.
+    Sections without records yet (conversions, compression) are left out.
+
     Raises:
       RunError: the folder's records are damaged.
     """
     try:
         page = render(folder)
     except _ODD_VALUES as error:
-        raise RunError(f"{folder.path}: a record does not hold what it should: {error}") from error
+        raise RunError(
+            f"{folder.path}: a record does not hold what it should: {error}; restore the folder "
+            "from a copy, or train again in a new one"
+        ) from error
     files.write_text(folder.report_path, page)
     return folder.report_path
 
 
 def render(folder: RunFolder) -> str:
     """Return the report page as HTML text."""
-    return templates.render(TEMPLATE, **_context(folder))
-
-
-def _context(folder: RunFolder) -> dict[str, Any]:
-    spec = folder.read_spec()
     evaluation = folder.read_record("evaluation")
     lines = folder.metrics()
     layers = folder.read_record("layers") or []
-    converted = records.conversions(folder)
-    return {
-        "name": folder.path.resolve().name,
-        "spec": spec,
-        "preprocessing": folder.preprocessing,
-        "labels": folder.labels,
-        "stages": folder.finished_stages(),
-        "layers": layers,
-        "parameters": sum(layer["parameters"] for layer in layers),
-        "evaluation": evaluation,
-        "curves": [figures.curve(lines, name) for name in ("loss", "accuracy")] if lines else [],
-        "confusion": evaluation and figures.confusion(evaluation["confusion"], folder.labels),
-        "mistakes": records.mistakes(folder, evaluation) if evaluation else [],
-        "conversions": converted,
-        "sizes": figures.sizes(_size_rows(converted)) if converted else None,
-        "compression": compression.render(folder),
-        "commands": folder.read_record("commands") or [],
-    }
+    converted = conversions(folder)
+    classes = class_rows(evaluation["confusion"], folder.labels) if evaluation else []
+    return templates.render(
+        TEMPLATE,
+        name=folder.path.resolve().name,
+        spec=folder.read_spec(),
+        preprocessing=folder.preprocessing,
+        labels=folder.labels,
+        stages=folder.finished_stages(),
+        left_out=left_out(folder),
+        layers=layers,
+        parameters=sum(layer["parameters"] for layer in layers),
+        evaluation=evaluation,
+        balanced=balanced_accuracy(classes),
+        classes=classes if len(classes) <= MAX_CLASSES else worst_classes(classes),
+        curves=[figures.curve(lines, name) for name in ("loss", "accuracy")] if lines else [],
+        confusion=evaluation
+        and figures.confusion(evaluation["confusion"], folder.labels, MAX_CLASSES),
+        mistakes=mistakes(folder, evaluation) if evaluation else [],
+        conversions=converted,
+        sizes=figures.sizes(size_rows(converted)) if converted else None,
+        compression=compression.render(folder),
+        commands=folder.read_record("commands") or [],
+    )
 
 
-def _size_rows(converted: list[records.Conversion]) -> list[tuple[str, int]]:
+@dataclasses.dataclass(frozen=True)
+class ClassRow:
+    """How one class was answered.
+
+    Attributes:
+      label: its name.
+      examples: how many images of it were looked at.
+      correct: how many of them were answered with it.
+      mistaken_for: the most frequent wrong answer, or "" if there is none.
+    """
+
+    label: str
+    examples: int
+    correct: int
+    mistaken_for: str
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of its images that were answered correctly, 0..1; None without images."""
+        return self.correct / self.examples if self.examples else None
+
+
+def class_rows(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> list[ClassRow]:
+    """Return one row for each class; `confusion[i][j]` counts class i answered as class j."""
+    rows = []
+    for index, (label, counts) in enumerate(zip(labels, np.array(confusion), strict=True)):
+        wrong = np.where(np.arange(len(counts)) == index, 0, counts)
+        mistaken_for = labels[int(wrong.argmax())] if wrong.any() else ""
+        rows.append(ClassRow(label, int(counts.sum()), int(counts[index]), mistaken_for))
+    return rows
+
+
+def balanced_accuracy(rows: Sequence[ClassRow]) -> float | None:
+    """Return the mean of the classes' accuracies, 0..1; None if no class has images."""
+    shares = [row.accuracy for row in rows if row.accuracy is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
+def worst_classes(rows: Sequence[ClassRow]) -> list[ClassRow]:
+    """Return the `MAX_CLASSES` classes with the lowest accuracy, lowest first."""
+    known = [row for row in rows if row.examples]
+    return sorted(known, key=lambda row: row.correct / row.examples)[:MAX_CLASSES]
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """Files of the data set that are not used, for one reason."""
+
+    reason: str
+    count: int
+    names: tuple[str, ...]
+
+
+def left_out(folder: RunFolder) -> list[LeftOut]:
+    """Return what the data reader left out, by reason, as `data.json` records it."""
+    record = folder.read_record("data") or {}
+    reasons = (record.get("account") or {}).get("left_out") or {}
+    return [
+        LeftOut(reason, int(entry["count"]), tuple(entry["names"]))
+        for reason, entry in sorted(reasons.items())
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """A wrong answer: the picture as the network saw it (a data URL), and the answer."""
+
+    picture: str
+    truth: str
+    answer: str
+    probability: float
+
+
+def mistakes(folder: RunFolder, evaluation: dict[str, Any]) -> list[Mistake]:
+    """Return the worst mistakes with their pictures."""
+    labels = folder.labels
+    return [
+        Mistake(
+            picture=_data_url(folder.path, entry["picture"]),
+            truth=labels[entry["label"]],
+            answer=labels[entry["predicted"]],
+            probability=entry["probability"],
+        )
+        for entry in evaluation.get("mistakes", [])
+    ]
+
+
+def _data_url(folder: Path, name: str) -> str:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise RunError(f"{folder}: the picture {name!r} lies outside the run folder")
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """A converted file, from its sidecar JSON.
+
+    Attributes:
+      name: of the file.
+      record: the sidecar.
+    """
+
+    name: str
+    record: dict[str, Any]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the `.tflite`, in bytes."""
+        return int(self.record["sizes"]["tflite"])
+
+    @property
+    def archive_bytes(self) -> int | None:
+        """Size of its `.sqz`, in bytes, if there is one."""
+        size = self.record["sizes"].get("sqz")
+        return int(size) if size else None
+
+    def verified(self, name: str) -> float | None:
+        """Return "float_top1", "converted_top1" or "agreement", 0..1, if it was verified."""
+        return (self.record.get("verification") or {}).get(name)
+
+
+def conversions(folder: RunFolder) -> list[Conversion]:
+    """Return everything that was converted from the run, largest first."""
+    found = [
+        _conversion(path)
+        for path in sorted(folder.conversions_path.glob("*.tflite.json"))
+        if path.with_suffix("").exists()  # the file is written after its record
+    ]
+    return sorted(found, key=lambda conversion: -conversion.bytes)
+
+
+def size_rows(converted: Sequence[Conversion]) -> list[tuple[str, int]]:
+    """Return (name, bytes) of every file and archive."""
     rows = []
     for conversion in converted:
         rows.append((conversion.name, conversion.bytes))
-        archive = conversion.record["sizes"].get("sqz")
-        if archive:
-            rows.append((f"{conversion.name} as .sqz", archive))
+        if conversion.archive_bytes:
+            rows.append((f"{conversion.name} as .sqz", conversion.archive_bytes))
     return rows
+
+
+def _conversion(path: Path) -> Conversion:
+    record = files.read_json(path)
+    sizes = record.get("sizes") if isinstance(record, dict) else None
+    size = sizes.get("tflite") if isinstance(sizes, dict) else None
+    verification = record.get("verification") if isinstance(record, dict) else None
+    if not isinstance(size, int) or not isinstance(verification or {}, dict):
+        raise RunError(
+            f"{path}: not the record of a converted file; convert again with --overwrite"
+        )
+    return Conversion(path.name.removesuffix(".json"), record)

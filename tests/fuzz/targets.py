@@ -182,7 +182,7 @@ def _run_folder(report: bool) -> Callable[[Path], Reader]:
 def _read_run(run: Any) -> None:
     from sqzkit.data.source import DataSource
     from sqzkit.models.spec import SqueezeNetSpec
-    from sqzkit.reporting import records
+    from sqzkit.reporting import page
     from sqzkit.runs.folder import RunFolder
 
     folder = RunFolder.existing(run.path)
@@ -197,7 +197,7 @@ def _read_run(run: Any) -> None:
     folder.last_weights()
     for name in ("layers", "evaluation", "compression", "commands", "stages"):
         folder.read_record(name)
-    records.conversions(folder)
+    page.conversions(folder)
 
 
 def _draw(run: Any) -> None:

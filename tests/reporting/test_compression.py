@@ -5,6 +5,7 @@ import pytest
 
 from sqzkit.reporting import compression
 from sqzkit.runs.folder import RunFolder
+from tests.reporting import pages
 
 SIZES = {"float32_bytes": 2_900_000, "int8_bytes": 740_000}
 STAGES = [
@@ -18,9 +19,9 @@ LAYER = {
     "density": 0.1,
     "distinct": 16,
     "code_bits": 4,
-    "index_bits": 4,
+    "index_bits": 3,
     "code_bytes": 461,
-    "index_bytes": 461,
+    "index_bytes": 462,
     "codebook_bytes": 64,
     "huffman_bytes": 800,
     "coder_bytes": 600,
@@ -48,13 +49,30 @@ def folder(tmp_path, stages):
 
 
 def test_the_section_shows_every_stage_and_layer(folder):
-    page = compression.render(folder)
-    for text in ("prune", "quantize", "98.50 %", "58,000", "50.0", "fire2/expand3x3", "589"):
-        assert text in page, text
-    assert "&lt;conv10&gt;" in page
-    assert "<conv10>" not in page
-    assert page.count("<svg") == 2
-    assert not re.search(r'(src|href)="https?:', page)
+    html = compression.render(folder)
+    found = pages.read(html)
+    stages, layers = found.tables
+    assert list(stages[2].items()) == [
+        ("after stage", "quantize"),
+        ("zeros", "90.00 %"),
+        ("distinct values", "16"),
+        ("top-1, float32", "99.00 %"),
+        ("top-1, int8", "98.50 %"),
+        ("float32 bytes", "2,900,000"),
+        ("int8 bytes", "740,000"),
+        ("bytes as .sqz", "58,000"),
+        ("times smaller", "50.0"),  # than the float32 file before compression
+    ]
+    assert [row["after stage"] for row in stages] == ["train", "prune", "quantize"]
+    assert [row["times smaller"] for row in stages] == ["4.8", "24.2", "50.0"]
+    assert list(layers[0].values()) == [
+        *("fire2/expand3x3", "9,216", "10.00 %", "16", "4 + 3", "461", "462", "64"),
+        *("800", "600", "589"),
+    ]
+    assert [row["layer"] for row in layers] == ["fire2/expand3x3", "total"]
+    assert len(found.drawings) == 2 and found.outside == []
+    names = [text for text, _, _ in pages.texts(found.drawings[1])]
+    assert "fire2/expand3x3" in names and "<conv10>" in names
 
 
 def test_a_run_that_was_only_trained_has_no_section(folder, stages, tmp_path):
@@ -75,9 +93,24 @@ def test_the_waterfall_goes_from_float_to_the_last_archive(stages):
     assert [size for _, size, _ in steps] == [2_900_000, 740_000, 610_000, 120_000, 58_000]
     assert steps[0][2] == 0.99
     assert steps[-1][2] == 0.985
-    drawing = compression.waterfall(stages)
-    assert "50.0x" in drawing
-    assert "98.50 %" in drawing
+
+
+def test_the_waterfall_writes_size_ratio_and_accuracy_beside_each_step(stages):
+    drawn = pages.texts(compression.waterfall(stages))
+    heights = {text: y for text, _, y in drawn}
+    for (name, _, _), words in zip(
+        compression.waterfall_steps(stages),
+        (
+            "2,900.0 KB · 1.0x · 99.00 %",
+            "740.0 KB · 3.9x · 98.50 %",
+            "610.0 KB · 4.8x · 98.50 %",
+            "120.0 KB · 24.2x · 98.50 %",
+            "58.0 KB · 50.0x · 98.50 %",
+        ),
+        strict=True,
+    ):
+        (height,) = [y for text, y in heights.items() if text.strip() == words]
+        assert height == pytest.approx(heights[name], abs=3)
 
 
 def test_drawings_are_whole_svg_and_the_same_every_time(stages):

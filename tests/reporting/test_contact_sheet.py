@@ -42,6 +42,6 @@ def test_any_label_can_be_written(label):
 
 
 def test_large_inputs_are_reduced_and_the_rest_left_out(monkeypatch):
-    monkeypatch.setattr(contact_sheet, "MAXIMUM_PHOTOGRAPHS", 2)
+    monkeypatch.setattr(contact_sheet, "MAX_PHOTOGRAPHS", 2)
     sheet = draw([answered(9, size=300)] * 3)
     assert sheet.width == 2 * contact_sheet.TILE + 3 * contact_sheet._MARGIN
