@@ -64,7 +64,7 @@ def write_page(
     """
     front = {trial.number for trial in pareto_front(trials, config.objectives)}
     rows = [
-        {"trial": str(trial.number), "": _note(trial, front, winner)}
+        {"trial": str(trial.number), "note": _note(trial, front, winner)}
         | _cells(trial.user_attrs, config)
         for trial in sorted(trials, key=_rank)
     ]
@@ -87,14 +87,16 @@ def write_page(
 
 
 def plots(trials: Sequence[FrozenTrial], front: set[int], names: Sequence[str]) -> list[str]:
-    """Return a plot of the first objective over each other one, with the front as a line.
+    """Return a plot of the first objective over each other one, with the front marked.
 
     A single objective is drawn over the number of parameters.
     """
     measured = [OBJECTIVES[name] for name in names]
     across = measured[1:] or [OBJECTIVES["parameters"]]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    return [_plot(complete, front, measured[0], other) for other in across] if complete else []
+    # The points of a front of three objectives are not on one line.
+    style = "o-" if len(names) < 3 else "o"
+    return [_plot(complete, front, measured[0], over, style) for over in across if complete]
 
 
 def paper_figure(preset: str, values: Mapping[str, object]) -> PaperFigure:
@@ -107,13 +109,15 @@ def paper_figure(preset: str, values: Mapping[str, object]) -> PaperFigure:
     return PAPER.get(preset, {}).get(values.get(preset), PaperFigure())
 
 
-def _plot(trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: Objective) -> str:
+def _plot(
+    trials: Sequence[FrozenTrial], front: set[int], up: Objective, over: Objective, style: str
+) -> str:
     drawing, axes = figures.figure(6.4, 4.0)
     on = sorted((_value(t, over), _value(t, up)) for t in trials if t.number in front)
     off = [(_value(t, over), _value(t, up)) for t in trials if t.number not in front]
     if off:
         axes.scatter(*zip(*off, strict=True), s=24, color=figures.GREY, label="dominated")
-    axes.plot(*zip(*on, strict=True), "o-", color=figures.BLUE, label="Pareto front")
+    axes.plot(*zip(*on, strict=True), style, color=figures.BLUE, label="Pareto front")
     axes.set_xlabel(over.title)
     axes.set_ylabel(up.title)
     if not over.maximize and over.name != "latency":

@@ -9,9 +9,9 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from sqzkit.base.errors import RunError, WriteError
-from sqzkit.exploration.samplers import dominated_shares
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
+from sqzkit.exploration.samplers import dominated_shares
 
 
 def pareto_front(trials: Sequence[FrozenTrial], names: Sequence[str]) -> list[FrozenTrial]:

@@ -68,13 +68,13 @@ def table(rows: Sequence[Row]) -> list[dict[str, str]]:
     return [
         {
             "network": TITLES[row.name],
-            "file": row.yours.file,
             "bytes": f"{row.yours.bytes:,}",
             "times smaller": _ratio(rows[0].yours.bytes / row.yours.bytes),
             "top-1": f"{row.top1:.2%}",
             "top-5": f"{row.top5:.2%}",
             "pixels": str(row.yours.image_size),
             "latency, ms": _milliseconds(row.yours.latency_ms),
+            "file": row.yours.file,
         }
         for row in rows
     ]
@@ -87,7 +87,6 @@ def paper_table(rows: Sequence[Row]) -> list[dict[str, str]]:
         printed = PAPER.get(row.name)
         lines.append({
             "network": TITLES[row.name],
-            "file": row.paper.file,
             "bytes": f"{row.paper.bytes:,}",
             "times smaller": _ratio(rows[0].paper.bytes / row.paper.bytes),
             "latency, ms": _milliseconds(row.paper.latency_ms),
@@ -95,6 +94,7 @@ def paper_table(rows: Sequence[Row]) -> list[dict[str, str]]:
             "paper: times smaller": _ratio(printed.ratio) if printed else NOTHING,
             "paper: top-1": f"{printed.top1} %" if printed else NOTHING,
             "paper: top-5": f"{printed.top5} %" if printed else NOTHING,
+            "file": row.paper.file,
         })  # fmt: skip
     return lines
 
@@ -136,9 +136,9 @@ def to_csv(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def to_markdown(lines: Sequence[dict[str, str]]) -> str:
-    """Return lines of cells by column as Markdown; numbers begin in the third column."""
+    """Return lines of cells by column as Markdown."""
     columns = list(lines[0])
-    rule = ["---", "---", *["---:"] * (len(columns) - 2)]
+    rule = ["---", *["---:"] * (len(columns) - 1)]
     cells = [columns, rule, *(list(line.values()) for line in lines)]
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
@@ -156,7 +156,6 @@ def accuracy_plot(rows: Sequence[Row]) -> str:
             rotation=35, rotation_mode="anchor",  # sizes differ where accuracies do not
         )  # fmt: skip
     axes.set(xscale="log", xlabel="file, kilobytes (1,000 bytes)", ylabel="top-1, %")
-    figures.plain_numbers(axes.xaxis)
     axes.margins(x=0.15, y=0.35)
     axes.grid(alpha=0.25)
     return figures.to_svg(drawing)
@@ -178,7 +177,6 @@ def ratio_plot(rows: Sequence[Row]) -> str:
     axes.set_yticks(range(len(rows)), [_short_title(row) for row in rows])
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="times smaller than AlexNet")
-    figures.plain_numbers(axes.xaxis)
     axes.margins(x=0.2)
     axes.legend(frameon=False, labelcolor=figures.GREY)
     return figures.to_svg(drawing)

@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, GREY = "#3b82f6", "#f59e0b", "#10b981", "#8a93a0"
+BLUE, ORANGE, GREEN = "#3b82f6", "#f59e0b", "#10b981"
+GREY = "#8a93a0"  # legible on light and dark; style.css gives texts the page's own grey
 _BLUE_RGB = (0.14, 0.39, 0.92)
 _STYLE: Any = {  # a literal type of 300 keys says less
     "axes.edgecolor": GREY,
@@ -122,7 +123,7 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], max_labels
         axes.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
         axes.set_yticks(ticks, labels)
         for row, column in np.argwhere(counts > 0):
-            colour = "white" if share[row, column] > 0.3 else GREY
+            colour = "white" if share[row, column] > 0.2 else GREY
             axes.text(
                 column, row, f"{counts[row, column]:.0f}", ha="center", va="center",
                 fontsize=8, color=colour,

@@ -1,12 +1,9 @@
-import csv
-import io
 import json
 
 import pytest
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.files import sha256
-from sqzkit.paper import page
 from sqzkit.paper.config import CompareConfig, PaperSize
 from sqzkit.paper.folder import Comparison, Row
 
@@ -74,21 +71,3 @@ def test_other_things_are_not_written_over(tmp_path):
     with pytest.raises(UsageError, match="exists and does not hold a comparison"):
         Comparison(tmp_path / "notes.txt", identity())
     assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-def test_tables_set_every_size_in_ratio_to_alexnet(tmp_path):
-    folder = Comparison(tmp_path / "out", identity())
-    rows = [finished(folder), finished(folder, "svd", 800), finished(folder, "evolved", 20)]
-    lines = list(csv.DictReader(io.StringIO(page.to_csv(page.records(rows)))))
-    assert [line["row"] for line in lines] == ["alexnet", "svd", "evolved"]
-    assert [line["bytes"] for line in lines] == ["4000", "800", "20"]
-    assert [line["ratio"] for line in lines] == ["1", "5", "200"]
-    assert [line["paper_size_ratio"] for line in lines] == ["1", "5", "200"]
-    assert [line["paper_megabytes"] for line in lines] == ["240", "48", ""]
-    assert lines[0]["top1"] == "0.9000" and lines[0]["paper_size_latency_ms"] == ""
-    text = page.to_markdown(page.paper_table(rows))
-    assert len(text.splitlines()) == 5
-    assert "| AlexNet, SVD of its dense layers | files/svd.paper.layers | 80 | 5x |" in text
-    assert "| 48 | 5x | 56.0 % | 79.4 % |" in text
-    widths = {line.count("|") for line in text.splitlines()}
-    assert widths == {10}

@@ -42,13 +42,14 @@ def read(html: str) -> Page:
 
 
 def texts(drawing: str) -> list[tuple[str, float, float]]:
-    """Return (text, x, y) of every text of an SVG by Matplotlib."""
+    """Return (text, x, y) of every text of an SVG by Matplotlib, formulas left out."""
     found = []
     root = ElementTree.fromstring(re.sub(r"\sxlink:href", " href", drawing))
     for element in root.iter(f"{SVG}text"):
         moved = re.search(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)", element.get("transform", ""))
-        x, y = moved.groups() if moved else (element.get("x"), element.get("y"))
-        found.append(("".join(element.itertext()), float(x), float(y)))
+        place = moved.groups() if moved else (element.get("x"), element.get("y"))
+        if None not in place:
+            found.append(("".join(element.itertext()), *map(float, place)))
     return found
 
 
@@ -57,6 +58,12 @@ def lines(drawing: str) -> list[list[tuple[float, float]]]:
     paths = re.findall(r'<path d="([^"]*)" clip-path="[^"]*" style="fill: none', drawing)
     points = [re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", path) for path in paths]
     return [[(float(x), float(y)) for x, y in path] for path in points]
+
+
+def marks(drawing: str, colour: str) -> list[tuple[float, float]]:
+    """Return the points that are marked in a colour, in pixels from the upper left."""
+    uses = rf'<use xlink:href="#\w+" x="([\d.]+)" y="([\d.]+)" style="fill: {colour}'
+    return [(float(x), float(y)) for x, y in re.findall(uses, drawing)]
 
 
 def matrix(drawing: str, labels: list[str]) -> dict[tuple[str, str], int]:
