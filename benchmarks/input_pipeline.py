@@ -48,7 +48,7 @@ def measure(source: DataSource, size: int, batch: int, augmentation: str, steps:
     from sqzkit.data import open, pipeline
     from sqzkit.models import spec, squeezenet
     from sqzkit.preprocessing import default
-    from sqzkit.training import optimizers
+    from sqzkit.training import optimization
     from sqzkit.training.options import FitOptions
     from sqzkit.training.steps import Stepper, smoothed_cross_entropy
 
@@ -58,7 +58,7 @@ def measure(source: DataSource, size: int, batch: int, augmentation: str, steps:
     classes = _CLASSES.value or dataset.num_classes
     options = FitOptions(epochs=1, batch_size=batch)
     model = squeezenet.build(spec.v1_1(classes), size)
-    optimizer = optimizers.build_optimizer(options, model.trainable_variables)
+    optimizer = optimization.build_optimizer(options, model.trainable_variables)
     loss = smoothed_cross_entropy(classes, 0.0)
     train = Stepper(model, optimizer, options, loss, tf.distribute.get_strategy()).train
 

@@ -11,7 +11,7 @@ from sqzkit.coding import container
 from sqzkit.conversion import keras_file
 from sqzkit.models import caffemodel, download, published, spec
 from sqzkit.preprocessing import photograph
-from sqzkit.runs import weights_file
+from sqzkit.runs import weights
 from sqzkit.tflite import associated_files, flatbuffer
 
 TOP = Path(__file__).resolve().parents[1]
@@ -67,9 +67,9 @@ def test_the_page_states_the_bounds_of_the_code():
         (flatbuffer.MAXIMUM_BYTES, "| `.tflite` | 512 MiB |"),
         (container.DEFAULT_LIMIT, "| 256 MiB (`--limit`)"),
         (associated_files.MAXIMUM_BYTES, "64 files, 16 MiB together"),
-        (caffemodel.MAXIMUM_BYTES, "download | 16 MiB |"),
-        (download.MAXIMUM_BYTES, "download | 16 MiB |"),
-        (weights_file.MAXIMUM_BYTES, "1 GiB (a checkpoint"),
+        (caffemodel.MAX_BYTES, "download | 16 MiB |"),
+        (download.MAX_BYTES, "download | 16 MiB |"),
+        (weights.MAX_BYTES, "1 GiB (a checkpoint"),
         (keras_file.MAX_BYTES, "1 GiB (a checkpoint"),
         (files.MAXIMUM_TEXT_BYTES, "metrics | 32 MiB |"),
         (photograph.MAXIMUM_BYTES, "photograph | 512 MiB;"),
@@ -80,5 +80,5 @@ def test_the_page_states_the_bounds_of_the_code():
     assert f"JPEG {photograph.MAXIMUM_PIXELS // 10**6} million pixels" in page
     assert f"others {photograph.MAXIMUM_WHOLE_PIXELS // 10**6} million" in page
     assert f"{photograph.MAXIMUM_PIXELS_A_BYTE:,} pixels a byte" in page
-    assert f"{spec.MOST_PARAMETERS:,} weights" in page
-    assert f"{spec.MOST_MODULES} Fire modules, {spec.MOST_CLASSES:,} classes" in page
+    assert f"{spec.MAX_PARAMETERS:,} weights" in page
+    assert f"{spec.MAX_MODULES} Fire modules, {spec.MAX_CLASSES:,} classes" in page

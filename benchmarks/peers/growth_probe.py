@@ -63,14 +63,14 @@ def _training(ledger: Ledger, dataset: Any, side: int) -> Any:
 
     from sqzkit.models import spec, squeezenet
     from sqzkit.preprocessing import default
-    from sqzkit.training import optimizers, steps
+    from sqzkit.training import optimization, steps
     from sqzkit.training.options import FitOptions
 
     classes = len(dataset.labels)
     network = spec.named("v1_1", classes, base_e=_BASE_E.value, incr_e=_BASE_E.value)
     model = squeezenet.build(network, side)
     options = FitOptions(epochs=2, batch_size=_BATCH)
-    optimizer = optimizers.build_optimizer(options, model.trainable_variables)
+    optimizer = optimization.build_optimizer(options, model.trainable_variables)
     loss = steps.smoothed_cross_entropy(classes, 0.0)
     strategy = tf.distribute.get_strategy()
     stepper = steps.Stepper(model, optimizer, options, loss, strategy)

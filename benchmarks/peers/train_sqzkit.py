@@ -14,9 +14,9 @@ from sqzkit.base.keras import keras
 from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
+from sqzkit.training.distribution import share_processors
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
-from sqzkit.training.threads import share_processors
 
 RATE, DECAY = 1e-3, 0.01
 _MANY = 1000  # epochs: as many as the parent asks for

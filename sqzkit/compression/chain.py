@@ -17,15 +17,15 @@ from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import LAMP, CompressionConfig, check_stages, stages_to_run
 from sqzkit.data import pipeline
 from sqzkit.data.dataset import ImageDataset
-from sqzkit.models import folding, registry
+from sqzkit.models import inference, registry
 from sqzkit.preprocessing import photograph
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run
-from sqzkit.training import cluster, steps
+from sqzkit.runs.settings import refuse_other
+from sqzkit.training import distribution, steps
 from sqzkit.training.evaluate import score
 from sqzkit.training.fit import StageFit, fit_stage, remove_checkpoint
 from sqzkit.training.options import FitOptions
-from sqzkit.training.state import refuse_other
 
 NEEDS_FOLDED = ("cluster", "quantize")
 SCAN_BATCH = 128
@@ -78,7 +78,7 @@ def _run_stage(
     dataset: ImageDataset,
 ) -> None:
     prepared, identity = _prepare(folder, stage, config, fit, dataset)
-    if cluster.is_chief():
+    if distribution.is_chief():
         folder.write_stage_spec(stage, prepared.spec)
     training = StageFit(
         folder,
@@ -91,7 +91,7 @@ def _run_stage(
         config={**config.stage_record(stage), **prepared.extras, "starts_from": identity},
     )
     result = fit_stage(prepared.model, training)
-    if cluster.is_chief():
+    if distribution.is_chief():
         _announce(stage, result.model, result.metrics)
 
 
@@ -109,13 +109,12 @@ def _prepare(
     dataset: ImageDataset,
 ) -> tuple[stages.Stage, str]:
     """Return the stage, and the SHA-256 of the weights it starts from."""
-    before, _ = folder.last_weights()
-    identity = folder.finished_stages()[-1]["weights_sha256"]
-    run = load_run(folder.path, before)
+    identity = folder.finished_stage()["weights_sha256"]
+    run = load_run(folder.path)
     spec, model = run.spec, run.model
     if stage in NEEDS_FOLDED and spec.get("normalization") == "batch":
         # Folded later, it would give each channel another codebook.
-        folded, model = folding.fold_batch_normalization(model, registry.spec_from_json(spec))
+        folded, model = inference.fold_batch_normalization(model, registry.spec_from_json(spec))
         spec = folded.to_json()
     start = stages.Start(model, spec, fit, _steps_per_epoch(dataset, folder, fit), config)
     if stage == "prune":
@@ -142,10 +141,7 @@ def _loss(
 
 def _steps_per_epoch(dataset: ImageDataset, folder: RunFolder, fit: FitOptions) -> int:
     strategy = tf.distribute.get_strategy()
-    # Opening the split drops broken photographs, so it comes before counting.
-    steps.epoch_batches(dataset, folder.preprocessing, fit, strategy, 0)
-    examples = dataset.split("train").num_examples
-    return examples // steps.effective_batch(fit, examples, strategy)
+    return steps.epoch_batches(dataset, folder.preprocessing, fit, strategy, 0)[0]
 
 
 def _targets(

@@ -25,7 +25,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run
 from sqzkit.tflite.classifier import Classifier
-from sqzkit.training import cluster
+from sqzkit.training import distribution
 from sqzkit.training.options import FitOptions
 
 RECORD = "compression"
@@ -70,7 +70,7 @@ def compress(
     todo = chain.run_stages(folder, config, fit, dataset, strategy)
     # Outside the scope: the chief alone does this, where other processes may have ended.
     # Even of finished stages: a kill may have come before.
-    if set(config.stages) - {"train"} and cluster.is_chief():
+    if set(config.stages) - {"train"} and distribution.is_chief():
         for row in summarize(folder, dataset):
             print(in_words(row), flush=True)
     return todo

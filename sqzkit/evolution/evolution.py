@@ -20,7 +20,7 @@ from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import LoadedRun, load_run
 from sqzkit.tflite.latency import measure
-from sqzkit.training.threads import share_processors
+from sqzkit.training.distribution import share_processors
 
 LATENCY_RUNS = 50
 LATENCY_WARMUP = 10
@@ -121,7 +121,7 @@ def _train_on(family: Family, lineage: Lineage) -> Generation:
 
 def _measured(name: str, run: LoadedRun, children: tuple[dict[str, Any], ...]) -> Generation:
     """Return the record of a generation's network, with the size and latency of its file."""
-    metrics = next(e["metrics"] for e in run.folder.finished_stages() if e["stage"] == STAGE)
+    metrics = run.folder.finished_stage(STAGE)["metrics"]
     options = ConversionOptions(quantization="none")
     content = convert_model(run.model, run.preprocessing, run.labels, options)
     latency = measure(content, threads=1, runs=LATENCY_RUNS, warmup=LATENCY_WARMUP)

@@ -15,10 +15,10 @@ from sqzkit.data.pipeline import training_batches
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.surgery import cut
 from sqzkit.evolution.synthesis import draw, synaptic_strengths
-from sqzkit.models import summary
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import LoadedRun
+from sqzkit.runs.loading import LoadedRun, begin_run
+from sqzkit.runs.settings import recorded_options
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 
@@ -123,14 +123,10 @@ def renormalize(model: keras.Model, batches: Iterable[np.ndarray]) -> None:
 
 def prepare(family: Family, folder: RunFolder, spec: SqueezeNetSpec, model: keras.Model) -> None:
     """Make `folder` the run folder of `model`, which is not trained yet."""
-    folder.write_preprocessing(family.ancestor.preprocessing)
-    folder.write_labels(family.ancestor.labels)
-    folder.write_record("data", family.ancestor.folder.read_record("data"))
-    folder.write_record("flags", {"evolve": family.config.to_json()})
-    rows = [dataclasses.asdict(row) for row in summary.layer_table(model)]
-    folder.write_record("layers", rows)
+    ancestor, flags = family.ancestor, {"evolve": family.config.to_json()}
+    records = {"data": ancestor.folder.read_record("data"), "flags": flags}
+    begin_run(folder, spec.to_json(), model, ancestor.preprocessing, ancestor.labels, records)
     folder.add_command(sys.argv)
-    folder.write_spec(spec.to_json())  # last, because it makes the folder a run folder
 
 
 def train(
@@ -161,11 +157,8 @@ def options(family: Family, epochs: int, number: int) -> FitOptions:
     Each generation sees the photographs in another order and otherwise augmented; the
     offspring of one generation see the same, so that they differ only in what they inherited.
     """
-    stages = {entry["stage"]: entry for entry in family.ancestor.folder.finished_stages()}
-    recorded = stages[STAGE]["config"]
-    names = {field.name for field in dataclasses.fields(FitOptions)} & recorded.keys()
     return dataclasses.replace(
-        FitOptions(**{name: recorded[name] for name in names}),
+        recorded_options(family.ancestor.folder, STAGE, FitOptions),
         epochs=epochs,
         base_learning_rate=family.config.base_learning_rate,
         lr_schedule="cosine",

@@ -16,7 +16,7 @@ import numpy as np
 
 from sqzkit.base.keras import keras
 from sqzkit.evolution.surgery import convolutions, group_sizes
-from sqzkit.models.folding import fold
+from sqzkit.models.inference import fold
 from sqzkit.models.spec import SqueezeNetSpec
 
 

@@ -42,7 +42,7 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
     if config.threads:
         tf.config.threading.set_intra_op_parallelism_threads(config.threads)
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
-    loop.prepare(config.training)
+    loop.prepare(config.training.seed, config.training.deterministic)
     dataset = open_dataset(config.data)
     side = loop.image_size(dataset)
     space.require_networks(config.space, dataset.num_classes, side)

@@ -6,7 +6,6 @@ is killed the next trial of the same network resumes from the checkpoint.
 
 import dataclasses
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,9 +23,10 @@ from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
 from sqzkit.exploration.space import Candidate
 from sqzkit.exploration.storage import locked
-from sqzkit.models import registry, summary
+from sqzkit.models import registry
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import begin_run
 from sqzkit.tflite.latency import measure
 from sqzkit.training.fit import StageFit, fit_stage
 
@@ -99,7 +99,9 @@ def run_trial(
         "parameters": model.count_params(),
         "multiply_accumulates": multiply_accumulates(model),
     }
-    _write_records(experiment, folder, spec, record, model)
+    flags = {"explore": config.to_json()}
+    records = {"data": config.data.to_json(), "flags": flags}
+    begin_run(folder, spec, model, record, dataset.labels, records)
 
     def stop(epoch: int, logs: dict[str, Any]) -> None:
         # The line of this epoch is written after the callbacks.
@@ -189,19 +191,3 @@ def _measure_converted(
     with_latency = "latency" in config.objectives
     lock = Path(config.study_dir) / "latency.lock" if with_latency else None
     return measure_converted(model, record, dataset.labels, np.asarray(images), lock)
-
-
-def _write_records(
-    experiment: Experiment,
-    folder: RunFolder,
-    spec: dict[str, Any],
-    record: Preprocessing,
-    model: keras.Model,
-) -> None:
-    folder.write_preprocessing(record)
-    folder.write_labels(experiment.dataset.labels)
-    folder.write_record("data", experiment.config.data.to_json())
-    folder.write_record("flags", {"explore": experiment.config.to_json()})
-    rows = [dataclasses.asdict(row) for row in summary.layer_table(model)]
-    folder.write_record("layers", rows)
-    folder.write_spec(json.loads(json.dumps(spec)))

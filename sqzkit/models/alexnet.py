@@ -10,19 +10,75 @@ is refused:
     conv4 3x3 2x192, conv5 3x3 2x128, pool, fc6 4096, fc7 4096, fc8 1000
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqzkit.base import records
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
-from sqzkit.models.alexnet_spec import MINIMUM_SIZE, AlexNetSpec
-from sqzkit.models.squeezenet import ACTIVATIONS, NORMALIZATION_MOMENTUM, ceil_pool
+from sqzkit.models.spec import MAX_CLASSES, NORMALIZATIONS
+from sqzkit.models.squeezenet import NORMALIZATION_MOMENTUM, add_softmax, ceil_pool
 from sqzkit.preprocessing import MAXIMUM_SIZE
 
+MIN_SIZE = 39  # pixels; below, nothing is left after pool5
+MAX_UNITS = 1 << 14
 TOWERS = ("a", "b")
 Tensor = Any  # a symbolic Keras tensor: Keras 2 does not export its type
 
 layers = keras.layers
+
+
+@dataclasses.dataclass(frozen=True)
+class AlexNetSpec:
+    """AlexNet (Krizhevsky et al., 2012): 60,965,224 parameters at 1,000 classes.
+
+    Attributes:
+      classes: outputs of fc8, at least 2.
+      normalization: "none" (the original's weights) or "batch" (after each
+        layer but fc8). Local response normalization is left out: it has no
+        parameters, and VGG's authors found that it does not help.
+      dropout: share dropped after fc6 and fc7, in [0, 1).
+      fc_units: units of fc6 and fc7, at least 1.
+      fc6_rank, fc7_rank: 0, or the rank of the layer's factors, as Denton et
+        al. (2014) cut dense layers by singular values.
+    """
+
+    classes: int
+    normalization: str = "none"
+    dropout: float = 0.5
+    fc_units: int = 4096
+    fc6_rank: int = 0
+    fc7_rank: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.classes <= MAX_CLASSES:
+            raise UsageError(
+                f"classes {self.classes}: a classifier needs 2 or more, {MAX_CLASSES} at most"
+            )
+        if self.normalization not in NORMALIZATIONS:
+            raise UsageError(
+                f"normalization {self.normalization!r}: must be one of {', '.join(NORMALIZATIONS)}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout {self.dropout}: must be in [0, 1)")
+        if not 1 <= self.fc_units <= MAX_UNITS:
+            raise UsageError(f"fc_units {self.fc_units}: must be 1..{MAX_UNITS}")
+        for name in ("fc6_rank", "fc7_rank"):
+            if not 0 <= getattr(self, name) <= MAX_UNITS:
+                raise UsageError(
+                    f"{name} {getattr(self, name)}: must be 0 (not cut) to {MAX_UNITS}"
+                )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values."""
+        return {"architecture": "alexnet", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "AlexNetSpec":
+        """Return the record `to_json` gave; raise `RunError` if it is not one."""
+        values = {key: value for key, value in record.items() if key != "architecture"}
+        return records.build(cls, values, "an AlexNet specification")
 
 
 def build(
@@ -41,18 +97,13 @@ def build(
     Raises:
       UsageError: the size is out of range or the activation is unknown.
     """
-    if classifier_activation not in ACTIVATIONS:
+    if not MIN_SIZE <= image_size <= MAXIMUM_SIZE:
         raise UsageError(
-            f"classifier_activation {classifier_activation!r}: must be None or 'softmax'"
-        )
-    if not MINIMUM_SIZE <= image_size <= MAXIMUM_SIZE:
-        raise UsageError(
-            f"image_size {image_size}: AlexNet needs {MINIMUM_SIZE}..{MAXIMUM_SIZE} pixels"
+            f"image_size {image_size}: AlexNet needs {MIN_SIZE}..{MAXIMUM_SIZE} pixels"
         )
     inputs = keras.Input((image_size, image_size, 3), name="image")
     outputs = _dense_layers(spec, _convolutions(spec, inputs))
-    if classifier_activation:
-        outputs = layers.Softmax(name="prob", dtype="float32")(outputs)
+    outputs = add_softmax(outputs, classifier_activation)
     return keras.Model(inputs, outputs, name="alexnet")
 
 

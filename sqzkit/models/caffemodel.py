@@ -20,9 +20,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 
 from sqzkit.base.errors import FormatError
 
-MAXIMUM_BYTES = 16 << 20  # the published files have 5 MB
-MAXIMUM_LAYERS = 4096
-MAXIMUM_BLOBS = 16
+MAX_BYTES = 16 << 20  # the published files have 5 MB
+MAX_LAYERS = 4096
+MAX_BLOBS = 16
 PACKAGE = "sqzkit.caffe"
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -60,19 +60,19 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
     Raises:
       FormatError: the file is damaged, too large, or has no weights.
     """
-    if len(content) > MAXIMUM_BYTES:
-        raise FormatError(f"{source}: {len(content)} bytes, more than {MAXIMUM_BYTES}")
+    if len(content) > MAX_BYTES:
+        raise FormatError(f"{source}: {len(content)} bytes, more than {MAX_BYTES}")
     net = message_class("NetParameter")()
     try:
         net.ParseFromString(content)
     except (message.DecodeError, RecursionError) as error:
         raise FormatError(f"{source}: not a Caffe model ({error})") from error
     count = len(net.layer) + len(net.layers)
-    if count > MAXIMUM_LAYERS:
-        raise FormatError(f"{source}: {count} layers, more than {MAXIMUM_LAYERS}")
+    if count > MAX_LAYERS:
+        raise FormatError(f"{source}: {count} layers, more than {MAX_LAYERS}")
     weights = {}
     for layer in (*net.layer, *net.layers):
-        if len(layer.blobs) > MAXIMUM_BLOBS:
+        if len(layer.blobs) > MAX_BLOBS:
             raise FormatError(f"{source}: a layer of {len(layer.blobs)} blobs")
         if layer.blobs:
             name = _layer_name(layer.name, source)

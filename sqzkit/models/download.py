@@ -1,4 +1,8 @@
-"""Fetch a published file once, check it, and keep it in the cache."""
+"""Download a published file once, check it, and keep it in the cache.
+
+Not with pooch: it cannot check a Git blob's identity, does not limit a file's
+size, follows redirections away from https, and does not resume.
+"""
 
 import dataclasses
 import hashlib
@@ -8,13 +12,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
 
 CACHE_VARIABLE = "SQZKIT_CACHE"
-MAXIMUM_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 30
 
@@ -26,12 +30,12 @@ class Checksum:
     r"""What a file's content must hash to.
 
     Attributes:
-      kind: "sha256", or "git_blob": SHA-1 of `blob <size>\0` and the content,
-        the identity GitHub shows, known without having seen the file.
+      kind: "sha256", or "git_blob": SHA-1 of `blob <size>\0` and the content, which
+        GitHub shows, so it is known without the file.
       value: lower-case hexadecimal.
     """
 
-    kind: str
+    kind: Literal["sha256", "git_blob"]
     value: str
 
     def of(self, content: bytes) -> str:
@@ -110,10 +114,10 @@ def obtain(
     """
     if folder is not None and (Path(folder) / remote.name).exists():
         path = Path(folder) / remote.name
-        return remote.checksum.require(_read(path), str(path))
+        return remote.checksum.require(files.read_bytes(path, MAX_BYTES), str(path))
     cached = cache_folder() / remote.name
     if cached.exists():
-        content = _read(cached)
+        content = files.read_bytes(cached, MAX_BYTES)
         if remote.checksum.of(content) == remote.checksum.value:
             return content
     content = remote.checksum.require(_fetch(remote, open_url), remote.url)
@@ -122,15 +126,6 @@ def obtain(
     except RunError as error:
         raise RunError(f"{error} (${CACHE_VARIABLE} names the cache)") from error
     return content
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise RunError(f"{path}: larger than {MAXIMUM_BYTES} bytes, not the published file")
-        return path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _fetch(remote: RemoteFile, open_url: OpenUrl) -> bytes:
@@ -154,15 +149,15 @@ def _continue(url: str, content: bytes, open_url: OpenUrl) -> tuple[bytes, objec
             if response.status != http.client.PARTIAL_CONTENT:
                 content = b""  # the server starts again from the beginning
             try:
-                rest = response.read(MAXIMUM_BYTES + 1 - len(content))
+                rest = response.read(MAX_BYTES + 1 - len(content))
             except http.client.IncompleteRead as error:
                 return content + error.partial, "the connection was closed early"
             expected = response.headers.get("Content-Length")
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         return content, getattr(error, "reason", None) or error
     content += rest
-    if len(content) > MAXIMUM_BYTES:
-        raise RunError(f"{url}: larger than {MAXIMUM_BYTES} bytes, not the published file")
+    if len(content) > MAX_BYTES:
+        raise RunError(f"{url}: larger than {MAX_BYTES} bytes, not the published file")
     if expected is not None and len(rest) < int(expected):
         return content, "the connection was closed early"
     return content, None

@@ -132,6 +132,13 @@ _ALL = (
 PUBLISHED: Mapping[str, PublishedWeights] = {record.name: record for record in _ALL}
 
 
+def find(name: str) -> PublishedWeights:
+    """Return the published weights that `--weights` names; raise `UsageError` on another name."""
+    if name not in PUBLISHED:
+        raise UsageError(f"--weights {name!r}: must be one of {', '.join(PUBLISHED)}")
+    return PUBLISHED[name]
+
+
 def load_published(
     name: str, weights_dir: Path | str | None = None, open_url: OpenUrl = open_https
 ) -> tuple[spec.SqueezeNetSpec, Weights]:
@@ -150,9 +157,7 @@ def load_published(
       UsageError: the name is unknown.
       RunError: the file cannot be had, or is not the published one.
     """
-    if name not in PUBLISHED:
-        raise UsageError(f"--weights {name!r}: must be one of {', '.join(PUBLISHED)}")
-    record = PUBLISHED[name]
+    record = find(name)
     content = obtain(record.remote, weights_dir, open_url)
     return record.spec, decode(content, record)
 

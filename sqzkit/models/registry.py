@@ -6,15 +6,18 @@ from typing import Any
 from sqzkit.base.errors import RunError
 from sqzkit.base.keras import keras
 from sqzkit.models import alexnet, squeezenet
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.models.spec import SqueezeNetSpec
 
 Spec = SqueezeNetSpec | AlexNetSpec
-SPECS: dict[str, Any] = {"squeezenet": SqueezeNetSpec, "alexnet": AlexNetSpec}
+SPECS: dict[str, type[SqueezeNetSpec] | type[AlexNetSpec]] = {
+    "squeezenet": SqueezeNetSpec,
+    "alexnet": AlexNetSpec,
+}
 
 
 def spec_from_json(spec_json: Mapping[str, Any]) -> Spec:
-    """Return the specification of a `spec.json`; raise `RunError` if it is none."""
+    """Return the specification of a `spec.json`; raise `RunError` if it is not one."""
     architecture = spec_json.get("architecture")
     if not isinstance(architecture, str) or architecture not in SPECS:
         raise RunError(f"architecture {architecture!r}: must be one of {', '.join(SPECS)}")

@@ -14,10 +14,10 @@ from sqzkit.base.errors import UsageError
 BYPASSES = ("none", "simple", "complex")
 MODULE_BYPASSES = ("none", "identity", "conv1x1")
 NORMALIZATIONS = ("none", "batch")
-# Beyond these a record is no network but an attempt to fill the memory.
-MOST_CLASSES = 1 << 17
-MOST_MODULES = 256
-MOST_PARAMETERS = 1 << 27
+# A record beyond these would fill the memory rather than describe a network.
+MAX_CLASSES = 1 << 17
+MAX_MODULES = 256
+MAX_PARAMETERS = 1 << 27
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,7 @@ class SqueezeNetSpec:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "SqueezeNetSpec":
-        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        """Return the record `to_json` gave; raise `RunError` if it is not one."""
         values = {key: value for key, value in record.items() if key != "architecture"}
         return records.build(cls, values, "a SqueezeNet specification")
 
@@ -167,12 +167,12 @@ def _check(spec: SqueezeNetSpec) -> None:
     for field in positive:
         if getattr(spec, field) < 1:
             raise UsageError(f"{field} {getattr(spec, field)}: must be 1 or more")
-    if not 2 <= spec.classes <= MOST_CLASSES:
+    if not 2 <= spec.classes <= MAX_CLASSES:
         raise UsageError(
-            f"classes {spec.classes}: a classifier needs 2 or more, {MOST_CLASSES} at most"
+            f"classes {spec.classes}: a classifier needs 2 or more, {MAX_CLASSES} at most"
         )
-    if max(spec.fire_modules, len(spec.overrides)) > MOST_MODULES:
-        raise UsageError(f"fire_modules {spec.fire_modules}: must be at most {MOST_MODULES}")
+    if max(spec.fire_modules, len(spec.overrides)) > MAX_MODULES:
+        raise UsageError(f"fire_modules {spec.fire_modules}: must be at most {MAX_MODULES}")
     if spec.incr_e < 0:
         raise UsageError(f"incr_e {spec.incr_e}: must be 0 or more")
     if not 0 < spec.squeeze_ratio <= 1:
@@ -211,9 +211,9 @@ def _check_modules(spec: SqueezeNetSpec) -> None:
         parameters += inputs * filters if module.bypass == "conv1x1" else 0
         inputs = filters
     parameters += inputs * spec.classes
-    if parameters > MOST_PARAMETERS:
+    if parameters > MAX_PARAMETERS:
         raise UsageError(
-            f"a network of {parameters:,} weights: at most {MOST_PARAMETERS:,} are built; "
+            f"a network of {parameters:,} weights: at most {MAX_PARAMETERS:,} are built; "
             "make base_e, incr_e or fire_modules smaller"
         )
     if spec.bypass == "simple" and all(module.bypass == "none" for module in modules):

@@ -24,7 +24,6 @@ POOL_STRIDE = 2
 # Keras's 0.99 needs some 500 steps before the averages can be used: a small data set has
 # that many in ten epochs, and every one before looks bad in validation.
 NORMALIZATION_MOMENTUM = 0.9
-ACTIVATIONS = (None, "softmax")
 
 layers = keras.layers
 Tensor = Any  # a symbolic Keras tensor: Keras 2 does not export its type
@@ -49,10 +48,6 @@ def build(
       UsageError: the size is out of range, the activation is unknown, or the
         feature map vanishes under the poolings.
     """
-    if classifier_activation not in ACTIVATIONS:
-        raise UsageError(
-            f"classifier_activation {classifier_activation!r}: must be None or 'softmax'"
-        )
     feature_map_sizes(spec, image_size)
     inputs = keras.Input((image_size, image_size, 3), name="image")
     features = _convolve(spec, inputs, "conv1", spec.conv1_filters, spec.conv1_kernel, strides=2)
@@ -61,7 +56,8 @@ def build(
     for module in spec.modules():
         features = _fire(spec, features, module)
         features = _maybe_pool(spec, features, module.name)
-    return keras.Model(inputs, _head(spec, features, classifier_activation), name="squeezenet")
+    outputs = add_softmax(_head(spec, features), classifier_activation)
+    return keras.Model(inputs, outputs, name="squeezenet")
 
 
 def feature_map_sizes(spec: SqueezeNetSpec, image_size: int) -> dict[str, int]:
@@ -105,6 +101,14 @@ def ceil_pool(features: Tensor, name: str) -> Tensor:
     """
     padding = "valid" if features.shape[1] % 2 else "same"
     return layers.MaxPooling2D(POOL_SIZE, POOL_STRIDE, padding, name=name)(features)
+
+
+def add_softmax(logits: Tensor, activation: str | None) -> Tensor:
+    """Return `logits` (activation None) or their probabilities ("softmax")."""
+    if activation not in (None, "softmax"):
+        raise UsageError(f"classifier_activation {activation!r}: must be None or 'softmax'")
+    # float32 whatever the policy: a half-precision softmax loses small probabilities.
+    return layers.Softmax(name="prob", dtype="float32")(logits) if activation else logits
 
 
 def _fire(spec: SqueezeNetSpec, inputs: Tensor, module: FireModule) -> Tensor:
@@ -163,7 +167,7 @@ def _maybe_pool(spec: SqueezeNetSpec, features: Tensor, layer: str) -> Tensor:
     return ceil_pool(features, pool_name(layer)) if layer in spec.pool_after else features
 
 
-def _head(spec: SqueezeNetSpec, features: Tensor, classifier_activation: str | None) -> Tensor:
+def _head(spec: SqueezeNetSpec, features: Tensor) -> Tensor:
     if spec.dropout:
         last = spec.modules()[-1].name.removeprefix("fire")
         features = layers.Dropout(spec.dropout, name=f"drop{last}")(features)
@@ -175,8 +179,5 @@ def _head(spec: SqueezeNetSpec, features: Tensor, classifier_activation: str | N
     )
     if spec.conv10_relu:
         outputs = _rectify(outputs, "relu_conv10")
-    # float32 whatever the policy: a half-precision softmax loses small probabilities.
-    outputs = layers.GlobalAveragePooling2D(name="pool10", dtype="float32")(outputs)
-    if classifier_activation:
-        outputs = layers.Softmax(name="prob", dtype="float32")(outputs)
-    return outputs
+    # float32 whatever the policy: half-precision logits are too coarse for a softmax.
+    return layers.GlobalAveragePooling2D(name="pool10", dtype="float32")(outputs)

@@ -5,6 +5,7 @@ are those of the ImageNet network. Pruned and shared as Han et al. did: at once
 to the densities they print, then trained on; 256 and 32 shared values.
 """
 
+import sys
 import time
 
 from sqzkit.base.keras import keras
@@ -13,13 +14,14 @@ from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import EPOCHS, RATES, CompressionConfig
 from sqzkit.models import registry
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import printed, runs, svd
 from sqzkit.paper.files import FLOAT, Bench, Form, finish_row
 from sqzkit.paper.folder import Row
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import load_run
+from sqzkit.runs.loading import begin_run, load_run
+from sqzkit.runs.settings import recorded_options
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 
@@ -83,7 +85,7 @@ def _compressed(bench: Bench, stages: tuple[str, ...]) -> RunFolder:
         learning_rate={**RATES, "prune": PRUNE_RATE, "cluster": SHARE_RATE},
         distillation=0.0,
     )
-    chain.run_stages(folder, config, runs.recorded_options(folder), bench.dataset)
+    chain.run_stages(folder, config, recorded_options(folder, "train", FitOptions), bench.dataset)
     return folder
 
 
@@ -129,7 +131,8 @@ def _train(
     flags = {"compare": {**bench.folder.identity, "note": note}}
     records = {"data": bench.source.to_json(), "flags": flags}
     labels = tuple(bench.dataset.labels)
-    runs.prepare_run(folder, spec.to_json(), model, preprocessing, labels, records)
+    begin_run(folder, spec.to_json(), model, preprocessing, labels, records)
+    folder.add_command(sys.argv)
     fit_stage(model, StageFit(folder, "train", bench.dataset, preprocessing, options))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from sqzkit.base.keras import keras
 from sqzkit.compression import kernels as reading
 from sqzkit.compression import pruning, sharing
-from sqzkit.models import folding, registry
+from sqzkit.models import inference, registry
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.paper.config import PaperSize
 
@@ -26,7 +26,7 @@ def folded(model: keras.Model, spec_json: dict[str, Any]) -> tuple[registry.Spec
     spec = registry.spec_from_json(spec_json)
     if spec.normalization == "none":
         return spec, model
-    return folding.fold_batch_normalization(model, spec)
+    return inference.fold_batch_normalization(model, spec)
 
 
 def at_paper_size(

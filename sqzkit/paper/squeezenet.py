@@ -18,8 +18,10 @@ from sqzkit.paper.files import FLOAT, SQZ, Bench, Form, finish_row
 from sqzkit.paper.folder import Row
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
+from sqzkit.runs.settings import recorded_options
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
+from sqzkit.training.options import FitOptions
 
 VALUES = {8: 255, 6: 64}
 EVOLVED_BITS = 6
@@ -115,4 +117,4 @@ def _run_stages(bench: Bench, folder: RunFolder, bits: int, stages: tuple[str, .
         codebook="lloyd",
         epochs={**EPOCHS, **epochs},
     )
-    chain.run_stages(folder, config, runs.recorded_options(folder), bench.dataset)
+    chain.run_stages(folder, config, recorded_options(folder, "train", FitOptions), bench.dataset)

@@ -14,7 +14,7 @@ import numpy as np
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.models import registry
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 
 LAYERS = ("fc6", "fc7")
 

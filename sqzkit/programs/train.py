@@ -21,27 +21,27 @@ def main(argv: Sequence[str]) -> None:
     plan.refuse_strategy(compression.stages, training.distribution_strategy)
     # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
     cli.load_tensorflow()
-    from sqzkit.training import cluster, loop, parameter_server, reopen
+    from sqzkit.training import distribution, loop
 
     if training.mode == "eval":
-        if cluster.is_chief():  # one process is enough, and one may write
-            reopen.evaluate(training)
+        if distribution.is_chief():  # one process is enough, and one may write
+            loop.evaluate(training)
         return
-    if parameter_server.serves(training.distribution_strategy):
-        parameter_server.serve()
+    if distribution.serves(training.distribution_strategy):
+        distribution.serve()
         return
-    run = loop.train(training) if "train" in compression.stages else reopen.reopen(training)
-    if cluster.is_chief():
+    run = loop.train(training) if "train" in compression.stages else loop.reopen(training)
+    if distribution.is_chief():
         run.folder.add_command(sys.argv)
     if set(compression.stages) - {"train"}:
         from sqzkit.conversion.stage_summary import compress
 
         with loop.precision(training.mixed_precision_dtype):
             compress(run.folder, compression, run.options, run.dataset, run.strategy)
-    if not cluster.is_chief():
+    if not distribution.is_chief():
         return
     if training.mode == "train_and_eval":
-        reopen.evaluate(training)
+        loop.evaluate(training)
     from sqzkit.reporting.page import write_report
 
     print(f"report: {write_report(run.folder)}")

@@ -4,7 +4,7 @@
     preprocessing.json   the `Preprocessing` record
     labels.txt           one label a line, in class order
     flags.json           the resolved configuration of every program that wrote here
-    commands.json        the command lines that worked here, oldest first
+    commands.json        the command lines that wrote here, oldest first
     data.json            the data source, so that it can be opened again
     stages.json          finished stages in order, each with its metrics and weights' SHA-256
     STAGE.weights.h5     weights after that stage (Keras HDF5, by layer name)
@@ -17,6 +17,7 @@
     conversions/         what convert.py made, with one sidecar JSON each
     checkpoints/         state of an unfinished stage; may be deleted
     report.html          the report page
+    .lock                names the process that writes here now
 
 Everything is readable without this program. Nothing in it is executed.
 """
@@ -32,8 +33,12 @@ from typing import Any
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
+from sqzkit.runs import lock
 
-_FIRST_RECORDS = ("preprocessing.json", "labels.txt", "data.json", "flags.json")
+_FIRST_FILES = (
+    *("preprocessing.json", "labels.txt", "data.json", "flags.json", "layers.json"),
+    lock.NAME,
+)
 # A stage names files: letters, digits and _ cannot lead out of the folder.
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 _STAGE_FIELDS = {"stage": str, "metrics": dict, "config": dict, "weights_sha256": str}
@@ -48,7 +53,7 @@ class RunFolder:
 
     @classmethod
     def existing(cls, path: Path | str, flag: str = "--model_dir") -> "RunFolder":
-        """Return the run folder at `path`; raise `UsageError` if it is none."""
+        """Return the run folder at `path`; raise `UsageError` if it is not one."""
         folder = cls(Path(path))
         if not folder.spec_path.exists():
             raise UsageError(
@@ -101,7 +106,7 @@ class RunFolder:
         if not self.path.is_dir():
             return True
         names = (entry.name for entry in self.path.iterdir())
-        return any(name not in _FIRST_RECORDS and not files.is_unfinished(name) for name in names)
+        return any(name not in _FIRST_FILES and not files.is_unfinished(name) for name in names)
 
     def read_spec(self, stage: str | None = None) -> dict[str, Any]:
         """Return the network's specification, as it is after `stage`, as JSON values."""
@@ -143,8 +148,8 @@ class RunFolder:
         """Return the JSON record `NAME.json`, or None if there is none.
 
         Raises:
-          RunError: it is damaged, or no object (no list of objects or texts for
-            commands, layers and stages).
+          RunError: it is damaged, or not an object (for commands, layers and stages:
+            not a list of texts or objects).
         """
         path = self.path / f"{name}.json"
         if not path.exists():
@@ -179,7 +184,7 @@ class RunFolder:
 
         Each is `{"stage", "metrics", "config", "weights_sha256"}`.
         Raises:
-          RunError: the record is damaged, or a stage's name could be no file's.
+          RunError: the record is damaged, or a stage's name cannot name a file.
         """
         entries = self.read_record("stages") or []
         for entry in entries:
@@ -188,12 +193,13 @@ class RunFolder:
                     raise RunError(f"{self.path / 'stages.json'}: a stage without its {name}")
             if not _STAGE_NAME.fullmatch(entry["stage"]):
                 raise RunError(
-                    f"{self.path / 'stages.json'}: {entry['stage'][:40]!r} names no stage"
+                    f"{self.path / 'stages.json'}: a stage is named {entry['stage'][:40]!r}; "
+                    "letters, digits and _ are legal"
                 )
         return entries
 
     def finish_stage(self, stage: str, metrics: dict[str, Any], config: dict[str, Any]) -> None:
-        """Record that `stage` is finished and its weights file is whole."""
+        """Record that `stage` is finished; its weights file must be complete."""
         others = [entry for entry in self.finished_stages() if entry["stage"] != stage]
         entry = {
             "stage": stage,
@@ -203,20 +209,34 @@ class RunFolder:
         }
         self.write_record("stages", [*others, entry])
 
-    def last_weights(self) -> tuple[str, Path]:
-        """Return (stage, weights path) of the last finished stage, checked by SHA-256.
+    def finished_stage(self, stage: str | None = None) -> dict[str, Any]:
+        """Return the entry of a finished stage, by default of the last.
 
         Raises:
-          RunError: no stage is finished, or the file is not the one recorded.
+          UsageError: `stage` is not finished.
+          RunError: no stage is finished, or the record is damaged.
         """
-        finished = self.finished_stages()
-        if not finished:
+        entries = self.finished_stages()
+        if not entries:
             raise RunError(f"{self.path}: no stage is finished yet; run train.py to its end")
-        stage = finished[-1]["stage"]
-        path = self.weights_path(stage)
-        if not path.exists() or files.sha256(path) != finished[-1]["weights_sha256"]:
-            raise RunError(f"{path}: missing or altered since stage {stage!r} finished")
-        return stage, path
+        for entry in reversed(entries):
+            if stage is None or entry["stage"] == stage:
+                return entry
+        finished = ", ".join(entry["stage"] for entry in entries)
+        raise UsageError(f"stage {stage!r} of {self.path}: not finished; there is {finished}")
+
+    def finished_weights(self, stage: str | None = None) -> tuple[str, Path]:
+        """Return (stage, weights path) of a finished stage, by default of the last.
+
+        Raises:
+          UsageError: `stage` is not finished.
+          RunError: no stage is finished, or the file is not the one recorded (by SHA-256).
+        """
+        entry = self.finished_stage(stage)
+        path = self.weights_path(entry["stage"])
+        if not path.exists() or files.sha256(path) != entry["weights_sha256"]:
+            raise RunError(f"{path}: missing or altered since stage {entry['stage']!r} finished")
+        return entry["stage"], path
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Append one line of metrics; raise `RunError` if it cannot be written."""
@@ -226,7 +246,7 @@ class RunFolder:
                 stream.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return all lines of metrics; a torn last line (a killed run) is left out."""
+        """Return all lines of metrics, without an incomplete one (of a killed run)."""
         if not self.metrics_path.exists():
             return []
         content = files.read_bytes(self.metrics_path, files.MAXIMUM_TEXT_BYTES)

@@ -1,6 +1,7 @@
-"""Open a run folder: the network with its weights, and all that goes with it."""
+"""Begin a run folder, and load one: the network with its weights and all that belongs to it."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from sqzkit.runs.weights import load_weights
 
 @dataclasses.dataclass(frozen=True)
 class LoadedRun:
-    """A run as it can be used.
+    """A run, ready for use.
 
     Attributes:
-      folder: where it lies.
-      spec: the network's specification, JSON values; that of the stage.
+      folder: the run folder.
+      spec: the network's specification after `stage`, JSON values.
       stage: whose weights `model` has.
       model: float32 [N, S, S, 3], preprocessed, to logits [N, classes].
       preprocessing: the record the network was trained with.
@@ -53,6 +54,50 @@ class LoadedRun:
         return dataset
 
 
+def begin_run(
+    folder: RunFolder,
+    spec: Mapping[str, Any],
+    model: keras.Model,
+    preprocessing: Preprocessing,
+    labels: Sequence[str],
+    records: Mapping[str, Any],
+) -> None:
+    """Write what makes a folder a run folder, before its network is trained.
+
+    Args:
+      folder: to write to; made if it is missing.
+      spec: of the network, JSON values.
+      model: the network, for its table of layers.
+      preprocessing: from photographs to its input.
+      labels: class names in class order.
+      records: by name: "data" (the source) and "flags" (the settings by program).
+
+    Raises:
+      WriteError: the folder cannot be written.
+    """
+    folder.write_preprocessing(preprocessing)
+    folder.write_labels(tuple(labels))
+    for name, record in records.items():
+        folder.write_record(name, record)
+    folder.write_record("layers", layer_table(model))
+    # Last, because it makes the folder a run folder.
+    folder.write_spec(dict(spec))
+
+
+def layer_table(model: keras.Model) -> list[dict[str, Any]]:
+    """Return name, kind, output shape and parameters of every layer but the input, in order."""
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "output_shape": list(layer.output_shape[1:]),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+
+
 def load_run(model_dir: Path | str, stage: str | None = None) -> LoadedRun:
     """Load a run folder.
 
@@ -61,18 +106,11 @@ def load_run(model_dir: Path | str, stage: str | None = None) -> LoadedRun:
       stage: finished stage whose weights to take; default: the last.
 
     Raises:
-      UsageError: not a run folder, or that stage is not finished.
+      UsageError: it is not a run folder, or that stage is not finished.
       RunError: its files are missing, altered, or do not belong together.
     """
     folder = RunFolder.existing(model_dir)
-    name, weights = folder.last_weights()
-    finished = [entry["stage"] for entry in folder.finished_stages()]
-    if stage is not None:
-        if stage not in finished:
-            raise UsageError(
-                f"stage {stage!r} of {model_dir}: not finished; there is {', '.join(finished)}"
-            )
-        name, weights = stage, folder.weights_path(stage)
+    name, weights = folder.finished_weights(stage)
     spec, labels = folder.read_spec(name), folder.labels
     if spec.get("classes") != len(labels):
         raise RunError(

@@ -17,12 +17,12 @@ from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
 
 TOP = 5
-WORST_MISTAKES = 24
+MAX_MISTAKES = 24
 
 
 @dataclasses.dataclass(frozen=True)
 class Metrics:
-    """What a model gives on one split.
+    """What a model reaches on one split.
 
     Attributes:
       top1, top5: share of examples whose label is the first, or among the
@@ -42,7 +42,7 @@ class Metrics:
 
     @property
     def examples(self) -> int:
-        """How many examples were looked at."""
+        """How many examples were evaluated."""
         return len(self.labels)
 
     def to_json(self) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class Metrics:
 
 
 class Evaluator:
-    """Evaluates one model again and again without tracing it anew."""
+    """Evaluates one model repeatedly, without tracing it each time."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Take a model that answers in logits."""
+        """Take a model from float32 [N, S, S, 3], preprocessed, to logits [N, classes]."""
         self.classes = model.output_shape[-1]
         batch = tf.TensorSpec(model.input_shape, tf.float32)
         self.logits = tf.function(lambda images: model(images, training=False), [batch])
@@ -68,7 +68,18 @@ class Evaluator:
     def __call__(
         self, dataset: ImageDataset, split: str, preprocessing: Preprocessing, batch_size: int
     ) -> Metrics:
-        """Return the metrics of a split; see `evaluate_model`."""
+        """Return the metrics of a split.
+
+        Args:
+          dataset: has as many labels as the model has classes.
+          split: "train", "validation" or "test".
+          preprocessing: the record to follow.
+          batch_size: examples at a time; the result does not depend on it.
+
+        Raises:
+          UsageError: classes and labels disagree, or the data set lacks the split.
+          RunError: the split has no images.
+        """
         if len(dataset.labels) != self.classes:
             raise UsageError(
                 f"the network answers {self.classes} classes, {dataset.name} has "
@@ -82,28 +93,6 @@ class Evaluator:
         if not outputs:
             raise RunError(f"{dataset.name}: split {split} has no images")
         return score(np.concatenate(outputs), np.concatenate(labels))
-
-
-def evaluate_model(
-    model: keras.Model,
-    dataset: ImageDataset,
-    split: str,
-    preprocessing: Preprocessing,
-    batch_size: int,
-) -> Metrics:
-    """Evaluate a model that answers in logits.
-
-    Args:
-      model: float32 [N, S, S, 3], preprocessed, to logits [N, classes].
-      dataset: where from; has as many labels as the model has classes.
-      split: "train", "validation" or "test".
-      preprocessing: the record to follow.
-      batch_size: examples at a time; the result does not depend on it.
-
-    Raises:
-      UsageError: classes and labels disagree, or there is no such split.
-    """
-    return Evaluator(model)(dataset, split, preprocessing, batch_size)
 
 
 def score(logits: np.ndarray, labels: np.ndarray) -> Metrics:
@@ -134,15 +123,15 @@ def score(logits: np.ndarray, labels: np.ndarray) -> Metrics:
 def record_evaluation(
     folder: RunFolder, dataset: ImageDataset, split: str, metrics: Metrics
 ) -> None:
-    """Store evaluation.json and pictures of the most confident mistakes for the report."""
+    """Store evaluation.json, and pictures of the most confident mistakes for the report."""
     answers = metrics.probabilities.argmax(axis=1)
     confidence = metrics.probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != metrics.labels)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST_MISTAKES]
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MAX_MISTAKES]
     pictures = folder.path / "mistakes"
     mistakes: list[dict[str, Any]] = []
     for index in worst:
-        # Named by the example: the record before this one never finds another picture.
+        # Named by the example, so that an older record never refers to another picture.
         name = f"{pictures.name}/{split}_{index:06d}.png"
         pixels = dataset.split(split).examples[index].load(folder.preprocessing)
         with files.atomic_path(folder.path / name) as temporary:

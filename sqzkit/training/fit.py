@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ import tensorflow as tf
 from sqzkit.base import files
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.store import naming_failures
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.settings import plain, refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
-from sqzkit.training import cluster, optimizers, randomness, steps, strategies
-from sqzkit.training.epochs import EpochRunner
+from sqzkit.training import distribution, optimization, steps
+from sqzkit.training.checkpoint import StageState
+from sqzkit.training.evaluate import Evaluator, Metrics
 from sqzkit.training.options import FitOptions
-from sqzkit.training.state import StageState, refuse_other
+from sqzkit.training.progress import Progress, Watchdog
+
+EVALUATION_BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,23 +76,24 @@ class StageFit:
     @property
     def record(self) -> dict[str, Any]:
         """Everything that decides the outcome, as it is read back from JSON."""
-        return json.loads(json.dumps({**self.options.to_json(), **self.config}))
+        return dict(plain({**self.options.to_json(), **self.config}))
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The state of the stage while it is unfinished."""
+        return self.folder.checkpoints_path / f"{self.stage}.npz"
 
     def exported(self, trained: keras.Model) -> keras.Model:
         """Return the model whose weights are kept."""
         return self.export(trained) if self.export else trained
 
-    def effective_loss(self) -> steps.Loss:
-        """Return the loss that is minimized."""
-        classes, smoothing = len(self.dataset.labels), self.options.label_smoothing
-        return self.loss or steps.smoothed_cross_entropy(classes, smoothing)
-
 
 def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
-    """Train `model` for one stage; resume it if its checkpoint is there.
+    """Train `model` for one stage; resume it if its checkpoint exists.
 
-    Killed at any moment, the same call goes on from the last finished epoch
-    and ends with the same weights as an undisturbed one.
+    After a kill at any moment, the same call resumes after the last finished
+    epoch and ends with the same weights as an undisturbed one.
+
     Args:
       model: flat Keras model, logits out; TF-MOT wrappers are welcome. All its
         variables (masks, thresholds, pruning steps, quantization ranges) and
@@ -94,8 +101,8 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
       fit: what to do with it.
 
     Returns:
-      the result, after `folder.finish_stage(stage, ...)`. A stage that is already
-      finished with the same options is not trained again: its weights are loaded.
+      The result, after `folder.finish_stage(stage, ...)`. A stage that is already
+      finished with the same settings is not trained again: its weights are loaded.
 
     Raises:
       UsageError: the stage was begun or finished with other settings.
@@ -103,88 +110,174 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         another process of the cluster is gone.
     """
     folder, stage = fit.folder, fit.stage
-    found = _finished(folder, stage, fit.record)
+    found = next((e for e in folder.finished_stages() if e["stage"] == stage), None)
     if found:
+        refuse_other(f"stage {stage!r} of {folder.path}", found["config"], fit.record)
+        remove_checkpoint(folder, stage)
         exported = fit.exported(model)
         load_weights(exported, folder.weights_path(stage))
-        return StageResult(exported, found, found["epochs"])
-    runner = _runner(model, fit)
-    first = runner.state.progress.epoch
-    with strategies.lost_processes():
-        runner.epochs(list(fit.callbacks))
+        return StageResult(exported, found["metrics"], found["metrics"]["epochs"])
+    trainer = _Trainer(model, fit)
+    first = trainer.progress.epoch
+    with distribution.lost_processes():
+        trainer.run()
     if fit.options.keep == "best":
-        runner.state.restore_best()
+        trainer.state.restore_best()
     exported = fit.exported(model)
-    metrics = runner.final_metrics(exported)
-    chief = cluster.is_chief()
+    metrics = trainer.final_metrics(exported)
+    chief = distribution.is_chief()
     save_weights(exported, folder.weights_path(stage), write=chief)
     if chief:
         folder.finish_stage(stage, metrics, fit.record)
         remove_checkpoint(folder, stage)
-    strategies.barrier(runner.stepper.strategy)
+    distribution.barrier(trainer.strategy)
     return StageResult(exported, metrics, first)
-
-
-def _runner(model: keras.Model, fit: StageFit) -> EpochRunner:
-    """Return what runs the epochs, its state restored if there was one."""
-    strategy = fit.strategy or tf.distribute.get_strategy()
-    with strategy.scope():
-        dropouts = randomness.seed_dropout(model, fit.options.seed)
-        optimizer = optimizers.build_optimizer(fit.options, model.trainable_variables)
-        model.optimizer = optimizer  # TF-MOT's callbacks read the step from here
-        state = StageState(_checkpoint(fit.folder, fit.stage), model, optimizer)
-        coordinated = isinstance(strategy, tf.distribute.ParameterServerStrategy)
-        kind = steps.CoordinatedStepper if coordinated else steps.Stepper
-        stepper = kind(model, optimizer, fit.options, fit.effective_loss(), strategy)
-        _restore(state, fit.record, fit.folder, fit.stage)
-    return EpochRunner(
-        fit.dataset,
-        fit.preprocessing,
-        fit.options,
-        fit.folder,
-        fit.stage,
-        stepper,
-        state,
-        dropouts,
-    )
-
-
-def _finished(folder: RunFolder, stage: str, config: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the metrics of `stage` if it is finished."""
-    for entry in folder.finished_stages():
-        if entry["stage"] == stage:
-            refuse_other(f"stage {stage!r} of {folder.path}", entry["config"], config)
-            remove_checkpoint(folder, stage)
-            return entry["metrics"]
-    return None
-
-
-def _restore(state: StageState, config: dict[str, Any], folder: RunFolder, stage: str) -> None:
-    if state.restore(config):
-        print(f"{stage}: goes on after epoch {state.progress.epoch}", flush=True)
-    if cluster.is_chief() and folder.metrics_path.exists():
-        # Even without a checkpoint: a kill may come between the first line and it.
-        _forget_metrics(folder, stage, state.progress.epoch)
-
-
-def _forget_metrics(folder: RunFolder, stage: str, epoch: int) -> None:
-    """Drop torn lines, and metrics of epochs after `epoch`: they are run again."""
-    kept = [
-        line for line in folder.metrics() if line.get("stage") != stage or line["epoch"] <= epoch
-    ]
-    text = "".join(json.dumps(line) + "\n" for line in kept)
-    files.write_text(folder.metrics_path, text)
-
-
-def _checkpoint(folder: RunFolder, stage: str) -> Path:
-    return folder.checkpoints_path / f"{stage}.npz"
 
 
 def remove_checkpoint(folder: RunFolder, stage: str) -> None:
     """Remove what a finished stage no longer needs; a kill may have come before."""
-    if not cluster.is_chief():
-        return
-    checkpoint = _checkpoint(folder, stage)
-    checkpoint.unlink(missing_ok=True)
-    if checkpoint.parent.is_dir() and not any(checkpoint.parent.iterdir()):
-        checkpoint.parent.rmdir()
+    if distribution.is_chief():
+        (folder.checkpoints_path / f"{stage}.npz").unlink(missing_ok=True)
+        if folder.checkpoints_path.is_dir() and not any(folder.checkpoints_path.iterdir()):
+            folder.checkpoints_path.rmdir()
+
+
+class _Trainer:
+    """The epochs of one stage in this process: steps, validation, checkpoint, progress."""
+
+    def __init__(self, model: keras.Model, fit: StageFit) -> None:
+        """Build the optimizer and restore the state if there is one."""
+        self.fit, self.model, options = fit, model, fit.options
+        self.strategy = fit.strategy or tf.distribute.get_strategy()
+        self.chief = distribution.is_chief()
+        classes = len(fit.dataset.labels)
+        loss = fit.loss or steps.smoothed_cross_entropy(classes, options.label_smoothing)
+        with self.strategy.scope():
+            self.dropouts = steps.seed_dropout(model, options.seed)
+            self.optimizer = optimization.build_optimizer(options, model.trainable_variables)
+            model.optimizer = self.optimizer  # TF-MOT's callbacks read the step from here
+            self.state = StageState(fit.checkpoint_path, model, self.optimizer)
+            coordinated = isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
+            kind = steps.CoordinatedStepper if coordinated else steps.Stepper
+            self.stepper = kind(model, self.optimizer, options, loss, self.strategy)
+            self._restore()
+        self.evaluator = Evaluator(model)
+        self.watchdog = Watchdog(classes, options.watchdog_epochs, options.base_learning_rate)
+        self.watchdog.stuck = self.progress.stuck
+
+    def _restore(self) -> None:
+        folder, stage = self.fit.folder, self.fit.stage
+        if self.state.restore(self.fit.record):
+            print(f"{stage}: resumes after epoch {self.state.progress.epoch}", flush=True)
+        self.progress = self.state.progress
+        if not self.chief or not folder.metrics_path.exists():
+            return
+        # Incomplete lines and epochs without a checkpoint (a kill came in between) are run again.
+        kept = (
+            line
+            for line in folder.metrics()
+            if line.get("stage") != stage or line["epoch"] <= self.progress.epoch
+        )
+        files.write_text(folder.metrics_path, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def run(self) -> None:
+        """Run the epochs that are left."""
+        progress, dataset = self.progress, self.fit.dataset
+        hooks = keras.callbacks.CallbackList(list(self.fit.callbacks), model=self.model)
+        hooks.on_train_begin()
+        shown: Progress | None = None
+        while progress.epoch < self.fit.options.epochs and not self._stops_early():
+            started = time.monotonic()
+            hooks.on_epoch_begin(progress.epoch)
+            with naming_failures(dataset):
+                count, batches = steps.epoch_batches(
+                    *(dataset, self.fit.preprocessing, self.fit.options, self.strategy),
+                    progress.epoch,
+                )
+                shown = shown or Progress(
+                    self.fit.stage, self.fit.options.epochs, count, progress.epoch
+                )
+                sums = self._train_epoch(batches, count, hooks, shown)
+            self._end_epoch(sums, time.monotonic() - started, hooks, shown)
+        hooks.on_train_end()
+
+    def _train_epoch(
+        self,
+        batches: Iterator[tuple[Any, Any]],
+        count: int,
+        hooks: keras.callbacks.CallbackList,
+        shown: Progress,
+    ) -> steps.EpochSums:
+        epoch, options = self.progress.epoch, self.fit.options
+        steps.reset_dropout(self.dropouts, options.seed, epoch)
+        sums = steps.EpochSums()
+        started = time.monotonic()
+        for step, (images, labels) in enumerate(batches):
+            self.optimizer.learning_rate = optimization.learning_rate(
+                options, epoch * count + step, count
+            )
+            hooks.on_train_batch_begin(step)
+            sums.add(self.stepper.train(images, labels))
+            hooks.on_train_batch_end(step)
+            if sums.examples and not sums.pending:
+                self.watchdog.check_step(sums.loss, epoch)
+                rate = sums.examples / (time.monotonic() - started)
+                shown.step(epoch, step + 1, sums.loss, sums.accuracy, rate)
+        sums.read()
+        return sums
+
+    def _end_epoch(
+        self,
+        sums: steps.EpochSums,
+        seconds: float,
+        hooks: keras.callbacks.CallbackList,
+        shown: Progress,
+    ) -> None:
+        progress, options = self.progress, self.fit.options
+        self.watchdog.check_epoch(sums.loss, sums.accuracy, progress.epoch)
+        validation = self._measure(self.evaluator, "validation")
+        line: dict[str, Any] = {
+            "loss": sums.loss,
+            "accuracy": sums.accuracy,
+            "validation_loss": validation.loss,
+            "validation_accuracy": validation.top1,
+            "learning_rate": float(self.optimizer.learning_rate.numpy()),
+            "seconds": round(seconds, 3),
+            "images_per_second": round(sums.examples / seconds, 1),
+        }
+        hooks.on_epoch_end(progress.epoch, logs=line)
+        progress.epoch += 1
+        progress.stuck = self.watchdog.stuck
+        progress.seconds += seconds
+        progress.examples += sums.examples
+        if options.keep == "best" and progress.epoch > options.best_from_epoch:
+            self.state.note_validation(validation.top1, validation.loss, validation.examples)
+        if self.chief:
+            line = {"stage": self.fit.stage, "epoch": progress.epoch, **line}
+            self.fit.folder.append_metrics(line)
+        self.state.save(write=self.chief)
+        if self.chief:
+            shown.epoch(line)
+
+    def _stops_early(self) -> bool:
+        patience, improved = self.fit.options.early_stopping_patience, self.progress.improved_epoch
+        return bool(patience and improved and self.progress.epoch - improved >= patience)
+
+    def _measure(self, evaluator: Evaluator, split: str) -> Metrics:
+        return evaluator(self.fit.dataset, split, self.fit.preprocessing, EVALUATION_BATCH)
+
+    def final_metrics(self, model: keras.Model) -> dict[str, Any]:
+        """Return what `finish_stage` records, measured with the kept weights."""
+        progress = self.progress
+        metrics: dict[str, Any] = {
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch or progress.epoch,
+            "train_seconds": round(progress.seconds, 1),
+            "images_per_second": round(progress.examples / progress.seconds, 1),
+        }
+        evaluator = self.evaluator if model is self.model else Evaluator(model)
+        for split, prefix in (("validation", "validation_"), ("test", "")):
+            measured = self._measure(evaluator, split)
+            for name in ("top1", "top5", "loss"):
+                metrics[f"{prefix}{name}"] = getattr(measured, name)
+        return metrics

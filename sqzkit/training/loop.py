@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +14,22 @@ from sqzkit.base.keras import keras
 from sqzkit.data import augmentation
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
-from sqzkit.models import registry, squeezenet, summary
+from sqzkit.data.source import DataSource
+from sqzkit.models import published, registry, squeezenet, transfer
 from sqzkit.models.spec import SqueezeNetSpec
-from sqzkit.preprocessing import Preprocessing, default
+from sqzkit.preprocessing import Preprocessing, caffe, default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import check_labels
+from sqzkit.runs.loading import begin_run, check_labels, load_run
+from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
-from sqzkit.training import cluster, strategies, threads, transfer
+from sqzkit.training import distribution
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
-from sqzkit.training.fit import StageFit, StageResult, fit_stage
+from sqzkit.training.evaluate import Evaluator, record_evaluation
+from sqzkit.training.fit import EVALUATION_BATCH, StageFit, StageResult, fit_stage
 from sqzkit.training.options import FitOptions
-from sqzkit.training.state import refuse_other
-from sqzkit.training.tensorboard import EpochScalars
 
-MINIMUM_MAP = 3  # pixels
-MINIMUM_POOLS = 2
+MIN_MAP = 3  # pixels
+MIN_POOLS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Run:
     """An opened run: what its stages need.
 
     Attributes:
-      folder: where it goes.
+      folder: the run folder.
       dataset: what it learns.
       spec: the network, as in spec.json.
       preprocessing: from photographs to its input.
@@ -54,7 +54,7 @@ class Run:
 
 
 def train(config: TrainingConfig) -> Run:
-    """Train as configured, or go on where an interrupted run was.
+    """Train as configured, or resume an interrupted run.
 
     Returns:
       The opened run, its stage "train" finished.
@@ -64,12 +64,26 @@ def train(config: TrainingConfig) -> Run:
       RunError: the training failed; the folder can be resumed.
     """
     run = open_run(config)
-    # A worker that looks later must not find a folder half made by the chief.
-    strategies.barrier(run.strategy)
-    _write_records(run, config)
+    # A worker that looks later must not find a folder that the chief has not finished yet.
+    distribution.barrier(run.strategy)
     with precision(config.mixed_precision_dtype):
-        result = _train_stages(run, config)
-    print(_summary(result), flush=True)
+        with run.strategy.scope():
+            model = registry.build_from_json(run.spec, run.preprocessing.image_size)
+        print(_resolved(run, config, model.count_params()), flush=True)
+        if distribution.is_chief():
+            # The flags that began the run stay.
+            flags = {"train": config.to_json(), **(run.folder.read_record("flags") or {})}
+            records = {"data": config.data.to_json(), "flags": flags}
+            begin_run(
+                *(run.folder, run.spec, model, run.preprocessing, run.dataset.labels), records
+            )
+        result = _train_stages(run, config, model)
+    metrics = result.metrics
+    print(
+        f"trained {metrics['epochs']} epochs in {metrics['train_seconds']:,.0f} s, kept epoch "
+        f"{metrics['best_epoch']}: top-1 {metrics['top1']:.2%} on the test split",
+        flush=True,
+    )
     return run
 
 
@@ -79,58 +93,109 @@ def open_run(config: TrainingConfig) -> Run:
     Raises:
       UsageError: the flags do not fit each other, the data, or the folder.
     """
-    strategy = prepare(config, config.image_size or PHOTOGRAPH_SIZE)
+    if config.weights:
+        published.find(config.weights)
+    strategy = prepare(
+        *(config.seed, config.deterministic, config.distribution_strategy),
+        config.image_size or PHOTOGRAPH_SIZE,
+    )
     dataset = open_dataset(config.data, config.cache_dir)
-    classes = len(dataset.labels)
     size = config.image_size or image_size(dataset)
     if config.weights:
-        spec, preprocessing = transfer.network(config.weights, dataset.labels, size, config.dropout)
+        spec = transfer.transfer_spec(config.weights, dataset.labels, config.dropout)
+        preprocessing = caffe(size)
     else:
-        spec, preprocessing = fitting_spec(config, classes, size), default(size)
+        spec = config.spec(len(dataset.labels))
+        spec = spec if config.pool_after else pool_less(spec, size)
+        preprocessing = default(size)
     squeezenet.feature_map_sizes(spec, size)
-    strategies.input_shards(strategy, config.train_batch_size)
+    distribution.replica_batch(strategy, config.train_batch_size)
     augmentation.preset(config.augmentation)
-    folder, record = RunFolder(Path(config.model_dir)), plain(spec.to_json())
-    _refuse_other_run(folder, record, preprocessing, dataset, config)
-    options = config.fit_options(_epochs(config, dataset))
-    return Run(folder, dataset, record, preprocessing, options, strategy)
+    epochs = config.train_epochs
+    if config.train_steps is not None:
+        examples = dataset.split("train").num_examples
+        epochs = math.ceil(config.train_steps / max(1, examples // config.train_batch_size))
+    record, folder = plain(spec.to_json()), RunFolder(Path(config.model_dir))
+    run = Run(folder, dataset, record, preprocessing, config.fit_options(epochs), strategy)
+    _refuse_other_run(run, config.data)
+    return run
 
 
-def fitting_spec(config: TrainingConfig, classes: int, size: int) -> SqueezeNetSpec:
-    """Return the network to train from scratch at `size` pixels.
+def reopen(config: TrainingConfig) -> Run:
+    """Open a run whose stage "train" is finished, as its folder records it.
 
-    Unless `--pool_after` says otherwise, the second pooling is left out while
-    fewer than 3x3 pixels would be left at the end: 3x3 kernels on one pixel
-    are wasted.
+    Raises:
+      UsageError: it is not a run folder, or its stage "train" is not finished.
     """
-    spec = config.spec(classes)
-    while config.pool_after is None and len(spec.pool_after) > MINIMUM_POOLS:
+    side = RunFolder.existing(config.model_dir).preprocessing.image_size
+    strategy = prepare(config.seed, config.deterministic, config.distribution_strategy, side)
+    loaded = load_run(config.model_dir, "train")
+    options = recorded_options(loaded.folder, "train", FitOptions)
+    dataset = loaded.open_data(config.cache_dir)
+    return Run(loaded.folder, dataset, loaded.spec, loaded.preprocessing, options, strategy)
+
+
+def evaluate(config: TrainingConfig, split: str = "test") -> None:
+    """Measure the last finished stage on `split`, print and store the evaluation.
+
+    Raises:
+      UsageError: `config.model_dir` is not a run folder, or its data have other labels.
+    """
+    run = load_run(config.model_dir)
+    if config.data.data_dir or config.data.tfds_name:
+        dataset = open_dataset(config.data, config.cache_dir)
+        check_labels(run.folder, dataset)
+    else:
+        dataset = run.open_data(config.cache_dir)
+    metrics = Evaluator(run.model)(dataset, split, run.preprocessing, EVALUATION_BATCH)
+    record_evaluation(run.folder, dataset, split, metrics)
+    print(
+        f"{run.stage} on {metrics.examples:,} {split} images: top-1 {metrics.top1:.2%}, "
+        f"top-5 {metrics.top5:.2%}, loss {metrics.loss:.4f}",
+        flush=True,
+    )
+
+
+def pool_less(spec: SqueezeNetSpec, size: int) -> SqueezeNetSpec:
+    """Return the network without its second poolings while its last map has under 3x3 pixels.
+
+    3x3 kernels on one pixel are wasted.
+
+    Args:
+      spec: the network.
+      size: of its input, pixels.
+    """
+    while len(spec.pool_after) > MIN_POOLS:
         sizes = squeezenet.feature_map_sizes(spec, size)
-        if list(sizes.values())[-1] >= MINIMUM_MAP:
+        if list(sizes.values())[-1] >= MIN_MAP:
             break
         spec = dataclasses.replace(spec, pool_after=(spec.pool_after[0], *spec.pool_after[2:]))
     return spec
 
 
-def prepare(config: TrainingConfig, image_size: int | None = None) -> tf.distribute.Strategy:
+def prepare(
+    seed: int, deterministic: bool, strategy: str = "off", max_image_size: int | None = None
+) -> tf.distribute.Strategy:
     """Seed everything, choose where to run, and return that strategy.
 
     Args:
-      config: what was asked for.
-      image_size: at most so many pixels will be trained on; None leaves TensorFlow's threads alone.
+      seed: of Python, NumPy and TensorFlow.
+      deterministic: whether TensorFlow may use only operations that give the same bits again.
+      strategy: of `--distribution_strategy`.
+      max_image_size: of the images to train on, pixels; None leaves TensorFlow's threads alone.
     """
-    # Processes that wait for one another need all threads they have.
-    if image_size and config.distribution_strategy in ("off", "one_device"):
-        threads.share_processors(image_size)
-    strategy = strategies.make_strategy(config.distribution_strategy)
-    keras.utils.set_random_seed(config.seed)
-    if config.deterministic:
+    # Processes that wait for each other need all threads they have.
+    if max_image_size and strategy in ("off", "one_device"):
+        distribution.share_processors(max_image_size)
+    made = distribution.make_strategy(strategy)
+    keras.utils.set_random_seed(seed)
+    if deterministic:
         tf.config.experimental.enable_op_determinism()
-    return strategy
+    return made
 
 
 def image_size(dataset: ImageDataset) -> int:
-    """Return the default input size: 32 where the images are no larger, else 64 pixels."""
+    """Return the default input size: 32 where the images are not larger, else 64 pixels."""
     image = dataset.split("train").examples[0].image
     small = hasattr(image, "shape") and max(image.shape[:2]) <= DIGITS_SIZE
     return DIGITS_SIZE if small else PHOTOGRAPH_SIZE
@@ -138,7 +203,7 @@ def image_size(dataset: ImageDataset) -> int:
 
 @contextlib.contextmanager
 def precision(dtype: str) -> Iterator[None]:
-    """Let layers made inside compute in `dtype`; their variables stay float32."""
+    """Let layers that are made inside compute in `dtype`; their variables stay float32."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(dtype if dtype == "float32" else f"mixed_{dtype}")
     try:
@@ -147,116 +212,69 @@ def precision(dtype: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
-def _epochs(config: TrainingConfig, dataset: ImageDataset) -> int:
-    if config.train_steps is None:
-        return config.train_epochs
-    steps = max(1, dataset.split("train").num_examples // config.train_batch_size)
-    return math.ceil(config.train_steps / steps)
-
-
-def _refuse_other_run(
-    folder: RunFolder,
-    spec: dict[str, Any],
-    preprocessing: Preprocessing,
-    dataset: ImageDataset,
-    config: TrainingConfig,
-) -> None:
-    """Raise `UsageError` if the folder holds another run."""
+def _refuse_other_run(run: Run, source: DataSource) -> None:
+    """Raise `UsageError` if the folder holds another run, or something else."""
+    folder = run.folder
     if folder.is_foreign():
         raise UsageError(f"--model_dir {folder.path}: exists and is not a run folder; name another")
     if not folder.spec_path.exists():
         return
-    refuse_other(folder.spec_path, folder.read_spec(), spec)
-    refuse_other(folder.path, folder.preprocessing.to_json(), preprocessing.to_json())
+    refuse_other(folder.spec_path, folder.read_spec(), run.spec)
+    refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
     recorded = folder.read_record("data")
     if recorded is not None:
-        refuse_other(folder.path / "data.json", recorded, plain(config.data.to_json()))
-    check_labels(folder, dataset)
+        refuse_other(folder.path / "data.json", recorded, source.to_json())
+    check_labels(folder, run.dataset)
 
 
-def _write_records(run: Run, config: TrainingConfig) -> None:
-    print(_resolved(run, config), flush=True)
-    if not cluster.is_chief():
-        return
-    folder = run.folder
-    folder.write_preprocessing(run.preprocessing)
-    folder.write_labels(tuple(run.dataset.labels))
-    folder.write_record("data", config.data.to_json())
-    flags = folder.read_record("flags") or {}
-    # A run that goes on was begun with these; others are refused later on.
-    folder.write_record("flags", {"train": config.to_json(), **flags})
-    # Last, because it makes the folder a run folder.
-    folder.write_spec(run.spec)
-
-
-def _train_stages(run: Run, config: TrainingConfig) -> StageResult:
-    side = run.preprocessing.image_size
+def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> StageResult:
+    """Run the stages "head", in which only a new head learns, and "train"."""
+    logs = run.folder.path / "tensorboard" if config.tensorboard else None
     with run.strategy.scope():
-        model = registry.build_from_json(run.spec, side)
-        if cluster.is_chief():
-            rows = summary.layer_table(model)
-            run.folder.write_record("layers", [dataclasses.asdict(row) for row in rows])
-        frozen: dict[str, str] = {}
-        if config.weights:
-            transfer.start(model, config.weights, config.weights_dir, run.dataset.labels)
-            frozen = {"weights": config.weights}
-            if config.head_epochs and not transfer.keeps_head(run.dataset.labels):
-                _train_head(run, config, model, frozen)
-                load_weights(model, run.folder.weights_path("head"))
-    return fit_stage(model, _stage(run, config, "train", run.options, frozen))
-
-
-def _train_head(
-    run: Run, config: TrainingConfig, model: keras.Model, record: dict[str, str]
-) -> None:
-    """Run the stage "head", in which only the new head learns."""
-    with transfer.only_head(model):
-        fit_stage(model, _stage(run, config, "head", config.head_options(), record))
+        if not config.weights:
+            return fit_stage(model, _stage(run, "train", run.options, logs))
+        transfer.load_published(model, config.weights, config.weights_dir, run.dataset.labels)
+        record = {"weights": config.weights}
+        if config.head_epochs and not transfer.keeps_head(run.dataset.labels):
+            with transfer.only_head(model):
+                fit_stage(model, _stage(run, "head", config.head_options(), logs, record))
+            load_weights(model, run.folder.weights_path("head"))
+        return fit_stage(model, _stage(run, "train", run.options, logs, record))
 
 
 def _stage(
-    run: Run, config: TrainingConfig, stage: str, options: FitOptions, record: dict[str, str]
+    run: Run,
+    stage: str,
+    options: FitOptions,
+    logs: Path | None,
+    record: dict[str, str] | None = None,
 ) -> StageFit:
     """Return what `fit_stage` is to do in one of the run's stages."""
-    scalars = EpochScalars(run.folder.path / "tensorboard" / stage)
+    callbacks = []
+    if logs and distribution.is_chief():
+        callbacks.append(keras.callbacks.TensorBoard(logs / stage, write_graph=False))
     return StageFit(
         run.folder,
         stage,
         run.dataset,
         run.preprocessing,
         options,
-        callbacks=(scalars,) if config.tensorboard and cluster.is_chief() else (),
-        config=record,
+        callbacks=callbacks,
+        config=record or {},
         strategy=run.strategy,
     )
 
 
-def _resolved(run: Run, config: TrainingConfig) -> str:
-    sizes = ", ".join(
-        f"{split.num_examples:,} {name}" for name, split in run.dataset.splits.items()
-    )
-    lines = [
-        f"data: {run.dataset.name}, {len(run.dataset.labels)} classes, {sizes}",
-        f"network: {config.weights or config.model or DEFAULT_MODEL}, {_fields(run.spec)}",
-        f"input: {_fields(run.preprocessing.to_json())}",
-        f"training: {_fields(run.options.to_json())} {config.mixed_precision_dtype}, "
-        f"{config.distribution_strategy}, preset {config.preset}",
-    ]
-    return "\n".join(lines)
-
-
-def _fields(values: dict[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in values.items())
-
-
-def _summary(result: StageResult) -> str:
-    metrics = result.metrics
+def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
+    splits = run.dataset.splits.items()
+    sizes = ", ".join(f"{split.num_examples:,} {name}" for name, split in splits)
+    options, side = run.options, run.preprocessing.image_size
+    network = config.weights or config.model or DEFAULT_MODEL
     return (
-        f"trained {metrics['epochs']} epochs in {metrics['train_seconds']:,.0f} s, kept epoch "
-        f"{metrics['best_epoch']}: top-1 {metrics['top1']:.2%} on the test split"
+        f"data: {run.dataset.name}, {len(run.dataset.labels)} classes, {sizes}\n"
+        f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
+        f"training: {options.epochs} epochs, batches of {options.batch_size}, "
+        f"{options.optimizer}, learning rate {options.base_learning_rate:g} "
+        f"({options.lr_schedule}), augmentation {options.augmentation}, seed {options.seed}, "
+        f"{config.mixed_precision_dtype}, preset {config.preset}"
     )
-
-
-def plain(value: Any) -> Any:
-    """Return what reading `value` back from JSON gives: tuples become lists."""
-    return json.loads(json.dumps(value))

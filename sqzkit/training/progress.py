@@ -1,15 +1,23 @@
-"""One line that says how far a stage is, how good, how fast and how long yet."""
+"""What is shown and watched while a stage trains."""
 
+import math
 import sys
 import time
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from sqzkit.base.errors import UnfitNetworkError
 
 REFRESH_SECONDS = 0.5
+CHANCE_BAND = 0.02  # of ln(classes): how near the loss must be to count as chance
+ADVICE = (
+    "try --normalization=batch, a {direction} --base_learning_rate (now {rate:g}), "
+    "--optimizer=adamw, or --warmup_epochs"
+)
 
 
 class Progress:
-    """Progress of one stage.
+    """Progress of one stage: how far it is, how good, how fast, and the time left.
 
     On a terminal the line is rewritten in place twice a second; elsewhere
     only one line an epoch is printed.
@@ -48,24 +56,19 @@ class Progress:
         self.shown = now
         left = self.time_left(epoch + step / self.steps)
         self.stream.write(
-            f"\r\x1b[K{self._head(epoch)} step {step}/{self.steps}  loss {loss:.4f}  "
+            f"\r\x1b[K{self._head(epoch + 1)} step {step}/{self.steps}  loss {loss:.4f}  "
             f"accuracy {accuracy:.2%}  {rate:,.0f} images/s  {left} left"
         )
         self.stream.flush()
 
-    def epoch(self, epoch: int, line: dict[str, float], note: str = "") -> None:
-        """Print the finished epoch's line; `line` is that of metrics.jsonl."""
-        validation = ""
-        if "validation_loss" in line:
-            validation = (
-                f"  validation loss {line['validation_loss']:.4f} "
-                f"accuracy {line['validation_accuracy']:.2%}"
-            )
+    def epoch(self, line: Mapping[str, Any]) -> None:
+        """Print a finished epoch; `line` is that of metrics.jsonl."""
         start = "\r\x1b[K" if self.rewrites else ""
         self.stream.write(
-            f"{start}{self._head(epoch)}  loss {line['loss']:.4f}  "
-            f"accuracy {line['accuracy']:.2%}{validation}  "
-            f"{line['images_per_second']:,.0f} images/s  {self.time_left(epoch + 1)} left{note}\n"
+            f"{start}{self._head(line['epoch'])}  loss {line['loss']:.4f}  "
+            f"accuracy {line['accuracy']:.2%}  validation loss {line['validation_loss']:.4f} "
+            f"accuracy {line['validation_accuracy']:.2%}  "
+            f"{line['images_per_second']:,.0f} images/s  {self.time_left(line['epoch'])} left\n"
         )
         self.stream.flush()
 
@@ -80,4 +83,53 @@ class Progress:
 
     def _head(self, epoch: int) -> str:
         width = len(str(self.epochs))
-        return f"{self.stage} epoch {epoch + 1:{width}}/{self.epochs}"
+        return f"{self.stage} epoch {epoch:{width}}/{self.epochs}"
+
+
+class Watchdog:
+    """Stops a stage that cannot succeed, and says what to change.
+
+    A classifier that answers 1/classes for everything has the loss
+    ln(classes); SqueezeNet without normalization often never leaves it.
+    """
+
+    def __init__(self, classes: int, epochs_at_chance: int, base_learning_rate: float) -> None:
+        """Watch a stage.
+
+        Args:
+          classes: number of classes, 2 or more.
+          epochs_at_chance: fail after that many such epochs in a row; 0 never.
+          base_learning_rate: named in the advice.
+        """
+        self.chance = math.log(classes)
+        self.classes = classes
+        self.epochs_at_chance = epochs_at_chance
+        self.rate = base_learning_rate
+        self.stuck = 0
+
+    def check_step(self, loss: float, epoch: int) -> None:
+        """Raise `UnfitNetworkError` if the mean loss of some steps is not finite."""
+        if not math.isfinite(loss):
+            raise UnfitNetworkError(
+                f"the loss became {loss} in epoch {epoch + 1}: the training diverged; "
+                + ADVICE.format(direction="lower", rate=self.rate)
+            )
+
+    def check_epoch(self, loss: float, accuracy: float, epoch: int) -> None:
+        """Raise `UnfitNetworkError` if loss and accuracy have been those of chance for too long.
+
+        Args:
+          loss: mean training loss of the epoch.
+          accuracy: training accuracy, 0..1.
+          epoch: from 0.
+        """
+        self.check_step(loss, epoch)
+        at_chance = abs(loss - self.chance) < CHANCE_BAND * self.chance
+        self.stuck = self.stuck + 1 if at_chance and accuracy < 2 / self.classes else 0
+        if self.epochs_at_chance and self.stuck >= self.epochs_at_chance:
+            raise UnfitNetworkError(
+                f"the loss has stayed at ln({self.classes}) = {self.chance:.4f} for {self.stuck} "
+                "epochs: the network answers by chance; "
+                + ADVICE.format(direction="different", rate=self.rate)
+                + " (--watchdog_epochs=0 lets it continue)"
+            )

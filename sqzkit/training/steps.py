@@ -1,6 +1,7 @@
-"""One training step as a graph, on whatever `tf.distribute` strategy."""
+"""One training step as a graph, under any `tf.distribute` strategy, and the batches it gets."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import training_batches
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.training import optimizers, strategies
+from sqzkit.training import distribution, optimization
 from sqzkit.training.options import FitOptions
 
 Loss = Callable[[Any, Any, Any], Any]
+STATEFUL = "stateful"  # Keras's word for "drawn from a tf.random.Generator"
 
 
 def smoothed_cross_entropy(classes: int, smoothing: float) -> Loss:
@@ -71,7 +73,7 @@ class Stepper:
                 objective += tf.add_n(self.model.losses) / replicas
             scaled = self._scaled(objective)
         gradients = self._unscaled(tape.gradient(scaled, variables))
-        gradients = optimizers.add_decay(self.options, gradients, variables, replicas)
+        gradients = optimization.add_decay(self.options, gradients, variables, replicas)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32)), count])
@@ -86,10 +88,10 @@ class Stepper:
 
 
 class CoordinatedStepper(Stepper):
-    """Runs each step on a worker of a parameter-server cluster that is free.
+    """Runs each step on a free worker of a parameter-server cluster.
 
     `train` returns at once, with a promise of the step's sums; `EpochSums`
-    waits for them, and so bounds how many steps are under way.
+    waits for them, which bounds how many steps run at a time.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -142,15 +144,39 @@ class EpochSums:
 def _value(step: Any) -> np.ndarray:
     """Return the sums of a step; wait for it if another process runs it."""
     if isinstance(step, tf.distribute.coordinator.RemoteValue):
-        return step.fetch()
-    return step.numpy()
+        step = step.fetch()
+    return np.asarray(step)
 
 
-def effective_batch(options: FitOptions, examples: int, strategy: tf.distribute.Strategy) -> int:
-    """Return the global batch: the one asked for, or all of a smaller training split."""
-    strategies.input_shards(strategy, options.batch_size)
-    replicas = strategy.num_replicas_in_sync
-    return max(replicas, min(options.batch_size, examples // replicas * replicas))
+def seed_dropout(model: keras.Model, seed: int) -> list[keras.layers.Layer]:
+    """Give every Dropout of `model`, wrapped ones too, a generator; return these layers.
+
+    Keras's Dropout draws from a kernel whose counter cannot be stored. From a
+    `tf.random.Generator` that `reset_dropout` sets at the start of each epoch, a
+    resumed stage draws what an undisturbed one draws. Must be called before the
+    model is traced into a function.
+    """
+    layers = [layer for layer in model.submodules if isinstance(layer, keras.layers.Dropout)]
+    for index, layer in enumerate(layers):
+        # Keras has no public way to do this with a layer that is already built.
+        layer._random_generator = type(layer._random_generator)(
+            _mixed(seed, index), rng_type=STATEFUL
+        )
+        layer._random_generator._maybe_init()
+    return layers
+
+
+def reset_dropout(layers: Sequence[keras.layers.Layer], seed: int, epoch: int) -> None:
+    """Set the generators to their state at the start of `epoch`."""
+    for index, layer in enumerate(layers):
+        generator: tf.random.Generator = layer._random_generator._generator
+        generator.reset_from_seed(_mixed(seed, index, epoch))
+
+
+def _mixed(*parts: int) -> int:
+    """Return 63 bits that depend on all of `parts`."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def epoch_batches(
@@ -159,15 +185,25 @@ def epoch_batches(
     options: FitOptions,
     strategy: tf.distribute.Strategy,
     epoch: int,
-) -> Iterator[tuple[Any, Any]]:
-    """Return an iterator over the full batches of one epoch, shared out to the replicas.
+) -> tuple[int, Iterator[tuple[Any, Any]]]:
+    """Return number and iterator of one epoch's full batches, divided between the replicas.
 
     The last, partial batch is left out: normalization by a handful of images
-    is noise, and another shuffle brings them into the next epoch.
+    is noise, and another shuffle brings them into the next epoch. A training
+    split that is smaller than the batch is one batch.
+
+    Raises:
+      UsageError: the batch cannot be divided evenly between the replicas.
+      RunError: too many photographs cannot be decoded.
     """
+    replicas = strategy.num_replicas_in_sync
+    share = distribution.replica_batch(strategy, options.batch_size)
+    chosen = (options.augmentation, options.seed, epoch)
+    # Opening the split drops unreadable photographs, so it comes before counting.
+    training_batches(dataset, preprocessing, share, *chosen)
     examples = dataset.split("train").num_examples
-    batch = effective_batch(options, examples, strategy)
-    steps, share = examples // batch, batch // strategy.num_replicas_in_sync
+    share = max(1, min(share, examples // replicas))
+    count = examples // (share * replicas)
     side = preprocessing.image_size
 
     def whole(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -175,19 +211,10 @@ def epoch_batches(
         return tf.ensure_shape(images, [share, side, side, 3]), tf.ensure_shape(labels, [share])
 
     def worker_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        replicas = strategy.num_replicas_in_sync // context.num_input_pipelines
         shard = (context.input_pipeline_id, context.num_input_pipelines)
-        batches = training_batches(
-            dataset,
-            preprocessing,
-            share,
-            options.augmentation,
-            options.seed,
-            epoch,
-            shard,
-        )
-        return batches.take(steps * replicas).map(whole)
+        batches = training_batches(dataset, preprocessing, share, *chosen, shard)
+        return batches.take(count * (replicas // context.num_input_pipelines)).map(whole)
 
-    if strategy.num_replicas_in_sync == 1:
-        return iter(worker_batches(tf.distribute.InputContext()))
-    return iter(strategy.distribute_datasets_from_function(worker_batches))
+    if replicas == 1:
+        return count, iter(worker_batches(tf.distribute.InputContext()))
+    return count, iter(strategy.distribute_datasets_from_function(worker_batches))

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sqzkit.base.keras import keras
 from sqzkit.compression import kernels, stages
 from sqzkit.models import registry
-from sqzkit.training import optimizers, steps
+from sqzkit.training import optimization, steps
 from sqzkit.training.options import FitOptions
 from tests.compression import small_chain
 
@@ -51,7 +51,7 @@ def test_xla_compiles_the_step_of_a_stage(name, any_kernel):
     losses = []
     for compiled in (False, True):
         stage = STAGES[name]()
-        optimizer = optimizers.build_optimizer(stage.options, stage.model.trainable_variables)
+        optimizer = optimization.build_optimizer(stage.options, stage.model.trainable_variables)
         loss = steps.smoothed_cross_entropy(small_chain.CLASSES, 0.0)
         strategy = tf.distribute.get_strategy()
         stepper = steps.Stepper(stage.model, optimizer, stage.options, loss, strategy)

@@ -10,7 +10,7 @@ from sqzkit.data.source import DataSource
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
 from sqzkit.models import registry
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run

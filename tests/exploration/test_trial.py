@@ -49,7 +49,7 @@ def test_a_trial_is_a_run_folder(experiment):
     folder = RunFolder.existing(experiment.trials_path / results["folder"])
     assert folder.labels == ("dark", "light")
     assert folder.preprocessing.image_size == 32
-    assert folder.last_weights()[0] == "train"
+    assert folder.finished_weights()[0] == "train"
     assert folder.read_spec()["base_e"] == 8
     rows = folder.read_record("layers")
     assert sum(row["parameters"] for row in rows) == results["parameters"]
@@ -113,7 +113,7 @@ def test_an_exploration_from_the_command_line_ends_in_a_winner(tmp_path, reposit
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     assert len({trial.user_attrs["key"] for trial in finished}) == len(finished) == 2
     winner = RunFolder.existing(study_dir / "winner")
-    assert winner.last_weights()[0] == "train"
+    assert winner.finished_weights()[0] == "train"
     assert "winner: trial" in done.stdout
     assert (study_dir / "explore.html").exists()
     assert json.loads((study_dir / "explore.json").read_text())["sampler"] == "grid"

@@ -194,7 +194,7 @@ def _read_run(run: Any) -> None:
     for entry in folder.finished_stages():
         assert folder.weights_path(entry["stage"]).parent == folder.path
     folder.metrics()
-    folder.last_weights()
+    folder.finished_weights()
     for name in ("layers", "evaluation", "compression", "commands", "stages"):
         folder.read_record(name)
     page.conversions(folder)

@@ -3,16 +3,16 @@ import pytest
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.models import alexnet
-from sqzkit.models.alexnet_spec import AlexNetSpec
-from sqzkit.models.summary import layer_table
+from sqzkit.models.alexnet import AlexNetSpec
 from tests.models.strategies import randomize
 
 
 def test_parameters_and_shapes_are_the_papers():
-    rows = {row.name: row for row in layer_table(alexnet.build(AlexNetSpec(1000)))}
-    assert sum(row.parameters for row in rows.values()) == 60_965_224
+    model = alexnet.build(AlexNetSpec(1000))
+    assert model.count_params() == 60_965_224
     shapes = {
-        name: rows[name].output_shape for name in ("conv1/a", "conv2/a", "conv3/b", "pool5/b")
+        name: model.get_layer(name).output_shape[1:]
+        for name in ("conv1/a", "conv2/a", "conv3/b", "pool5/b")
     }
     assert shapes == {
         "conv1/a": (55, 55, 48),
@@ -20,7 +20,7 @@ def test_parameters_and_shapes_are_the_papers():
         "conv3/b": (13, 13, 192),
         "pool5/b": (6, 6, 128),
     }
-    assert rows["fc6"].parameters == (9216 + 1) * 4096
+    assert model.get_layer("fc6").count_params() == (9216 + 1) * 4096
 
 
 def test_towers_are_apart_but_in_conv3():

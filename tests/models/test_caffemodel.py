@@ -148,7 +148,7 @@ def test_a_name_that_is_not_text_is_refused():
 
 def test_hostile_sizes_are_bounded():
     with pytest.raises(FormatError, match="more than 16777216"):
-        caffemodel.read(bytes(caffemodel.MAXIMUM_BYTES + 1), "a.caffemodel")
+        caffemodel.read(bytes(caffemodel.MAX_BYTES + 1), "a.caffemodel")
     with pytest.raises(FormatError, match="5000 layers, more than 4096"):
         caffemodel.read(field(100, b"") * 5000, "a.caffemodel")
 

@@ -132,13 +132,13 @@ def test_a_connection_that_keeps_failing_is_reported(cache, failure):
 
 def test_an_endless_answer_is_cut_off(cache):
     with pytest.raises(RunError, match="larger than"):
-        obtain(GOOD, None, Server(Response(bytes(download.MAXIMUM_BYTES + 2))))
+        obtain(GOOD, None, Server(Response(bytes(download.MAX_BYTES + 2))))
     assert left_in(cache) == []
 
 
 def test_a_huge_file_in_the_folder_is_not_read(tmp_path):
     with open(tmp_path / "file.bin", "wb") as stream:
-        stream.truncate(download.MAXIMUM_BYTES + 1)
+        stream.truncate(download.MAX_BYTES + 1)
     with pytest.raises(RunError, match="larger than"):
         obtain(GOOD, tmp_path, Server())
 

@@ -2,7 +2,7 @@ import pytest
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.models import registry, spec
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 
 
 @pytest.mark.parametrize("network", [spec.tiny(3, bypass="complex"), AlexNetSpec(3, fc_units=4)])

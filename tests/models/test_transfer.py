@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import RunError
-from sqzkit.models import spec, squeezenet
-from sqzkit.models.transfer import load_weights, transfer_spec
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.imagenet import imagenet_labels
+from sqzkit.models import published, spec, squeezenet
+from sqzkit.models.transfer import load_published, load_weights, only_head, transfer_spec
 from tests.models.strategies import randomize
 
 NETWORK = spec.tiny(5, normalization="none", bypass="complex", conv10_padding=1)
@@ -24,35 +25,30 @@ def images():
     return np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("normalization", ["none", "batch"])
-def test_the_function_is_the_weights_own(source, normalization):
-    network = spec.tiny(5, normalization=normalization, bypass="complex", conv10_padding=1)
-    model = squeezenet.build(network, 32)
-    loaded = load_weights(model, weights_of(source))
-    assert len(loaded) == 13 and "conv10" in loaded
-    np.testing.assert_allclose(
-        model(images(), training=False), source(images()), rtol=1e-4, atol=1e-5
-    )
+def equal(layer, other):
+    pairs = zip(layer.get_weights(), other.get_weights(), strict=True)
+    return all(np.array_equal(one, two) for one, two in pairs)
 
 
-def test_another_head_stays_fresh(source):
-    network = transfer_spec(NETWORK, 3)
-    assert (network.classes, network.conv10_padding, network.conv10_relu) == (3, 0, False)
-    assert network.modules() == NETWORK.modules()
-    model = squeezenet.build(network, 32)
+def test_the_function_is_the_weights_own(source):
+    model = squeezenet.build(NETWORK, 32)
+    load_weights(model, weights_of(source))
+    np.testing.assert_array_equal(model(images(), training=False), source(images()))
+
+
+def test_a_new_head_keeps_its_fresh_weights_and_only_it(source):
+    model = squeezenet.build(spec.tiny(3, normalization="none", bypass="complex"), 32)
     fresh = model.get_layer("conv10").get_weights()
-    loaded = load_weights(model, weights_of(source), head=False)
-    assert "conv10" not in loaded and "fire4/expand3x3" in loaded
+    load_weights(model, weights_of(source), head=False)
     for before, after in zip(fresh, model.get_layer("conv10").get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
-    np.testing.assert_array_equal(
-        model.get_layer("fire3/expand1x1").get_weights()[0],
-        source.get_layer("fire3/expand1x1").get_weights()[0],
-    )
+    layers = [layer for layer in model.layers if layer.weights and layer.name != "conv10"]
+    assert len(layers) == 12
+    assert all(equal(layer, source.get_layer(layer.name)) for layer in layers)
 
 
 def test_weights_of_another_shape_are_refused(source):
-    model = squeezenet.build(transfer_spec(NETWORK, 3), 32)
+    model = squeezenet.build(spec.tiny(3, normalization="none", bypass="complex"), 32)
     with pytest.raises(
         RunError, match=r"conv10: the weights are \(1, 1, 32, 5\).*replace the head"
     ):
@@ -60,6 +56,39 @@ def test_weights_of_another_shape_are_refused(source):
 
 
 def test_missing_layers_are_refused(source):
-    model = squeezenet.build(spec.tiny(5, fire_modules=4), 32)
+    model = squeezenet.build(spec.tiny(5, normalization="none", fire_modules=4), 32)
     with pytest.raises(RunError, match="fire5/squeeze1x1: the weights do not have this layer"):
         load_weights(model, weights_of(source))
+
+
+def test_other_labels_get_a_plain_head_and_imagenets_keep_theirs():
+    network = transfer_spec("v1_0", ("cat", "dog", "fish"), dropout=0.25)
+    assert (network.classes, network.conv10_padding, network.conv10_relu) == (3, 0, False)
+    assert network.dropout == 0.25
+    assert network.modules() == published.PUBLISHED["v1_0"].spec.modules()
+    assert transfer_spec("v1_0", imagenet_labels()) == published.PUBLISHED["v1_0"].spec
+    assert transfer_spec("v1_0", imagenet_labels()[::-1]).conv10_padding == 0
+    with pytest.raises(UsageError, match="--weights 'vgg': must be one of deep_compression, v1_0"):
+        transfer_spec("vgg", ("cat", "dog"))
+
+
+@pytest.mark.parametrize("labels", [("cat", "dog"), imagenet_labels()])
+def test_published_weights_go_into_all_but_a_new_head(shared_dir, labels):
+    _, weights = published.load_published("deep_compression", shared_dir / "weights")
+    model = squeezenet.build(transfer_spec("deep_compression", labels), 64)
+    fresh = model.get_layer("conv10").get_weights()
+    load_published(model, "deep_compression", str(shared_dir / "weights"), labels)
+    kernel = model.get_layer("fire9/expand3x3").get_weights()[0]
+    np.testing.assert_array_equal(kernel, weights["fire9/expand3x3"][0])
+    expected = fresh[0] if len(labels) == 2 else weights["conv10"][0]
+    np.testing.assert_array_equal(model.get_layer("conv10").get_weights()[0], expected)
+
+
+def test_only_the_head_learns_inside_and_all_as_before_outside(source):
+    source.get_layer("fire2/squeeze1x1").trainable = False
+    before = [variable.name for variable in source.trainable_variables]
+    with only_head(source):
+        inside = [variable.name for variable in source.trainable_variables]
+        assert inside == ["conv10/kernel:0", "conv10/bias:0"]
+    assert [variable.name for variable in source.trainable_variables] == before
+    source.get_layer("fire2/squeeze1x1").trainable = True

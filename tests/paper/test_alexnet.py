@@ -11,7 +11,7 @@ from sqzkit.compression.plan import CompressionConfig
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.models import alexnet
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import sized, svd
 from sqzkit.paper.alexnet import numbers_left
 from sqzkit.paper.printed import ALEXNET_DENSITY, sparsity_table

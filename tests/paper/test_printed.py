@@ -6,7 +6,7 @@ from sqzkit.compression import kernels
 from sqzkit.compression.plan import CompressionConfig
 from sqzkit.models import alexnet, squeezenet
 from sqzkit.models import spec as specs
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper.config import ROWS
 from sqzkit.paper.printed import (
     ALEXNET_DENSITY,

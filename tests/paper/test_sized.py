@@ -6,7 +6,7 @@ from sqzkit.coding import layer_file
 from sqzkit.compression import kernels, pruning, sharing
 from sqzkit.models import registry
 from sqzkit.models import spec as specs
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import sized
 from sqzkit.paper.config import PaperSize
 

@@ -4,7 +4,7 @@ import pytest
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.models import alexnet
-from sqzkit.models.alexnet_spec import AlexNetSpec
+from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import svd
 
 

@@ -148,7 +148,7 @@ def test_a_run_leaves_every_record(finished):
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluation["examples"] == 359
     assert out.count("train epoch") == 3
-    assert "training: epochs=3 batch_size=64" in out
+    assert "training: 3 epochs, batches of 64" in out
 
 
 def test_the_same_command_again_changes_nothing(finished, train):

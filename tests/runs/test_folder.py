@@ -44,15 +44,15 @@ def test_a_folder_without_spec_is_no_run_folder(tmp_path):
 
 def test_stages_keep_their_order_and_are_checked(folder):
     with pytest.raises(RunError, match="no stage is finished yet"):
-        folder.last_weights()
+        folder.finished_weights()
     for stage in ("train", "prune"):
         folder.weights_path(stage).write_text(stage)
         folder.finish_stage(stage, {"top1": 0.5}, {"epochs": 1})
     assert [entry["stage"] for entry in folder.finished_stages()] == ["train", "prune"]
-    assert folder.last_weights() == ("prune", folder.weights_path("prune"))
+    assert folder.finished_weights() == ("prune", folder.weights_path("prune"))
     folder.weights_path("prune").write_text("altered")
     with pytest.raises(RunError, match="missing or altered since stage 'prune'"):
-        folder.last_weights()
+        folder.finished_weights()
 
 
 def test_a_stage_done_again_replaces_its_record(folder):
@@ -114,8 +114,8 @@ def test_commands_are_noted_once_and_quoted(folder):
 def test_a_stage_that_names_another_folder_is_refused(folder, name):
     stage = {"stage": name, "metrics": {}, "config": {}, "weights_sha256": ""}
     folder.write_record("stages", [stage])
-    for read in (folder.finished_stages, folder.last_weights):
-        with pytest.raises(RunError, match=r"stages\.json: .* names no stage"):
+    for read in (folder.finished_stages, folder.finished_weights):
+        with pytest.raises(RunError, match=r"stages\.json: a stage is named .* are legal"):
             read()
 
 

@@ -7,7 +7,7 @@ from sqzkit.data.source import DataSource
 from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import check_labels, load_run
+from sqzkit.runs.loading import begin_run, check_labels, load_run
 from sqzkit.runs.weights import save_weights
 
 LABELS = tuple(str(digit) for digit in range(10))
@@ -84,3 +84,48 @@ def test_a_run_without_a_source_says_so(folder):
     (folder.path / "data.json").unlink()
     with pytest.raises(UsageError, match="has no data.json"):
         load_run(folder.path).open_data()
+
+
+def test_labels_in_another_order_are_others(folder):
+    with pytest.raises(UsageError, match=r"on 10 classes \(0, 1, .*, pets has 10 .*\(9, 8,"):
+        check_labels(folder, ImageDataset("pets", LABELS[::-1], {}))
+    check_labels(folder, ImageDataset("pets", LABELS, {}))
+
+
+def test_weights_of_an_earlier_stage_are_checked_too(folder):
+    path = folder.weights_path("train")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert load_run(folder.path).stage == "prune"
+    with pytest.raises(RunError, match="altered since stage 'train' finished"):
+        load_run(folder.path, "train")
+
+
+def test_a_run_that_was_begun_holds_every_record_and_the_table_of_layers(tmp_path, model):
+    folder = RunFolder(tmp_path / "new" / "run")
+    records = {"data": DataSource().to_json(), "flags": {"train": {"seed": 1}}}
+    begin_run(folder, spec.tiny(10).to_json(), model, default(32), LABELS, records)
+    assert RunFolder.existing(folder.path).labels == LABELS
+    assert folder.preprocessing == default(32)
+    assert folder.read_record("flags") == {"train": {"seed": 1}}
+    assert DataSource.from_json(folder.read_record("data")) == DataSource()
+    layers = folder.read_record("layers")
+    assert [row["name"] for row in layers] == [layer.name for layer in model.layers[1:]]
+    first = {"name": "conv1", "kind": "Conv2D", "output_shape": [15, 15, 8], "parameters": 216}
+    assert layers[0] == first
+    assert sum(row["parameters"] for row in layers) == model.count_params()
+
+
+def test_a_beginning_that_was_killed_leaves_no_run_folder_and_can_be_repeated(
+    tmp_path, model, monkeypatch
+):
+    folder = RunFolder(tmp_path / "run")
+    call = (folder, spec.tiny(10).to_json(), model, default(32), LABELS, {"flags": {}})
+    monkeypatch.setattr(RunFolder, "write_spec", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        begin_run(*call)
+    assert not folder.is_foreign()
+    with pytest.raises(UsageError, match="not a run folder"):
+        RunFolder.existing(folder.path)
+    monkeypatch.undo()
+    begin_run(*call)
+    assert RunFolder.existing(folder.path).labels == LABELS

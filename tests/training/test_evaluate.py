@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+from PIL import Image
 
-from sqzkit.base.errors import UsageError
-from sqzkit.base.keras import keras
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.data.dataset import ImageDataset, Split
 from sqzkit.models import spec, squeezenet
 from sqzkit.runs.folder import RunFolder
-from sqzkit.training.evaluate import evaluate_model, record_evaluation, score
+from sqzkit.training import evaluate
+from sqzkit.training.evaluate import Evaluator, record_evaluation, score
 
 
 def test_score_of_answers_worked_out_by_hand():
@@ -31,7 +33,7 @@ def test_huge_logits_do_not_overflow():
 
 def test_evaluation_does_not_depend_on_the_batch_size(colours, record):
     model = squeezenet.build(spec.tiny(4), 32)
-    results = [evaluate_model(model, colours, "test", record, size) for size in (1, 7, 64)]
+    results = [Evaluator(model)(colours, "test", record, size) for size in (1, 7, 64)]
     assert results[0].examples == 18
     for other in results[1:]:
         np.testing.assert_allclose(other.probabilities, results[0].probabilities, atol=1e-5)
@@ -41,28 +43,72 @@ def test_evaluation_does_not_depend_on_the_batch_size(colours, record):
 def test_another_number_of_classes_is_refused(colours, record):
     model = squeezenet.build(spec.tiny(3), 32)
     with pytest.raises(UsageError, match="answers 3 classes, colours has 4"):
-        evaluate_model(model, colours, "test", record, 8)
+        Evaluator(model)(colours, "test", record, 8)
 
 
-def test_the_worst_mistakes_are_stored_as_pictures(colours, record, tmp_path):
-    inputs = keras.Input((32, 32, 3))
-    blue = keras.layers.GlobalAveragePooling2D()(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(4, kernel_initializer="ones")(blue))
+@pytest.fixture
+def guesses(colours):
+    """Return what a network gives that is wrong on examples 2, 5, 7, 11: the surest on 7."""
+    truth = colours.split("test").labels
+    logits = np.full((len(truth), 4), 0.0)
+    logits[np.arange(len(truth)), truth] = 4.0
+    for index, surety in {2: 5.0, 5: 6.5, 7: 8.0, 11: 4.5}.items():
+        logits[index, (truth[index] + 1) % 4] = surety
+    return score(logits, truth)
+
+
+@pytest.fixture
+def folder(tmp_path, record):
     folder = RunFolder(tmp_path / "run")
     folder.write_preprocessing(record)
-    metrics = evaluate_model(model, colours, "test", record, 8)
-    record_evaluation(folder, colours, "test", metrics)
+    return folder
+
+
+def test_the_most_confident_mistakes_come_first(colours, record, folder, guesses):
+    record_evaluation(folder, colours, "test", guesses)
     stored = folder.read_record("evaluation")
-    wrong = 18 - round(metrics.top1 * 18)
-    assert stored["split"] == "test"
-    assert len(stored["mistakes"]) == wrong
-    assert sum(map(sum, stored["confusion"])) == 18
-    for mistake in stored["mistakes"]:
-        assert mistake["label"] != mistake["predicted"]
-        assert (folder.path / mistake["picture"]).read_bytes().startswith(b"\x89PNG")
-    pictures = {mistake["picture"] for mistake in stored["mistakes"]}
-    metrics = evaluate_model(model, colours, "validation", record, 8)
-    record_evaluation(folder, colours, "validation", metrics)
-    names = {f"mistakes/{path.name}" for path in (folder.path / "mistakes").iterdir()}
-    assert names == {m["picture"] for m in folder.read_record("evaluation")["mistakes"]}
-    assert not names & pictures
+    assert (stored["split"], stored["examples"]) == ("test", 18)
+    assert stored["top1"] == pytest.approx(14 / 18)
+    assert stored["confusion"] == guesses.confusion.tolist()
+    mistakes = stored["mistakes"]
+    places = [7, 5, 2, 11]
+    assert [m["picture"] for m in mistakes] == [f"mistakes/test_{n:06d}.png" for n in places]
+    labels = colours.split("test").labels
+    assert [m["label"] for m in mistakes] == [labels[n] for n in places]
+    assert [m["predicted"] for m in mistakes] == [(labels[n] + 1) % 4 for n in places]
+    surest = np.exp(8.0) / (np.exp(8.0) + np.exp(4.0) + 2)
+    assert mistakes[0]["probability"] == pytest.approx(surest)
+    for place, mistake in zip(places, mistakes, strict=True):
+        with Image.open(folder.path / mistake["picture"]) as picture:
+            shown = np.asarray(picture)
+        np.testing.assert_array_equal(shown, colours.split("test").examples[place].load(record))
+
+
+def test_of_many_mistakes_the_most_confident_are_kept(colours, folder, monkeypatch, guesses):
+    monkeypatch.setattr(evaluate, "MAX_MISTAKES", 2)
+    record_evaluation(folder, colours, "test", guesses)
+    pictures = [m["picture"] for m in folder.read_record("evaluation")["mistakes"]]
+    assert pictures == ["mistakes/test_000007.png", "mistakes/test_000005.png"]
+
+
+def test_another_evaluation_replaces_the_pictures(colours, folder, guesses):
+    record_evaluation(folder, colours, "test", guesses)
+    truth = colours.split("validation").labels
+    logits = np.eye(4)[truth]
+    logits[3] = np.roll(logits[3], 1)
+    record_evaluation(folder, colours, "validation", score(logits, truth))
+    assert [path.name for path in (folder.path / "mistakes").iterdir()] == ["validation_000003.png"]
+    (mistake,) = folder.read_record("evaluation")["mistakes"]
+    assert mistake["picture"] == "mistakes/validation_000003.png"
+
+
+def test_a_split_without_images_is_named(record):
+    empty = ImageDataset("nothing", ("a", "b"), {"test": Split(())})
+    with pytest.raises(RunError, match="nothing: split test has no images"):
+        Evaluator(squeezenet.build(spec.tiny(2), 32))(empty, "test", record, 8)
+
+
+def test_no_dropout_at_work_in_an_evaluation(colours, record):
+    model = squeezenet.build(spec.tiny(4, dropout=0.9), 32)
+    once, again = (Evaluator(model)(colours, "test", record, 18) for _ in range(2))
+    np.testing.assert_array_equal(once.probabilities, again.probabilities)

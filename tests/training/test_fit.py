@@ -13,7 +13,7 @@ from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.weights_file import read_weights
+from sqzkit.runs.weights import read_weights
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 

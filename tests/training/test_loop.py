@@ -10,8 +10,9 @@ from PIL import Image
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.keras import keras
 from sqzkit.data.source import DataSource
+from sqzkit.models import spec as specs
 from sqzkit.runs.folder import RunFolder
-from sqzkit.training import loop, reopen
+from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
 
 TINY = {
@@ -141,11 +142,11 @@ def test_other_labels_are_refused(trained, pets):
     with pytest.raises(UsageError, match="classes: 10 there, 2 asked"):
         loop.train(config)
     with pytest.raises(UsageError, match=r"has 2 classes \(cat, dog\)"):
-        reopen.evaluate(config)
+        loop.evaluate(config)
 
 
 def test_a_finished_run_is_reopened_as_it_was_trained(trained):
-    run = reopen.reopen(TrainingConfig(str(trained), deterministic=False))
+    run = loop.reopen(TrainingConfig(str(trained), deterministic=False))
     assert (run.options.batch_size, run.options.epochs) == (128, 1)
     assert run.spec["fire_modules"] == 1
     assert run.dataset.labels == tuple("0123456789")
@@ -155,7 +156,7 @@ def test_photographs_are_trained_on_at_64_pixels(pets, tmp_path, capsys):
     run = loop.train(tiny(tmp_path / "run", data=DataSource(data_dir=str(pets)), train_epochs=2))
     assert run.preprocessing.image_size == 64
     assert "2 classes" in capsys.readouterr().out
-    reopen.evaluate(TrainingConfig(str(tmp_path / "run"), deterministic=False))
+    loop.evaluate(TrainingConfig(str(tmp_path / "run"), deterministic=False))
     evaluation = run.folder.read_record("evaluation")
     assert evaluation["examples"] == run.dataset.splits["test"].num_examples
 
@@ -171,13 +172,13 @@ def test_mixed_precision_keeps_float32_weights_and_leaves_no_policy(tmp_path, dt
     assert keras.mixed_precision.global_policy().name == "float32"
     losses = [line["loss"] for line in RunFolder(tmp_path / "run").metrics()]
     assert losses[1] < losses[0]
-    reopen.evaluate(TrainingConfig(str(tmp_path / "run"), deterministic=False))
+    loop.evaluate(TrainingConfig(str(tmp_path / "run"), deterministic=False))
 
 
 def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
     loop.train(tiny(tmp_path / "run"))
     out = capsys.readouterr().out
-    assert out.count("training: epochs=1 batch_size=128") == 1
+    assert out.count("training: 1 epochs, batches of 128, adamw, learning rate 0.002 (cosine)") == 1
     stored = json.loads((tmp_path / "run" / "flags.json").read_text())
     assert stored["train"]["preset"] == "default"
 
@@ -193,12 +194,15 @@ def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
     ],
 )
 def test_small_images_are_pooled_less(model, size, pools):
-    assert loop.fitting_spec(TrainingConfig("run", model=model), 10, size).pool_after == pools
+    assert loop.pool_less(specs.named(model, 10), size).pool_after == pools
 
 
-def test_poolings_that_were_asked_for_stay():
-    config = TrainingConfig("run", pool_after=("conv1", "fire3", "fire5"))
-    assert loop.fitting_spec(config, 10, 32).pool_after == ("conv1", "fire3", "fire5")
+def test_poolings_that_were_asked_for_stay(tmp_path):
+    asked = ("conv1", "fire3", "fire5")
+    config = TrainingConfig(str(tmp_path), pool_after=asked, image_size=32, deterministic=False)
+    assert loop.open_run(config).spec["pool_after"] == list(asked)
+    config = TrainingConfig(str(tmp_path), image_size=32, deterministic=False)
+    assert loop.open_run(config).spec["pool_after"] == ["conv1", "fire5"]
 
 
 def test_decoded_images_go_where_cache_dir_says(pets, tmp_path):

@@ -1,6 +1,10 @@
 import io
+import math
 
-from sqzkit.training.progress import Progress
+import pytest
+
+from sqzkit.base.errors import RunError
+from sqzkit.training.progress import Progress, Watchdog
 
 
 class Terminal(io.StringIO):
@@ -9,6 +13,7 @@ class Terminal(io.StringIO):
 
 
 LINE = {
+    "epoch": 1,
     "loss": 0.5,
     "accuracy": 0.75,
     "validation_loss": 0.6,
@@ -23,10 +28,10 @@ def test_an_epoch_is_one_line_with_all_figures_and_the_time_left():
     shown = Progress("train", 10, 4, stream=stream, clock=lambda: now[0])
     now[0] = 60.0
     shown.step(0, 4, 1.0, 0.5, 100.0)
-    shown.epoch(0, LINE, "  best")
+    shown.epoch(LINE)
     assert stream.getvalue() == (
         "train epoch  1/10  loss 0.5000  accuracy 75.00%  validation loss 0.6000 "
-        "accuracy 70.00%  1,234 images/s  0:09:00 left  best\n"
+        "accuracy 70.00%  1,234 images/s  0:09:00 left\n"
     )
 
 
@@ -48,3 +53,38 @@ def test_a_resumed_stage_counts_only_its_own_epochs():
     assert shown.time_left(8) == "?"
     now[0] = 3600.0
     assert shown.time_left(9) == "1:00:00"
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_advice():
+    watchdog = Watchdog(10, 5, 0.4)
+    watchdog.check_step(100.0, 0)
+    for loss in (float("nan"), float("inf")):
+        with pytest.raises(RunError, match=r"epoch 3.*lower --base_learning_rate \(now 0.4\)"):
+            watchdog.check_step(loss, 2)
+
+
+def test_chance_for_long_stops_the_run_with_advice():
+    watchdog = Watchdog(10, 3, 0.01)
+    for epoch in range(2):
+        watchdog.check_epoch(math.log(10), 0.1, epoch)
+    with pytest.raises(RunError, match=r"ln\(10\) = 2.3026 for 3 epochs.*--normalization=batch"):
+        watchdog.check_epoch(math.log(10) + 0.001, 0.11, 2)
+
+
+def test_one_better_epoch_starts_the_count_again():
+    watchdog = Watchdog(10, 2, 0.01)
+    for loss in (2.3026, 2.1, 2.3026):
+        watchdog.check_epoch(loss, 0.1, 0)
+    assert watchdog.stuck == 1
+
+
+def test_a_loss_near_chance_with_right_answers_is_no_chance():
+    watchdog = Watchdog(2, 1, 0.01)
+    for epoch in range(5):
+        watchdog.check_epoch(math.log(2), 1.0, epoch)
+
+
+def test_zero_epochs_never_stop():
+    watchdog = Watchdog(10, 0, 0.01)
+    for epoch in range(50):
+        watchdog.check_epoch(math.log(10), 0.1, epoch)

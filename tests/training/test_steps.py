@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sqzkit.base.keras import keras
 from sqzkit.models import registry, spec
-from sqzkit.training import optimizers, randomness, steps
+from sqzkit.training import optimization, steps
 from sqzkit.training.options import FitOptions
 
 OPTIONS = FitOptions(epochs=1, batch_size=8, augmentation="standard", weight_decay=1e-3)
@@ -25,7 +25,7 @@ class Workers:
 
 
 def batches(dataset, record, strategy, epoch=0):
-    return list(steps.epoch_batches(dataset, record, OPTIONS, strategy, epoch))
+    return list(steps.epoch_batches(dataset, record, OPTIONS, strategy, epoch)[1])
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -49,7 +49,9 @@ def test_no_image_comes_twice_in_an_epoch(colours, record):
 
 def test_all_shapes_are_static(colours, record):
     strategy = tf.distribute.get_strategy()
-    batch = steps.epoch_batches(colours, record, OPTIONS, strategy, 0).element_spec
+    count, made = steps.epoch_batches(colours, record, OPTIONS, strategy, 0)
+    batch = made.element_spec
+    assert count == 96 // 8
     assert [part.shape for part in batch] == [(8, 32, 32, 3), (8,)]
 
 
@@ -57,13 +59,13 @@ def make_stepper(optimizer):
     keras.utils.set_random_seed(1)
     network = spec.tiny(4, fire_modules=1, pool_after=("conv1",), dropout=0.3)
     model = registry.build_from_json(network.to_json(), 32)
-    dropouts = randomness.seed_dropout(model, 1)
+    dropouts = steps.seed_dropout(model, 1)
     options = FitOptions(
         epochs=1, batch_size=8, optimizer=optimizer, weight_decay=1e-3, label_smoothing=0.1
     )
-    made = optimizers.build_optimizer(options, model.trainable_variables)
+    made = optimization.build_optimizer(options, model.trainable_variables)
     loss = steps.smoothed_cross_entropy(4, options.label_smoothing)
-    randomness.reset_dropout(dropouts, 1, 0)
+    steps.reset_dropout(dropouts, 1, 0)
     return steps.Stepper(model, made, options, loss, tf.distribute.get_strategy())
 
 
@@ -78,3 +80,49 @@ def test_xla_compiles_the_whole_step(colours, record, optimizer, any_kernel):
         results.append([step(images, labels).numpy() for _ in range(4)])
     # Sums of losses, right answers, examples: the later ones depend on all updates before.
     np.testing.assert_allclose(results[1], results[0], rtol=2e-3)
+
+
+@pytest.fixture
+def model():
+    inputs = keras.Input((64,))
+    outputs = keras.layers.Dropout(0.5)(inputs)
+    return keras.Model(inputs, keras.layers.Dropout(0.5)(outputs))
+
+
+def draws(model, layers, seed, epoch, count=2):
+    steps.reset_dropout(layers, seed, epoch)
+    call = tf.function(lambda: model(tf.ones((4, 64)), training=True))
+    return [call().numpy() for _ in range(count)]
+
+
+def test_an_epoch_draws_the_same_whatever_ran_before(model):
+    layers = steps.seed_dropout(model, 1)
+    assert len(layers) == 2
+    first = draws(model, layers, 1, 0, count=5)
+    second = draws(model, layers, 1, 3)
+    again = draws(model, layers, 1, 3)
+    np.testing.assert_array_equal(second, again)
+    assert not np.array_equal(first[0], second[0])
+    assert not np.array_equal(second[0], second[1])
+
+
+def test_another_seed_draws_otherwise(model):
+    layers = steps.seed_dropout(model, 1)
+    assert not np.array_equal(draws(model, layers, 1, 0)[0], draws(model, layers, 2, 0)[0])
+
+
+def test_layers_inside_wrappers_are_found():
+    class Wrapped(keras.layers.Wrapper):
+        def call(self, inputs, training=None):
+            return self.layer(inputs, training=training)
+
+    inputs = keras.Input((64,))
+    model = keras.Model(inputs, Wrapped(keras.layers.Dropout(0.5))(inputs))
+    layers = steps.seed_dropout(model, 1)
+    assert len(layers) == 1
+    np.testing.assert_array_equal(draws(model, layers, 1, 2), draws(model, layers, 1, 2))
+
+
+def test_a_model_without_dropout_needs_nothing():
+    inputs = keras.Input((4,))
+    assert steps.seed_dropout(keras.Model(inputs, keras.layers.ReLU()(inputs)), 1) == []

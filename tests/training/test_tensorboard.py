@@ -1,5 +1,4 @@
 import tensorflow as tf
-
 from sqzkit.training.tensorboard import EpochScalars
 
 

@@ -1,5 +1,6 @@
-"""Optimizers by name, with weight decay on kernels only."""
+"""The learning rate of each step, and optimizers by name with weight decay on kernels only."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,14 +9,44 @@ import tensorflow as tf
 from sqzkit.base.keras import keras
 from sqzkit.training.options import FitOptions
 
+STEP_DROPS = (0.5, 0.75)  # shares of the steps after which "step" divides the rate by ten
 KERNELS = ("kernel", "depthwise_kernel")
 
 
-def build_optimizer(options: FitOptions, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
-    """Return the optimizer for the trainable `variables`, its slots created.
+def learning_rate(options: FitOptions, step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of one step.
 
-    Its learning rate is a variable that the loop sets before each step.
-    Under float16 its loss is scaled so that small gradients survive.
+    During the warm-up the rate rises linearly, from one step's share to the base rate; the
+    schedule then runs over the remaining steps.
+
+    Args:
+      options: the schedule, its base rate, warm-up and number of epochs.
+      step: 0 for the first step of the stage.
+      steps_per_epoch: 1 or more.
+    """
+    warmup = round(options.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return options.base_learning_rate * (step + 1) / warmup
+    total = max(1, options.epochs * steps_per_epoch - warmup)
+    progress = min(1.0, (step - warmup) / total)
+    return options.base_learning_rate * _share(options.lr_schedule, progress)
+
+
+def _share(schedule: str, progress: float) -> float:
+    if schedule == "linear":
+        return 1 - progress
+    if schedule == "cosine":
+        return (1 + math.cos(math.pi * progress)) / 2
+    if schedule == "step":
+        return math.prod(0.1 for drop in STEP_DROPS if progress >= drop)
+    return 1.0
+
+
+def build_optimizer(options: FitOptions, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
+    """Return the optimizer of the trainable `variables`, its slots created.
+
+    Its learning rate is a variable that the loop sets before each step. Under float16 it
+    scales the loss, so that small gradients survive.
     """
     rate = options.base_learning_rate
     if options.optimizer == "sgd":

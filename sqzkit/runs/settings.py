@@ -1,0 +1,65 @@
+"""Settings as a run folder records them: read back, compared, refused where they differ."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqzkit.base import records
+from sqzkit.base.errors import UsageError
+from sqzkit.runs.folder import RunFolder
+
+Options = TypeVar("Options")
+
+
+def recorded_options(folder: RunFolder, stage: str, kind: type[Options]) -> Options:
+    """Return the settings with which a finished stage was trained.
+
+    Args:
+      folder: of the run.
+      stage: a finished one.
+      kind: the dataclass to return, such as `FitOptions`. Fields that the run does not
+        record (it is older) have their defaults; recorded values of others are left out.
+
+    Raises:
+      UsageError: the stage is not finished.
+      RunError: a recorded value is not one of its field's.
+    """
+    config = folder.finished_stage(stage)["config"]
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    values = {name: value for name, value in config.items() if name in names}
+    what = f"the record of stage {stage!r} in {folder.path / 'stages.json'}"
+    return records.build(kind, values, what, partial=True)
+
+
+def refuse_other(
+    where: Path | str,
+    recorded: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    flag: str = "--model_dir",
+) -> None:
+    """Raise `UsageError` naming every field in which two settings differ.
+
+    Args:
+      where: what was begun with `recorded`.
+      recorded: values by name.
+      asked: the same; a tuple equals the list that JSON makes of it.
+      flag: that names another place.
+    """
+    recorded, asked = plain(recorded), plain(asked)
+    differences = [
+        f"{key}: {recorded.get(key)!r} there, {asked.get(key)!r} asked"
+        for key in sorted({*recorded, *asked})
+        if recorded.get(key) != asked.get(key)
+    ]
+    if differences:
+        raise UsageError(
+            f"{where} was made with other settings ({'; '.join(differences)}); "
+            f"give the same flags again, or another {flag}"
+        )
+
+
+def plain(value: Any) -> Any:
+    """Return what reading `value` back from JSON gives: tuples become lists."""
+    return json.loads(json.dumps(value))
