@@ -128,12 +128,20 @@ def newcomers_folder(tmp_path_factory):
             pixels = random.integers(120 * number, 120 * number + 120, (40, 48, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(place / f"{i}.png")
     Image.fromarray(pixels).save(folder / "photo.jpg")
-    run = ["--model_dir=runs/mine"]
-    train = ["train.py", *run, "--data_dir=photographs", "--model=tiny", "--train_epochs=2"]
-    convert = ["convert.py", *run, "--archive", "--max_accuracy_drop=100"]
-    for program, *flags in (train, convert):
+    train = ["train.py", "--data_dir=photographs", "--model=tiny"]
+    short = [f"--{stage}_epochs=1" for stage in ("train", "prune", "cluster", "quantize")]
+    stages = "--stages=train,prune,cluster,quantize"
+    convert = ["convert.py", "--model_dir=runs/mine", "--archive", "--max_accuracy_drop=100"]
+    for program, *flags in (
+        [*train, "--model_dir=runs/mine", "--train_epochs=2"],
+        [*train, "--model_dir=runs/small", stages, *short],
+        convert,
+    ):
         call = [sys.executable, str(TOP / program), *flags]
-        subprocess.run(call, cwd=folder, check=True, capture_output=True, timeout=600)
+        done = subprocess.run(
+            call, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, done.stderr
     shutil.copytree(folder / "runs/mine", folder / "runs/digits")
     shutil.copy(folder / "runs/mine/conversions/int8_per_channel.sqz", folder / "model.sqz")
     return folder
