@@ -14,6 +14,8 @@ from absl import flags as absl_flags
 from sqzkit.base.quiet import quiet
 from sqzkit.conversion import outputs
 from sqzkit.programs import cli, convert_flags
+from sqzkit.runs import lock
+from sqzkit.runs.folder import RunFolder
 
 absl_flags.adopt_module_key_flags(convert_flags)
 
@@ -28,12 +30,14 @@ def main(argv: Sequence[str]) -> None:
     with quiet():
         from sqzkit.conversion import convert
 
-    print(convert.report(convert.convert(config)))
-    if config.model_dir:
-        from sqzkit.reporting.page import write_report
-        from sqzkit.runs.folder import RunFolder
+    if not config.model_dir:
+        print(convert.report(convert.convert(config)))
+        return
+    from sqzkit.reporting.page import write_report
 
-        folder = RunFolder.existing(config.model_dir)
+    folder = RunFolder.existing(config.model_dir)
+    with lock.hold(config.model_dir):
+        print(convert.report(convert.convert(config)))
         folder.add_command(sys.argv)
         print(f"report: {write_report(folder)}")
 

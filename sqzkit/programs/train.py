@@ -8,6 +8,9 @@ from absl import flags
 from sqzkit.compression import plan
 from sqzkit.programs import cli, compression_flags
 from sqzkit.programs import train_flags as training_flags
+from sqzkit.runs import lock
+from sqzkit.runs.folder import RunFolder
+from sqzkit.training.config import TrainingConfig
 
 flags.adopt_module_key_flags(training_flags)
 flags.adopt_module_key_flags(compression_flags)
@@ -21,14 +24,24 @@ def main(argv: Sequence[str]) -> None:
     plan.refuse_strategy(compression.stages, training.distribution_strategy)
     # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
     cli.load_tensorflow()
+    from sqzkit.training import distribution
+
+    if training.mode != "eval" and distribution.serves(training.distribution_strategy):
+        distribution.serve()
+    elif distribution.is_chief():
+        if training.mode == "eval" or "train" not in compression.stages:
+            RunFolder.existing(training.model_dir)
+        with lock.hold(training.model_dir):
+            _work(training, compression)
+    elif training.mode != "eval":  # one process is enough to evaluate
+        _work(training, compression)
+
+
+def _work(training: TrainingConfig, compression: plan.CompressionConfig) -> None:
     from sqzkit.training import distribution, loop
 
     if training.mode == "eval":
-        if distribution.is_chief():  # one process is enough, and one may write
-            loop.evaluate(training)
-        return
-    if distribution.serves(training.distribution_strategy):
-        distribution.serve()
+        loop.evaluate(training)
         return
     run = loop.train(training) if "train" in compression.stages else loop.reopen(training)
     if distribution.is_chief():

@@ -149,9 +149,9 @@ def _read_checkpoint(path: Path) -> None:
 
 
 def _read_weights(path: Path) -> None:
-    from sqzkit.runs import weights_file
+    from sqzkit.runs import weights
 
-    weights_file.read_weights(path)
+    weights.read_weights(path)
 
 
 def _read_keras(path: Path) -> None:

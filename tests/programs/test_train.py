@@ -11,6 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
+from sqzkit.runs import lock
+from sqzkit.runs.folder import RunFolder
+
 TINY = (
     "--model=tiny",
     "--fire_modules=1",
@@ -111,6 +114,16 @@ def test_a_wrong_call_is_refused_before_anything_is_written(train, tmp_path, fla
     assert message in error
     assert "Traceback" not in error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("mode", ["train_and_eval", "eval"])
+def test_a_run_folder_in_use_is_refused(train, tmp_path, mode):
+    RunFolder(tmp_path / "run").write_spec({})
+    with lock.hold(tmp_path / "run"):
+        code, out, err = train(*TINY, "--model_dir=run", f"--mode={mode}")
+    assert (code, out) == (2, "")
+    assert f"--model_dir run: in use by process {os.getpid()} on " in err
+    assert os.listdir(tmp_path / "run") == ["spec.json"]
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ if devices > 1:
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
 import runpy
 # The chief's table of sizes takes a minute and has tests of its own.
-from sqzkit.compression import summary
-summary.summarize = lambda *_: ()
+from sqzkit.conversion import stage_summary
+stage_summary.summarize = lambda *_: ()
 sys.argv = ["train.py", *arguments]
 runpy.run_path("train.py", run_name="__main__")
 """
