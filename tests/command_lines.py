@@ -32,7 +32,8 @@ for line in lines:
     try:
         flags.FLAGS([program, *line], known_only=False)
     except flags.Error as error:
-        if "must have a value" not in str(error):  # a placeholder may be left out on a page
+        # A page may name a flag without its value.
+        if not any(text in str(error) for text in ("must have a value", "Missing value")):
             wrong[" ".join(line)] = str(error)
 heavy = sorted({"tensorflow", "tf_keras", "numba", "matplotlib"} & {*sys.modules})
 print(json.dumps({"flags": own, "wrong": wrong, "heavy": heavy}))
