@@ -23,7 +23,7 @@ help:
 	@echo "make apk        the Android app, with its model   [MODEL=path]"
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
-	@echo "make benchmark  sqzkit beside its peers, for an hour or so   [BENCHMARK_FLAGS=...]"
+	@echo "make benchmark  sqzkit compared with others: about an hour  [BENCHMARK_FLAGS=...]"
 	@echo "make interop    MediaPipe, Netron, the Java reader and the notebook on our files"
 	@echo "make hooks      check style and types before every commit"
 	@echo "make lock       pin requirements anew"

@@ -1,1 +1,1 @@
-"""sqzkit beside its peers, measured on one machine in one run: see RESULTS.md."""
+"""sqzkit compared with other programs, measured on one machine in one run: see RESULTS.md."""

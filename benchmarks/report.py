@@ -10,7 +10,7 @@ from sqzkit.base import files
 
 NOTES = REPOSITORY / "benchmarks" / "notes"
 PLOTS = "plots"
-_INTRODUCTION = """# sqzkit beside its peers
+_INTRODUCTION = """# sqzkit compared with other programs
 
 Measured by `make benchmark` on one machine; the raw figures are in [results.json](results.json).
 Each program runs in a process of its own, and the programs take turns, so that a machine that

@@ -1,4 +1,4 @@
-"""Measure sqzkit beside its peers, and write RESULTS.md.
+"""Measure sqzkit and other programs side by side, and write RESULTS.md.
 
     make benchmark
     python -m benchmarks.run --only=training,inference/int8 --weights_dir=DIR --photographs=DIR

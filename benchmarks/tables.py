@@ -102,7 +102,7 @@ def _inference_verdict(found: Mapping[str, Spread], head: str) -> str:
     ours = next(cell for name, cell in found.items() if name.startswith(OURS))
     best = min(found, key=lambda name: found[name].median)
     if best.startswith(OURS):
-        return f"- {head}: our file in LiteRT is the fastest."
+        return f"- {head}: sqzkit's file in LiteRT is the fastest."
     times = ours.median / found[best].median
     return f"- {head}: {best} is ahead; LiteRT takes {times:.2f} times as long."
 
