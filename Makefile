@@ -110,6 +110,12 @@ demo: $(VENV)/.installed
 	@echo "Report:        $(DEMO)/report.html"
 	@echo "Contact sheet: $(DEMO)/contact_sheet.png"
 	@echo "For the phone: $(DEMO)/conversions/int8_per_channel.sqz"
+	@echo
+	@echo "Next, with your photographs, one folder for each class:"
+	@echo "  . $(VENV)/bin/activate"
+	@echo "  sqzkit train --data_dir=photographs --model_dir=runs/mine"
+	@echo "  sqzkit convert --model_dir=runs/mine --archive"
+	@echo "  sqzkit classify --model=runs/mine/conversions/int8_per_channel.sqz photo.jpg"
 
 apk: $(VENV)/.installed
 	$(BIN)/python android_demo/tools/make_apk.py $(if $(MODEL),--model=$(MODEL))

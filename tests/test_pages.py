@@ -88,6 +88,16 @@ def test_every_python_block_compiles(page):
         ast.parse(block)
 
 
+def test_the_demo_ends_with_the_commands_that_the_readme_shows_next():
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    first, *after = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)[1].splitlines()
+    assert first.startswith("make demo ")
+    call = ["make", "--dry-run", "--always-make", "demo", "VENV=.venv"]
+    said = subprocess.run(call, cwd=TOP, capture_output=True, text=True, check=True).stdout
+    shown = re.findall(r'^echo "  (.*)"$', said, re.MULTILINE)
+    assert shown == [line.split("  #")[0].rstrip() for line in after]
+
+
 def test_every_public_name_is_in_the_reference():
     page = (TOP / "docs" / "api.md").read_text(encoding="utf-8")
     public = getattr(sqzkit, "__all__", ())
