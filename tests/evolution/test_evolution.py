@@ -1,15 +1,21 @@
+import dataclasses
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from sqzkit import preprocessing
 from sqzkit.base.errors import UsageError
 from sqzkit.base.files import sha256
 from sqzkit.data.source import DataSource
+from sqzkit.evolution import evolution
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
 from sqzkit.models import registry
+from sqzkit.models import spec as specs
 from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.runs.folder import RunFolder
@@ -109,3 +115,124 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(UsageError, match="not a run folder"):
         evolve(config_for(tmp_path, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def make_run(path, validation=0.5):
+    """Make a run folder of a network whose training is over."""
+    folder = RunFolder(path)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.weights_path("train").write_text("weights")
+    metrics = {"validation_top1": validation, "top1": validation - 0.1}
+    folder.finish_stage("train", metrics, {})
+    folder.write_spec(specs.tiny(2).to_json())
+    return folder
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path):
+    """Let an evolution train and measure nothing; return what it was asked for."""
+    asked = []
+    scores = {(1, 0): (0.8, 0.3), (1, 1): (0.8, 0.2), (2, 0): (0.9, 0.9), (2, 1): (0.7, 0.1)}
+
+    def raise_offspring(family, parent, number, index):
+        asked.append((parent.name, number, index))
+        top1, loss = scores.get((number, index), (0.5, 0.5))
+        folder = make_run(family.folder(f"generation_{number:02d}.{index}").path, top1)
+        return {
+            "folder": folder.path.name,
+            "parameters": 100 - 10 * number - index,
+            "validation_top1": top1,
+            "validation_loss": loss,
+        }
+
+    def load_run(path, stage=None):
+        folder = RunFolder(Path(path))
+        preprocessing = SimpleNamespace(image_size=32)
+        return SimpleNamespace(
+            name=folder.path.name, folder=folder, spec=folder.read_spec(), labels=("a", "b"),
+            model=folder.path.name, preprocessing=preprocessing, open_data=lambda: "data",
+        )  # fmt: skip
+
+    def train(family, folder, model, epochs, number):
+        asked.append((f"final of {model}", epochs, number))
+        return {"validation_top1": 0.95, "top1": 0.94}
+
+    monkeypatch.setattr(evolution.offspring, "raise_offspring", raise_offspring)
+    monkeypatch.setattr(evolution.offspring, "train", train)
+    monkeypatch.setattr(
+        evolution.offspring, "prepare", lambda _, folder, *rest: make_run(folder.path)
+    )
+    monkeypatch.setattr(evolution, "load_run", load_run)
+    monkeypatch.setattr(evolution, "convert_model", lambda model, *rest: b"x" * len(model))
+    latency = SimpleNamespace(minimum_ms=1.5, median_ms=9.0)
+    monkeypatch.setattr(evolution, "measure", lambda content, threads, runs, warmup: latency)
+    network = SimpleNamespace(count_params=lambda: 77)
+    monkeypatch.setattr(evolution, "to_inference", lambda model: network)
+    monkeypatch.setattr(evolution, "share_processors", lambda image_size: None)
+    preprocessing.default(32).save(make_run(tmp_path / "ancestor").path / "preprocessing.json")
+    return asked
+
+
+def names(lineage):
+    return [entry.name for entry in lineage.generations]
+
+
+def test_each_generation_descends_from_the_fittest_of_the_one_before(toy, tmp_path, capsys):
+    output = tmp_path / "evolution"
+    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=4))
+    assert toy == [
+        *(("ancestor", 1, 0), ("ancestor", 1, 1)),
+        *(("generation_01", 2, 0), ("generation_01", 2, 1)),
+        ("final of generation_02", 4, 3),
+    ]
+    assert names(lineage) == ["ancestor", "generation_01", "generation_02", "final"]
+    # Of two as accurate offspring, the one with the lower loss.
+    _, first, second, final = lineage.generations
+    assert [child["folder"] for child in first.offspring] == [
+        *("generation_01.0", "generation_01.1")
+    ]
+    stored = RunFolder(output / "generation_01").finished_stages()[0]["metrics"]
+    assert first.validation_top1 == stored["validation_top1"] == 0.8
+    assert first.top1 == pytest.approx(0.7)
+    assert second.validation_top1 == 0.9  # accuracy decides before loss
+    assert final == dataclasses.replace(
+        second, name="final", folder="final", validation_top1=0.95, top1=0.94, offspring=()
+    )
+    assert first.tflite_bytes == len("generation_01.1")
+    assert first.parameters == 77 and first.latency_ms == 1.5 and first.folder == "generation_01"
+    assert lineage.generations[0].folder == str(tmp_path / "ancestor")
+    assert {path.name for path in output.iterdir()} == {
+        *("lineage.json", "lineage.png", "generation_01", "generation_02", "final")
+    }
+    assert capsys.readouterr().out.rstrip().splitlines()[-1].startswith("final ")
+
+
+def test_further_generations_follow_the_last_bred_one(toy, tmp_path):
+    output = tmp_path / "evolution"
+    evolve(config_for(tmp_path / "ancestor", output, final_epochs=4, generations=1))
+    (output / "generation_01.1").mkdir()  # as if killed before it was removed
+    toy.clear()
+    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=0, generations=2))
+    assert toy == [("generation_01", 2, 0), ("generation_01", 2, 1)]
+    assert names(lineage) == ["ancestor", "generation_01", "generation_02"]
+    assert {path.name for path in output.iterdir()} == {
+        *("lineage.json", "lineage.png", "generation_01", "generation_02")
+    }
+    toy.clear()
+    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=5, generations=2))
+    assert toy == [("final of generation_02", 5, 3)]
+    assert names(lineage)[-1] == "final"
+    toy.clear()
+    assert evolve(config_for(tmp_path / "ancestor", output, final_epochs=5)).bred == 2
+    assert toy == []
+
+
+def test_a_generation_that_was_named_is_not_bred_again(toy, tmp_path):
+    output = tmp_path / "evolution"
+    first = evolve(config_for(tmp_path / "ancestor", output, final_epochs=0, generations=1))
+    record = json.loads((output / "lineage.json").read_text())
+    del record["generations"][1]
+    (output / "lineage.json").write_text(json.dumps(record))
+    toy.clear()
+    again = evolve(config_for(tmp_path / "ancestor", output, final_epochs=0, generations=1))
+    assert toy == [] and again.generations == first.generations

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -48,6 +50,16 @@ def test_a_damaged_record_is_refused(tmp_path):
     (tmp_path / "e" / "lineage.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match="not a generation"):
         Lineage(tmp_path / "e", {})
+
+
+def test_neither_the_ancestor_nor_the_last_training_is_a_generation():
+    lineage = Lineage(Path("nowhere"), {})
+    final = dataclasses.replace(FIRST, name="final")
+    bred = []
+    for generation in (ANCESTOR, FIRST, dataclasses.replace(FIRST, name="generation_02"), final):
+        lineage.generations.append(generation)
+        bred.append(lineage.bred)
+    assert bred == [0, 1, 2, 2]
 
 
 def test_the_last_training_is_dropped_when_generations_follow(tmp_path):

@@ -139,6 +139,12 @@ def test_beaten_by_most_rivals_of_its_age():
     assert not loop.should_stop(OWN, [0.0, 0.0], rivals[:3], BOTH)
 
 
+def test_a_trial_as_good_as_the_median_goes_on():
+    rivals = [rival(100, [0.1, accuracy]) for accuracy in (0.2, 0.4, 0.6, 0.8)]
+    assert not loop.should_stop(OWN, [0.1, 0.5], rivals, BOTH)
+    assert loop.should_stop(OWN, [0.1, 0.499], rivals, BOTH)  # what costs as much is comparable
+
+
 def test_only_what_costs_no_more_is_a_rival():
     larger = [rival(101, [0.9, 0.9])] * 9
     assert not loop.should_stop(OWN, [0.1, 0.1], larger, BOTH)

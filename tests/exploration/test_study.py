@@ -6,13 +6,16 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from sqzkit.base.errors import UsageError
 from sqzkit.exploration import study as explore_study
 from sqzkit.exploration.storage import TakenOverError
 from sqzkit.exploration.study import Study
+from sqzkit.exploration.winner import pareto_front
 from tests.exploration import toys
 
 
@@ -219,9 +222,45 @@ def test_a_study_of_something_else_is_refused(changes, texts, data, named, tmp_p
         opened(tmp_path, texts, data, **changes)
 
 
-def test_other_studies_fit_in_one_storage(tmp_path):
-    opened(tmp_path)
-    opened(tmp_path, {"model": "tiny", "base_e": "8"}, study_name="second")
+def test_other_studies_in_one_storage_have_their_own_trials(tmp_path):
+    first = opened(tmp_path)
+    second = opened(tmp_path, {"model": "tiny", "base_e": "8"}, study_name="second")
+    complete(first, *first.ask())
+    number, candidate = second.ask()
+    assert number == 0 and dict(candidate.values) == {"model": "tiny", "base_e": 8}
+    assert len(first.finished()) == 1 and second.finished() == []
+    assert opened(tmp_path, study_name="first again").trials() == []
+
+
+@pytest.mark.parametrize(
+    "names", [("accuracy", "parameters"), ("latency",), ("sqz_bytes", "accuracy")]
+)
+def test_the_study_prefers_more_accuracy_and_less_of_everything_else(names, tmp_path):
+    study = opened(tmp_path, objectives=names, sampler="random", trials=9)
+    for _ in range(9):
+        number, candidate = study.ask()
+        results = {**toys.results_of(candidate), "latency": number % 4, "sqz_bytes": number % 5}
+        study.finish(number, [results[name] for name in names], results)
+    wanted = {"accuracy": StudyDirection.MAXIMIZE}
+    minimize = StudyDirection.MINIMIZE
+    assert study.study.directions == [wanted.get(name, minimize) for name in names]
+    # What Optuna calls the best trials, the page calls the front.
+    best = {trial.number for trial in study.study.best_trials}
+    assert best == {trial.number for trial in pareto_front(study.finished(), names)}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "annealing", "nsga2"])
+def test_samplers_come_to_prefer_what_is_better(sampler, tmp_path):
+    texts = {"model": "tiny", "base_e": "8:96:8", "incr_e": "0:64:8"}
+    study = opened(tmp_path, texts, sampler=sampler, trials=60, objectives=("accuracy",))
+    scores = []
+    while len(scores) < 60:
+        number, candidate = study.ask()
+        values = dict(candidate.values)
+        score = values["base_e"] / 96 - values["incr_e"] / 64
+        study.finish(number, [score], {"accuracy": score})
+        scores.append(score)
+    assert np.mean(scores[30:]) > np.mean(scores[:10]) + 0.1
 
 
 def test_a_trial_that_never_announces_is_given_up(tmp_path, monkeypatch):
