@@ -77,3 +77,13 @@ def test_json_keeps_everything():
     assert AlexNetSpec.from_json(network.to_json()) == network
     with pytest.raises(RunError, match="not an AlexNet specification"):
         AlexNetSpec.from_json({"classes": 2, "filters": 3})
+
+
+def test_dropout_follows_both_dense_layers_if_asked():
+    model = alexnet.build(AlexNetSpec(2, fc_units=2, dropout=0.25), 39)
+    drops = {layer.name: layer.rate for layer in model.layers if "drop" in layer.name}
+    assert drops == {"fc6/drop": 0.25, "fc7/drop": 0.25}
+    assert model.get_layer("fc7").input is model.get_layer("fc6/drop").output
+    assert model.get_layer("fc8").input is model.get_layer("fc7/drop").output
+    without = alexnet.build(AlexNetSpec(2, fc_units=2, dropout=0.0), 39)
+    assert not [layer for layer in without.layers if "drop" in layer.name]

@@ -285,3 +285,26 @@ def test_another_networks_model_is_refused():
     model = squeezenet.build(spec.tiny(3), 32)
     with pytest.raises(RunError, match="fire5/squeeze1x1: the model lacks this layer"):
         fold_batch_normalization(model, spec.tiny(3, fire_modules=4))
+
+
+class Scale(layers.Layer):
+    def call(self, inputs, factor=1.0):
+        return inputs * factor
+
+
+@pytest.mark.parametrize("arguments", [((3.0,), {}), ((), {"factor": 3.0})])
+def test_a_layer_called_with_further_arguments_is_refused(arguments):
+    inputs = keras.Input((4,))
+    positional, named = arguments
+    model = keras.Model(inputs, Scale(name="scale")(inputs, *positional, **named))
+    with pytest.raises(RunError, match="scale: only layers from tensor to tensor can be rebuilt"):
+        to_inference(model)
+
+
+def test_a_layer_called_with_its_mode_is_rebuilt():
+    inputs = keras.Input((4,))
+    outputs = layers.Dense(2)(inputs)
+    model = keras.Model(inputs, layers.Dropout(0.5)(outputs, training=True))
+    images = np.ones((2, 4), np.float32)
+    expected = keras.Model(inputs, outputs)(images)
+    np.testing.assert_allclose(to_inference(model)(images), expected)

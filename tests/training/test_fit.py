@@ -1,5 +1,6 @@
 """The real loop on made data with a tiny network."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -14,6 +15,7 @@ from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
+from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 
@@ -174,13 +176,104 @@ def test_a_loss_of_ones_own_is_minimized(fit, folder):
     assert result.metrics["top1"] < 0.9
 
 
-def test_the_last_epoch_can_be_kept_and_early_ones_excluded(fit, folder, tmp_path):
-    last = fit(folder, FitOptions(**{**OPTIONS.to_json(), "keep": "last"}))
-    assert last.metrics["best_epoch"] == 4
-    late = fit(
-        RunFolder(tmp_path / "late"), FitOptions(**{**OPTIONS.to_json(), "best_from_epoch": 3})
+class Spoil(keras.callbacks.Callback):
+    """Forgets what was learnt at the start of one epoch, and keeps each epoch's weights."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch, self.weights = epoch, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            # All answers are the last class, and so small a rate does not mend that.
+            self.model.get_layer("conv10").set_weights(
+                [np.zeros((1, 1, 16, 4)), np.array([0.0, 0.0, 0.0, 90.0])]
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(self.model.get_weights())
+
+
+STEADY = dataclasses.replace(OPTIONS, epochs=8, lr_schedule="constant", watchdog_epochs=0)
+
+
+def test_the_best_weights_are_what_the_stage_ends_with(fit, folder):
+    spoil = Spoil(7)
+    result = fit(folder, STEADY, callbacks=[spoil])
+    lines = folder.metrics()
+    assert lines[7]["validation_accuracy"] == 0.25
+    assert lines[6]["validation_accuracy"] > 0.8
+    assert result.metrics["best_epoch"] == 7
+    assert result.metrics["validation_top1"] == lines[6]["validation_accuracy"]
+    for kept, found in zip(spoil.weights[6], result.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, found)
+    stored = read_weights(folder.weights_path("train"))["conv10"]["kernel"]
+    np.testing.assert_array_equal(stored, result.model.get_layer("conv10").get_weights()[0])
+
+
+def test_the_last_epoch_can_be_kept_though_it_is_worse(fit, folder):
+    spoil = Spoil(7)
+    last = fit(folder, dataclasses.replace(STEADY, keep="last"), callbacks=[spoil])
+    assert last.metrics["best_epoch"] == 8
+    assert last.metrics["validation_top1"] == 0.25
+    for kept, found in zip(spoil.weights[7], last.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, found)
+
+
+@pytest.mark.parametrize(("first", "kept"), [(0, 7), (6, 7), (7, 8)])
+def test_no_epoch_before_the_first_that_may_be_kept_is(fit, folder, first, kept):
+    options = dataclasses.replace(STEADY, best_from_epoch=first)
+    assert fit(folder, options, callbacks=[Spoil(7)]).metrics["best_epoch"] == kept
+
+
+@pytest.fixture
+def turned(colours):
+    """The colours, but in the split "test" every label is the next class's."""
+    wrong = [Example(e.image, (e.label + 1) % 4) for e in colours.split("test").examples]
+    splits = {**colours.splits, "test": Split(tuple(wrong))}
+    return ImageDataset("turned", colours.labels, splits)
+
+
+def test_each_figure_is_of_its_own_split(folder, record, turned, monkeypatch):
+    asked = []
+    evaluate = Evaluator.__call__
+
+    def spy(self, dataset, split, *rest):
+        asked.append(split)
+        return evaluate(self, dataset, split, *rest)
+
+    monkeypatch.setattr(Evaluator, "__call__", spy)
+    keras.utils.set_random_seed(1)
+    options = FitOptions(epochs=12, batch_size=16, base_learning_rate=0.02)
+    stage = StageFit(folder, "train", turned, record, options)
+    result = fit_stage(squeezenet.build(NETWORK, 32), stage)
+    assert asked == ["validation"] * 13 + ["test"]
+    assert folder.metrics()[-1]["accuracy"] > 0.8  # of the training split
+    assert result.metrics["validation_top1"] > 0.9
+    assert result.metrics["validation_top5"] == result.metrics["top5"] == 1.0
+    assert result.metrics["top1"] < 0.1
+    assert result.metrics["loss"] > 1 > result.metrics["validation_loss"]
+    assert folder.finished_stage()["metrics"] == result.metrics
+
+
+def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(fit, folder):
+    rates = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    # Six steps an epoch: three of warm-up, then nine on the way to zero.
+    options = dataclasses.replace(
+        OPTIONS, epochs=2, base_learning_rate=0.09, lr_schedule="linear", warmup_epochs=0.5
     )
-    assert late.metrics["best_epoch"] == 4
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder, options, callbacks=[Note(), Stop(1, None)])
+    del rates[6:]
+    fit(folder, options, callbacks=[Note()])
+    expected = [0.03, 0.06, 0.09, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02, 0.01]
+    assert rates == pytest.approx(expected)
+    assert [line["learning_rate"] for line in folder.metrics()] == pytest.approx([0.07, 0.01])
 
 
 def test_early_stopping_ends_after_its_patience(fit, folder):
@@ -241,3 +334,24 @@ def test_label_smoothing_raises_the_floor_of_the_loss(fit, folder, tmp_path):
     soft, hard = (run.metrics()[-1]["loss"] for run in (folder, RunFolder(tmp_path / "hard")))
     floor = -(0.775 * np.log(0.775) + 3 * 0.075 * np.log(0.075))
     assert hard < floor * 0.8 < floor * 0.99 < soft
+
+
+def test_unreadable_photographs_are_left_out_before_the_steps_are_counted(folder, tmp_path):
+    splits = {}
+    for split, count in (("train", 32), ("validation", 4), ("test", 4)):
+        paths = [tmp_path / f"{split}{index}.png" for index in range(count)]
+        for index, path in enumerate(paths):
+            Image.fromarray(np.full((32, 32, 3), 60 * (index % 4), np.uint8)).save(path)
+        splits[split] = Split(tuple(Example(path, i % 4) for i, path in enumerate(paths)))
+    (tmp_path / "train7.png").write_bytes(b"not an image")
+    photographs = ImageDataset("broken", ("a", "b", "c", "d"), splits)
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    options = dataclasses.replace(OPTIONS, epochs=1)
+    stage = StageFit(folder, "train", photographs, default(32), options, callbacks=[Count()])
+    fit_stage(squeezenet.build(NETWORK, 32), stage)
+    assert seen == [0]  # of 31 photographs, not 32

@@ -93,3 +93,19 @@ def test_warmup_rises_to_the_base_rate(schedule):
     values = rates(lr_schedule=schedule, warmup_epochs=2.0)
     assert values[:8] == pytest.approx([(step + 1) / 8 for step in range(8)])
     assert values[8] == pytest.approx(1.0)
+
+
+def test_the_decay_runs_over_the_steps_that_the_warmup_leaves():
+    values = rates(lr_schedule="linear", warmup_epochs=2.0)
+    assert values[8:] == pytest.approx([1 - step / 32 for step in range(32)])
+    values = rates(lr_schedule="step", warmup_epochs=2.0)
+    assert (values[23], values[24]) == pytest.approx((1.0, 0.1))
+
+
+def test_a_part_of_an_epoch_is_warmed_up_by_rounded_steps():
+    values = rates(lr_schedule="constant", warmup_epochs=0.7)
+    assert values[:4] == pytest.approx([1 / 3, 2 / 3, 1.0, 1.0])
+
+
+def test_a_warmup_of_all_epochs_never_divides_by_zero():
+    assert rates(lr_schedule="cosine", warmup_epochs=10.0)[-1] == 1.0

@@ -126,3 +126,64 @@ def test_layers_inside_wrappers_are_found():
 def test_a_model_without_dropout_needs_nothing():
     inputs = keras.Input((4,))
     assert steps.seed_dropout(keras.Model(inputs, keras.layers.ReLU()(inputs)), 1) == []
+
+
+def one_weight(loss, **changes):
+    """Return a stepper of one kernel of ones with L2 regularization, and the kernel."""
+    inputs = keras.Input((3,))
+    regularizer = keras.regularizers.L2(0.05)
+    layer = keras.layers.Dense(
+        2, kernel_initializer="ones", kernel_regularizer=regularizer, name="head"
+    )
+    model = keras.Model(inputs, layer(inputs))
+    options = FitOptions(epochs=1, optimizer="sgd", momentum=0.0, base_learning_rate=0.5, **changes)
+    optimizer = optimization.build_optimizer(options, model.trainable_variables)
+    stepper = steps.Stepper(model, optimizer, options, loss, tf.distribute.get_strategy())
+    return stepper, layer.kernel
+
+
+def test_a_layers_own_regularization_is_minimized_too():
+    stepper, kernel = one_weight(lambda images, labels, logits: 0.0 * logits[:, 0])
+    stepper.train(tf.ones((4, 3)), tf.zeros(4, tf.int32))
+    # d(0.05 w^2)/dw = 0.1 w
+    np.testing.assert_allclose(kernel, np.full((3, 2), 1 - 0.5 * 0.1), rtol=1e-6)
+
+
+def test_a_step_follows_the_mean_gradient_and_sums_what_it_saw():
+    stepper, kernel = one_weight(lambda images, labels, logits: logits[:, 1], weight_decay=0.2)
+    sums = stepper.train(tf.constant([[1.0, 0, 0], [3, 0, 4]]), tf.constant([0, 1]))
+    # Sum of losses, of right answers (both logits are equal: the first class), of examples.
+    np.testing.assert_allclose(sums, [1 + 7, 1, 2])
+    shrunk = 1 - 0.5 * (0.1 + 0.2)
+    expected = [[shrunk, shrunk - 0.5 * 2], [shrunk, shrunk], [shrunk, shrunk - 0.5 * 2]]
+    np.testing.assert_allclose(kernel, expected, rtol=1e-6)
+
+
+def test_smoothing_spreads_a_share_of_the_target_over_all_classes():
+    logits = tf.math.log([[0.7, 0.2, 0.1]])
+    plain, smooth = (steps.smoothed_cross_entropy(3, share) for share in (0.0, 0.3))
+    np.testing.assert_allclose(plain(None, tf.constant([0]), logits), [-np.log(0.7)], rtol=1e-6)
+    target = np.array([0.8, 0.1, 0.1])
+    np.testing.assert_allclose(
+        smooth(None, tf.constant([0]), logits), [-(target * np.log([0.7, 0.2, 0.1])).sum()],
+        rtol=1e-6,
+    )  # fmt: skip
+
+
+def test_sums_are_read_every_sixteen_steps_and_at_the_end():
+    sums = steps.EpochSums()
+    assert np.isnan(sums.loss) and sums.accuracy == 0.0
+    for step in range(17):
+        sums.add(tf.constant([2.0, 1.0, 4.0]))
+        assert sums.examples == (64 if step >= 15 else 0)
+    sums.read()
+    assert (sums.examples, sums.loss, sums.accuracy) == (68, 0.5, 0.25)
+
+
+@pytest.mark.parametrize(("batch", "count", "share"), [(16, 6, 16), (40, 2, 40), (500, 1, 96)])
+def test_an_epoch_is_full_batches_or_one_of_all(colours, record, batch, count, share):
+    options = FitOptions(epochs=1, batch_size=batch)
+    strategy = tf.distribute.get_strategy()
+    number, made = steps.epoch_batches(colours, record, options, strategy, 0)
+    sizes = [len(labels) for _, labels in made]
+    assert (number, sizes) == (count, [share] * count)
