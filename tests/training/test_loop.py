@@ -1,17 +1,22 @@
 """Whole runs in this process; `tests/programs/test_train.py` has them as a user calls them."""
 
+import dataclasses
 import json
 import subprocess
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.keras import keras
 from sqzkit.data.source import DataSource
+from sqzkit.models import published, squeezenet
 from sqzkit.models import spec as specs
+from sqzkit.preprocessing import caffe
 from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.weights import read_weights
 from sqzkit.training import loop
 from sqzkit.training.config import TrainingConfig
 
@@ -150,6 +155,103 @@ def test_a_finished_run_is_reopened_as_it_was_trained(trained):
     assert (run.options.batch_size, run.options.epochs) == (128, 1)
     assert run.spec["fire_modules"] == 1
     assert run.dataset.labels == tuple("0123456789")
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_an_evaluation_is_of_the_split_that_was_asked_for(trained, split, capsys):
+    config = TrainingConfig(str(trained), deterministic=False)
+    loop.evaluate(config, split)
+    stored = RunFolder(trained).read_record("evaluation")
+    count = {"train": 1259, "validation": 179, "test": 359}[split]
+    assert (stored["split"], stored["examples"]) == (split, count)
+    assert sum(map(sum, stored["confusion"])) == count
+    assert all(m["picture"].startswith(f"mistakes/{split}_") for m in stored["mistakes"])
+    expected = f"train on {count:,} {split} images: top-1 {stored['top1']:.2%}, "
+    assert expected in capsys.readouterr().out
+
+
+def test_tensorboard_gets_every_epoch(trained):
+    (line,) = RunFolder(trained).metrics()
+    points = {}
+    for path in (trained / "tensorboard" / "train").rglob("events*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if value.HasField("tensor") and value.tag.startswith("epoch_"):
+                    points[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
+        assert points[f"epoch_{name}", 0] == pytest.approx(line[name])
+
+
+@pytest.fixture
+def published_tiny(monkeypatch):
+    """Make the published weights "v1_1" those of a tiny network; return them."""
+    network = specs.tiny(1000, normalization="none")
+    record = dataclasses.replace(published.PUBLISHED["v1_1"], spec=network)
+    monkeypatch.setattr(published, "PUBLISHED", {"v1_1": record})
+    model = squeezenet.build(network, 32)
+    weights = {layer.name: tuple(layer.get_weights()) for layer in model.layers if layer.weights}
+    asked = []
+
+    def load(name, weights_dir):
+        asked.append((name, weights_dir))
+        return network, weights
+
+    monkeypatch.setattr(published, "load_published", load)
+    yield weights
+    assert asked == [("v1_1", "somewhere")]
+
+
+def transferring(folder, pets, **changes):
+    changes = {"weights_dir": "somewhere", "image_size": 32, "train_batch_size": 8, **changes}
+    source = DataSource(data_dir=str(pets))
+    return tiny(folder, **PLAIN, weights="v1_1", data=source, **changes)
+
+
+def test_published_weights_are_trained_to_a_result(published_tiny, pets, tmp_path):
+    """The head alone first, then all layers from the published weights and that head."""
+    config = transferring(tmp_path / "run", pets, head_epochs=2, train_epochs=6)
+    run = loop.train(config)
+    folder = run.folder
+    assert run.spec["classes"] == 2 and run.preprocessing == caffe(32)
+    head, train = folder.finished_stages()
+    assert (head["stage"], train["stage"]) == ("head", "train")
+    assert head["config"]["weights"] == train["config"]["weights"] == "v1_1"
+    assert (head["metrics"]["epochs"], train["metrics"]["epochs"]) == (2, 6)
+    assert train["metrics"]["top1"] == 1.0  # dark cats, bright dogs
+    after_head, after_train = (
+        read_weights(folder.weights_path(stage)) for stage in ("head", "train")
+    )
+    for layer, (kernel, _) in published_tiny.items():
+        if layer != "conv10":
+            np.testing.assert_array_equal(after_head[layer]["kernel"], kernel)
+            assert not np.array_equal(after_train[layer]["kernel"], kernel), layer
+    assert after_head["conv10"]["kernel"].shape == (1, 1, 32, 2)
+    assert not np.array_equal(after_head["conv10"]["kernel"], after_train["conv10"]["kernel"])
+    # Its last epoch is kept, and its rate is constant, whatever those of "train" are.
+    rates = [line["learning_rate"] for line in folder.metrics() if line["stage"] == "head"]
+    assert rates == pytest.approx([config.head_learning_rate] * 2)
+
+
+def test_training_starts_from_the_head_that_was_trained_first(
+    published_tiny, pets, tmp_path, monkeypatch
+):
+    started = {}
+    fit_stage = loop.fit_stage
+
+    def spy(model, fit):
+        started[fit.stage] = model.get_layer("conv10").get_weights()[0]
+        return fit_stage(model, fit)
+
+    monkeypatch.setattr(loop, "fit_stage", spy)
+    run = loop.train(transferring(tmp_path / "run", pets, head_epochs=1))
+    after_head = read_weights(run.folder.weights_path("head"))["conv10"]["kernel"]
+    np.testing.assert_array_equal(started["train"], after_head)
+    assert not np.array_equal(started["head"], after_head)
+
+
+def test_without_epochs_for_the_head_all_layers_learn_at_once(published_tiny, pets, tmp_path):
+    run = loop.train(transferring(tmp_path / "run", pets))
+    assert [entry["stage"] for entry in run.folder.finished_stages()] == ["train"]
 
 
 def test_photographs_are_trained_on_at_64_pixels(pets, tmp_path, capsys):
