@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from sqzkit.tflite.classifier import Classifier
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite or .sqz file to ask.")
+_LABELS_FILE = flags.DEFINE_string(
+    "labels_file", None, "Class names, one a line, instead of the model's own."
+)
+_PREPROCESSING = flags.DEFINE_string(
+    "preprocessing",
+    None,
+    "Instead of what the model says: a preprocessing.json, or default (-1..1), unit (0..1), "
+    "raw (0..255), caffe. Needed for a float model without metadata.",
+)
 _TOP_K = flags.DEFINE_integer("top_k", 5, "How many answers to print for each photograph.")
 _CONTACT_SHEET = flags.DEFINE_string(
     "contact_sheet", None, "Draw the photographs with their answers into this .png."
@@ -32,9 +41,11 @@ def main(argv: Sequence[str]) -> None:
     paths = _checked(argv[1:])
     # Imported here, so that --help and wrong flags answer at once.
     from sqzkit.reporting.contact_sheet import draw
+    from sqzkit.tflite import metadata
     from sqzkit.tflite.classifier import Classifier
 
-    classifier = Classifier(str(_MODEL.value))
+    labels = metadata.read_labels(_LABELS_FILE.value) if _LABELS_FILE.value else None
+    classifier = Classifier(str(_MODEL.value), preprocessing=_PREPROCESSING.value, labels=labels)
     answered, unreadable = [], 0
     for path in paths:
         try:
