@@ -8,7 +8,7 @@ from sqzkit.compression import invariants, kernels
 from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
-from sqzkit.models import alexnet_spec, registry
+from sqzkit.models import alexnet, registry
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from tests.compression import small_chain
 
@@ -118,7 +118,7 @@ def test_the_file_of_another_network_is_refused(clustered):
 def test_dense_layers_are_read_back_too():
     """Of AlexNet, whose normalization stands in front because two towers read the pixels."""
     keras.utils.set_random_seed(1)
-    network = alexnet_spec.AlexNetSpec(4, fc_units=16, fc6_rank=3)
+    network = alexnet.AlexNetSpec(4, fc_units=16, fc6_rank=3)
     model = registry.build_from_json(network.to_json(), 67)
     compress(model)
     record = preprocessing.default(67)

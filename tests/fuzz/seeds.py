@@ -14,7 +14,7 @@ from PIL import Image
 from sqzkit import preprocessing
 from sqzkit.coding import han_net, sqz
 from sqzkit.data.source import DataSource
-from sqzkit.models import alexnet_spec, spec
+from sqzkit.models import alexnet, spec
 from sqzkit.runs.folder import RunFolder
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -210,7 +210,7 @@ def specs() -> list[bytes]:
     """Return specifications of both architectures."""
     module = spec.FireModule("fire2", 4, 8, 8, "identity")
     cut = spec.tiny(3, conv1_filters=16, overrides=(module,), pool_after=("conv1",))
-    records = [spec.v1_0(10), spec.v1_1(10, bypass="complex"), cut, alexnet_spec.AlexNetSpec(10)]
+    records = [spec.v1_0(10), spec.v1_1(10, bypass="complex"), cut, alexnet.AlexNetSpec(10)]
     return [json_text(record.to_json()) for record in records]
 
 

@@ -110,12 +110,12 @@ def _read_image(content: bytes) -> None:
 def _read_spec(content: bytes) -> None:
     from sqzkit.base import files
     from sqzkit.base.errors import RunError
-    from sqzkit.models import alexnet_spec, spec
+    from sqzkit.models import alexnet, spec
 
     record = files.parse_json(content, "fuzzed")
     if not isinstance(record, dict):
         raise RunError("not an object")
-    kind: Any = spec.SqueezeNetSpec if "base_e" in record else alexnet_spec.AlexNetSpec
+    kind: Any = spec.SqueezeNetSpec if "base_e" in record else alexnet.AlexNetSpec
     assert kind.from_json(record).to_json()
 
 
