@@ -15,9 +15,9 @@ from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import EPOCHS, RATES, CompressionConfig
 from sqzkit.models import registry
 from sqzkit.models.alexnet import AlexNetSpec
-from sqzkit.paper import printed, runs, svd
+from sqzkit.paper import printed, svd
 from sqzkit.paper.files import FLOAT, Bench, Form, finish_row
-from sqzkit.paper.folder import Row
+from sqzkit.paper.folder import Row, copy_run
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import begin_run, load_run
@@ -73,7 +73,7 @@ def deep_compression(bench: Bench) -> Row:
 def _compressed(bench: Bench, stages: tuple[str, ...]) -> RunFolder:
     """Return the run of the pruned and shared AlexNet, with `stages` finished."""
     source, effort = bench.folder.run("alexnet"), bench.config.effort
-    folder = runs.copy_run(source, bench.folder.run("alexnet_compressed"), ("train",))
+    folder = copy_run(source, bench.folder.run("alexnet_compressed"), ("train",))
     names = reading.layer_names(load_run(folder.path, "train").model)
     config = CompressionConfig(
         stages=("train", *stages),

@@ -13,9 +13,9 @@ from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import EPOCHS, CompressionConfig
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
-from sqzkit.paper import printed, runs
+from sqzkit.paper import printed
 from sqzkit.paper.files import FLOAT, SQZ, Bench, Form, finish_row
-from sqzkit.paper.folder import Row
+from sqzkit.paper.folder import Row, copy_run
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
 from sqzkit.runs.settings import recorded_options
@@ -47,10 +47,10 @@ def compressed(bench: Bench, bits: int) -> Row:
     """Prune, share and quantize SqueezeNet."""
     started = time.monotonic()
     # Both numbers of bits go on from one pruned network.
-    shared = runs.copy_run(ancestor(bench), bench.folder.run("squeezenet_pruned"), ("train",))
+    shared = copy_run(ancestor(bench), bench.folder.run("squeezenet_pruned"), ("train",))
     _run_stages(bench, shared, bits, ("train", "prune"))
     name = f"squeezenet_dc{bits}"
-    folder = runs.copy_run(shared, bench.folder.run(name), ("train", "prune"))
+    folder = copy_run(shared, bench.folder.run(name), ("train", "prune"))
     _run_stages(bench, folder, bits, ("train", "prune", "cluster", "quantize"))
     return finish_row(bench, name, load_run(folder.path), Form(SQZ), started)
 
@@ -80,7 +80,7 @@ def evolved_compressed(bench: Bench) -> Row:
     """Apply Deep Compression on top of evolution."""
     started = time.monotonic()
     target = bench.folder.run("evolved_dc")
-    folder = runs.copy_run(descendant(bench), target, ("train",))
+    folder = copy_run(descendant(bench), target, ("train",))
     _run_stages(bench, folder, EVOLVED_BITS, ("train", "prune", "cluster", "quantize"))
     return finish_row(bench, "evolved_dc", load_run(folder.path), Form(SQZ), started)
 
