@@ -1,6 +1,6 @@
-"""Run `sqzkit convert` from a checkout: `python convert.py --help`."""
+"""`sqzkit convert` from a checkout: `python convert.py --help`."""
 
-import runpy
+from sqzkit.programs import convert
 
 if __name__ == "__main__":
-    runpy.run_module("sqzkit.programs.convert", run_name="__main__")
+    convert.cli.run(convert.PROGRAM)

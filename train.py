@@ -1,6 +1,6 @@
-"""Run `sqzkit train` from a checkout: `python train.py --help`."""
+"""`sqzkit train` from a checkout: `python train.py --help`."""
 
-import runpy
+from sqzkit.programs import train
 
 if __name__ == "__main__":
-    runpy.run_module("sqzkit.programs.train", run_name="__main__")
+    train.cli.run(train.PROGRAM)

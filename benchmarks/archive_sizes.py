@@ -14,8 +14,8 @@ from pathlib import Path
 
 from absl import flags
 
+from benchmarks import script
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.programs import cli
 
 _LEAST = flags.DEFINE_float(
     "least_saving", None, "Fail (exit code 1) if a .sqz saves fewer per cent against xz."
@@ -89,4 +89,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

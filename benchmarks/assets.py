@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from sqzkit.programs import cli
+from benchmarks import script
+from sqzkit.base import quiet
 
 _ASSETS_DIR = flags.DEFINE_string("assets_dir", None, "Folder to fill.", required=True)
 _WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "Where the published weights lie.")
@@ -102,10 +103,10 @@ def _write_published(target: Path, side: int) -> list[int]:
 
 def main(argv: Sequence[str]) -> None:
     """Fill the folder; its last file says that it is whole."""
-    cli.reject_arguments(argv)
+    script.reject_arguments(argv)
     target = Path(_ASSETS_DIR.value)
     target.mkdir(parents=True, exist_ok=True)
-    cli.load_tensorflow()
+    quiet.load_tensorflow()
     from benchmarks.networks import training_graph
 
     training_graph(TRAINING_SIDE).save(target / "training.npz")
@@ -118,4 +119,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

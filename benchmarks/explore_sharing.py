@@ -15,9 +15,9 @@ from pathlib import Path
 
 from absl import flags
 
+from benchmarks import script
 from sqzkit.base.errors import RunError
 from sqzkit.base.files import refuse_existing
-from sqzkit.programs import cli
 
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder for the studies.", required=True)
 _TRIALS = flags.DEFINE_integer("trials", 30, "Networks of each study.")
@@ -55,7 +55,7 @@ def networks(study_dir: Path) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
     """Measure, and print one line."""
-    cli.reject_arguments(argv)
+    script.reject_arguments(argv)
     folder = Path(_WORK_DIR.value)
     refuse_existing(folder, overwrite=False)
     folder.mkdir(parents=True)
@@ -68,4 +68,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

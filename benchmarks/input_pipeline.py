@@ -17,8 +17,8 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks import script
 from sqzkit.data.source import DataSource
-from sqzkit.programs import cli
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of photographs; default: the digits.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Side of the network's input, pixels.")
@@ -89,7 +89,7 @@ def _rate(batches: Iterable[Any], work: Any, batch: int, steps: int) -> float:
 
 def main(argv: Sequence[str]) -> None:
     """Print one line per preset."""
-    cli.reject_arguments(argv)
+    script.reject_arguments(argv)
     source = DataSource(data_dir=_DATA_DIR.value)
     print("images/s       step  pipeline  together")
     for name in _AUGMENTATION.value:
@@ -98,4 +98,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

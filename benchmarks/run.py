@@ -13,10 +13,9 @@ from pathlib import Path
 
 from absl import flags
 
-from benchmarks import measuring, report
+from benchmarks import measuring, report, script
 from benchmarks.settings import Settings
 from sqzkit.base.errors import UsageError
-from sqzkit.programs import cli
 
 _ONLY = flags.DEFINE_list("only", None, "Parts to measure, by the beginnings of their names.")
 _AGAIN = flags.DEFINE_boolean("again", False, "Measure parts anew whose figures are there.")
@@ -33,7 +32,7 @@ _QUICK = flags.DEFINE_boolean("quick", False, "Measure once, to see that everyth
 
 def main(argv: Sequence[str]) -> None:
     """Measure, and write the report of all that was ever measured in the folder."""
-    cli.reject_arguments(argv)
+    script.reject_arguments(argv)
     names = measuring.chosen(_ONLY.value)
     python = shutil.which(_PEERS_PYTHON.value)
     if python is None:
@@ -53,4 +52,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

@@ -14,29 +14,26 @@ PAGES = (
     *(TOP / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
     *sorted((TOP / "docs").rglob("*.md")),
 )
-_RUNS = re.compile(r"^    cli\.run\(main\)$", re.MULTILINE)
+_RUNS = re.compile(r"^PROGRAM = cli\.Program\(", re.MULTILINE)
 _COMMAND = re.compile(r"(?:^|[`\s/])(?:python3? (-m [\w.]+|\S+\.py)|sqzkit (\w+))([^\n`|]*)", re.M)
 
-# Runs in a process of its own, since programs give flags the same names.
+# Runs in a process of its own, to see what a program imports.
 _PROBE = """
-import json, runpy, sys
-from absl import flags
-program, lines = json.load(sys.stdin)
-sys.argv = [program]
-runpy.run_path(program, run_name="program")
-found = flags.FLAGS.flags_by_module_dict()
-own = {f.name: f.flag_type() for m, fs in found.items() if not m.startswith("absl.") for f in fs}
+import importlib, json, sys
+from sqzkit.base.errors import UsageError
+from sqzkit.programs import flags
+name, lines = json.load(sys.stdin)
+known = importlib.import_module("sqzkit.programs." + name).PROGRAM.flags()
 wrong = {}
 for line in lines:
-    flags.FLAGS.unparse_flags()
     try:
-        flags.FLAGS([program, *line], known_only=False)
-    except flags.Error as error:
+        flags.parse([name, *line], known)
+    except UsageError as error:
         # A page may name a flag without its value.
         if not any(text in str(error) for text in ("must have a value", "Missing value")):
             wrong[" ".join(line)] = str(error)
 heavy = sorted({"tensorflow", "tf_keras", "numba", "matplotlib"} & {*sys.modules})
-print(json.dumps({"flags": own, "wrong": wrong, "heavy": heavy}))
+print(json.dumps({"flags": list(known), "wrong": wrong, "heavy": heavy}))
 """
 
 
@@ -57,7 +54,7 @@ def probe(program: Path, lines: list[list[str]]) -> dict[str, Any]:
     """Return the program's flags, and which argument lists it would refuse."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE],
-        input=json.dumps([str(program), lines]),
+        input=json.dumps([program.stem, lines]),
         capture_output=True,
         text=True,
         check=True,

@@ -20,8 +20,8 @@ from absl import flags
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import script  # noqa: E402
 from sqzkit.base.errors import RunError, UsageError  # noqa: E402
-from sqzkit.programs import cli  # noqa: E402
 
 SUFFIXES = (".tflite", ".sqz")
 WEIGHTS = "deep_compression"
@@ -38,7 +38,7 @@ _ABIS = flags.DEFINE_string(
 
 def main(argv: Sequence[str]) -> None:
     """Find or make the model, then build the APK."""
-    cli.reject_arguments(argv)
+    script.reject_arguments(argv)
     models = [_checked(Path(model)) for model in _MODEL.value]
     if not models:
         made = imagenet_model(_photographs(_PHOTOGRAPHS.value))
@@ -108,4 +108,4 @@ def build(models: list[Path], abis: str) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

@@ -19,13 +19,13 @@ sys.path[:0] = [str(TOOLS), str(ROOT)]
 
 import make_apk  # noqa: E402
 
+from benchmarks import script  # noqa: E402
 from sqzkit.base.errors import RunError  # noqa: E402
-from sqzkit.programs import cli  # noqa: E402
 
 
 def main(argv: Sequence[str]) -> None:
     """Make model and answers, then let Maven build and test everything."""
-    cli.reject_arguments(argv)
+    script.reject_arguments(argv)
     command = ["mvn", "-B", "-ntp", "-f", str(ROOT / "android_demo"), "package"]
     photographs = make_apk.shared() / "data/imagenet_samples"
     model = make_apk.imagenet_model(photographs if photographs.is_dir() else None)
@@ -47,4 +47,4 @@ def write_answers(model: Path, photographs: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

@@ -12,8 +12,7 @@ import sys
 
 def sqzkit_step() -> None:
     """Run train.py until its first step."""
-    import train
-    from sqzkit.programs import cli
+    from sqzkit.programs import cli, train
     from sqzkit.training import steps
 
     def first(sums: steps.EpochSums, step: object) -> None:
@@ -22,7 +21,7 @@ def sqzkit_step() -> None:
 
     steps.EpochSums.add = first  # type: ignore[method-assign,assignment]
     sys.argv = ["train.py", *sys.argv[2:]]
-    cli.run(train.main)
+    cli.run(train.PROGRAM)
 
 
 def bare_step() -> None:

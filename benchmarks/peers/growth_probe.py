@@ -16,8 +16,9 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks import script
+from sqzkit.base import quiet
 from sqzkit.data.source import DataSource
-from sqzkit.programs import cli
 
 _PHOTOGRAPHS = flags.DEFINE_string("photographs", None, "Folder of photographs.", required=True)
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Side of the input, pixels.")
@@ -125,8 +126,8 @@ def _shipping(ledger: Ledger, model: Any, dataset: Any, side: int) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Measure every step once."""
-    cli.reject_arguments(argv)
-    cli.load_tensorflow()
+    script.reject_arguments(argv)
+    quiet.load_tensorflow()
     from sqzkit.data.open import open_dataset
     from sqzkit.data.store import open_store
     from sqzkit.preprocessing import default
@@ -143,4 +144,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

@@ -1,5 +1,6 @@
 """Zip and HDF5 files of somebody else: nothing is expanded, or followed, without a bound."""
 
+import copy
 import io
 import struct
 import zipfile
@@ -82,10 +83,12 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     # The other methods expand without a bound.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise FormatError(f"file {member.filename!r} of a zip: unknown compression")
+    # `zipfile` ends at the announced size, and so would take the beginning of a larger member.
+    probe = copy.copy(member)
+    probe.file_size += 1
     try:
-        with archive.open(member) as stream:
-            # `archive.read` would expand all before it compares with the size announced.
-            content = stream.read(member.file_size + 1)
+        with archive.open(probe) as stream:
+            content = stream.read(probe.file_size)
     except RuntimeError as error:  # encrypted, patched, ...
         raise FormatError(f"file {member.filename!r} of a zip cannot be read ({error})") from error
     if len(content) != member.file_size:

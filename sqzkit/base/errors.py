@@ -17,6 +17,10 @@ class UsageError(SqzkitError):
     exit_code = 2
 
 
+class MissingExtraError(UsageError, ImportError):
+    """A library that only an extra of the package brings is not installed."""
+
+
 class RunError(SqzkitError):
     """The call was right but the work failed (exit code 1)."""
 

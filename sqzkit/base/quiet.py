@@ -21,3 +21,17 @@ def quiet() -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(terminal, 2)
         os.close(terminal)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages.
+
+    It writes some to file descriptor 2 before any log level applies; failures
+    are exceptions and are not lost.
+    """
+    with quiet():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")  # a machine without one complains once
+        # Its warnings are about our code (traced again, say), not about the user's call.
+        tf.get_logger().setLevel("ERROR")

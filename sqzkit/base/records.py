@@ -79,6 +79,9 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
 
 
 def _plain(hint: Any, value: Any, name: str) -> Any:
+    if typing.get_origin(hint) is typing.Literal:
+        legal = typing.get_args(hint)
+        return _expect(value in legal, value, name, f"one of {', '.join(legal)}")
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         whole = number and isinstance(value, int) and abs(value) <= LARGEST_INTEGER

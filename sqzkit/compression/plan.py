@@ -8,24 +8,34 @@ dense-sparse-dense training, Han et al. 2017) undoes the mask of `prune`.
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, setting
 from sqzkit.compression import layer_table
 from sqzkit.compression.layer_table import LayerTable
 
-STAGES = ("train", "prune", "dense", "cluster", "quantize")
-CODEBOOKS = ("linear", "kmeans++", "density", "uniform", "lloyd")
-PRUNE_SCHEDULES = ("gradual", "once")
+StageName = Literal["train", "prune", "dense", "cluster", "quantize"]
+Codebook = Literal["linear", "kmeans++", "density", "uniform", "lloyd"]
+PruneSchedule = Literal["gradual", "once"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
 SCAN, LAMP = "scan", "lamp"
-MAXIMUM_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
-EPOCHS = {"prune": 40, "dense": 4, "cluster": 8, "quantize": 6}
-RATES = {"prune": 1e-3, "dense": 1e-4, "cluster": 3e-4, "quantize": 1e-4}
+MAX_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
+
+
+def _epochs(default: int, stage: StageName) -> Any:
+    return setting(default, minimum=1, help=f"Epochs of the stage {stage}.")
+
+
+def _rate(default: float, stage: StageName) -> Any:
+    return setting(
+        default, above=0, below=1, help=f"First learning rate of the stage {stage}; it falls to 0."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class CompressionConfig:
+class CompressionConfig(Settings):
     """Every option of the chain after training.
 
     Attributes:
@@ -40,43 +50,68 @@ class CompressionConfig:
         k-means before the training, which then moves the values alone.
       prune_schedule: "gradual" over the first part of the training, or "once"
         before it (Han et al. 2015).
-      epochs, learning_rate: by stage name; the rate falls to 0 as a cosine.
+      STAGE_epochs, STAGE_learning_rate: the rate falls to 0 as a cosine.
       distillation: share of the loss that is the trained network's answers
         instead of the labels, 0..1.
       scan_examples: images the sensitivity scan looks at.
     """
 
-    stages: tuple[str, ...] = STAGES
-    target_sparsity: str = "lamp:0.92"
-    number_of_clusters: str = "16"
-    codebook: str = "linear"
-    prune_schedule: str = "gradual"
-    epochs: Mapping[str, int] = dataclasses.field(default_factory=lambda: dict(EPOCHS))
-    learning_rate: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict(RATES))
-    distillation: float = 0.5
-    scan_examples: int = 512
+    stages: tuple[StageName, ...] = setting(
+        ("train",),
+        group="Compression",
+        help="Stages to run, in this order. Finished stages are kept.",
+    )
+    target_sparsity: str = setting(
+        "lamp:0.92",
+        help="Share of zeros after the stage prune: one number; a table by layer "
+        "('0.6,fire*/expand3x3=0.9,conv10=0.8'); or one number over all layers together, "
+        "divided by the size of the weights ('lamp:0.9') or by a sensitivity scan ('scan:0.8').",
+    )
+    number_of_clusters: str = setting(
+        "16",
+        help="Distinct values of a kernel after the stage cluster, zero included: one number, or "
+        "a table by layer ('16,conv1=64'); 0 leaves a layer as it is.",
+    )
+    codebook: Codebook = setting(
+        "linear",
+        help="How shared values are initialized; 'uniform' keeps equal steps between them, "
+        "'lloyd' fixes before training which weights share a value.",
+    )
+    prune_schedule: PruneSchedule = setting(
+        "gradual", help="Prune during the first part of the stage, or at once before it."
+    )
+    prune_epochs: int = _epochs(40, "prune")
+    dense_epochs: int = _epochs(4, "dense")
+    cluster_epochs: int = _epochs(8, "cluster")
+    quantize_epochs: int = _epochs(6, "quantize")
+    prune_learning_rate: float = _rate(1e-3, "prune")
+    dense_learning_rate: float = _rate(1e-4, "dense")
+    cluster_learning_rate: float = _rate(3e-4, "cluster")
+    quantize_learning_rate: float = _rate(1e-4, "quantize")
+    distillation: float = setting(
+        0.5,
+        minimum=0,
+        maximum=1,
+        help="Share of the stages' loss that compares with the trained network's answers "
+        "instead of the labels.",
+    )
+    scan_examples: int = setting(
+        512, minimum=1, help="Training images on which a sensitivity scan measures the loss."
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_stages(self.stages)
         self.sparsity_table()
         self.cluster_table()
-        if self.codebook not in CODEBOOKS:
-            raise UsageError(f"--codebook {self.codebook!r}: must be one of {', '.join(CODEBOOKS)}")
-        if self.prune_schedule not in PRUNE_SCHEDULES:
-            raise UsageError(
-                f"--prune_schedule {self.prune_schedule!r}: must be one of "
-                f"{', '.join(PRUNE_SCHEDULES)}"
-            )
-        for stage in STAGES[1:]:
-            if self.epochs[stage] < 1:
-                raise UsageError(f"--{stage}_epochs {self.epochs[stage]}: must be 1 or more")
-            if not 0 < self.learning_rate[stage] < 1:
-                rate = self.learning_rate[stage]
-                raise UsageError(f"--{stage}_learning_rate {rate}: must be between 0 and 1")
-        if not 0 <= self.distillation <= 1:
-            raise UsageError(f"--distillation {self.distillation}: must be 0..1")
-        if self.scan_examples < 1:
-            raise UsageError(f"--scan_examples {self.scan_examples}: must be 1 or more")
+
+    def epochs(self, stage: str) -> int:
+        """Return the epochs of a stage after "train"."""
+        return int(getattr(self, f"{stage}_epochs"))
+
+    def learning_rate(self, stage: str) -> float:
+        """Return the first learning rate of a stage after "train"."""
+        return float(getattr(self, f"{stage}_learning_rate"))
 
     @property
     def sharing(self) -> str | None:
@@ -115,18 +150,11 @@ class CompressionConfig:
             record |= {"number_of_clusters": self.number_of_clusters, "codebook": self.codebook}
         return record
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values."""
-        return dataclasses.asdict(self)
-
 
 def check_stages(stages: Sequence[str]) -> None:
     """Raise `UsageError` unless `stages` is a subsequence of `STAGES` that makes sense."""
     if not stages:
         raise UsageError(f"--stages: name at least one of {', '.join(STAGES)}")
-    for stage in stages:
-        if stage not in STAGES:
-            raise UsageError(f"--stages {stage!r}: must be one of {', '.join(STAGES)}")
     for before, after in itertools.pairwise(stages):
         if STAGES.index(before) >= STAGES.index(after):
             raise UsageError(
@@ -185,6 +213,6 @@ def _sparsity_fault(value: float) -> str | None:
 
 
 def _clusters_fault(value: int) -> str | None:
-    if value == 0 or 2 <= value <= MAXIMUM_CLUSTERS:
+    if value == 0 or 2 <= value <= MAX_CLUSTERS:
         return None
-    return f"2..{MAXIMUM_CLUSTERS} distinct values, or 0 to leave the layer as it is"
+    return f"2..{MAX_CLUSTERS} distinct values, or 0 to leave the layer as it is"

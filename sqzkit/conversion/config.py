@@ -1,17 +1,18 @@
 """What convert.py is told to do, checked before anything is loaded."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
+from sqzkit.base import assembly, settings
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, nested, setting
 from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
 from sqzkit.ptq.config import OptimizeConfig
 
-MAX_ACCURACY_DROP = 0.5
-
 
 @dataclasses.dataclass(frozen=True)
-class ConversionConfig:
+class ConversionConfig(Settings):
     """The flags of convert.py.
 
     Attributes:
@@ -24,7 +25,7 @@ class ConversionConfig:
       preprocessing, labels_file: of a Keras file.
       output_file: None for the run folder's `conversions/`.
       representative_dataset_dir: photographs to calibrate on; None: the run's own.
-      calibration_steps: at most so many of them, 2 or more.
+      calibration_steps: maximum number of them, 2 or more.
       verify: whether to compare accuracies and refuse a drop.
       max_accuracy_drop: percentage points of top-1, 0..100.
       archive: whether to write a `.sqz` beside the file.
@@ -33,26 +34,79 @@ class ConversionConfig:
       optimize: how to choose int8 weights for a small archive; None: plain rounding.
     """
 
-    options: ConversionOptions = dataclasses.field(default_factory=ConversionOptions)
+    options: ConversionOptions = nested(factory=ConversionOptions)
+    model_dir: str | None = setting(
+        None,
+        path=True,
+        group="What to convert (one of these)",
+        help="Run folder, made by training.",
+    )
+    stage: str | None = setting(
+        None, help="Stage of the run.", default_text="the last finished stage"
+    )
+    weights: str | None = setting(
+        None, help="Published ImageNet weights, such as deep_compression."
+    )
+    weights_dir: str | None = setting(
+        None, path=True, help="Folder in which published weights may already be."
+    )
+    keras_model_file: str | None = setting(
+        None, path=True, help="A .keras or .h5 classifier, saved by Keras 2."
+    )
+    preprocessing: str | None = setting(
+        None,
+        help="Of a Keras file: a preprocessing.json file, or default (-1..1), unit (0..1), "
+        "raw (0..255) or caffe.",
+    )
+    labels_file: str | None = setting(
+        None, path=True, help="Of a Keras file: class names, one a line, in class order."
+    )
     granularity_given: bool = False
-    model_dir: str | None = None
-    stage: str | None = None
-    weights: str | None = None
-    weights_dir: str | None = None
-    keras_model_file: str | None = None
-    preprocessing: str | None = None
-    labels_file: str | None = None
-    output_file: str | None = None
-    representative_dataset_dir: str | None = None
-    calibration_steps: int = CALIBRATION_STEPS
-    verify: bool = True
-    max_accuracy_drop: float = MAX_ACCURACY_DROP
-    archive: bool = False
-    overwrite: bool = False
-    seed: int = 0
-    optimize: OptimizeConfig | None = None
+    optimize: OptimizeConfig | None = nested(None)
+    representative_dataset_dir: str | None = setting(
+        None,
+        path=True,
+        group="Calibration and verification",
+        help="Photographs (any folder) to calibrate on.",
+        default_text="the run's own training split",
+    )
+    calibration_steps: int = setting(
+        CALIBRATION_STEPS, minimum=2, help="Maximum number of photographs to calibrate on."
+    )
+    verify: bool = setting(
+        True, help="Compare with the float model on the test split before writing."
+    )
+    max_accuracy_drop: float = setting(
+        0.5,
+        minimum=0,
+        maximum=100,
+        unit="percentage points",
+        help="Write no file that loses more top-1 accuracy than this.",
+    )
+    seed: int = setting(0, minimum=0, help="Seed of the choice of representative photographs.")
+    output_file: str | None = setting(
+        None,
+        path=True,
+        group="Output",
+        help="The .tflite file to write.",
+        default_text="in the run folder's conversions/",
+    )
+    archive: bool = setting(False, help="Write the .sqz archive beside the file too.")
+    overwrite: bool = setting(False, help="Replace output files that exist.")
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any]) -> "ConversionConfig":
+        """Return the record of flat settings (see `settings.build`)."""
+        if "archive_budget_bytes" in values and "optimize_for" not in values:
+            raise UsageError("--archive_budget_bytes needs --optimize_for=size or accuracy")
+        config = assembly.assemble(cls, values, granularity_given="granularity" in values)
+        if config.optimize is None:
+            return config
+        optimize = dataclasses.replace(config.optimize, seed=config.seed)
+        return dataclasses.replace(config, optimize=optimize)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         sources = ("model_dir", "weights", "keras_model_file")
         given = [f"--{name}" for name in sources if getattr(self, name) is not None]
         if len(given) != 1:
@@ -68,12 +122,6 @@ class ConversionConfig:
             raise UsageError(f"{given[0]} needs --output_file: only a run folder has a place")
         if self.output_file is not None and not self.output_file.endswith(".tflite"):
             raise UsageError(f"--output_file {self.output_file}: must end in .tflite")
-        if self.calibration_steps < 2:
-            raise UsageError(f"--calibration_steps={self.calibration_steps}: must be 2 or more")
-        if not 0 <= self.max_accuracy_drop <= 100:
-            raise UsageError(f"--max_accuracy_drop={self.max_accuracy_drop}: must be 0..100")
-        if self.seed < 0:
-            raise UsageError(f"--seed={self.seed}: must be 0 or more")
         if self.optimize is not None:
             self._check_optimize()
 
@@ -89,5 +137,5 @@ class ConversionConfig:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the flags as JSON-ready values."""
-        return dataclasses.asdict(self)
+        """Return the settings as JSON-ready values; paths are absolute."""
+        return settings.to_json(self)

@@ -1,19 +1,20 @@
 """What a conversion is asked to make: plain records, checked when they are built."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, setting
 from sqzkit.tflite.metadata import Description
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
-GRANULARITIES = ("per_tensor", "per_channel")
-INPUT_TYPES = ("float32", "int8", "uint8")
+Quantization = Literal["none", "float16", "dynamic", "int8", "int16x8"]
+Granularity = Literal["per_tensor", "per_channel"]
+InputType = Literal["float32", "int8", "uint8"]
 CALIBRATION_STEPS = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class ConversionOptions:
+class ConversionOptions(Settings):
     """How to convert.
 
     Attributes:
@@ -27,18 +28,27 @@ class ConversionOptions:
       description: what the file says about itself.
     """
 
-    quantization: str = "int8"
-    granularity: str = "per_channel"
-    inference_input_type: str | None = None
+    quantization: Quantization = setting(
+        "int8", group="Number format", help="Number format of weights and activations."
+    )
+    granularity: Granularity = setting(
+        "per_channel",
+        help="One int8 scale for each channel of a kernel (more accurate) or for the whole kernel "
+        "(smaller archive, keeps codebooks).",
+        default_text="per_channel; per_tensor for a clustered run",
+    )
+    inference_input_type: InputType | None = setting(
+        None,
+        help="Type of input and output. MediaPipe needs uint8.",
+        default_text="int8 for int8, else float32",
+    )
     description: Description = dataclasses.field(default_factory=Description)
 
     def __post_init__(self) -> None:
-        _require("quantization", self.quantization, QUANTIZATIONS)
-        _require("granularity", self.granularity, GRANULARITIES)
+        super().__post_init__()
         if self.inference_input_type is None:
             default = "int8" if self.quantization == "int8" else "float32"
             object.__setattr__(self, "inference_input_type", default)
-        _require("inference_input_type", str(self.inference_input_type), INPUT_TYPES)
         if self.quantization != "int8" and self.inference_input_type != "float32":
             raise UsageError(
                 f"--inference_input_type={self.inference_input_type} needs --quantization=int8; "
@@ -58,8 +68,3 @@ class ConversionOptions:
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
         return dataclasses.asdict(self)
-
-
-def _require(name: str, value: str, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise UsageError(f"--{name}={value}: must be one of {', '.join(legal)}")

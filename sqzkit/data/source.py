@@ -2,16 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from sqzkit.base import records
+from sqzkit.base import records, settings
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, setting
 
-FLIPS = ("auto", "on", "off")
+Flip = Literal["auto", "on", "off"]
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSource:
+class DataSource(Settings):
     """A folder of photographs, a TFDS data set, or (neither) the embedded digits.
 
     Attributes:
@@ -28,47 +29,50 @@ class DataSource:
         (off for digits and letters that we know of, else on).
     """
 
-    data_dir: str | None = None
-    tfds_name: str | None = None
-    tfds_data_dir: str | None = None
-    tfds_download: bool = False
-    seed: int = 0
-    validation_share: float = 0.1
-    test_share: float = 0.2
-    max_broken_share: float = 0.05
-    flip: str = "auto"
+    data_dir: str | None = setting(
+        None,
+        path=True,
+        group="Data",
+        help="Folder of photographs, one folder for each class.",
+        default_text="embedded digits",
+    )
+    tfds_name: str | None = setting(
+        None, help="TensorFlow Datasets (TFDS) image classification data set, such as cifar10."
+    )
+    tfds_data_dir: str | None = setting(
+        None, path=True, help="Folder in which TFDS keeps data sets.", default_text="TFDS's own"
+    )
+    tfds_download: bool = setting(False, help="Let TFDS download a data set that is missing.")
+    seed: int = setting(0, minimum=0, hidden=True)
+    validation_share: float = setting(0.1, above=0, below=1, hidden=True)
+    test_share: float = setting(0.2, above=0, below=1, hidden=True)
+    max_broken_share: float = setting(
+        0.05, minimum=0, maximum=1, help="Share of photographs that may be unreadable."
+    )
+    flip: Flip = setting(
+        "auto", help="Whether a mirrored image keeps its meaning; auto: not for known digits."
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.data_dir is not None and self.tfds_name is not None:
             raise UsageError(
                 f"--data_dir {self.data_dir} and --tfds_name {self.tfds_name}: give one of the two"
             )
-        for flag in ("data_dir", "tfds_name"):
-            if getattr(self, flag) == "":
-                raise UsageError(f"--{flag} is empty: give a value or leave the flag out")
         if self.tfds_data_dir is not None and self.tfds_name is None:
             raise UsageError(
                 f"--tfds_data_dir {self.tfds_data_dir} without --tfds_name: "
                 "name the data set, for example --tfds_name=cifar10"
             )
-        if self.seed < 0:
-            raise UsageError(f"--seed {self.seed}: must be 0 or more")
-        for flag in ("validation_share", "test_share"):
-            if not 0 < getattr(self, flag) < 1:
-                raise UsageError(f"--{flag} {getattr(self, flag)}: must be above 0 and below 1")
         if self.validation_share + self.test_share >= 1:
             raise UsageError(
                 f"--validation_share {self.validation_share} and --test_share {self.test_share}: "
                 "must leave something to train on"
             )
-        if not 0 <= self.max_broken_share <= 1:
-            raise UsageError(f"--max_broken_share {self.max_broken_share}: must be 0..1")
-        if self.flip not in FLIPS:
-            raise UsageError(f"--flip {self.flip!r}: must be one of {', '.join(FLIPS)}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
-        return dataclasses.asdict(self)
+        """Return the record as JSON-ready values; paths are absolute."""
+        return settings.to_json(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "DataSource":

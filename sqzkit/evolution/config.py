@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Any
 
-from sqzkit.base.errors import UsageError
+from sqzkit.base import assembly, settings
+from sqzkit.base.settings import Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class EvolveConfig:
+class EvolveConfig(Settings):
     """One evolution.
 
     Attributes:
@@ -26,40 +27,31 @@ class EvolveConfig:
       seed: decides which channels are inherited, order and augmentation.
     """
 
-    model_dir: str
-    output_dir: str
-    generations: int = 15
-    population: int = 2
-    environment: float = 0.92
-    train_epochs: int = 3
-    final_epochs: int = 80
-    base_learning_rate: float = 2e-3
-    distillation: float = 0.5
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("model_dir", "output_dir"):
-            if not getattr(self, name):
-                raise UsageError(f"--{name} is missing: name a folder")
-        for name in ("generations", "population", "train_epochs"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"--{name} {getattr(self, name)}: must be 1 or more")
-        for name in ("final_epochs", "seed"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"--{name} {getattr(self, name)}: must be 0 or more")
-        if not 0 < self.environment <= 1:
-            raise UsageError(
-                f"--environment {self.environment}: must be above 0 and at most 1 "
-                "(the share of channels that survives a generation)"
-            )
-        if not 0 < self.base_learning_rate:
-            raise UsageError(f"--base_learning_rate {self.base_learning_rate}: must be above 0")
-        if not 0 <= self.distillation <= 1:
-            raise UsageError(f"--distillation {self.distillation}: must be 0..1")
+    model_dir: str = setting(path=True, help="Run folder of the ancestor, made by training.")
+    output_dir: str = setting(
+        path=True, help="Folder of the evolution. An unfinished one in it is resumed."
+    )
+    generations: int = setting(15, minimum=1, help="Generations to breed.")
+    population: int = setting(2, minimum=1, help="Offspring of a generation; the fittest lives.")
+    environment: float = setting(
+        0.92, above=0, maximum=1, help="R: share of channels that survives a generation."
+    )
+    train_epochs: int = setting(3, minimum=1, help="Epochs for which each offspring is trained.")
+    final_epochs: int = setting(
+        80, minimum=0, help="Further epochs of the last generation; 0: none."
+    )
+    base_learning_rate: float = setting(2e-3, above=0, help="Highest learning rate.")
+    distillation: float = setting(
+        0.5,
+        minimum=0,
+        maximum=1,
+        help="Share of the loss that compares with the ancestor's answers instead of the labels.",
+    )
+    seed: int = setting(1, minimum=0, help="Seed of inheritance, order and augmentation.")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values."""
-        return dataclasses.asdict(self)
+        """Return the configuration as JSON-ready values; paths are absolute."""
+        return settings.to_json(self)
 
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for an evolution to go on: all but its length."""
@@ -67,3 +59,7 @@ class EvolveConfig:
         for name in ("output_dir", "generations", "final_epochs"):
             del record[name]
         return record
+
+    def command(self) -> str:
+        """Return the command line that gives this configuration."""
+        return assembly.command("evolve", assembly.flat(type(self)), assembly.given(self))

@@ -1,7 +1,6 @@
 """One offspring: the channels it inherits, its run folder, and its training."""
 
 import dataclasses
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ def prepare(family: Family, folder: RunFolder, spec: SqueezeNetSpec, model: kera
     ancestor, flags = family.ancestor, {"evolve": family.config.to_json()}
     records = {"data": ancestor.folder.read_record("data"), "flags": flags}
     begin_run(folder, spec.to_json(), model, ancestor.preprocessing, ancestor.labels, records)
-    folder.add_command(sys.argv)
+    folder.add_command(family.config.command())
 
 
 def train(

@@ -1,21 +1,58 @@
 """Everything `python -m sqzkit.explore` can be told, as one frozen record. Light."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from sqzkit.base import assembly, settings
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, nested, setting
 from sqzkit.data.source import DataSource
 from sqzkit.exploration import objectives, space
 from sqzkit.exploration.space import SearchSpace
 from sqzkit.training.config import TrainingConfig
 
-SAMPLERS = ("grid", "random", "tpe", "nsga2", "annealing")
+Sampler = Literal["grid", "random", "tpe", "nsga2", "annealing"]
+DEFAULT_TRIALS = 30
 # Fields that decide what a trial's result is: another value makes another study.
 _IDENTITY = ("data", "objectives", "space", "training")
 
 
+_VALUES = "a,b,c or lowest:highest:step"
+
+
 @dataclasses.dataclass(frozen=True)
-class ExploreConfig:
+class SpaceTexts(Settings):
+    """A search space as flags describe it; None: the preset's values."""
+
+    preset: space.PresetName = setting(
+        "default",
+        group="Search space",
+        help="Values to start from; all but 'default' are the paper's sweeps (figure 3) and "
+        "its table 3.",
+    )
+    model: str | None = setting(None, help="Networks to start from: v1_0,v1_1.")
+    bypass: str | None = setting(None, help="Bypasses: none,simple,complex.")
+    pool_after: str | None = setting(
+        None, help="Positions of the poolings: conv1+fire3+fire5,fire3+fire5+fire8."
+    )
+    base_e: str | None = setting(None, help=f"Values: {_VALUES}.")
+    incr_e: str | None = setting(None, help=f"Values: {_VALUES}.")
+    freq: str | None = setting(None, help=f"Values: {_VALUES}.")
+    fire_modules: str | None = setting(None, help=f"Values: {_VALUES}.")
+    image_size: str | None = setting(None, help=f"Values: {_VALUES}.", unit="pixels")
+    pct3x3: str | None = setting(None, help=f"Values: {_VALUES}.")
+    squeeze_ratio: str | None = setting(None, help=f"Values: {_VALUES}.")
+
+    def space(self) -> SearchSpace:
+        """Return the space."""
+        texts = {name: getattr(self, name) for name in space.DIMENSIONS}
+        given = {name: text for name, text in texts.items() if text is not None}
+        return space.from_texts({**space.PRESETS[self.preset], **given})
+
+
+@dataclasses.dataclass(frozen=True)
+class ExploreConfig(Settings):
     """One exploration.
 
     Attributes:
@@ -35,39 +72,71 @@ class ExploreConfig:
       threads: TensorFlow's threads in this process; 0 leaves it to TensorFlow.
     """
 
-    study_dir: str
-    storage: str | None = None
-    study_name: str = "explore"
-    data: DataSource = dataclasses.field(default_factory=DataSource)
-    space: SearchSpace = dataclasses.field(default_factory=lambda: space.from_texts(space.DEFAULT))
-    objectives: tuple[str, ...] = ("accuracy", "parameters")
-    sampler: str = "tpe"
-    trials: int = 30
-    stop_bad: bool = True
-    winner_drop: float = 0.01
-    preset: str = "default"
-    training: TrainingConfig = dataclasses.field(
-        default_factory=lambda: TrainingConfig(model_dir="unused", train_epochs=8)
+    study_dir: str = setting(
+        path=True, group="Study", help="Folder of the study. A study in it is continued."
     )
-    threads: int = 0
+    storage: str | None = setting(
+        None,
+        help="Database URL that several machines share.",
+        default_text="a file in --study_dir",
+    )
+    study_name: str = setting("explore", help="Name of the study in --storage.")
+    objectives: tuple[str, ...] = setting(
+        ("accuracy", "parameters"),
+        choices=tuple(objectives.OBJECTIVES),
+        help="What to optimize: one to three of them.",
+    )
+    sampler: Sampler = setting(
+        "tpe", help="How networks are chosen.", default_text="tpe; grid for the paper's sweeps"
+    )
+    trials: int = setting(
+        DEFAULT_TRIALS,
+        minimum=1,
+        help="Networks to finish in total.",
+        default_text=f"{DEFAULT_TRIALS}; with the sampler grid all of them",
+    )
+    stop_bad: bool = setting(
+        True,
+        help="Stop a trial early when its accuracy is below the median of comparable finished "
+        "trials.",
+    )
+    winner_drop: float = setting(
+        0.01,
+        minimum=0,
+        maximum=1,
+        help="The winner is the cheapest network whose accuracy is at most this much below the "
+        "best.",
+    )
+    threads: int = setting(0, minimum=0, help="TensorFlow's threads in this process; 0: all cores.")
+    data: DataSource = nested(factory=DataSource)
+    space: SearchSpace = nested(factory=lambda: SpaceTexts().space(), record=SpaceTexts)
+    preset: str = "default"
+    training: TrainingConfig = nested(
+        factory=lambda: TrainingConfig(model_dir="unused", train_epochs=8),
+        only=("train_epochs", "train_batch_size", "base_learning_rate", "augmentation", "seed"),
+    )
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any]) -> "ExploreConfig":
+        """Return the record of flat settings and their preset (see `settings.build`)."""
+        names = {item.name for item in settings.own(SpaceTexts)}
+        texts = SpaceTexts(**{name: values[name] for name in names if name in values})
+        networks, sweep = texts.space(), texts.preset != "default"
+        sampler = values.get("sampler", "grid" if sweep else "tpe")
+        trials = values.get("trials", networks.size if sampler == "grid" else DEFAULT_TRIALS)
+        stop_bad = values.get("stop_bad", True) and not sweep
+        changed = {**values, "sampler": sampler, "trials": trials, "stop_bad": stop_bad}
+        config = assembly.assemble(cls, changed, space=networks, preset=texts.preset)
+        return dataclasses.replace(config, trials=min(config.trials, networks.size))
 
     def __post_init__(self) -> None:
-        if not self.study_dir:
-            raise UsageError("--study_dir is missing: name the folder of the study")
+        super().__post_init__()
         if self.storage is not None and "://" not in self.storage:
             raise UsageError(
                 f"--storage {self.storage!r}: must be a database URL such as "
                 "postgresql://user@host/name; without it a file in --study_dir is used"
             )
         objectives.select(self.objectives)
-        if self.sampler not in SAMPLERS:
-            raise UsageError(f"--sampler {self.sampler!r}: must be one of {', '.join(SAMPLERS)}")
-        if self.trials < 1:
-            raise UsageError(f"--trials {self.trials}: must be 1 or more")
-        if not 0 <= self.winner_drop <= 1:
-            raise UsageError(f"--winner_drop {self.winner_drop}: must be 0..1")
-        if self.threads < 0:
-            raise UsageError(f"--threads {self.threads}: must be 0 or more")
 
     @property
     def options(self) -> Any:
@@ -75,9 +144,9 @@ class ExploreConfig:
         return self.training.fit_options(self.training.train_epochs)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values, without a password."""
+        """Return the configuration as JSON-ready values; paths are absolute, no password."""
         return {
-            "study_dir": self.study_dir,
+            "study_dir": settings.absolute(self.study_dir),
             "storage": hide_password(self.storage),
             "study_name": self.study_name,
             "data": self.data.to_json(),

@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sqzkit.base.errors import UsageError
 from sqzkit.models import spec as specs
@@ -100,6 +100,7 @@ DEFAULT = {
     "pool_after": "conv1+fire3+fire5,conv1+fire4+fire8,fire3+fire5+fire8",
     "bypass": "none,simple",
 }
+PresetName = Literal["default", "squeeze_ratio", "pct3x3", "bypass"]
 # The paper's two sweeps (section 5, figure 3) and its table 3.
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "default": DEFAULT,

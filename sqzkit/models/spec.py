@@ -5,15 +5,20 @@ and <0.5MB model size", 2016, sections 3.1 to 6 and table 1.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
 
-from sqzkit.base import records
+from sqzkit.base import records, settings
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import setting
 
-BYPASSES = ("none", "simple", "complex")
-MODULE_BYPASSES = ("none", "identity", "conv1x1")
-NORMALIZATIONS = ("none", "batch")
+ModelName = Literal["v1_0", "v1_1", "tiny"]
+Bypass = Literal["none", "simple", "complex"]
+ModuleBypass = Literal["none", "identity", "conv1x1"]
+Normalization = Literal["none", "batch"]
+BYPASSES: tuple[Bypass, ...] = get_args(Bypass)
+MODULE_BYPASSES: tuple[ModuleBypass, ...] = get_args(ModuleBypass)
+NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
 # A record beyond these would fill the memory rather than describe a network.
 MAX_CLASSES = 1 << 17
 MAX_MODULES = 256
@@ -69,25 +74,44 @@ class SqueezeNetSpec:
         that were cut to a shape no metaparameters give (evolution).
     """
 
-    classes: int
-    conv1_filters: int = 64
-    conv1_kernel: int = 3
-    base_e: int = 128
-    incr_e: int = 128
-    freq: int = 2
-    pct3x3: float = 0.5
-    squeeze_ratio: float = 0.125
-    fire_modules: int = 8
-    pool_after: tuple[str, ...] = ("conv1", "fire3", "fire5")
-    bypass: str = "none"
-    normalization: str = "batch"
-    dropout: float = 0.5
-    conv10_relu: bool = True
-    conv10_padding: int = 0
+    classes: int = setting(minimum=2, maximum=MAX_CLASSES)
+    conv1_filters: int = setting(64, minimum=1)
+    conv1_kernel: int = setting(3, minimum=1)
+    base_e: int = setting(
+        128, minimum=1, help="Expand filters of the first Fire module (paper, section 5.1)."
+    )
+    incr_e: int = setting(
+        128, minimum=0, help="Expand filters added after every --freq Fire modules."
+    )
+    freq: int = setting(2, minimum=1, help="Fire modules between two additions of --incr_e.")
+    pct3x3: float = setting(
+        0.5, minimum=0, maximum=1, help="Share of the expand filters that are 3x3."
+    )
+    squeeze_ratio: float = setting(
+        0.125, above=0, maximum=1, help="Squeeze filters divided by expand filters."
+    )
+    fire_modules: int = setting(
+        8, minimum=1, maximum=MAX_MODULES, help="Number of Fire modules; the first is fire2."
+    )
+    pool_after: tuple[str, ...] = setting(
+        ("conv1", "fire3", "fire5"), help="Layers followed by a pooling."
+    )
+    bypass: Bypass = setting("none", help="Shortcuts around Fire modules (paper, section 6).")
+    normalization: Normalization = setting(
+        "batch", help="'batch' trains well from scratch; 'none' is the paper's network."
+    )
+    dropout: float = setting(
+        0.5, minimum=0, below=1, help="Share of activations dropped before conv10 in training."
+    )
+    conv10_relu: bool = setting(
+        True, help="Rectify conv10, as the paper does. Training from scratch then loses classes."
+    )
+    conv10_padding: int = setting(0, minimum=0, maximum=1)
     overrides: tuple[FireModule, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self)
+        settings.check(self, prefix="")
+        _check_modules(self)
 
     def modules(self) -> tuple[FireModule, ...]:
         """Return the Fire modules in order."""
@@ -152,7 +176,7 @@ def tiny(classes: int, **changes: Any) -> SqueezeNetSpec:
     return SqueezeNetSpec(classes=classes, **{**small, **changes})
 
 
-NAMED = {"v1_0": v1_0, "v1_1": v1_1, "tiny": tiny}
+NAMED: Mapping[str, Callable[..., SqueezeNetSpec]] = {"v1_0": v1_0, "v1_1": v1_1, "tiny": tiny}
 
 
 def named(name: str, classes: int, **changes: Any) -> SqueezeNetSpec:
@@ -162,37 +186,9 @@ def named(name: str, classes: int, **changes: Any) -> SqueezeNetSpec:
     return NAMED[name](classes, **changes)
 
 
-def _check(spec: SqueezeNetSpec) -> None:
-    positive = ("conv1_filters", "conv1_kernel", "base_e", "freq", "fire_modules")
-    for field in positive:
-        if getattr(spec, field) < 1:
-            raise UsageError(f"{field} {getattr(spec, field)}: must be 1 or more")
-    if not 2 <= spec.classes <= MAX_CLASSES:
-        raise UsageError(
-            f"classes {spec.classes}: a classifier needs 2 or more, {MAX_CLASSES} at most"
-        )
-    if max(spec.fire_modules, len(spec.overrides)) > MAX_MODULES:
-        raise UsageError(f"fire_modules {spec.fire_modules}: must be at most {MAX_MODULES}")
-    if spec.incr_e < 0:
-        raise UsageError(f"incr_e {spec.incr_e}: must be 0 or more")
-    if not 0 < spec.squeeze_ratio <= 1:
-        raise UsageError(f"squeeze_ratio {spec.squeeze_ratio}: must be in (0, 1]")
-    if not 0 <= spec.pct3x3 <= 1:
-        raise UsageError(f"pct3x3 {spec.pct3x3}: must be in 0..1")
-    if not 0 <= spec.dropout < 1:
-        raise UsageError(f"dropout {spec.dropout}: must be in [0, 1)")
-    if spec.conv10_padding not in (0, 1):
-        raise UsageError(f"conv10_padding {spec.conv10_padding}: must be 0 or 1")
-    if spec.bypass not in BYPASSES:
-        raise UsageError(f"bypass {spec.bypass!r}: must be one of {', '.join(BYPASSES)}")
-    if spec.normalization not in NORMALIZATIONS:
-        raise UsageError(
-            f"normalization {spec.normalization!r}: must be one of {', '.join(NORMALIZATIONS)}"
-        )
-    _check_modules(spec)
-
-
 def _check_modules(spec: SqueezeNetSpec) -> None:
+    if len(spec.overrides) > MAX_MODULES:
+        raise UsageError(f"overrides: at most {MAX_MODULES} modules, not {len(spec.overrides)}")
     modules = spec.modules()
     layers = ["conv1", *(module.name for module in modules)]
     if len(set(layers)) != len(layers):

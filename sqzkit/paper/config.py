@@ -4,8 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from sqzkit.base import assembly, settings
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, nested, setting
 from sqzkit.data.source import DataSource
+from sqzkit.models.spec import ModelName
 
 TITLES: Mapping[str, str] = {
     "alexnet": "AlexNet",
@@ -30,64 +33,52 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "evolved": ("alexnet", "squeezenet"),
     "evolved_dc": ("alexnet", "squeezenet", "evolved"),
 }
-HIGHEST_SVD_RATIO = 9
-MODELS = ("v1_0", "v1_1", "tiny")
+MAX_SVD_RATIO = 9  # the convolutions and fc8, which SVD leaves alone, are a ninth of AlexNet
+
+
+def _effort(full: float, quick: float, **details: Any) -> Any:
+    """Return a field with the default of a full comparison; `QUICK` has the other."""
+    field = setting(full, **{"minimum": 1, **details}, default_text=f"{full}; --quick: {quick}")
+    metadata = {**field.metadata, "quick": quick}
+    return dataclasses.field(default=full, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
-class Effort:
-    """How long everything is trained.
+class Effort(Settings):
+    """How long everything is trained."""
 
-    Attributes:
-      alexnet_epochs: of AlexNet, from scratch.
-      svd_epochs, pruned_epochs, shared_epochs: of AlexNet after its dense
-        layers were cut, after pruning, and with shared values.
-      train_epochs: of SqueezeNet, from scratch.
-      prune_epochs, cluster_epochs, quantize_epochs: of its Deep Compression.
-      generations, population, environment, offspring_epochs, final_epochs: of
-        its evolution (`EvolveConfig`).
-      test_examples: test images that are looked at; 0: all.
-    """
+    alexnet_epochs: int = _effort(30, 4, group="Effort", help="AlexNet, from scratch.")
+    svd_epochs: int = _effort(4, 1, help="AlexNet, after SVD of its dense layers.")
+    pruned_epochs: int = _effort(8, 1, help="AlexNet, after pruning.")
+    shared_epochs: int = _effort(4, 1, help="AlexNet, with shared values.")
+    train_epochs: int = _effort(30, 12, help="SqueezeNet, from scratch.")
+    prune_epochs: int = _effort(40, 4, help="Stage prune of SqueezeNet.")
+    cluster_epochs: int = _effort(8, 1, help="Stage cluster of SqueezeNet.")
+    quantize_epochs: int = _effort(6, 1, help="Stage quantize of SqueezeNet.")
+    generations: int = _effort(15, 5, help="Generations of the evolution.")
+    population: int = _effort(2, 1, help="Offspring of a generation.")
+    environment: float = _effort(
+        0.92,
+        0.85,
+        minimum=None,
+        above=0,
+        maximum=1,
+        help="Share of channels that survives a generation.",
+    )
+    offspring_epochs: int = _effort(2, 1, help="Training of each offspring.")
+    final_epochs: int = _effort(20, 6, minimum=0, help="Further training of the last generation.")
+    test_examples: int = _effort(0, 1000, minimum=0, help="Test images to measure on; 0: all.")
 
-    alexnet_epochs: int = 30
-    svd_epochs: int = 4
-    pruned_epochs: int = 8
-    shared_epochs: int = 4
-    train_epochs: int = 30
-    prune_epochs: int = 40
-    cluster_epochs: int = 8
-    quantize_epochs: int = 6
-    generations: int = 15
-    population: int = 2
-    environment: float = 0.92
-    offspring_epochs: int = 2
-    final_epochs: int = 20
-    test_examples: int = 0
 
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            least = 0 if name in ("final_epochs", "test_examples") else 1
-            if name != "environment" and value < least:
-                raise UsageError(f"--{name} {value}: must be {least} or more")
+@dataclasses.dataclass(frozen=True)
+class EffortSettings(Effort):
+    """`Effort`, and which of two efforts its fields change."""
+
+    quick: bool = setting(False, help="Train everything just long enough for a table.")
 
 
 FULL = Effort()
-QUICK = Effort(
-    alexnet_epochs=4,
-    svd_epochs=1,
-    pruned_epochs=1,
-    shared_epochs=1,
-    train_epochs=12,
-    prune_epochs=4,
-    cluster_epochs=1,
-    quantize_epochs=1,
-    generations=5,
-    population=1,
-    environment=0.85,
-    offspring_epochs=1,
-    final_epochs=6,
-    test_examples=1000,
-)
+QUICK = Effort(**{field.name: field.metadata["quick"] for field in dataclasses.fields(Effort)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +96,7 @@ class PaperSize:
 
 
 @dataclasses.dataclass(frozen=True)
-class CompareConfig:
+class CompareConfig(Settings):
     """One comparison.
 
     Attributes:
@@ -123,37 +114,50 @@ class CompareConfig:
       paper: the networks the paper's bytes are compared with.
     """
 
-    output_dir: str
-    data: DataSource = dataclasses.field(default_factory=DataSource)
-    rows: tuple[str, ...] = ROWS
-    model_dir: str | None = None
-    evolved_dir: str | None = None
-    model: str = "v1_1"
-    effort: Effort = FULL
-    svd_energy: float | None = None
-    svd_ratio: float = 5.0
-    seed: int = 1
+    output_dir: str = setting(
+        path=True,
+        group="Comparison",
+        help="Folder of the comparison. An unfinished one in it is resumed.",
+    )
+    rows: tuple[str, ...] = setting(
+        ROWS, choices=ROWS, help="Rows of the table; what they need is made too."
+    )
+    model_dir: str | None = setting(
+        None,
+        path=True,
+        help="Run of a trained SqueezeNet to take, with its data.",
+        default_text="train one",
+    )
+    evolved_dir: str | None = setting(
+        None, path=True, help="Run of an evolved network to take.", default_text="evolve one"
+    )
+    model: ModelName = setting("v1_1", help="The SqueezeNet to train.")
+    svd_energy: float | None = setting(
+        None,
+        above=0,
+        maximum=1,
+        help="Share of the energy that fc6 and fc7 keep.",
+        default_text="by --svd_ratio",
+    )
+    svd_ratio: float = setting(
+        5.0, above=1, maximum=MAX_SVD_RATIO, help="How many times smaller SVD makes AlexNet."
+    )
+    seed: int = setting(1, minimum=0, help="Seed of weights, order, augmentation and inheritance.")
+    data: DataSource = nested(factory=DataSource)
+    effort: Effort = nested(FULL, record=EffortSettings)
     paper: PaperSize = PaperSize()
 
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any]) -> "CompareConfig":
+        """Return the record of flat settings (see `settings.build`)."""
+        given = {name: values[name] for name in assembly.flat(Effort) if name in values}
+        effort = assembly.assemble_from(QUICK if values.get("quick") else FULL, given)
+        return assembly.assemble(cls, values, effort=effort)
+
     def __post_init__(self) -> None:
-        if not self.output_dir:
-            raise UsageError("--output_dir is missing: name the folder of the comparison")
-        for row in self.rows:
-            if row not in ROWS:
-                raise UsageError(f"--rows {row!r}: must be among {', '.join(ROWS)}")
+        super().__post_init__()
         if not self.rows:
             raise UsageError(f"--rows is empty: name some of {', '.join(ROWS)}")
-        if self.model not in MODELS:
-            raise UsageError(f"--model {self.model!r}: must be one of {', '.join(MODELS)}")
-        if self.svd_energy is not None and not 0 < self.svd_energy <= 1:
-            raise UsageError(f"--svd_energy {self.svd_energy}: must be above 0 and at most 1")
-        if not 1 < self.svd_ratio <= HIGHEST_SVD_RATIO:
-            raise UsageError(
-                f"--svd_ratio {self.svd_ratio}: must be above 1 and at most {HIGHEST_SVD_RATIO}; "
-                "the convolutions and fc8, which SVD leaves alone, are a ninth of AlexNet"
-            )
-        if self.seed < 0:
-            raise UsageError(f"--seed {self.seed}: must be 0 or more")
         if self.model_dir is not None and self.data != DataSource():
             raise UsageError(
                 f"--model_dir {self.model_dir}: brings its own data; leave --data_dir and "
@@ -169,8 +173,8 @@ class CompareConfig:
         return [row for row in ROWS if row in wanted]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values."""
-        return dataclasses.asdict(self)
+        """Return the configuration as JSON-ready values; paths are absolute."""
+        return settings.to_json(self)
 
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for a comparison to go on: all but which rows."""
@@ -178,3 +182,7 @@ class CompareConfig:
         for name in ("output_dir", "rows"):
             del record[name]
         return record
+
+    def command(self) -> str:
+        """Return the command line that gives this configuration."""
+        return assembly.command("compare", assembly.flat(type(self)), assembly.given(self))

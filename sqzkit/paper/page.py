@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ def write_table(
     config: CompareConfig,
     folder: Comparison,
     dataset: ImageDataset,
-    argv: Sequence[str],
 ) -> Path:
     """Write compare.html, compare.csv and compare.md; return the page's path.
 
@@ -34,10 +32,8 @@ def write_table(
       config: the comparison.
       folder: where it is.
       dataset: what was learned.
-      argv: the command line.
     """
     yours, paper = table(rows), paper_table(rows)
-    command = shlex.join(["python", "-m", "sqzkit.compare", *argv[1:]])
     page = templates.render(
         TEMPLATE,
         data=dataset.name,
@@ -52,9 +48,9 @@ def write_table(
         paper_classes=config.paper.classes,
         paper_side=config.paper.image_size,
         notes=[(TITLES[row.name], note) for row in rows for note in row.notes],
-        command=command,
+        command=config.command(),
     )
-    head = f"# {dataset.name}: the SqueezeNet paper's table 2\n\n`{command}`\n\n"
+    head = f"# {dataset.name}: the SqueezeNet paper's table 2\n\n`{config.command()}`\n\n"
     files.write_text(folder.path / "compare.csv", to_csv(records(rows)))
     text = head + to_markdown(yours) + "\n" + to_markdown(paper)
     files.write_text(folder.path / "compare.md", text)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
-from sqzkit.compression.plan import EPOCHS, CompressionConfig
+from sqzkit.compression.plan import CompressionConfig
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
-from sqzkit.paper import printed
-from sqzkit.paper.files import Experiment, finish_row
-from sqzkit.paper.folder import Row, copy_run
+from sqzkit.paper import printed, runs
+from sqzkit.paper.files import FLOAT, SQZ, Bench, Form, finish_row
+from sqzkit.paper.folder import Row
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
 from sqzkit.runs.settings import recorded_options
@@ -27,98 +27,91 @@ VALUES = {8: 255, 6: 64}
 EVOLVED_BITS = 6
 
 
-def squeezenet(experiment: Experiment) -> Row:
+def squeezenet(bench: Bench) -> Row:
     """Train SqueezeNet from scratch, or take the user's run."""
     started = time.monotonic()
-    if experiment.config.model_dir is None:
+    if bench.config.model_dir is None:
         config = TrainingConfig(
-            model_dir=str(experiment.folder.run("squeezenet").path),
-            data=experiment.source,
-            model=experiment.config.model,
-            train_epochs=experiment.config.effort.train_epochs,
-            seed=experiment.config.seed,
+            model_dir=str(bench.folder.run("squeezenet").path),
+            data=bench.source,
+            model=bench.config.model,
+            train_epochs=bench.config.effort.train_epochs,
+            seed=bench.config.seed,
         )
         loop.train(config)
-    run = load_run(ancestor(experiment).path, "train")
-    return finish_row(experiment, "squeezenet", run, "float32", started)
+    run = load_run(ancestor(bench).path, "train")
+    return finish_row(bench, "squeezenet", run, Form(FLOAT), started)
 
 
-def compressed(experiment: Experiment, bits: int) -> Row:
+def compressed(bench: Bench, bits: int) -> Row:
     """Prune, share and quantize SqueezeNet."""
     started = time.monotonic()
     # Both numbers of bits go on from one pruned network.
-    shared = copy_run(ancestor(experiment), experiment.folder.run("squeezenet_pruned"), ("train",))
-    _run_stages(experiment, shared, bits, ("train", "prune"))
+    shared = runs.copy_run(ancestor(bench), bench.folder.run("squeezenet_pruned"), ("train",))
+    _run_stages(bench, shared, bits, ("train", "prune"))
     name = f"squeezenet_dc{bits}"
-    folder = copy_run(shared, experiment.folder.run(name), ("train", "prune"))
-    _run_stages(experiment, folder, bits, ("train", "prune", "cluster", "quantize"))
-    return finish_row(experiment, name, load_run(folder.path), "sqz", started)
+    folder = runs.copy_run(shared, bench.folder.run(name), ("train", "prune"))
+    _run_stages(bench, folder, bits, ("train", "prune", "cluster", "quantize"))
+    return finish_row(bench, name, load_run(folder.path), Form(SQZ), started)
 
 
-def evolved(experiment: Experiment) -> Row:
+def evolved(bench: Bench) -> Row:
     """Breed a smaller network from SqueezeNet, or take the user's."""
     started = time.monotonic()
-    if experiment.config.evolved_dir is None:
-        effort = experiment.config.effort
+    if bench.config.evolved_dir is None:
+        effort = bench.config.effort
         evolve(
             EvolveConfig(
-                model_dir=str(ancestor(experiment).path),
-                output_dir=str(experiment.folder.evolution_path),
+                model_dir=str(ancestor(bench).path),
+                output_dir=str(bench.folder.evolution_path),
                 generations=effort.generations,
                 population=effort.population,
                 environment=effort.environment,
                 train_epochs=effort.offspring_epochs,
                 final_epochs=effort.final_epochs,
-                seed=experiment.config.seed,
+                seed=bench.config.seed,
             )
         )
-    run = load_run(descendant(experiment).path, "train")
-    return finish_row(experiment, "evolved", run, "float32", started)
+    run = load_run(descendant(bench).path, "train")
+    return finish_row(bench, "evolved", run, Form(FLOAT), started)
 
 
-def evolved_compressed(experiment: Experiment) -> Row:
+def evolved_compressed(bench: Bench) -> Row:
     """Apply Deep Compression on top of evolution."""
     started = time.monotonic()
-    target = experiment.folder.run("evolved_dc")
-    folder = copy_run(descendant(experiment), target, ("train",))
-    _run_stages(experiment, folder, EVOLVED_BITS, ("train", "prune", "cluster", "quantize"))
-    return finish_row(experiment, "evolved_dc", load_run(folder.path), "sqz", started)
+    target = bench.folder.run("evolved_dc")
+    folder = runs.copy_run(descendant(bench), target, ("train",))
+    _run_stages(bench, folder, EVOLVED_BITS, ("train", "prune", "cluster", "quantize"))
+    return finish_row(bench, "evolved_dc", load_run(folder.path), Form(SQZ), started)
 
 
-def ancestor(experiment: Experiment) -> RunFolder:
+def ancestor(bench: Bench) -> RunFolder:
     """Return the run of SqueezeNet."""
-    given = experiment.config.model_dir
-    return RunFolder(Path(given).resolve()) if given else experiment.folder.run("squeezenet")
+    given = bench.config.model_dir
+    return RunFolder(Path(given).resolve()) if given else bench.folder.run("squeezenet")
 
 
-def descendant(experiment: Experiment) -> RunFolder:
+def descendant(bench: Bench) -> RunFolder:
     """Return the run of the evolved network."""
-    if experiment.config.evolved_dir is not None:
-        folder = RunFolder.existing(Path(experiment.config.evolved_dir).resolve(), "--evolved_dir")
-        check_labels(folder, experiment.dataset)
+    if bench.config.evolved_dir is not None:
+        folder = RunFolder.existing(Path(bench.config.evolved_dir).resolve(), "--evolved_dir")
+        check_labels(folder, bench.dataset)
         return folder
-    effort, path = experiment.config.effort, experiment.folder.evolution_path
+    effort, path = bench.config.effort, bench.folder.evolution_path
     name = "final" if effort.final_epochs else f"generation_{effort.generations:02d}"
     return RunFolder(path / name)
 
 
-def _run_stages(
-    experiment: Experiment, folder: RunFolder, bits: int, stages: tuple[str, ...]
-) -> None:
-    effort = experiment.config.effort
+def _run_stages(bench: Bench, folder: RunFolder, bits: int, stages: tuple[str, ...]) -> None:
+    effort = bench.config.effort
     names = reading.layer_names(load_run(folder.path, "train").model)
-    epochs = {
-        "prune": effort.prune_epochs,
-        "cluster": effort.cluster_epochs,
-        "quantize": effort.quantize_epochs,
-    }
     config = CompressionConfig(
         stages=stages,
         target_sparsity=printed.sparsity_table(printed.SQUEEZENET_DENSITY, names),
         number_of_clusters=str(VALUES[bits]),
         codebook="lloyd",
-        epochs={**EPOCHS, **epochs},
+        prune_epochs=effort.prune_epochs,
+        cluster_epochs=effort.cluster_epochs,
+        quantize_epochs=effort.quantize_epochs,
     )
-    chain.run_stages(
-        folder, config, recorded_options(folder, "train", FitOptions), experiment.dataset
-    )
+    chain.run_stages(folder, config, recorded_options(folder, "train", FitOptions), bench.dataset)

@@ -1,59 +1,57 @@
 """Time converted models on this machine.
 
-    python -m sqzkit.benchmark --model=a.tflite --model=b.sqz --threads=1,2,4
+    sqzkit benchmark --model=a.tflite --model=b.sqz --threads=1,2,4
 
 Says nothing about a phone: the app measures there.
 """
 
-from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
-from absl import flags
-
-from sqzkit.base import files
+from sqzkit.base import assembly, files
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
-
-_MODEL = flags.DEFINE_multi_string("model", [], "A .tflite or .sqz file; may be given again.")
-_THREADS = flags.DEFINE_list("threads", ["1", "2"], "Numbers of threads to measure with.")
-_RUNS = flags.DEFINE_integer("runs", 50, "Inferences to measure for each.")
-_WARMUP = flags.DEFINE_integer("warmup", 10, "Inferences before that, not counted.")
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "Write the figures as JSON too.")
-_OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace the output file if it exists.")
 
 _HEADER = f"{'threads':>7} {'median ms':>10} {'p90 ms':>8} {'least ms':>9} {'memory MiB':>11}"
 
 
-def main(argv: Sequence[str]) -> None:
+@dataclasses.dataclass(frozen=True)
+class BenchmarkSettings(Settings):
+    """The flags of `sqzkit benchmark`."""
+
+    model: tuple[str, ...] = setting(
+        path=True, repeated=True, help="A .tflite or .sqz file; may be given again."
+    )
+    threads: tuple[int, ...] = setting(
+        (1, 2), minimum=1, maximum=256, help="Numbers of threads to measure with."
+    )
+    runs: int = setting(50, minimum=1, help="Inferences to measure for each.")
+    warmup: int = setting(10, minimum=0, help="Inferences before those, which are not counted.")
+    output_file: str | None = setting(None, path=True, help="Write the figures as JSON too.")
+    overwrite: bool = setting(False, help="Replace the output file if it exists.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.threads:
+            raise UsageError("--threads is empty: give numbers such as 1,2")
+
+
+def main(given: dict[str, Any], arguments: list[str]) -> None:
     """Print a table for each model."""
-    cli.reject_arguments(argv)
-    threads = _checked()
+    asked = assembly.build(BenchmarkSettings, given)
+    if asked.output_file:
+        files.refuse_existing(asked.output_file, asked.overwrite)
     # Imported here, so that --help and wrong flags answer at once.
     from sqzkit.tflite import latency
 
-    print(f"{latency.machine()}; {_RUNS.value} runs after {_WARMUP.value} to warm up")
-    records = [_measure(path, threads) for path in _MODEL.value]
-    if _OUTPUT_FILE.value:
-        files.write_json(_OUTPUT_FILE.value, {"machine": latency.machine(), "models": records})
+    print(f"{latency.machine()}; {asked.runs} runs after {asked.warmup} to warm up")
+    records = [_measure(path, asked) for path in asked.model]
+    if asked.output_file:
+        files.write_json(asked.output_file, {"machine": latency.machine(), "models": records})
 
 
-def _checked() -> list[int]:
-    if not _MODEL.value:
-        raise UsageError("--model is missing: give one or more .tflite or .sqz files")
-    if _RUNS.value < 1:
-        raise UsageError(f"--runs={_RUNS.value}: must be 1 or more")
-    if _WARMUP.value < 0:
-        raise UsageError(f"--warmup={_WARMUP.value}: must be 0 or more")
-    if _OUTPUT_FILE.value:
-        files.refuse_existing(_OUTPUT_FILE.value, _OVERWRITE.value)
-    if not _THREADS.value or not all(
-        item.isdecimal() and 1 <= int(item) <= 256 for item in _THREADS.value
-    ):
-        raise UsageError(f"--threads={','.join(_THREADS.value)}: must be numbers of 1..256")
-    return [int(item) for item in _THREADS.value]
-
-
-def _measure(path: str, threads: Sequence[int]) -> dict[str, Any]:
+def _measure(path: str, asked: BenchmarkSettings) -> dict[str, Any]:
     from sqzkit.tflite import latency, model_file
     from sqzkit.tflite.flatbuffer import TFLiteFile
 
@@ -66,8 +64,8 @@ def _measure(path: str, threads: Sequence[int]) -> dict[str, Any]:
     print("  " + ", ".join(f"{count} {name}" for name, count in operators.items()))
     print(_HEADER)
     rows = []
-    for count in threads:
-        row = latency.measure(content, count, _RUNS.value, _WARMUP.value)
+    for count in asked.threads:
+        row = latency.measure(content, count, asked.runs, asked.warmup)
         print(
             f"{count:>7} {row.median_ms:>10.2f} {row.p90_ms:>8.2f} "
             f"{row.minimum_ms:>9.2f} {row.memory_mib:>11.1f}",
@@ -77,5 +75,7 @@ def _measure(path: str, threads: Sequence[int]) -> dict[str, Any]:
     return {"model": path, "bytes": len(content), "operators": operators, "latency": rows}
 
 
+PROGRAM = cli.Program("benchmark", main, (BenchmarkSettings,))
+
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

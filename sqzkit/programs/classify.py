@@ -1,83 +1,72 @@
 """Say what is on photographs, with a converted model.
 
-python -m sqzkit.classify --model=runs/digits/conversions/int8_per_channel.tflite a.jpg b.png
-python -m sqzkit.classify --model=model.sqz --contact_sheet=sheet.png photographs/
+sqzkit classify --model=runs/digits/conversions/int8_per_channel.tflite a.jpg b.png
+sqzkit classify --model=model.sqz --contact_sheet=sheet.png photographs/
 """
 
+import dataclasses
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from sqzkit.base import files
+from sqzkit.base import assembly, files
 from sqzkit.base.errors import RunError, SqzkitError, UsageError
+from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
 
 if TYPE_CHECKING:
     from sqzkit.reporting.contact_sheet import Answered
     from sqzkit.tflite.classifier import Classifier
 
-_MODEL = flags.DEFINE_string("model", None, "The .tflite or .sqz file to ask.")
-_LABELS_FILE = flags.DEFINE_string(
-    "labels_file", None, "Class names, one a line, instead of the model's own."
-)
-_PREPROCESSING = flags.DEFINE_string(
-    "preprocessing",
-    None,
-    "Instead of what the model says: a preprocessing.json, or default (-1..1), unit (0..1), "
-    "raw (0..255), caffe. Needed for a float model without metadata.",
-)
-_TOP_K = flags.DEFINE_integer("top_k", 5, "How many answers to print for each photograph.")
-_CONTACT_SHEET = flags.DEFINE_string(
-    "contact_sheet", None, "Draw the photographs with their answers into this .png."
-)
-_OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace the contact sheet if it exists.")
+
+@dataclasses.dataclass(frozen=True)
+class ClassifySettings(Settings):
+    """The flags of `sqzkit classify`."""
+
+    model: str = setting(path=True, help="The .tflite or .sqz file to ask.")
+    top_k: int = setting(5, minimum=1, help="Answers to print for each photograph.")
+    contact_sheet: str | None = setting(
+        None, path=True, help="Draw the photographs with their answers into this .png file too."
+    )
+    overwrite: bool = setting(False, help="Replace the contact sheet if it exists.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.contact_sheet and not self.contact_sheet.endswith(".png"):
+            raise UsageError(f"--contact_sheet {self.contact_sheet!r}: must end in .png")
 
 
-def main(argv: Sequence[str]) -> None:
-    """Print the best answers for each photograph; a folder stands for all in it."""
-    paths = _checked(argv[1:])
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Print the answers, and draw the contact sheet."""
+    asked = assembly.build(ClassifySettings, given)
+    if not arguments:
+        raise UsageError("no photographs: name files or folders after the flags")
+    if asked.contact_sheet:
+        files.refuse_existing(asked.contact_sheet, asked.overwrite)
+    paths = [path for argument in arguments for path in _photographs(argument)]
     # Imported here, so that --help and wrong flags answer at once.
     from sqzkit.reporting.contact_sheet import draw
-    from sqzkit.tflite import metadata
     from sqzkit.tflite.classifier import Classifier
 
-    labels = metadata.read_labels(_LABELS_FILE.value) if _LABELS_FILE.value else None
-    classifier = Classifier(str(_MODEL.value), preprocessing=_PREPROCESSING.value, labels=labels)
+    classifier = Classifier(asked.model)
     answered, unreadable = [], 0
     for path in paths:
         try:
-            answered.append(_ask(classifier, path))
+            answered.append(_ask(classifier, path, asked.top_k))
         except SqzkitError as error:
             # One bad photograph must not keep the answers for the others.
             print(f"error: {error}", file=sys.stderr)
             unreadable += 1
-    if _CONTACT_SHEET.value and answered:
-        with files.atomic_path(_CONTACT_SHEET.value) as temporary:
+    if asked.contact_sheet and answered:
+        with files.atomic_path(asked.contact_sheet) as temporary:
             draw(answered).save(temporary)
-        print(f"wrote {_CONTACT_SHEET.value}")
+        print(f"wrote {asked.contact_sheet}")
     if unreadable:
         raise RunError(f"{unreadable} of {len(paths)} photographs could not be read")
 
 
-def _checked(arguments: Sequence[str]) -> list[Path]:
-    if not _MODEL.value:
-        raise UsageError("--model is missing: give a .tflite or .sqz file")
-    if not arguments:
-        raise UsageError("no photographs: name files or folders after the flags")
-    if _TOP_K.value < 1:
-        raise UsageError(f"--top_k={_TOP_K.value}: must be 1 or more")
-    sheet = _CONTACT_SHEET.value
-    if sheet and not sheet.endswith(".png"):
-        raise UsageError(f"--contact_sheet={sheet}: must end in .png")
-    if sheet:
-        files.refuse_existing(sheet, _OVERWRITE.value)
-    return [path for argument in arguments for path in _photographs(Path(argument))]
-
-
-def _photographs(path: Path) -> list[Path]:
+def _photographs(argument: str) -> list[Path]:
+    path = Path(argument).expanduser()
     if not path.is_dir():
         return [path]
     from sqzkit.data.folder import photographs_in
@@ -88,16 +77,18 @@ def _photographs(path: Path) -> list[Path]:
     return found
 
 
-def _ask(classifier: "Classifier", path: Path) -> "Answered":
+def _ask(classifier: "Classifier", path: Path, top_k: int) -> "Answered":
     from sqzkit.reporting.contact_sheet import Answered
 
     pixels = classifier.prepare(path)
-    predictions = classifier.rank(classifier.predict(pixels[None])[0], _TOP_K.value)
+    predictions = classifier.rank(classifier.predict(pixels[None])[0], top_k)
     print(path)
     for item in predictions:
         print(f"  {item.probability:7.2%}  {item.label}")
     return Answered(path.name, pixels, predictions)
 
 
+PROGRAM = cli.Program("classify", main, (ClassifySettings,), arguments="PHOTOGRAPH...")
+
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

@@ -1,73 +1,129 @@
-"""What all command-line programs share: exit codes and quiet libraries."""
+"""What all command-line programs share: flags, --help, exit codes, Ctrl-C, quiet libraries."""
 
+import dataclasses
+import importlib
 import os
+import pkgutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from absl import app, flags
-
+from sqzkit.base import extras
 from sqzkit.base.errors import SqzkitError, UsageError
-from sqzkit.base.quiet import quiet
+from sqzkit.programs import flags
 
 INTERRUPTED = 130
 GRACE_SECONDS = 1.5  # for Python to take the signal itself
+RESUMES = "the same command resumes"
+BEGINS_ANEW = "the same command begins again"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """One command-line program.
+
+    Attributes:
+      name: as in `sqzkit NAME`.
+      main: takes the flags that were given, by name, and the other arguments.
+      records: settings records, of whose fields the flags are made.
+      arguments: what it takes besides flags, such as "PHOTOGRAPH..."; "": nothing.
+      if_interrupted: what is true after Ctrl-C, in a few words; "": nothing to say.
+    """
+
+    name: str
+    main: Callable[[dict[str, Any], list[str]], None]
+    records: tuple[type[Any], ...]
+    arguments: str = ""
+    if_interrupted: str = ""
+
+    @property
+    def about(self) -> str:
+        """The docstring of the program's module."""
+        return (sys.modules[self.main.__module__].__doc__ or "").strip()
+
+    def help(self) -> str:
+        """Return the text of --help."""
+        call = f"sqzkit {self.name} {self.arguments}".strip()
+        return f"usage: {call} [flags]\n\n{self.about}\n\n{flags.overview(self.flags())}\n"
+
+    def flags(self) -> dict[str, flags.Item]:
+        """Return the settings by flag."""
+        return flags.items(self.records)
 
 
 def quiet_libraries() -> None:
     """Silence TensorFlow's start-up chatter unless the user asked for it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "2")
+    # Else TensorFlow imports Keras 3 beside the Keras 2 of `sqzkit.base.keras`: a second.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
-def run(main: Callable[[Sequence[str]], None]) -> None:
-    """Run `main(argv)` under absl with the project's exit codes.
+def run(program: Program, argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a program and end the process (see `guard`).
+
+    Args:
+      program: which one.
+      argv: its command line, the program's name first; None: `sys.argv`.
+    """
+    line = sys.argv if argv is None else argv
+    guard(lambda: _call(program, line), program.if_interrupted)
+
+
+def guard(work: Callable[[], None], if_interrupted: str = "") -> NoReturn:
+    """Do `work`, and end the process with the project's exit codes.
 
     Exit codes: 0 done, 1 the run failed, 2 the call was wrong, 130 Ctrl-C
     (or SIGTERM). A `SqzkitError` is printed as one message without a
     traceback; any other exception is a defect of ours and keeps its own.
+
     Args:
-      main: takes what is left of argv after flag parsing, program name first.
+      work: what to do.
+      if_interrupted: what to say after Ctrl-C, or "".
     """
     quiet_libraries()
-    interruption = _Interruption()
+    interruption = _Interruption(if_interrupted)
     try:
         interruption.watch()
-        app.run(lambda argv: sys.exit(_guarded(main, argv, interruption)), flags_parser=_parse)
-    except KeyboardInterrupt:  # before `main` or after it
+        sys.exit(_guarded(work, interruption))
+    except KeyboardInterrupt:  # before `work` or after it
         interruption.end()
 
 
-def load_tensorflow() -> None:
-    """Import TensorFlow without its start-up messages.
-
-    It writes some to file descriptor 2 before any log level applies; failures
-    are exceptions and are not lost.
-    """
-    # Else it imports Keras 3, too, beside the Keras 2 of `sqzkit.base.keras`: more than a second.
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    with quiet():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices("GPU")  # a machine without one complains once
-        # Its warnings are about our code (traced again, say), not about the user's call.
-        tf.get_logger().setLevel("ERROR")
+def _call(program: Program, argv: Sequence[str]) -> None:
+    if any(argument in flags.HELP for argument in argv[1:]):
+        sys.stdout.write(program.help())
+        return
+    given, arguments = flags.parse(argv, program.flags(), _others_with)
+    if arguments and not program.arguments:
+        raise UsageError(
+            f"unexpected argument {arguments[0]!r}: this program takes flags only (--help)"
+        )
+    program.main(given, arguments)
 
 
-def reject_arguments(argv: Sequence[str]) -> None:
-    """Raise `UsageError` if anything but flags was given."""
-    if len(argv) > 1:
-        raise UsageError(f"unexpected argument {argv[1]!r}: this program takes flags only (--help)")
+def _others_with(flag: str) -> str:
+    """Return which programs have a flag, as the end of a message; "" if none has it."""
+    found = []
+    for module in pkgutil.iter_modules([os.path.dirname(__file__)]):
+        program = getattr(
+            importlib.import_module(f"sqzkit.programs.{module.name}"), "PROGRAM", None
+        )
+        if program and {flag, flag.removeprefix("no")} & {*program.flags()}:
+            found.append(module.name)
+    return f"; {', '.join(found)} has it" if found else ""
 
 
 class _Interruption:
     """Ctrl-C and SIGTERM: the process ends soon and with one line, wherever it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, consequence: str) -> None:
         self.came = False
+        self._text = f"interrupted; {consequence}\n" if consequence else "interrupted\n"
         self._ending = threading.Lock()
         self._terminal = os.dup(2)  # where libraries are silenced, 2 leads nowhere
 
@@ -91,10 +147,10 @@ class _Interruption:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
-    def end(self) -> None:
+    def end(self) -> NoReturn:
         """Say so, once, and end."""
         self._ending.acquire()
-        os.write(self._terminal, b"interrupted; the same command goes on where it was\n")
+        os.write(self._terminal, self._text.encode())
         # TensorFlow's thread pools may take seconds to join; all outputs are
         # renamed into place only when whole, so nothing is left to flush.
         os._exit(INTERRUPTED)
@@ -114,19 +170,10 @@ class _Interruption:
         self.end()
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def _guarded(work: Callable[[], None], interruption: _Interruption) -> int:
     try:
-        return flags.FLAGS(list(argv))
-    except flags.Error as error:
-        print(f"error: {error}\nSee --help.", file=sys.stderr)
-        sys.exit(UsageError.exit_code)
-
-
-def _guarded(
-    main: Callable[[Sequence[str]], None], argv: Sequence[str], interruption: _Interruption
-) -> int:
-    try:
-        main(argv)
+        with extras.explained():
+            work()
     except BaseException as error:
         # Libraries may turn an interrupt into an error of their own.
         if interruption.came or isinstance(error, KeyboardInterrupt):

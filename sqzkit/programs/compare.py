@@ -1,24 +1,21 @@
-"""The SqueezeNet paper's table 2 on your data: `python -m sqzkit.compare`; docs/comparing.md."""
+"""Make the SqueezeNet paper's table 2 on your photographs: docs/comparing.md.
 
-from collections.abc import Sequence
+sqzkit compare --output_dir=runs/table --data_dir=photographs --quick
+"""
 
-from absl import flags
+from typing import Any
 
-from sqzkit.programs import cli, compare_flags
+from sqzkit import api
+from sqzkit.paper.config import CompareConfig
+from sqzkit.programs import cli
 
-flags.adopt_module_key_flags(compare_flags)
+
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Compare as the flags say."""
+    api.compare(**given)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Read the flags and compare."""
-    cli.reject_arguments(argv)
-    config = compare_flags.compare_config_from_flags()
-    # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
-    cli.load_tensorflow()
-    from sqzkit.paper.loop import compare
-
-    compare(config)
-
+PROGRAM = cli.Program("compare", main, (CompareConfig,), if_interrupted=cli.RESUMES)
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

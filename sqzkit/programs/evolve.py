@@ -1,24 +1,21 @@
-"""Breed smaller networks from a trained one: `python -m sqzkit.evolve`; see docs/evolve.md."""
+"""Breed smaller networks from a trained one: docs/evolve.md.
 
-from collections.abc import Sequence
+sqzkit evolve --model_dir=runs/mine --output_dir=runs/bred
+"""
 
-from absl import flags
+from typing import Any
 
-from sqzkit.programs import cli, evolve_flags
+from sqzkit import api
+from sqzkit.evolution.config import EvolveConfig
+from sqzkit.programs import cli
 
-flags.adopt_module_key_flags(evolve_flags)
+
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Evolve as the flags say."""
+    api.evolve(given.pop("model_dir"), **given)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Read the flags and evolve."""
-    cli.reject_arguments(argv)
-    config = evolve_flags.evolve_config_from_flags()
-    # TensorFlow is loaded only now, so that --help and wrong flags answer at once.
-    cli.load_tensorflow()
-    from sqzkit.evolution.evolution import evolve
-
-    evolve(config)
-
+PROGRAM = cli.Program("evolve", main, (EvolveConfig,), if_interrupted=cli.RESUMES)
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

@@ -1,26 +1,23 @@
-"""Find a SqueezeNet for your photographs: `python -m sqzkit.explore --study_dir=DIR`.
+"""Find a SqueezeNet for your photographs: docs/explore.md.
+
+    sqzkit explore --study_dir=runs/study --data_dir=photographs
 
 Start it again, or on other machines with one --storage, and they share the study.
 """
 
-from collections.abc import Sequence
+from typing import Any
 
-from absl import flags
-
-from sqzkit.programs import cli, explore_flags
-
-flags.adopt_module_key_flags(explore_flags)
+from sqzkit import api
+from sqzkit.exploration.config import ExploreConfig
+from sqzkit.programs import cli
 
 
-def main(argv: Sequence[str]) -> None:
+def main(given: dict[str, Any], arguments: list[str]) -> None:
     """Explore as the flags say."""
-    cli.reject_arguments(argv)
-    config = explore_flags.explore_config_from_flags()
-    cli.load_tensorflow()
-    from sqzkit.exploration.loop import explore
+    api.explore(**given)
 
-    explore(config)
 
+PROGRAM = cli.Program("explore", main, (ExploreConfig,), if_interrupted=cli.RESUMES)
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

@@ -1,33 +1,41 @@
-"""Write a clustered run as Song Han's `.net` file.
+"""Write a clustered run as a `.net` file of Song Han's Deep Compression.
 
-python -m sqzkit.net --model_dir=runs/mine --output_file=mine.net
+sqzkit net --model_dir=runs/mine --output_file=mine.net
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+import dataclasses
+from typing import Any
 
-from absl import flags
-
-from sqzkit.base import files
+from sqzkit.base import assembly, files, quiet
+from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
 
-_MODEL_DIR = flags.DEFINE_string("model_dir", None, "The run folder.", required=True)
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The .net file to write.", required=True)
-_STAGE = flags.DEFINE_string("stage", None, "Whose weights to take; default: the last stage's.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace the output if it exists.")
+
+@dataclasses.dataclass(frozen=True)
+class NetSettings(Settings):
+    """The flags of `sqzkit net`."""
+
+    model_dir: str = setting(path=True, help="The run folder.")
+    output_file: str = setting(path=True, help="The .net file to write.")
+    stage: str | None = setting(
+        None, help="Stage whose weights to take.", default_text="the last finished stage"
+    )
+    overwrite: bool = setting(False, help="Replace the output file if it exists.")
 
 
-def main(argv: Sequence[str]) -> None:
-    """Write the file and say how large it is."""
-    cli.reject_arguments(argv)
-    output = Path(_OUTPUT_FILE.value)
-    files.refuse_existing(output, _OVERWRITE.value)
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Write the file and print its size."""
+    asked = assembly.build(NetSettings, given)
+    files.refuse_existing(asked.output_file, asked.overwrite)
+    quiet.load_tensorflow()
     from sqzkit.compression.han_export import export_net
 
-    content = export_net(_MODEL_DIR.value, _STAGE.value)
-    files.write_bytes(output, content)
-    print(f"{output}: {len(content):,} bytes, every weight read back")
+    content = export_net(asked.model_dir, asked.stage)
+    files.write_bytes(asked.output_file, content)
+    print(f"{asked.output_file}: {len(content):,} bytes, every weight read back")
 
+
+PROGRAM = cli.Program("net", main, (NetSettings,))
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

@@ -1,22 +1,30 @@
-"""`python -m sqzkit.report --model_dir=RUN`: write the run's report page."""
+"""Write the report page of a run again.
 
-from collections.abc import Sequence
+sqzkit report --model_dir=runs/mine
+"""
 
-from absl import flags
+import dataclasses
+from typing import Any
 
+from sqzkit import api
+from sqzkit.base import assembly
+from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
-from sqzkit.runs.folder import RunFolder
-
-_MODEL_DIR = flags.DEFINE_string("model_dir", None, "The run folder.", required=True)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Write the page and say where it is."""
-    from sqzkit.reporting.page import write_report
+@dataclasses.dataclass(frozen=True)
+class ReportSettings(Settings):
+    """The flags of `sqzkit report`."""
 
-    cli.reject_arguments(argv)
-    print(write_report(RunFolder.existing(_MODEL_DIR.value)))
+    model_dir: str = setting(path=True, help="The run folder.")
 
+
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Write the page and print where it is."""
+    print(api.write_report(assembly.build(ReportSettings, given).model_dir))
+
+
+PROGRAM = cli.Program("report", main, (ReportSettings,))
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

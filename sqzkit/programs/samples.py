@@ -1,43 +1,44 @@
-"""`python -m sqzkit.samples`: write some test images of a run as PNG files.
+"""Write some test images of a run as PNG files.
 
-They are what one gives to `python -m sqzkit.classify` or to the phone when the
-data set does not lie about as photographs (the embedded digits, TFDS).
+    sqzkit samples --model_dir=runs/mine
+
+They are something to give to `sqzkit classify` or to the phone when the data set
+is not a folder of photographs (the embedded digits, TFDS).
 """
 
-from collections.abc import Sequence
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from sqzkit.base import files
-from sqzkit.base.errors import UsageError
+from sqzkit import api
+from sqzkit.base import assembly, files
+from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
 
 if TYPE_CHECKING:
     from sqzkit.data.dataset import ImageDataset
     from sqzkit.preprocessing import Preprocessing
 
-_MODEL_DIR = flags.DEFINE_string("model_dir", None, "The run folder.", required=True)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", None, "Where the pictures go; default: samples/ in the run folder."
-)
-_COUNT = flags.DEFINE_integer("count", 10, "How many pictures, the classes in turn.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace pictures that are there.")
+
+@dataclasses.dataclass(frozen=True)
+class SamplesSettings(Settings):
+    """The flags of `sqzkit samples`."""
+
+    model_dir: str = setting(path=True, help="The run folder.")
+    output_dir: str | None = setting(
+        None, path=True, help="Folder of the pictures.", default_text="samples/ in the run folder"
+    )
+    count: int = setting(10, minimum=1, help="Number of pictures; the classes in turn.")
+    overwrite: bool = setting(False, help="Replace pictures that exist.")
 
 
-def main(argv: Sequence[str]) -> None:
-    """Write the pictures and say where they are."""
-    cli.reject_arguments(argv)
-    if _COUNT.value < 1:
-        raise UsageError(f"--count {_COUNT.value}: must be 1 or more")
-    cli.load_tensorflow()
-    from sqzkit.runs.loading import load_run
-
-    run = load_run(_MODEL_DIR.value)
-    folder = Path(_OUTPUT_DIR.value or run.folder.path / "samples")
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Write the pictures and print where they are."""
+    asked = assembly.build(SamplesSettings, given)
+    run = api.load_run(asked.model_dir)
+    folder = Path(asked.output_dir or run.folder.path / "samples")
     dataset = run.open_data()
-    written = write_samples(dataset, run.preprocessing, folder, _COUNT.value, _OVERWRITE.value)
+    written = write_samples(dataset, run.preprocessing, folder, asked.count, asked.overwrite)
     print(f"{len(written)} pictures in {folder}")
 
 
@@ -82,5 +83,7 @@ def write_samples(
     return written
 
 
+PROGRAM = cli.Program("samples", main, (SamplesSettings,))
+
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

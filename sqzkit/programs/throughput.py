@@ -1,4 +1,6 @@
-"""Measure how fast the input pipeline is: `python -m sqzkit.throughput`.
+"""Measure how fast the input pipeline is.
+
+    sqzkit throughput --data_dir=photographs
 
 The CPU time an image takes is what counts where the training step runs on the
 same cores; the images per second are what counts where it runs on a device.
@@ -6,20 +8,26 @@ same cores; the images per second are what counts where it runs on a device.
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from typing import Any
 
-from absl import flags
-
+from sqzkit.base import assembly, quiet
+from sqzkit.base.settings import Settings, like, nested, setting
 from sqzkit.data.source import DataSource
 from sqzkit.programs import cli
+from sqzkit.training.options import Augmentation, FitOptions
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of photographs; default: digits")
-_TFDS_NAME = flags.DEFINE_string("tfds_name", None, "TFDS data set")
-_TFDS_DATA_DIR = flags.DEFINE_string("tfds_data_dir", None, "where TFDS keeps its data sets")
-_IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "side of the network's input, pixels")
-_BATCH_SIZE = flags.DEFINE_integer("train_batch_size", 32, "examples in a batch")
-_AUGMENTATION = flags.DEFINE_string("augmentation", "standard", "none, light or standard")
-_EPOCHS = flags.DEFINE_integer("train_epochs", 3, "epochs to measure after the first", 1)
+
+@dataclasses.dataclass(frozen=True)
+class ThroughputSettings(Settings):
+    """The flags of `sqzkit throughput`."""
+
+    data: DataSource = nested(factory=DataSource, only=("data_dir", "tfds_name", "tfds_data_dir"))
+    image_size: int = setting(
+        64, minimum=1, unit="pixels", group="Pipeline", help="Side of the network's input."
+    )
+    train_batch_size: int = like(FitOptions, "batch_size", flag="")
+    augmentation: Augmentation = like(FitOptions, "augmentation", "standard")
+    train_epochs: int = setting(3, minimum=1, help="Epochs to measure after the first.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +77,17 @@ def measure(
     )
 
 
-def main(argv: Sequence[str]) -> None:
-    """Measure what the flags say and print it."""
-    cli.reject_arguments(argv)
-    source = DataSource(_DATA_DIR.value, _TFDS_NAME.value, _TFDS_DATA_DIR.value)
-    sizes = _IMAGE_SIZE.value, _BATCH_SIZE.value
-    result = measure(source, *sizes, _AUGMENTATION.value, _EPOCHS.value)
+def main(given: dict[str, Any], arguments: list[str]) -> None:
+    """Measure as the flags say and print the figures."""
+    asked = assembly.build(ThroughputSettings, given)
+    quiet.load_tensorflow()
+    sizes = asked.image_size, asked.train_batch_size
+    result = measure(asked.data, *sizes, asked.augmentation, asked.train_epochs)
     print(f"preparation {result.preparation_seconds:.1f} s (libraries included), then")
     print(f"{result.images_per_second:,.0f} images/s, {result.cpu_milliseconds:.3f} ms CPU each")
 
 
+PROGRAM = cli.Program("throughput", main, (ThroughputSettings,))
+
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(PROGRAM)

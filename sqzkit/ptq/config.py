@@ -1,16 +1,16 @@
 """What int8 optimization is asked for: one plain record, checked when it is built."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
-from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, setting
 
-TARGETS = ("accuracy", "size")
-SMALLEST_BUDGET = 1000
+Target = Literal["accuracy", "size"]
+MIN_BUDGET = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizeConfig:
+class OptimizeConfig(Settings):
     """How to trade archive bytes for accuracy.
 
     Attributes:
@@ -21,18 +21,16 @@ class OptimizeConfig:
       seed: of the chosen photographs and the sampled positions.
     """
 
-    optimize_for: str = "size"
-    archive_budget_bytes: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.optimize_for not in TARGETS:
-            raise UsageError(
-                f"--optimize_for={self.optimize_for}: must be one of {', '.join(TARGETS)}"
-            )
-        budget = self.archive_budget_bytes
-        if budget is not None and budget < SMALLEST_BUDGET:
-            raise UsageError(f"--archive_budget_bytes={budget}: must be {SMALLEST_BUDGET} or more")
+    optimize_for: Target = setting(
+        "size",
+        help="Choose int8 weights by their bytes in the .sqz and by how much they change the "
+        "answers on the representative photographs: 'size' takes the fewest bytes, 'accuracy' "
+        "about those of plain rounding. The file is per_tensor.",
+    )
+    archive_budget_bytes: int | None = setting(
+        None, minimum=MIN_BUDGET, unit="bytes", help="With --optimize_for: limit of the .sqz file."
+    )
+    seed: int = setting(0, minimum=0, hidden=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""

@@ -25,8 +25,6 @@ Everything is readable without this program. Nothing in it is executed.
 import dataclasses
 import json
 import re
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,15 +164,8 @@ class RunFolder:
         """Store the JSON record `NAME.json`."""
         files.write_json(self.path / f"{name}.json", content)
 
-    def add_command(self, argv: Sequence[str]) -> None:
-        """Note the command line that is at work here: `sys.argv`, flags included.
-
-        A command given again (a resumed run) is noted once.
-        """
-        program = Path(argv[0])
-        module = ["python", "-m", f"sqzkit.{program.stem}"]
-        name = module if program.parent.name == "programs" else [program.name]
-        command = shlex.join([*name, *argv[1:]])
+    def add_command(self, command: str) -> None:
+        """Note a command line that wrote here, once (see `settings.command`)."""
         commands = self.read_record("commands") or []
         if command not in commands:
             self.write_record("commands", [*commands, command])

@@ -1,16 +1,24 @@
 """Everything `train.py` can be told, as one frozen record. Light: no TensorFlow."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from sqzkit.base import assembly, settings
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, like, nested, setting
 from sqzkit.data.source import DataSource
 from sqzkit.models import spec as specs
-from sqzkit.training.options import FitOptions
+from sqzkit.models.spec import Bypass, ModelName, Normalization, SqueezeNetSpec
+from sqzkit.training.options import Augmentation, FitOptions, Optimizer, Schedule
+from sqzkit.training.presets import PRESETS
 
-MODES = ("train", "eval", "train_and_eval")
-STRATEGIES = ("off", "one_device", "mirrored", "multi_worker_mirrored", "tpu", "parameter_server")
-DTYPES = ("float32", "float16", "bfloat16")
+Mode = Literal["train", "eval", "train_and_eval"]
+StrategyName = Literal[
+    "off", "one_device", "mirrored", "multi_worker_mirrored", "tpu", "parameter_server"
+]
+Dtype = Literal["float32", "float16", "bfloat16"]
+PresetName = Literal["default", "transfer", "paper", "cifar10", "imagenet"]
 DEFAULT_MODEL = "v1_1"
 DIGITS_SIZE = 32
 PHOTOGRAPH_SIZE = 64
@@ -29,7 +37,7 @@ NETWORK_FIELDS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Settings):
     """One run. `None` in a field of the network means the named model's own value.
 
     Attributes:
@@ -58,63 +66,96 @@ class TrainingConfig:
       preset: which preset the values come from.
     """
 
-    model_dir: str
-    mode: str = "train_and_eval"
-    data: DataSource = dataclasses.field(default_factory=DataSource)
-    cache_dir: str | None = None
-    model: str | None = None
-    bypass: str | None = None
-    base_e: int | None = None
-    incr_e: int | None = None
-    pct3x3: float | None = None
-    freq: int | None = None
-    squeeze_ratio: float | None = None
-    fire_modules: int | None = None
-    pool_after: tuple[str, ...] | None = None
-    normalization: str | None = None
-    dropout: float | None = None
-    conv10_relu: bool = False
-    weights: str | None = None
-    weights_dir: str | None = None
-    image_size: int | None = None
-    train_batch_size: int = 32
-    train_epochs: int = 30
-    train_steps: int | None = None
-    base_learning_rate: float = 2e-3
-    lr_schedule: str = "cosine"
-    warmup_epochs: float = 1.0
-    optimizer: str = "adamw"
-    momentum: float = 0.9
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
-    augmentation: str = "light"
-    seed: int = 1
-    early_stopping_patience: int = 0
-    watchdog_epochs: int = 5
-    head_epochs: int = 0
-    head_learning_rate: float = 3e-3
-    mixed_precision_dtype: str = "float32"
-    distribution_strategy: str = "off"
-    deterministic: bool = True
-    tensorboard: bool = False
-    preset: str = "default"
+    model_dir: str = setting(
+        path=True, group="Run", help="Folder of the run. An unfinished run in it is resumed."
+    )
+    mode: Mode = setting(
+        "train_and_eval",
+        help="'eval' measures the last finished stage on the test split and trains nothing.",
+    )
+    preset: PresetName = setting(
+        "default",
+        help="Recipe: defaults of the flags below.",
+        default_text="default; transfer with --weights",
+    )
+    data: DataSource = nested(factory=DataSource)
+    cache_dir: str | None = setting(
+        None, path=True, help="Folder that keeps decoded images that do not fit in memory."
+    )
+    model: ModelName | None = setting(
+        None,
+        group="Network",
+        default_text=DEFAULT_MODEL,
+        help="The network. The flags below change its fields; their defaults are the model's.",
+    )
+    bypass: Bypass | None = like(SqueezeNetSpec, "bypass", None)
+    base_e: int | None = like(SqueezeNetSpec, "base_e", None)
+    incr_e: int | None = like(SqueezeNetSpec, "incr_e", None)
+    pct3x3: float | None = like(SqueezeNetSpec, "pct3x3", None)
+    freq: int | None = like(SqueezeNetSpec, "freq", None)
+    squeeze_ratio: float | None = like(SqueezeNetSpec, "squeeze_ratio", None)
+    fire_modules: int | None = like(SqueezeNetSpec, "fire_modules", None)
+    pool_after: tuple[str, ...] | None = like(SqueezeNetSpec, "pool_after", None)
+    normalization: Normalization | None = like(SqueezeNetSpec, "normalization", None)
+    dropout: float | None = like(SqueezeNetSpec, "dropout", None)
+    conv10_relu: bool = like(SqueezeNetSpec, "conv10_relu", False)
+    weights: str | None = setting(
+        None, help="Published ImageNet weights to start from, such as deep_compression."
+    )
+    weights_dir: str | None = setting(
+        None, path=True, help="Folder in which they may already be.", default_text="download them"
+    )
+    image_size: int | None = setting(
+        None,
+        minimum=1,
+        unit="pixels",
+        help="Side of the network's input.",
+        default_text="32 for images of at most 32 pixels, else 64",
+    )
+    train_batch_size: int = like(FitOptions, "batch_size", flag="", group="Training")
+    train_epochs: int = like(FitOptions, "epochs", 30, flag="")
+    train_steps: int | None = setting(
+        None, minimum=1, help="Length of the training in steps instead, rounded up to epochs."
+    )
+    base_learning_rate: float = like(FitOptions, "base_learning_rate", 2e-3)
+    lr_schedule: Schedule = like(FitOptions, "lr_schedule")
+    warmup_epochs: float = like(FitOptions, "warmup_epochs", 1.0)
+    optimizer: Optimizer = like(FitOptions, "optimizer")
+    momentum: float = like(FitOptions, "momentum")
+    weight_decay: float = like(FitOptions, "weight_decay", 0.01)
+    label_smoothing: float = like(FitOptions, "label_smoothing")
+    augmentation: Augmentation = like(FitOptions, "augmentation", "light")
+    seed: int = like(FitOptions, "seed")
+    early_stopping_patience: int = like(FitOptions, "early_stopping_patience")
+    watchdog_epochs: int = like(FitOptions, "watchdog_epochs")
+    head_epochs: int = setting(
+        0, minimum=0, help="With --weights: epochs in which only the new head learns."
+    )
+    head_learning_rate: float = setting(3e-3, above=0, help="Learning rate of these epochs.")
+    mixed_precision_dtype: Dtype = setting(
+        "float32", group="Machine", help="Type that the layers compute in."
+    )
+    distribution_strategy: StrategyName = setting(
+        "off", help="Strategy of tf.distribute (docs/scaling.md)."
+    )
+    deterministic: bool = setting(True, help="The same seed gives the same weights, bit for bit.")
+    tensorboard: bool = setting(
+        False, help="Write logs for TensorBoard to tensorboard/ in --model_dir."
+    )
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any]) -> "TrainingConfig":
+        """Return the record of flat settings and their preset (see `settings.build`)."""
+        if "train_epochs" in values and "train_steps" in values:
+            raise UsageError("--train_epochs and --train_steps: give one of the two")
+        name = values.get("preset", "transfer" if "weights" in values else "default")
+        fields = dict(PRESETS.get(name, {}))  # an unknown name is refused below
+        if "train_epochs" in values:
+            fields.pop("train_steps", None)
+        return assembly.assemble(cls, {**fields, **values, "preset": name})
 
     def __post_init__(self) -> None:
-        if not self.model_dir:
-            raise UsageError("--model_dir is empty: name the folder of the run")
-        if self.cache_dir == "":
-            raise UsageError("--cache_dir is empty: name a folder or leave the flag out")
-        _one_of("mode", self.mode, MODES)
-        _one_of("distribution_strategy", self.distribution_strategy, STRATEGIES)
-        _one_of("mixed_precision_dtype", self.mixed_precision_dtype, DTYPES)
-        if self.head_epochs < 0:
-            raise UsageError(f"--head_epochs {self.head_epochs}: must be 0 or more")
-        if not 0 < self.head_learning_rate:
-            raise UsageError(f"--head_learning_rate {self.head_learning_rate}: must be above 0")
-        if self.seed < 0:
-            raise UsageError(f"--seed {self.seed}: must be 0 or more")
-        if self.train_steps is not None and self.train_steps < 1:
-            raise UsageError(f"--train_steps {self.train_steps}: must be 1 or more")
+        super().__post_init__()
         self.fit_options(self.train_epochs)
         if self.weights is None:
             self.spec(2)
@@ -137,14 +178,14 @@ class TrainingConfig:
         }
 
     def spec(self, classes: int) -> specs.SqueezeNetSpec:
-        """Return the network to train from scratch for so many classes."""
+        """Return the network to train from scratch for that many classes."""
         changes = self.network_changes()
         return specs.named(
             self.model or DEFAULT_MODEL, classes, conv10_relu=self.conv10_relu, **changes
         )
 
     def fit_options(self, epochs: int) -> FitOptions:
-        """Return how the stage "train" is fitted over so many epochs."""
+        """Return how the stage "train" is fitted over that many epochs."""
         return FitOptions(
             epochs=epochs,
             batch_size=self.train_batch_size,
@@ -173,10 +214,5 @@ class TrainingConfig:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values."""
-        return dataclasses.asdict(self)
-
-
-def _one_of(flag: str, value: str, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise UsageError(f"--{flag} {value!r}: must be one of {', '.join(legal)}")
+        """Return the configuration as JSON-ready values; paths are absolute."""
+        return settings.to_json(self)

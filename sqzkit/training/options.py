@@ -1,17 +1,19 @@
 """What one stage of training is told to do; light, so that flags may import it."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from sqzkit.base.errors import UsageError
+from sqzkit.base.settings import Settings, setting
 
-SCHEDULES = ("constant", "linear", "cosine", "step")
-OPTIMIZERS = ("sgd", "adam", "adamw")
-KEEP = ("best", "last")
+Schedule = Literal["constant", "linear", "cosine", "step"]
+Optimizer = Literal["sgd", "adam", "adamw"]
+Augmentation = Literal["none", "light", "standard"]
+Keep = Literal["best", "last"]
 
 
 @dataclasses.dataclass(frozen=True)
-class FitOptions:
+class FitOptions(Settings):
     """Everything that decides the weights a stage ends with.
 
     Attributes:
@@ -33,59 +35,46 @@ class FitOptions:
         highest validation accuracy, "last" with the last one.
       best_from_epoch: epochs before this one (from 0) are never the best;
         pruning sets it to the epoch at which the final sparsity is reached.
-      early_stopping_patience: stop after so many epochs without a higher
+      early_stopping_patience: stop after that many epochs without a higher
         validation accuracy or a lower loss; 0 never stops early.
-      watchdog_epochs: fail after so many epochs at chance; 0 never.
+      watchdog_epochs: fail after that many epochs at chance; 0 never.
     """
 
-    epochs: int
-    batch_size: int = 32
-    base_learning_rate: float = 1e-3
-    lr_schedule: str = "cosine"
-    warmup_epochs: float = 0.0
-    optimizer: str = "adamw"
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    augmentation: str = "none"
-    seed: int = 1
-    keep: str = "best"
-    best_from_epoch: int = 0
-    early_stopping_patience: int = 0
-    watchdog_epochs: int = 5
+    epochs: int = setting(flag="train_epochs", minimum=1, help="Passes over the training split.")
+    batch_size: int = setting(
+        32, flag="train_batch_size", minimum=1, help="Examples in a step, over all replicas."
+    )
+    base_learning_rate: float = setting(1e-3, above=0, help="Highest learning rate.")
+    lr_schedule: Schedule = setting("cosine", help="How the learning rate falls.")
+    warmup_epochs: float = setting(
+        0.0, minimum=0, help="Epochs in which the learning rate rises linearly from 0."
+    )
+    optimizer: Optimizer = setting("adamw", help="How weights follow gradients.")
+    momentum: float = setting(0.9, minimum=0, below=1, help="Momentum of --optimizer=sgd.")
+    weight_decay: float = setting(0.0, minimum=0, help="Weight decay of the kernels.")
+    label_smoothing: float = setting(
+        0.0, minimum=0, below=1, help="Share of the target that is spread over all classes."
+    )
+    augmentation: Augmentation = setting(
+        "none", help="Random changes of training images; 'light' shifts and flips."
+    )
+    seed: int = setting(1, minimum=0, help="Seed of weights, order, augmentation and dropout.")
+    keep: Keep = setting("best")
+    best_from_epoch: int = setting(0, minimum=0)
+    early_stopping_patience: int = setting(
+        0, minimum=0, unit="epochs", help="Stop after this many without a better one; 0: never."
+    )
+    watchdog_epochs: int = setting(
+        5, minimum=0, unit="epochs", help="Fail after this many at chance; 0: never."
+    )
 
     def __post_init__(self) -> None:
-        _check(self)
+        super().__post_init__()
+        if self.warmup_epochs > self.epochs:
+            raise UsageError(
+                f"--warmup_epochs {self.warmup_epochs}: must be 0..{self.epochs} (--train_epochs)"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the options as JSON-ready values."""
         return dataclasses.asdict(self)
-
-
-def _check(options: FitOptions) -> None:
-    _at_least("train_epochs", options.epochs, 1)
-    _at_least("train_batch_size", options.batch_size, 1)
-    if not options.base_learning_rate > 0:
-        raise UsageError(f"--base_learning_rate {options.base_learning_rate}: must be above 0")
-    _one_of("lr_schedule", options.lr_schedule, SCHEDULES)
-    _one_of("optimizer", options.optimizer, OPTIMIZERS)
-    _one_of("keep", options.keep, KEEP)
-    if not 0 <= options.warmup_epochs <= options.epochs:
-        raise UsageError(
-            f"--warmup_epochs {options.warmup_epochs}: must be 0..{options.epochs} (--train_epochs)"
-        )
-    for name in ("momentum", "label_smoothing"):
-        if not 0 <= getattr(options, name) < 1:
-            raise UsageError(f"--{name} {getattr(options, name)}: must be in [0, 1)")
-    for name in ("weight_decay", "early_stopping_patience", "watchdog_epochs", "best_from_epoch"):
-        _at_least(name, getattr(options, name), 0)
-
-
-def _at_least(flag: str, value: float, lowest: int) -> None:
-    if not value >= lowest:
-        raise UsageError(f"--{flag} {value}: must be {lowest} or more")
-
-
-def _one_of(flag: str, value: str, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise UsageError(f"--{flag} {value!r}: must be one of {', '.join(legal)}")

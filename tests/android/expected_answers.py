@@ -16,8 +16,8 @@ from pathlib import Path
 
 from absl import flags
 
+from benchmarks.script import run
 from sqzkit.base.errors import UsageError
-from sqzkit.programs.cli import run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("limit", 100, "How many photographs.", lower_bound=1)

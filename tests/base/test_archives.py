@@ -2,6 +2,7 @@ import io
 import struct
 import tracemalloc
 import zipfile
+import zlib
 
 import h5py
 import numpy as np
@@ -72,6 +73,20 @@ def test_a_bomb_that_announces_ten_bytes_never_expands():
             archives.read_zip(content, 9, 1 << 20)
 
     assert peak(read) < 4 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_member_larger_than_announced_is_not_cut_off(method):
+    """Its checksum is that of its beginning, so that only the length tells."""
+    plain = b"0123456789" * 2
+    content = bytearray(zipped(method, labels=plain))
+    start = zlib.crc32(plain[:10]).to_bytes(4, "little")
+    for mark, place in ((b"PK\x03\x04", 14), (b"PK\x01\x02", 16)):
+        at = content.index(mark) + place
+        content[at : at + 4] = start
+        content[at + 8 : at + 12] = struct.pack("<I", 10)
+    with pytest.raises(FormatError, match="damaged zip|not as long as announced"):
+        archives.read_zip(bytes(content), 9, 99)
 
 
 def test_a_directory_of_a_million_files_is_not_listed():

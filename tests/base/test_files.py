@@ -134,3 +134,18 @@ def test_json_of_any_kind_is_a_value_or_a_run_error(tmp_path, text):
     path.write_text(text)
     with pytest.raises(RunError, match=r"spec\.json cannot be read as JSON"):
         files.read_json(path)
+
+
+def test_another_users_process_is_alive(monkeypatch):
+    def refuse(pid, signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert files.is_alive(1)
+
+
+def test_a_process_that_ended_is_not_alive():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    assert files.is_alive(child.pid)
+    child.wait()
+    assert not files.is_alive(child.pid)

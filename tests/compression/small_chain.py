@@ -96,7 +96,10 @@ def quick_config(**changes):
         stages=("prune", "cluster", "quantize"),
         target_sparsity="0.5,conv1=0.25",
         number_of_clusters="8",
-        epochs={"prune": 2, "dense": 1, "cluster": 1, "quantize": 1},
+        prune_epochs=2,
+        dense_epochs=1,
+        cluster_epochs=1,
+        quantize_epochs=1,
     )
     return dataclasses.replace(base, **changes)
 

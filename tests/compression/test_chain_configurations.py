@@ -42,7 +42,10 @@ def test_every_invariant_holds_in_the_int8_file(
     config = small_chain.quick_config(
         target_sparsity="0.7,conv1=0.3",
         codebook=codebook,
-        epochs={"prune": 1, "dense": 1, "cluster": 1, "quantize": 1},
+        prune_epochs=1,
+        dense_epochs=1,
+        cluster_epochs=1,
+        quantize_epochs=1,
     )
     stage_summary.compress(folder, config, options, corners)
     run = load_run(folder.path)

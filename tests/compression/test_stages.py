@@ -37,7 +37,7 @@ def test_a_stage_has_its_own_rate_and_epochs_and_the_rest_of_training():
 
 @pytest.mark.parametrize(("epochs", "first"), [(1, 0), (2, 1), (10, 5), (20, 11)])
 def test_only_epochs_after_the_ramp_may_be_kept(epochs, first):
-    begun = start(epochs={"prune": epochs, "dense": 1, "cluster": 1, "quantize": 1})
+    begun = start(prune_epochs=epochs, dense_epochs=1, cluster_epochs=1, quantize_epochs=1)
     stage = stages.prune(begun, {"conv1": 0.5, "conv10": 0.0})
     assert stage.options.best_from_epoch == first
     # By the end of that epoch the ramp is over, and it was not at its beginning.

@@ -1,3 +1,6 @@
+import json
+import os
+
 import pytest
 
 from sqzkit.base.errors import UsageError
@@ -18,9 +21,9 @@ def test_default_input_type(quantization, expected):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"quantization": "int4"}, "--quantization=int4: must be one of none, float16"),
-        ({"granularity": "layer"}, "--granularity=layer"),
-        ({"inference_input_type": "int16"}, "--inference_input_type=int16"),
+        ({"quantization": "int4"}, "--quantization 'int4': must be one of none, float16"),
+        ({"granularity": "layer"}, "--granularity 'layer'"),
+        ({"inference_input_type": "int16"}, "--inference_input_type 'int16'"),
         ({"quantization": "none", "inference_input_type": "uint8"}, "needs --quantization=int8"),
         ({"quantization": "int16x8", "inference_input_type": "int8"}, "takes float32"),
     ],
@@ -38,9 +41,9 @@ def test_illegal_options(arguments, message):
         ({"weights": "v1_0"}, "--weights needs --output_file"),
         ({"weights": "v1_0", "output_file": "a.bin"}, "a.bin: must end in .tflite"),
         ({"keras_model_file": "a.keras"}, "needs --preprocessing and --labels_file"),
-        ({"model_dir": "a", "calibration_steps": 1}, "--calibration_steps=1"),
-        ({"model_dir": "a", "max_accuracy_drop": -1.0}, "--max_accuracy_drop=-1"),
-        ({"model_dir": "a", "seed": -1}, "--seed=-1"),
+        ({"model_dir": "a", "calibration_steps": 1}, "--calibration_steps 1"),
+        ({"model_dir": "a", "max_accuracy_drop": -1.0}, "--max_accuracy_drop -1"),
+        ({"model_dir": "a", "seed": -1}, "--seed -1"),
         ({"weights": "v1_0", "stage": "prune", "output_file": "a.tflite"}, "--stage=prune"),
     ],
 )
@@ -50,8 +53,6 @@ def test_illegal_configurations(arguments, message):
 
 
 def test_a_configuration_is_json_ready():
-    import json
-
     record = json.loads(json.dumps(ConversionConfig(model_dir="a").to_json()))
-    assert record["model_dir"] == "a"
+    assert record["model_dir"] == os.path.abspath("a")
     assert record["options"]["quantization"] == "int8"

@@ -27,7 +27,7 @@ def test_impossible_sources_are_refused(changes, message):
 
 
 def test_a_source_survives_json():
-    source = DataSource(tfds_name="cifar10", tfds_data_dir="d", seed=3, flip="on")
+    source = DataSource(tfds_name="cifar10", tfds_data_dir="/d", seed=3, flip="on")
     assert DataSource.from_json(source.to_json()) == source
     assert set(source.to_json()) == {field.name for field in dataclasses.fields(DataSource)}
 

@@ -20,8 +20,8 @@ from sqzkit.evolution.config import EvolveConfig
         ({"seed": -1}, "--seed -1"),
         ({"base_learning_rate": 0.0}, "--base_learning_rate 0.0"),
         ({"distillation": 1.5}, "--distillation 1.5: must be 0..1"),
-        ({"model_dir": ""}, "--model_dir is missing"),
-        ({"output_dir": ""}, "--output_dir is missing"),
+        ({"model_dir": ""}, "--model_dir is empty"),
+        ({"output_dir": ""}, "--output_dir is empty"),
     ],
 )
 def test_wrong_values_are_named(changes, words):

@@ -5,13 +5,13 @@ A reader gets damaged bytes and must return, or raise one of `sqzkit.base.errors
 
 import dataclasses
 import functools
+import importlib
 import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqzkit.base.errors import UsageError
 from tests.fuzz import mutators, seeds
 from tests.fuzz.mutators import Mutator
 
@@ -206,56 +206,26 @@ def _draw(run: Any) -> None:
     page.write_report(run)
 
 
-def _flags(load: Callable[[], Callable[[], Any]]) -> Callable[[Path], Reader]:
-    """Return the maker of a reader of one program's flags; one program a process."""
+def _flags(name: str) -> Callable[[Path], Reader]:
+    """Return the maker of a reader of one program's flags."""
 
     def make(folder: Path) -> Reader:
-        from absl import flags
-        from absl.testing import flagsaver
+        from sqzkit.base import assembly
+        from sqzkit.programs import flags
 
-        configure = load()
-        flags.FLAGS(["program"])
+        program = importlib.import_module(f"sqzkit.programs.{name}").PROGRAM
+        known = program.flags()
 
         def reader(content: bytes) -> None:
             arguments = content.decode("utf-8", "replace").split("\n")
-            try:
-                with flagsaver.flagsaver():
-                    flags.FLAGS(["program", *arguments])
-                    configure()
-            except flags.Error as error:
-                raise UsageError(str(error)) from error
+            given, _ = flags.parse(["program", *arguments], known)
+            for record in program.records:
+                own = assembly.flat(record)
+                assembly.build(record, {key: given[key] for key in given if key in own})
 
         return reader
 
     return make
-
-
-def _train_flags() -> Callable[[], Any]:
-    from sqzkit.programs import compression_flags
-    from sqzkit.programs import train_flags as training_flags
-
-    return lambda: (
-        training_flags.training_config_from_flags(),
-        compression_flags.compression_config_from_flags(),
-    )
-
-
-def _convert_flags() -> Callable[[], Any]:
-    from sqzkit.programs import convert_flags
-
-    return convert_flags.config_from_flags
-
-
-def _explore_flags() -> Callable[[], Any]:
-    from sqzkit.programs import explore_flags
-
-    return explore_flags.explore_config_from_flags
-
-
-def _evolve_flags() -> Callable[[], Any]:
-    from sqzkit.programs import evolve_flags
-
-    return evolve_flags.evolve_config_from_flags
 
 
 def _lines(*arguments: str) -> Callable[[], list[bytes]]:
@@ -302,7 +272,7 @@ TARGETS = {
             *("--stages=train,prune", "--distillation=0.5", "--label_smoothing=0.1"),
             *("--image_size=64", "--warmup_epochs=1", "--max_broken_share=0.1", "--momentum=0.9"),
         ),
-        _flags(_train_flags),
+        _flags("train"),
         mutators.damage_lines,
         0.2,
     ),
@@ -312,7 +282,7 @@ TARGETS = {
             *("--calibration_steps=10", "--max_accuracy_drop=1", "--archive", "--seed=3"),
             *("--optimize_for=size", "--archive_budget_bytes=400000", "--stage=train"),
         ),
-        _flags(_convert_flags),
+        _flags("convert"),
         mutators.damage_lines,
         0.1,
     ),
@@ -322,7 +292,7 @@ TARGETS = {
             *("--objectives=accuracy,parameters", "--squeeze_ratio=0.125:0.5:0.125"),
             *("--pool_after=conv1+fire3+fire5", "--winner_drop=0.01", "--train_epochs=2"),
         ),
-        _flags(_explore_flags),
+        _flags("explore"),
         mutators.damage_lines,
         0.1,
     ),
@@ -331,7 +301,7 @@ TARGETS = {
             *("--model_dir=runs/a", "--output_dir=b", "--generations=3", "--environment=0.9"),
             *("--population=2", "--train_epochs=1", "--distillation=0.5", "--seed=1"),
         ),
-        _flags(_evolve_flags),
+        _flags("evolve"),
         mutators.damage_lines,
         0.1,
     ),

@@ -54,7 +54,7 @@ def test_a_small_squeeze_ratio_leaves_one_filter():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"classes": 1}, "classes 1: a classifier needs 2 or more"),
+        ({"classes": 1}, "classes 1: must be 2"),
         ({"classes": 2, "base_e": 0}, "base_e 0"),
         ({"classes": 2, "incr_e": -1}, "incr_e -1"),
         ({"classes": 2, "freq": 0}, "freq 0"),

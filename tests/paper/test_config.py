@@ -22,14 +22,14 @@ def test_rows_bring_what_they_need_in_the_tables_order():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"output_dir": ""}, "--output_dir is missing"),
-        ({"rows": ("alexnet", "vgg")}, "--rows 'vgg': must be among alexnet, svd"),
+        ({"output_dir": ""}, "--output_dir is empty"),
+        ({"rows": ("alexnet", "vgg")}, "--rows 'vgg': must be one of alexnet, svd"),
         ({"rows": ()}, "--rows is empty"),
         ({"model": "v2"}, "--model 'v2': must be one of v1_0, v1_1"),
         ({"svd_energy": 0.0}, "--svd_energy 0.0"),
         ({"svd_energy": 1.5}, "--svd_energy 1.5"),
         ({"svd_ratio": 1.0}, "--svd_ratio 1.0: must be above 1"),
-        ({"svd_ratio": 9.5}, "at most 9; the convolutions"),
+        ({"svd_ratio": 9.5}, "above 1 and at most 9"),
         ({"seed": -1}, "--seed -1"),
         ({"model_dir": "runs/a", "data": DataSource(data_dir="b")}, "brings its own data"),
     ],

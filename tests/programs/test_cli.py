@@ -5,13 +5,15 @@ import time
 
 PROGRAM = """
 import sys
-from sqzkit.programs import cli
+import dataclasses
 from sqzkit.base.errors import RunError, UsageError
-from absl import flags
-flags.DEFINE_integer("number", 1, "A number.")
-def main(argv):
-    cli.reject_arguments(argv)
-    number = flags.FLAGS.number
+from sqzkit.base.settings import Settings, setting
+from sqzkit.programs import cli
+@dataclasses.dataclass(frozen=True)
+class Numbered(Settings):
+    number: int = setting(1, help="A number.")
+def main(given, arguments):
+    number = given.get("number", 1)
     if number == 2:
         raise UsageError("--number 2: must be 1; try 1")
     if number == 3:
@@ -37,7 +39,7 @@ def main(argv):
                 time.sleep(60)
             except KeyboardInterrupt:
                 raise ValueError("as libraries do")
-cli.run(main)
+cli.run(cli.Program("test", main, (Numbered,), if_interrupted=cli.RESUMES))
 """
 
 
@@ -84,7 +86,20 @@ def test_interrupts_end_with_one_line():
         process.send_signal(number)  # impatience changes nothing
         _, message = process.communicate(timeout=2)
         assert process.returncode == 130
-        assert message == "interrupted; the same command goes on where it was\n"
+        assert message == "interrupted; the same command resumes\n"
+
+
+def test_a_hangup_of_nohup_stays_ignored():
+    """`nohup` and shells that start background jobs leave signals ignored: they stay so."""
+    quick = PROGRAM.replace("time.sleep(60)", "time.sleep(1)", 1)
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + quick
+    process = subprocess.Popen(
+        [sys.executable, "-c", ignoring, "--number=6"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_a_long_native_call_does_not_outlast_an_interrupt():
@@ -98,13 +113,13 @@ def test_a_long_native_call_does_not_outlast_an_interrupt():
     _, error = process.communicate(timeout=30)
     assert time.monotonic() - started < 10  # 1.5 s on a quiet machine
     assert process.returncode == 130
-    assert error == "interrupted; the same command goes on where it was\n"
+    assert error == "interrupted; the same command resumes\n"
 
 
 def test_tensorflow_starts_without_a_word():
     code = (
-        "from sqzkit.programs import cli; cli.quiet_libraries(); cli.load_tensorflow()\n"
-        "import tensorflow\n"
+        "from sqzkit.programs import cli; cli.quiet_libraries()\n"
+        "from sqzkit.base import quiet; quiet.load_tensorflow(); import tensorflow\n"
         "tensorflow.get_logger().warning('5 out of the last 13 calls triggered retracing')"
     )
     result = subprocess.run(

@@ -1,19 +1,17 @@
 """Every flag of the five large programs reaches the record that its program works by."""
 
-import json
-import subprocess
-import sys
+import dataclasses
+import importlib
 
 import pytest
 
-from tests.command_lines import TOP, own_flags, programs
+from sqzkit.base import assembly
+from sqzkit.programs import flags
 
-# By program: what makes the record, flags that must be there, and another value for each flag
+# By program: flags that must be there, and another value for each flag
 # (with further flags that it needs; "!" leaves out those that must be there).
 PROGRAMS = {
-    "train.py": (
-        "(training_flags.training_config_from_flags(),"
-        " compression_flags.compression_config_from_flags())",
+    "train": (
         ("--model_dir=a",),
         {
             "model_dir": "b", "mode": "eval", "preset": "cifar10", "data_dir": "photos",
@@ -42,8 +40,7 @@ PROGRAMS = {
             "scan_examples": "99",
         },
     ),
-    "convert.py": (
-        "convert_flags.config_from_flags()",
+    "convert": (
         ("--model_dir=a",),
         {
             "model_dir": "b", "stage": "prune", "weights": "!dsd --output_file=a.tflite",
@@ -57,8 +54,7 @@ PROGRAMS = {
             "archive_budget_bytes": "12345 --optimize_for=size", "seed": "7",
         },
     ),
-    "-m sqzkit.explore": (
-        "explore_flags.explore_config_from_flags()",
+    "explore": (
         ("--study_dir=a",),
         {
             "study_dir": "b", "storage": "sqlite:///s.db", "study_name": "other",
@@ -73,8 +69,7 @@ PROGRAMS = {
             "squeeze_ratio": "0.25,1.0", "pool_after": "conv1+fire3,conv1+fire5",
         },
     ),
-    "-m sqzkit.evolve": (
-        "evolve_flags.evolve_config_from_flags()",
+    "evolve": (
         ("--model_dir=a", "--output_dir=c"),
         {
             "model_dir": "b", "output_dir": "d", "generations": "3", "population": "5",
@@ -82,8 +77,7 @@ PROGRAMS = {
             "base_learning_rate": "0.0625", "distillation": "0.25", "seed": "77",
         },
     ),
-    "-m sqzkit.compare": (
-        "compare_flags.compare_config_from_flags()",
+    "compare": (
         ("--output_dir=a",),
         {
             "output_dir": "b", "quick": "true", "rows": "alexnet,svd", "model_dir": "m",
@@ -98,51 +92,41 @@ PROGRAMS = {
         },
     ),
 }  # fmt: skip
-PROBE = """
-import dataclasses, json, runpy, sys
-from absl import flags as absl_flags
-from absl.testing import flagsaver
-program, maker, base, given = json.load(sys.stdin)
-sys.argv = [program]
-names = runpy.run_path(program, run_name="program")
-absl_flags.FLAGS([program])
-def record(*arguments):
-    with flagsaver.flagsaver():
-        absl_flags.FLAGS([program, *arguments])
-        made = eval(maker, names)
-    parts = made if isinstance(made, tuple) else (made,)
-    return [dataclasses.asdict(part) for part in parts]
+
+
 def leaves(value, path=()):
+    """Return every value inside a JSON value by its path."""
     if isinstance(value, dict):
         return {k: v for key in value for k, v in leaves(value[key], (*path, str(key))).items()}
-    return {".".join(path): json.dumps(value, default=str)}
-def flat(parts):
-    return {k: v for n, part in enumerate(parts) for k, v in leaves(part, (str(n),)).items()}
-plain, found = flat(record(*base)), {}
-for name, text in given.items():
-    value, *others = text.removeprefix("!").split(" ")
-    kept = [] if text.startswith("!") else base
-    changed = flat(record(*kept, f"--{name}={value}", *others))
-    found[name] = sorted(k for k in {*plain, *changed} if plain.get(k) != changed.get(k))
-print(json.dumps(found))
-"""
+    return {".".join(path): repr(value)}
+
+
+def made(records, known, arguments):
+    """Return the fields of the records that a command line makes, by record and path."""
+    given, _ = flags.parse(["program", *arguments], known)
+    parts = []
+    for record in records:
+        mine = {name: value for name, value in given.items() if name in assembly.flat(record)}
+        parts.append(assembly.build(record, mine))
+    return {
+        field: value
+        for number, part in enumerate(parts)
+        for field, value in leaves(dataclasses.asdict(part), (str(number),)).items()
+    }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_flag_changes_its_programs_record(name):
-    maker, base, given = PROGRAMS[name]
-    assert set(given) == set(own_flags(name))
-    program = str(programs()[name])
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        input=json.dumps([program, maker, base, given]),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=TOP,
-    )
-    assert done.returncode == 0, done.stderr
-    changed = json.loads(done.stdout)
+    base, given = PROGRAMS[name]
+    program = importlib.import_module(f"sqzkit.programs.{name}").PROGRAM
+    known = program.flags()
+    assert set(given) == set(known)
+    plain, changed = made(program.records, known, base), {}
+    for flag, text in given.items():
+        value, *others = text.removeprefix("!").split(" ")
+        kept = [] if text.startswith("!") else base
+        found = made(program.records, known, [*kept, f"--{flag}={value}", *others])
+        changed[flag] = [k for k in {*plain, *found} if plain.get(k) != found.get(k)]
     assert [flag for flag, fields in changed.items() if not fields] == []
     # A field of the same name, or one of a record inside: model_dir, data.flip, space.base_e.
     stages = ("_epochs", "_learning_rate")

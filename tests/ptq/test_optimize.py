@@ -216,8 +216,8 @@ def test_too_few_or_wrong_photographs_are_refused():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"optimize_for": "speed"}, "--optimize_for=speed"),
-        ({"archive_budget_bytes": 10}, "--archive_budget_bytes=10"),
+        ({"optimize_for": "speed"}, "--optimize_for 'speed'"),
+        ({"archive_budget_bytes": 10}, "--archive_budget_bytes 10"),
     ],
 )
 def test_wrong_configurations_are_refused(values, message):

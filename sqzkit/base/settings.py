@@ -1,0 +1,266 @@
+"""Settings: fields of frozen dataclasses that know their help, unit and legal values.
+
+A program's flags, the checks of its values and the keyword arguments of the library are all
+made from these fields, so each default, bound and help text is written once.
+"""
+
+import dataclasses
+import functools
+import math
+import os
+import types
+import typing
+from typing import Any, Literal
+
+from sqzkit.base.errors import UsageError
+
+KEY = "sqzkit"
+MISSING: Any = dataclasses.MISSING
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_MAX_SHOWN = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a field's metadata say.
+
+    Attributes:
+      help: one or two sentences.
+      choices: legal values; empty: those of the annotation, if it is a `Literal`.
+      minimum, maximum: bounds that are legal values themselves; None: no bound.
+      above, below: bounds that are not.
+      unit: of a number, such as "pixels".
+      flag: the flag's name; "" for the field's own.
+      hidden: whether the field is checked but has no flag.
+      path: whether it names a file or folder: `~` is expanded, and it is stored absolute.
+      group: heading in --help of this field and of those after it.
+      default_text: what --help says of a default that depends on other settings.
+      repeated: whether the flag is given once for each item instead of with commas.
+    """
+
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    unit: str = ""
+    flag: str = ""
+    hidden: bool = False
+    path: bool = False
+    group: str = ""
+    default_text: str = ""
+    repeated: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Nested:
+    """A field that holds a record whose settings are flags of the outer record.
+
+    Attributes:
+      only: names of the settings that are; empty: all.
+      record: the class that has the settings, if it is not the field's own.
+    """
+
+    only: tuple[str, ...] = ()
+    record: type[Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A setting together with its field.
+
+    Attributes:
+      name: of the field.
+      kind: int, float, bool or str: what one value is.
+      many: whether the field holds a tuple of them.
+      optional: whether it may be None.
+      default: its default, or `dataclasses.MISSING`.
+      choices: legal values; empty: any.
+      setting: the rest.
+    """
+
+    name: str
+    kind: type[Any]
+    many: bool
+    optional: bool
+    default: Any
+    choices: tuple[str, ...]
+    setting: Setting
+
+    @property
+    def flag(self) -> str:
+        """The flag's name."""
+        return self.setting.flag or self.name
+
+    @property
+    def legal(self) -> str:
+        """The legal values in words, such as "0..1" or "one of a, b"; "" if there is no limit."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        low, high = self.setting.minimum, self.setting.maximum
+        if low is not None and high is not None:
+            return f"{low:g}..{high:g}"
+        above, below = self.setting.above, self.setting.below
+        bounds = [
+            f"above {above:g}" if above is not None else "",
+            f"{low:g} or more" if low is not None else "",
+            f"at most {high:g}" if high is not None else "",
+            f"below {below:g}" if below is not None else "",
+        ]
+        return " and ".join(filter(None, bounds))
+
+    def refuse(self, value: object, legal: str, prefix: str = "--") -> UsageError:
+        """Return the error for a value that is not `legal`."""
+        shown = repr(value)
+        if len(shown) > _MAX_SHOWN:
+            shown = f"{shown[:_MAX_SHOWN]}..."
+        return UsageError(f"{prefix}{self.flag} {shown}: must be {legal}")
+
+    def checked(self, value: Any, prefix: str = "--") -> Any:
+        """Return a legal value in its own type; raise `UsageError` for any other."""
+        if value is None and self.optional:
+            return None
+        if not self.many:
+            return self._checked_one(value, prefix)
+        if not isinstance(value, list | tuple):
+            raise self.refuse(value, "a list", prefix)
+        return tuple(self._checked_one(item, prefix) for item in value)
+
+    def parsed(self, text: str) -> Any:
+        """Return the value that a flag's text stands for, not yet checked against the bounds."""
+        if self.kind is str:
+            return text
+        try:
+            value = self.kind(text)
+        except ValueError:
+            raise self.refuse(text, _KINDS[self.kind]) from None
+        return value
+
+    def _checked_one(self, value: Any, prefix: str) -> Any:
+        if self.kind is str and isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, self.kind) or (self.kind is int and isinstance(value, bool)):
+            raise self.refuse(value, self.legal if self.choices else _KINDS[self.kind], prefix)
+        if value == "":
+            raise UsageError(f"{prefix}{self.flag} is empty: give a value or leave it out")
+        if self.choices:
+            fits = value in self.choices
+        else:
+            fits = self.kind in (str, bool) or _within(self.setting, value)
+        if not fits:
+            raise self.refuse(value, self.legal, prefix)
+        return os.path.expanduser(value) if self.setting.path else value
+
+
+def setting(default: Any = MISSING, **details: Any) -> Any:
+    """Return a dataclass field with the attributes of `Setting` as metadata."""
+    return dataclasses.field(default=default, metadata={KEY: Setting(**details)})
+
+
+def like(record: type[Any], name: str, default: Any = MISSING, **changes: Any) -> Any:
+    """Return a field with the metadata of a field of `record`, and its default if none is given."""
+    original = next(field for field in dataclasses.fields(record) if field.name == name)
+    found = dataclasses.replace(original.metadata[KEY], **changes)
+    return setting(original.default if default is MISSING else default, **vars(found))
+
+
+class Settings:
+    """Base of frozen dataclasses whose settings are checked when one is made."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def nested(
+    default: Any = MISSING,
+    only: tuple[str, ...] = (),
+    record: type[Any] | None = None,
+    factory: Any = MISSING,
+) -> Any:
+    """Return a field that holds a record; its settings become flags of the outer record."""
+    given = {"default": default} if factory is MISSING else {"default_factory": factory}
+    return dataclasses.field(metadata={KEY: Nested(only, record)}, **given)
+
+
+def check(record: Any, prefix: str = "--") -> None:
+    """Check every setting of a new record, and give each value its own type.
+
+    Paths have `~` expanded.
+
+    Args:
+      record: a frozen dataclass.
+      prefix: what messages write before a setting's name.
+
+    Raises:
+      UsageError: a value is not legal; the message names the flag and the legal values.
+    """
+    for item in own(type(record)):
+        value = item.checked(getattr(record, item.name), prefix)
+        object.__setattr__(record, item.name, value)
+
+
+@functools.cache
+def own(kind: type[Any]) -> tuple[Item, ...]:
+    """Return the settings that are fields of the record class itself, in order."""
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        _item(field, hints[field.name], field.metadata[KEY])
+        for field in dataclasses.fields(kind)
+        if isinstance(field.metadata.get(KEY), Setting)
+    )
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """Return a record as JSON-ready values, in which every path is absolute."""
+    values = dataclasses.asdict(record)
+    for field in dataclasses.fields(record):
+        value, details = getattr(record, field.name), field.metadata.get(KEY)
+        if isinstance(details, Setting) and details.path and value is not None:
+            values[field.name] = absolute(value)
+        elif dataclasses.is_dataclass(value):
+            values[field.name] = to_json(value)
+    return values
+
+
+def absolute(path: str) -> str:
+    """Return a path as it is to be stored; an address such as gs://bucket stays as it is."""
+    return path if "://" in path else os.path.abspath(path)
+
+
+def _item(field: "dataclasses.Field[Any]", hint: Any, details: Setting) -> Item:
+    options = typing.get_args(hint) if is_union(hint) else (hint,)
+    optional = types.NoneType in options
+    (hint,) = (option for option in options if option is not types.NoneType)
+    many = typing.get_origin(hint) is tuple
+    if many:
+        hint = typing.get_args(hint)[0]
+    choices = details.choices
+    if typing.get_origin(hint) is Literal:
+        choices, hint = choices or typing.get_args(hint), str
+    return Item(field.name, hint, many, optional, default_of(field), choices, details)
+
+
+def is_union(hint: Any) -> bool:
+    """Return whether an annotation is a union, such as `int | None`."""
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def default_of(field: "dataclasses.Field[Any]") -> Any:
+    """Return a field's default, or `dataclasses.MISSING`."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _within(setting: Setting, value: float) -> bool:
+    # Written so that NaN is never within.
+    return (
+        math.isfinite(value)
+        and (setting.minimum is None or value >= setting.minimum)
+        and (setting.maximum is None or value <= setting.maximum)
+        and (setting.above is None or value > setting.above)
+        and (setting.below is None or value < setting.below)
+    )
