@@ -20,22 +20,22 @@ LABELS = ("red", "green", "blue")
 RECORD = Preprocessing(image_size=SIDE, resize_size=36, resize="shorter_side")
 
 
-def colours(classes=3, channels=3):
+def colours(classes=3, channels=3, filters=8):
     """Build the network: each class's filter answers to one colour more than to the others."""
     from sqzkit.base.keras import keras
 
     image = keras.Input((SIDE, SIDE, channels))
-    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="conv1")(image)
+    x = keras.layers.Conv2D(filters, 3, strides=2, activation="relu", name="conv1")(image)
     x = keras.layers.Conv2D(classes, 1, name="conv10")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool10")(x)
     model = keras.Model(image, keras.layers.Softmax(name="prob")(x))
-    first = np.zeros((3, 3, channels, 8), np.float32)
+    first = np.zeros((3, 3, channels, filters), np.float32)
     for colour in range(min(channels, classes)):
         first[:, :, :, colour] = -0.05
         first[:, :, colour, colour] = 1 / 9
-    head = np.zeros((1, 1, 8, classes), np.float32)
+    head = np.zeros((1, 1, filters, classes), np.float32)
     head[0, 0, range(classes), range(classes)] = 6
-    model.get_layer("conv1").set_weights([first, np.full(8, 0.2, np.float32)])
+    model.get_layer("conv1").set_weights([first, np.full(filters, 0.2, np.float32)])
     model.get_layer("conv10").set_weights([head, np.zeros(classes, np.float32)])
     return model
 
@@ -50,15 +50,19 @@ def pictures():
     return np.concatenate([even.reshape(-1, SIDE, SIDE, 3), noise]).astype(np.uint8)
 
 
-def converted(quantization="int8", input_type=None):
-    """Return the network as the project's own converter writes it."""
+def converted(quantization="int8", input_type=None, granularity="per_channel"):
+    """Return the network as the project's own converter writes it.
+
+    With "dynamic" it is wider: TensorFlow quantizes no kernel below 1,024 values then.
+    """
     from sqzkit.conversion.converter import convert_model
     from sqzkit.conversion.options import ConversionOptions
     from sqzkit.tflite.metadata import Description
 
     description = Description("Colours", "Tells red, green and blue pictures apart.", "1", "sqzkit")
-    options = ConversionOptions(quantization, "per_channel", input_type, description)
-    return convert_model(colours(), RECORD, LABELS, options, pictures())
+    options = ConversionOptions(quantization, granularity, input_type, description)
+    model = colours(filters=64 if quantization == "dynamic" else 8)
+    return convert_model(model, RECORD, LABELS, options, pictures())
 
 
 def bare(model):
@@ -66,6 +70,20 @@ def bare(model):
     import tensorflow as tf
 
     return tf.lite.TFLiteConverter.from_keras_model(model).convert()
+
+
+def failing():
+    """Return a float file that runs on dark pictures and fails on bright ones."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32)])
+    def brightness(image):
+        row = tf.cast(100 * (1 + tf.reduce_mean(image)), tf.int32)  # GATHER checks its range
+        return tf.gather(tf.eye(len(LABELS)), tf.reshape(row, (1,)))
+
+    return tf.lite.TFLiteConverter.from_concrete_functions(
+        [brightness.get_concrete_function()]
+    ).convert()
 
 
 def foreign(plain, deviation=127.5, files=None):
@@ -100,6 +118,10 @@ def with_custom_operator(model):
     model.operatorCodes[0].deprecatedBuiltinCode = 32
     model.operatorCodes[0].builtinCode = 32
     model.operatorCodes[0].customCode = b"FancyConvolution"
+
+
+def with_a_newer_operator(model):
+    model.operatorCodes[0].version = 99
 
 
 def with_two_outputs(model):
@@ -137,6 +159,7 @@ def refused(plain):
     """Return the files that the app must refuse, by name; `plain` is what they are made of."""
     changes = {
         "custom_operator": with_custom_operator,
+        "newer_operator": with_a_newer_operator,
         "two_outputs": with_two_outputs,
         "two_inputs": with_two_inputs,
         "int64_input": with_int64_input,
@@ -169,10 +192,15 @@ def main():
         "text.sqz": sqz.pack(b"not a model, but a text. " * 20),
         "colours_uint8.tflite": converted(input_type="uint8"),
         "colours_float.tflite": converted("none"),
+        "colours_float16.tflite": converted("float16"),
+        "colours_dynamic.tflite": converted("dynamic"),
+        "colours_int16x8.tflite": converted("int16x8"),
+        "colours_per_tensor.tflite": converted(granularity="per_tensor"),
         "bare_float.tflite": plain,
         "foreign.tflite": foreign(plain),
         "four_labels.tflite": associated_files.append(cut, {"labels.txt": one_more}),
         **refused(plain),
+        "fails_when_bright.tflite": failing(),
         "grey_input.tflite": bare(colours(classes=2, channels=1)),
     }
     for name, content in files.items():

@@ -26,8 +26,8 @@ def test_nothing_waits_by_sleeping(app):
 
 
 def test_every_failure_that_is_said_is_said_in_a_test(app):
-    names = set(re.findall(r'name="(trouble_\w+)"', strings(app)))
-    titles = {"trouble_photo_title", "trouble_model_title", "trouble_camera_title"}
+    names = set(re.findall(r'name="(error_\w+)"', strings(app)))
+    titles = {f"error_{kind}_title" for kind in ("photo", "camera", "general")}
     tests = "\n".join(sources(app / "test").values())
     untested = {name for name in names if not re.search(rf"R\.string\.{name}\b", tests)}
     assert untested == titles

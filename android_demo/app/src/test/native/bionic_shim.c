@@ -20,17 +20,19 @@ size_t __strlen_chk(const char *text, size_t room) {
   return strlen(text);
 }
 
+/* TensorFlow Lite makes its XNNPACK delegate only where it can read a version of Android. */
 int __system_property_get(const char *name, char *value) {
-  (void)name;
-  value[0] = 0;
-  return 0;
+  strcpy(value, strcmp(name, "ro.build.version.sdk") == 0 ? "35" : "");
+  return (int)strlen(value);
 }
 
 void android_set_abort_message(const char *message) {
   fprintf(stderr, "abort: %s\n", message ? message : "");
 }
 
+#define WARN 5
 int __android_log_vprint(int priority, const char *tag, const char *format, va_list arguments) {
+  if (priority < WARN) return 0;
   char text[2048];
   vsnprintf(text, sizeof text, format, arguments);
   return fprintf(stderr, "log %d %s: %s\n", priority, tag ? tag : "", text);

@@ -5,40 +5,47 @@ import android.app.Activity;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.SurfaceTexture;
+import android.hardware.display.DisplayManager;
 import android.media.Image;
 import android.net.Uri;
 import android.os.Bundle;
+import android.os.Handler;
+import android.os.Looper;
 import android.os.SystemClock;
 import android.provider.Settings;
-import android.util.Size;
 import android.view.Surface;
 import android.view.TextureView;
 import android.view.View;
 import android.view.WindowManager;
 import android.widget.TextView;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.sqzkit.demo.image.FrameConverter;
 import org.sqzkit.demo.image.Pixels;
-import org.sqzkit.demo.image.YuvFrame;
-import org.sqzkit.demo.ui.Bars;
+import org.sqzkit.demo.ui.ErrorCard;
+import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.ResultRows;
-import org.sqzkit.demo.ui.Texts;
-import org.sqzkit.demo.ui.TroubleCard;
+import org.sqzkit.demo.ui.SystemBars;
+import org.sqzkit.demo.ui.Viewfinder;
 
-/** The live view: each frame that comes while none is being classified is classified. */
-public final class LiveActivity extends Activity
-        implements TextureView.SurfaceTextureListener, LiveCamera.Listener {
+/** The live view: classifies camera frames, and drops those that arrive while one is being classified. */
+public final class LiveActivity extends Activity implements TextureView.SurfaceTextureListener,
+        LiveCamera.Listener, DisplayManager.DisplayListener {
     private static final int ALLOW = 1;
-    private static final int SHOWN = 3;
+    private static final int TOP_K = 3;
     private static final int RATE_OVER = 20;
     private static final long ANNOUNCE_MS = 2000;
+    private static final String REFUSED = "refused";
 
     private final AtomicBoolean busy = new AtomicBoolean();
     private final FrameRate rate = new FrameRate(RATE_OVER);
     private Engine engine;
     private TextureView preview;
-    private LiveCamera camera;
-    private boolean asked;
+    private volatile LiveCamera camera;
+    private SurfaceTexture texture;
+    private boolean asking;
+    private boolean refused;
     private boolean visible;
+    private volatile int displayTurn;
     private long announced;
     private int announcedClass = -1;
 
@@ -46,63 +53,82 @@ public final class LiveActivity extends Activity
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.live);
-        Bars.drawBehind(this);
+        SystemBars.drawBehind(this);
         getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
         engine = DemoApp.engine(this);
         preview = findViewById(R.id.preview);
         preview.setSurfaceTextureListener(this);
         findViewById(R.id.close).setOnClickListener(view -> finish());
-        asked = saved != null;
+        refused = saved != null && saved.getBoolean(REFUSED);
+    }
+
+    @Override
+    protected void onSaveInstanceState(Bundle out) {
+        super.onSaveInstanceState(out);
+        out.putBoolean(REFUSED, refused);
     }
 
     @Override
     protected void onStart() {
         super.onStart();
         visible = true;
-        if (checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED) {
+        displays().registerDisplayListener(this, new Handler(Looper.getMainLooper()));
+        if (allowed()) {
+            refused = false;
             openCamera();
-        } else if (!asked) {
-            asked = true;
-            requestPermissions(new String[] {Manifest.permission.CAMERA}, ALLOW);
+        } else if (refused) {
+            showRefusal();
         } else {
-            refused();
+            ask();
+        }
+    }
+
+    private boolean allowed() {
+        return checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED;
+    }
+
+    private void ask() {
+        if (!asking) {
+            asking = true;
+            requestPermissions(new String[] {Manifest.permission.CAMERA}, ALLOW);
         }
     }
 
     @Override
     public void onRequestPermissionsResult(int request, String[] permissions, int[] grants) {
+        asking = false;
         if (grants.length == 0) {
             return;
         }
-        if (grants[0] == PackageManager.PERMISSION_GRANTED) {
-            openCamera();
+        refused = grants[0] != PackageManager.PERMISSION_GRANTED;
+        if (refused) {
+            showRefusal();
         } else {
-            refused();
+            openCamera();
         }
     }
 
     @Override
     protected void onStop() {
         visible = false;
+        displays().unregisterDisplayListener(this);
         closeCamera();
         super.onStop();
     }
 
-    private void openCamera() {
-        if (visible && camera == null && preview.isAvailable()) {
-            open(preview.getSurfaceTexture(), preview.getWidth(), preview.getHeight());
-        }
+    private DisplayManager displays() {
+        return (DisplayManager) getSystemService(DISPLAY_SERVICE);
     }
 
-    private void open(SurfaceTexture texture, int width, int height) {
-        TroubleCard.hide(this);
-        findViewById(R.id.result).setVisibility(View.VISIBLE);
-        camera = new LiveCamera(this, engine.work(), this);
-        Size size = camera.open(texture);
-        if (size != null) {
-            preview.setTransform(PreviewMatrix.of(width, height, size.getWidth(), size.getHeight(),
-                    camera.turn(0), displayTurn()));
+    private void openCamera() {
+        if (!visible || camera != null || texture == null) {
+            return;
         }
+        ErrorCard.hide(this);
+        findViewById(R.id.result).setVisibility(View.VISIBLE);
+        camera = new LiveCamera(this, this);
+        camera.open(texture);
+        layOut();
     }
 
     private void closeCamera() {
@@ -110,6 +136,25 @@ public final class LiveActivity extends Activity
             camera.close();
             camera = null;
         }
+    }
+
+    /** The camera in use, or null. */
+    LiveCamera camera() {
+        return camera;
+    }
+
+    /** Fits the preview into the view and draws the frame around what the model sees. */
+    private void layOut() {
+        displayTurn = displayTurn();
+        if (camera == null || camera.previewSize() == null) {
+            return;
+        }
+        PreviewLayout layout = new PreviewLayout(preview.getWidth(), preview.getHeight(),
+                camera.previewSize(), camera.turn(0), displayTurn);
+        preview.setTransform(layout.matrix());
+        ModelRunner runner = engine.models().runner();
+        Viewfinder viewfinder = findViewById(R.id.viewfinder);
+        viewfinder.show(runner == null ? null : layout.seen(runner.model().file().geometry()));
     }
 
     private int displayTurn() {
@@ -126,31 +171,39 @@ public final class LiveActivity extends Activity
     }
 
     @Override
-    public void frame(Image image) {
-        LiveCamera from = camera;
-        if (from == null || !busy.compareAndSet(false, true)) {
-            image.close();
+    public void frame(LiveCamera from, LiveCamera.Frame frame) {
+        ModelRunner runner = engine.models().runner();
+        if (runner == null || from != camera || !busy.compareAndSet(false, true)) {
+            frame.close();
             return;
         }
-        int turn = from.turn(displayTurn());
-        engine.classifyFrame(() -> pixels(image, turn), this::show);
+        int turn = from.turn(displayTurn);
+        runner.classify(() -> pixels(runner, frame, turn), this::show, error -> {
+            busy.set(false);
+            engine.models().putAside(runner, error);
+            if (visible) {
+                showModelFailure();
+            }
+        });
     }
 
-    private static Pixels pixels(Image image, int turn) {
-        try (Image open = image) {
-            Image.Plane[] planes = open.getPlanes();
-            return YuvFrame.upright(plane(planes[0]), plane(planes[1]), plane(planes[2]),
-                    open.getWidth(), open.getHeight(), turn);
+    /** On the model's thread, which is the only one that uses the converter. */
+    private static Pixels pixels(ModelRunner runner, LiveCamera.Frame frame, int turn) {
+        try (LiveCamera.Frame open = frame) {
+            Image image = open.image();
+            Image.Plane[] planes = image.getPlanes();
+            return runner.frames().upright(plane(planes[0]), plane(planes[1]), plane(planes[2]),
+                    image.getWidth(), image.getHeight(), turn);
         } catch (IllegalStateException e) {
             return null; // the camera was closed meanwhile
         }
     }
 
-    private static YuvFrame.Plane plane(Image.Plane plane) {
-        return new YuvFrame.Plane(plane.getBuffer(), plane.getRowStride(), plane.getPixelStride());
+    private static FrameConverter.Plane plane(Image.Plane plane) {
+        return new FrameConverter.Plane(plane.getBuffer(), plane.getRowStride(), plane.getPixelStride());
     }
 
-    /** Shows what one frame gave, and lets the next one in. */
+    /** Shows the result of one frame, and lets the next one in. */
     void show(Result result) {
         busy.set(false);
         if (result == null || !visible) {
@@ -158,20 +211,20 @@ public final class LiveActivity extends Activity
         }
         rate.frame(SystemClock.elapsedRealtimeNanos());
         ((ResultRows) findViewById(R.id.rows)).show(
-                result.best().subList(0, Math.min(SHOWN, result.best().size())));
+                result.best().subList(0, Math.min(TOP_K, result.best().size())));
         TextView timing = findViewById(R.id.timing);
         timing.setVisibility(View.VISIBLE);
-        timing.setText(rateLine() + ModelTexts.timing(this, result));
+        timing.setText(rateLine() + ModelCard.timing(this, result));
         announce(result);
     }
 
     private String rateLine() {
         double perSecond = rate.perSecond();
         return perSecond == 0 ? ""
-                : getString(R.string.live_rate, Texts.oneDigit(this, perSecond)) + "\n";
+                : getString(R.string.live_rate, Formats.oneDigit(this, perSecond)) + "\n";
     }
 
-    /** Changes the spoken line only for another class, and not faster than it can be spoken. */
+    /** Changes the line that TalkBack speaks only if the class changed, at most every two seconds. */
     private void announce(Result result) {
         long now = SystemClock.elapsedRealtime();
         int best = result.best().get(0).index();
@@ -179,50 +232,81 @@ public final class LiveActivity extends Activity
             announced = now;
             announcedClass = best;
             ((TextView) findViewById(R.id.summary)).setText(
-                    Texts.label(this, result.best().get(0)));
+                    Formats.label(this, result.best().get(0)));
         }
     }
 
     @Override
-    public void failed(Trouble trouble) {
+    public void failed(LiveCamera from, AppError error) {
         runOnUiThread(() -> {
-            findViewById(R.id.result).setVisibility(View.GONE);
-            TroubleCard.show(this, getString(R.string.trouble_camera_title), trouble.text(this));
+            if (from == camera) {
+                closeCamera();
+                showError(error.text(this), R.string.retry, this::openCamera);
+            }
         });
     }
 
-    private void refused() {
+    private void showModelFailure() {
+        AppState.Failure failure = engine.state().models().failure();
+        if (failure != null) {
+            ErrorCard.show(this, getString(R.string.error_model_title, failure.name()),
+                    failure.error().text(this), R.string.ok, () -> ErrorCard.hide(this));
+        }
+    }
+
+    private void showRefusal() {
+        if (shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
+            showError(getString(R.string.error_camera_refused), R.string.allow_camera, this::ask);
+        } else {
+            showError(getString(R.string.error_camera_blocked), R.string.open_settings,
+                    () -> startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                            Uri.fromParts("package", getPackageName(), null))));
+        }
+    }
+
+    private void showError(String text, int label, Runnable action) {
         findViewById(R.id.result).setVisibility(View.GONE);
-        TroubleCard.show(this, getString(R.string.trouble_camera_title),
-                getString(R.string.trouble_camera_refused), R.string.open_settings,
-                () -> startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
-                        Uri.fromParts("package", getPackageName(), null))));
+        ErrorCard.show(this, getString(R.string.error_camera_title), text, label, action);
     }
 
     @Override
-    public void onSurfaceTextureAvailable(SurfaceTexture texture, int width, int height) {
-        if (checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED
-                && visible && camera == null) {
-            open(texture, width, height);
+    public void onSurfaceTextureAvailable(SurfaceTexture available, int width, int height) {
+        texture = available;
+        if (allowed()) {
+            openCamera();
         }
     }
 
     @Override
-    public void onSurfaceTextureSizeChanged(SurfaceTexture texture, int width, int height) {
-        closeCamera();
-        if (visible) {
-            open(texture, width, height);
-        }
+    public void onSurfaceTextureSizeChanged(SurfaceTexture changed, int width, int height) {
+        layOut();
     }
 
     @Override
-    public boolean onSurfaceTextureDestroyed(SurfaceTexture texture) {
+    public boolean onSurfaceTextureDestroyed(SurfaceTexture destroyed) {
+        texture = null;
         closeCamera();
         return true;
     }
 
     @Override
-    public void onSurfaceTextureUpdated(SurfaceTexture texture) {
+    public void onSurfaceTextureUpdated(SurfaceTexture updated) {
         // Frames are taken from the reader, not from the texture.
+    }
+
+    @Override
+    public void onDisplayAdded(int display) {
+        // Only the turn of the display in use matters.
+    }
+
+    @Override
+    public void onDisplayRemoved(int display) {
+        // Only the turn of the display in use matters.
+    }
+
+    /** Turning the phone by 180 degrees changes no configuration, so the activity is not recreated. */
+    @Override
+    public void onDisplayChanged(int display) {
+        layOut();
     }
 }

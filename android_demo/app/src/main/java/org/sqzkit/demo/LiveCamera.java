@@ -17,75 +17,112 @@ import android.os.Handler;
 import android.os.HandlerThread;
 import android.util.Size;
 import android.view.Surface;
+import java.io.Closeable;
 import java.util.Arrays;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 
 /** The back camera (or the only one), shown on a texture and giving frames to be classified. */
 final class LiveCamera {
     /** About what a 227 or 256 pixel model can use of a frame. */
     private static final int WANTED_AREA = 640 * 480;
 
+    /** A preview need not be sharper than this. */
+    private static final int MAX_PREVIEW_AREA = 1920 * 1440;
+
     private static final int FRAMES_HELD = 3;
 
     private final Context context;
-    private final Executor frames;
     private final Listener listener;
     private final HandlerThread thread = new HandlerThread("camera");
     private Handler handler;
     private CameraDevice device;
     private ImageReader reader;
     private Surface preview;
+    private Size previewSize;
     private boolean closed;
+    private int framesOut;
+    private boolean readerClosing;
 
     /** Which way the sensor is built in, degrees clockwise; known once opened. */
     private int sensorTurn;
 
     private boolean front;
 
-    /** Frames must be read on {@code frames}: they become invalid only after what it has to do. */
-    LiveCamera(Context context, Executor frames, Listener listener) {
+    LiveCamera(Context context, Listener listener) {
         this.context = context;
-        this.frames = frames;
         this.listener = listener;
     }
 
-    /** What the camera tells, on the camera's own thread. */
+    /** Gets what the camera delivers, on any thread. */
     interface Listener {
         /** A frame; the receiver must close it. */
-        void frame(Image image);
+        void frame(LiveCamera from, Frame frame);
 
-        /** The camera is not to be had. */
-        void failed(Trouble trouble);
+        /** The camera cannot be used. */
+        void failed(LiveCamera from, AppError error);
     }
 
-    /** Opens the camera; the permission must be held. Returns the frame size, or null after a failure. */
+    /** One frame. Its memory is valid until it is closed, even if the camera is closed before. */
+    final class Frame implements Closeable {
+        private final Image image;
+        private boolean open = true;
+
+        private Frame(Image image) {
+            this.image = image;
+        }
+
+        Image image() {
+            return image;
+        }
+
+        @Override
+        public void close() {
+            synchronized (LiveCamera.this) {
+                if (open) {
+                    open = false;
+                    image.close();
+                    framesOut--;
+                    closeReader();
+                }
+            }
+        }
+    }
+
+    /** The size of the preview in the sensor's orientation; null before a camera was found. */
+    Size previewSize() {
+        return previewSize;
+    }
+
+    /** Opens the camera; the permission must be held. */
     @SuppressLint("MissingPermission")
-    Size open(SurfaceTexture texture) {
+    void open(SurfaceTexture texture) {
         thread.start();
         handler = new Handler(thread.getLooper());
         CameraManager cameras = (CameraManager) context.getSystemService(Context.CAMERA_SERVICE);
         try {
             String id = choose(cameras);
             if (id == null) {
-                listener.failed(new Trouble(R.string.trouble_no_camera));
-                return null;
+                listener.failed(this, new AppError(R.string.error_no_camera));
+                return;
             }
             CameraCharacteristics facts = cameras.getCameraCharacteristics(id);
             Size size = frameSize(facts);
             Integer turn = facts.get(CameraCharacteristics.SENSOR_ORIENTATION);
             sensorTurn = turn == null ? 0 : turn;
-            texture.setDefaultBufferSize(size.getWidth(), size.getHeight());
+            previewSize = previewSize(facts, size);
+            texture.setDefaultBufferSize(previewSize.getWidth(), previewSize.getHeight());
             preview = new Surface(texture);
             reader = ImageReader.newInstance(
                     size.getWidth(), size.getHeight(), ImageFormat.YUV_420_888, FRAMES_HELD);
             reader.setOnImageAvailableListener(this::available, handler);
             cameras.openCamera(id, new Opened(), handler);
-            return size;
-        } catch (CameraAccessException | SecurityException | IllegalArgumentException e) {
-            listener.failed(new Trouble(R.string.trouble_camera_failed));
-            return null;
+        } catch (CameraAccessException | RuntimeException e) {
+            // Cameras of some phones throw what the documentation does not name.
+            fail();
         }
+    }
+
+    private void fail() {
+        listener.failed(this, new AppError(R.string.error_camera_failed));
     }
 
     private String choose(CameraManager cameras) throws CameraAccessException {
@@ -123,7 +160,31 @@ final class LiveCamera {
     }
 
     private static long distance(Size size) {
-        return Math.abs((long) size.getWidth() * size.getHeight() - WANTED_AREA);
+        return Math.abs(area(size) - WANTED_AREA);
+    }
+
+    private static Size previewSize(CameraCharacteristics facts, Size frame) {
+        StreamConfigurationMap map =
+                facts.get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP);
+        Size[] sizes = map == null ? null : map.getOutputSizes(SurfaceTexture.class);
+        return sizes == null ? frame : sharpest(sizes, frame);
+    }
+
+    /** Returns the largest useful size with the frame's aspect ratio; the frame's size if there is none. */
+    static Size sharpest(Size[] sizes, Size frame) {
+        Size best = frame;
+        for (Size size : sizes) {
+            boolean sameShape = (long) size.getWidth() * frame.getHeight()
+                    == (long) size.getHeight() * frame.getWidth();
+            if (sameShape && area(size) <= MAX_PREVIEW_AREA && area(size) > area(best)) {
+                best = size;
+            }
+        }
+        return best;
+    }
+
+    private static long area(Size size) {
+        return (long) size.getWidth() * size.getHeight();
     }
 
     /** How a frame must be turned to stand upright on a screen turned by {@code display} degrees. */
@@ -132,10 +193,22 @@ final class LiveCamera {
     }
 
     private void available(ImageReader from) {
-        Image image = from.acquireLatestImage();
-        if (image != null) {
-            listener.frame(image);
+        try {
+            Image image = from.acquireLatestImage();
+            if (image != null) {
+                deliver(image);
+            }
+        } catch (RuntimeException e) {
+            fail();
         }
+    }
+
+    /** Hands a frame over. */
+    void deliver(Image image) {
+        synchronized (this) {
+            framesOut++;
+        }
+        listener.frame(this, new Frame(image));
     }
 
     /** Closes the camera and its thread; no frame comes after that. */
@@ -148,7 +221,8 @@ final class LiveCamera {
             if (device != null) {
                 device.close();
             }
-            if (reader != null) {
+            synchronized (this) {
+                readerClosing = true;
                 closeReader();
             }
             if (preview != null) {
@@ -158,11 +232,11 @@ final class LiveCamera {
         });
     }
 
+    /** Closes the reader, once no frame is being read: it owns the memory of its frames. */
     private void closeReader() {
-        try {
-            frames.execute(reader::close);
-        } catch (RejectedExecutionException e) {
-            reader.close(); // the queue has ended, so nothing reads frames any more
+        if (readerClosing && framesOut == 0 && reader != null) {
+            reader.close();
+            reader = null;
         }
     }
 
@@ -173,8 +247,8 @@ final class LiveCamera {
             request.addTarget(reader.getSurface());
             device.createCaptureSession(Arrays.asList(preview, reader.getSurface()),
                     new Running(request), handler);
-        } catch (CameraAccessException | IllegalStateException e) {
-            listener.failed(new Trouble(R.string.trouble_camera_failed));
+        } catch (CameraAccessException | RuntimeException e) {
+            fail();
         }
     }
 
@@ -193,13 +267,13 @@ final class LiveCamera {
         @Override
         public void onDisconnected(CameraDevice lost) {
             lost.close();
-            listener.failed(new Trouble(R.string.trouble_camera_failed));
+            fail();
         }
 
         @Override
         public void onError(CameraDevice broken, int error) {
             broken.close();
-            listener.failed(new Trouble(R.string.trouble_camera_failed));
+            fail();
         }
     }
 
@@ -215,14 +289,14 @@ final class LiveCamera {
         public void onConfigured(CameraCaptureSession session) {
             try {
                 session.setRepeatingRequest(request.build(), null, handler);
-            } catch (CameraAccessException | IllegalStateException e) {
-                listener.failed(new Trouble(R.string.trouble_camera_failed));
+            } catch (CameraAccessException | RuntimeException e) {
+                fail();
             }
         }
 
         @Override
         public void onConfigureFailed(CameraCaptureSession session) {
-            listener.failed(new Trouble(R.string.trouble_camera_failed));
+            fail();
         }
     }
 }

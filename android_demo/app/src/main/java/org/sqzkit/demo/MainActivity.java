@@ -1,47 +1,65 @@
 package org.sqzkit.demo;
 
 import android.app.Activity;
+import android.app.AlertDialog;
 import android.content.Intent;
 import android.net.Uri;
 import android.os.Bundle;
-import android.os.Parcelable;
 import android.view.View;
 import android.widget.Button;
 import android.widget.ImageView;
+import android.widget.ProgressBar;
 import android.widget.TextView;
-import org.sqzkit.demo.ui.Bars;
+import org.sqzkit.demo.model.Prediction;
+import org.sqzkit.demo.ui.ErrorCard;
+import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.ResultRows;
-import org.sqzkit.demo.ui.Texts;
-import org.sqzkit.demo.ui.TroubleCard;
+import org.sqzkit.demo.ui.SystemBars;
 
-/** The first screen: a photograph and what the model says about it. */
+/** The first screen: a photo and what the model finds in it. */
 public final class MainActivity extends Activity {
     private static final String RESULT = "result";
+    private static final String OFFERED = "offered";
 
     private final Runnable redraw = this::draw;
     private Engine engine;
-    private PhotoRequests requests;
+    private PhotoPicker picker;
     private SampleStrip samples;
+    private ProgressCard progress;
+
+    /** The model of another app that the user is being asked about, or null. */
+    private Uri offered;
 
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.main);
-        Bars.drawBehind(this);
+        SystemBars.drawBehind(this);
         engine = DemoApp.engine(this);
-        requests = new PhotoRequests(this, engine, saved);
+        picker = new PhotoPicker(this, engine, saved);
         samples = new SampleStrip(this, engine);
+        progress = new ProgressCard(this, engine);
         findViewById(R.id.frame).setClipToOutline(true);
-        findViewById(R.id.choose).setOnClickListener(view -> requests.choose());
-        findViewById(R.id.take).setOnClickListener(view -> requests.take());
+        findViewById(R.id.choose).setOnClickListener(view -> picker.choose());
+        findViewById(R.id.take).setOnClickListener(view -> picker.take());
         findViewById(R.id.live).setOnClickListener(
                 view -> startActivity(new Intent(this, LiveActivity.class)));
         findViewById(R.id.models).setOnClickListener(
                 view -> startActivity(new Intent(this, ModelsActivity.class)));
         if (saved == null) {
             receive(getIntent());
-        } else if (engine.state.photo == null && saved.getBundle(RESULT) != null) {
-            engine.restore(Result.restore(saved.getBundle(RESULT)));
+        } else {
+            restore(saved);
+        }
+    }
+
+    private void restore(Bundle saved) {
+        if (engine.state().photo().bitmap() == null && saved.getBundle(RESULT) != null) {
+            engine.photos().restore(Result.restore(saved.getBundle(RESULT)));
+        }
+        Uri unanswered = saved.getParcelable(OFFERED);
+        if (unanswered != null) {
+            offer(unanswered);
         }
     }
 
@@ -53,86 +71,99 @@ public final class MainActivity extends Activity {
 
     /** Takes what another app shared or opened with this one. */
     private void receive(Intent intent) {
-        Parcelable shared = intent.getData();
-        if (Intent.ACTION_SEND.equals(intent.getAction())) {
-            shared = intent.getParcelableExtra(Intent.EXTRA_STREAM);
+        ShareIntent shared = ShareIntent.read(intent);
+        if (shared.uri() == null) {
+            return;
         }
-        if (!(shared instanceof Uri)) {
-            return; // another app may send anything
-        }
-        Uri uri = (Uri) shared;
-        String type = intent.getType();
-        if (type != null && type.startsWith("image/")) {
-            engine.classify(uri);
+        if (shared.photo()) {
+            engine.photos().classify(shared.uri());
         } else {
-            engine.openModel(uri);
+            offer(shared.uri());
         }
+    }
+
+    /** Asks before another app changes the model. */
+    private void offer(Uri uri) {
+        offered = uri;
+        new AlertDialog.Builder(this)
+                .setMessage(R.string.offer_question)
+                .setPositiveButton(R.string.offer_yes, (dialog, which) -> engine.models().open(uri))
+                .setNegativeButton(R.string.offer_no, null)
+                .setOnDismissListener(dialog -> offered = isChangingConfigurations() ? offered : null)
+                .show();
     }
 
     @Override
     protected void onStart() {
         super.onStart();
-        engine.state.listen(redraw);
+        engine.store().listen(redraw);
     }
 
     @Override
     protected void onResume() {
         super.onResume();
-        requests.back();
+        picker.resume();
     }
 
     @Override
     protected void onStop() {
-        engine.state.forget(redraw);
+        engine.store().forget(redraw);
         super.onStop();
     }
 
     @Override
     protected void onSaveInstanceState(Bundle out) {
         super.onSaveInstanceState(out);
-        requests.save(out);
-        if (engine.state.result != null) {
-            out.putBundle(RESULT, engine.state.result.save());
+        picker.save(out);
+        out.putParcelable(OFFERED, offered);
+        Result result = engine.state().photo().result();
+        if (result != null) {
+            out.putBundle(RESULT, result.save());
         }
     }
 
     @Override
     protected void onActivityResult(int request, int result, Intent data) {
-        requests.answered(request, result, data);
+        picker.answered(request, result, data);
     }
 
     private void draw() {
-        AppState state = engine.state;
-        ((Button) findViewById(R.id.models)).setText(modelText(state));
-        ImageView photo = findViewById(R.id.photo);
-        photo.setImageBitmap(state.photo);
-        photo.setVisibility(state.photo == null ? View.GONE : View.VISIBLE);
-        findViewById(R.id.hint).setVisibility(state.photo == null ? View.VISIBLE : View.GONE);
-        findViewById(R.id.classifying).setVisibility(state.classifying ? View.VISIBLE : View.GONE);
-        drawTrouble(state);
-        drawResult(state.result);
-        samples.draw(state.model);
+        AppState state = engine.state();
+        ((Button) findViewById(R.id.models)).setText(modelText(state.models()));
+        drawPhoto(state.photo());
+        drawError(state);
+        drawResult(state.photo().result());
+        progress.draw(state);
+        samples.draw(state.models().current());
     }
 
-    private String modelText(AppState state) {
-        if (state.expanded >= 0) {
-            return getString(R.string.model_expanding, state.expanded);
+    private void drawPhoto(AppState.Photo photo) {
+        ImageView view = findViewById(R.id.photo);
+        view.setImageBitmap(photo.bitmap());
+        view.setVisibility(photo.bitmap() == null ? View.GONE : View.VISIBLE);
+        findViewById(R.id.hint).setVisibility(photo.bitmap() == null ? View.VISIBLE : View.GONE);
+        findViewById(R.id.classifying).setVisibility(photo.step().running() ? View.VISIBLE : View.GONE);
+    }
+
+    private String modelText(AppState.Models models) {
+        if (models.percent() >= 0) {
+            return getString(R.string.model_expanding, models.percent());
         }
-        if (state.opening) {
+        if (models.step().running()) {
             return getString(R.string.model_opening);
         }
-        return state.model == null ? getString(R.string.model_none)
-                : getString(R.string.model_button, state.model.title());
+        return models.current() == null ? getString(R.string.model_none)
+                : getString(R.string.model_button, models.current().title());
     }
 
-    private void drawTrouble(AppState state) {
-        if (state.photoTrouble != null) {
-            TroubleCard.show(this, getString(R.string.trouble_photo_title),
-                    state.photoTrouble.text(this), R.string.ok, state::readTrouble);
-        } else if (state.modelTrouble != null) {
-            ModelTexts.showTrouble(this, state);
+    private void drawError(AppState state) {
+        if (state.photo().error() != null) {
+            ErrorCard.show(this, getString(R.string.error_photo_title),
+                    state.photo().error().text(this), R.string.ok, engine::dismissError);
+        } else if (state.models().failure() != null) {
+            ModelCard.showFailure(this, engine);
         } else {
-            TroubleCard.hide(this);
+            ErrorCard.hide(this);
         }
     }
 
@@ -142,11 +173,15 @@ public final class MainActivity extends Activity {
             return;
         }
         TextView summary = findViewById(R.id.summary);
-        String text = Texts.summary(this, result.best().get(0));
+        Prediction best = result.best().get(0);
+        String text = Formats.summary(this, best);
         if (!text.contentEquals(summary.getText())) {
             summary.setText(text); // announced only when it changes
         }
-        ((ResultRows) findViewById(R.id.rows)).show(result.best());
-        ((TextView) findViewById(R.id.timing)).setText(ModelTexts.timing(this, result));
+        ((ProgressBar) findViewById(R.id.summary_bar)).setProgress(Math.round(1000 * best.probability()));
+        ResultRows others = findViewById(R.id.rows);
+        boolean any = others.show(result.best().subList(1, result.best().size()));
+        findViewById(R.id.nothing_else).setVisibility(any ? View.GONE : View.VISIBLE);
+        ((TextView) findViewById(R.id.timing)).setText(ModelCard.timing(this, result));
     }
 }

@@ -9,7 +9,6 @@ import android.view.View;
 import android.widget.AdapterView;
 import android.widget.ArrayAdapter;
 import android.widget.LinearLayout;
-import android.widget.ProgressBar;
 import android.widget.RadioButton;
 import android.widget.RadioGroup;
 import android.widget.Spinner;
@@ -17,11 +16,12 @@ import android.widget.Switch;
 import android.widget.TextView;
 import java.util.Map;
 import org.sqzkit.demo.model.ModelEntry;
-import org.sqzkit.demo.model.OpenModel;
+import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.RunOptions;
-import org.sqzkit.demo.ui.Bars;
-import org.sqzkit.demo.ui.Texts;
-import org.sqzkit.demo.ui.TroubleCard;
+import org.sqzkit.demo.model.StorageUse;
+import org.sqzkit.demo.ui.SystemBars;
+import org.sqzkit.demo.ui.Formats;
+import org.sqzkit.demo.ui.ErrorCard;
 
 /** The second screen: which model runs, what it is, and how it runs. */
 public final class ModelsActivity extends Activity {
@@ -29,29 +29,33 @@ public final class ModelsActivity extends Activity {
 
     private final Runnable redraw = this::draw;
     private Engine engine;
+    private ProgressCard progress;
     private Object shownEntries;
-    private OpenModel shownModel;
+    private LoadedModel shownModel;
 
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.models);
-        Bars.drawBehind(this);
+        SystemBars.drawBehind(this);
         engine = DemoApp.engine(this);
         findViewById(R.id.open).setOnClickListener(view -> open());
-        findViewById(R.id.remove).setOnClickListener(view -> remove(engine.state.model.entry()));
+        findViewById(R.id.remove).setOnClickListener(
+                view -> remove(engine.state().models().current().entry()));
+        findViewById(R.id.clear).setOnClickListener(view -> engine.clearStorage());
+        progress = new ProgressCard(this, engine);
         offerOptions();
     }
 
     @Override
     protected void onStart() {
         super.onStart();
-        engine.state.listen(redraw);
+        engine.store().listen(redraw);
     }
 
     @Override
     protected void onStop() {
-        engine.state.forget(redraw);
+        engine.store().forget(redraw);
         super.onStop();
     }
 
@@ -60,14 +64,14 @@ public final class ModelsActivity extends Activity {
             startActivityForResult(new Intent(Intent.ACTION_OPEN_DOCUMENT)
                     .addCategory(Intent.CATEGORY_OPENABLE).setType("*/*"), OPEN);
         } catch (ActivityNotFoundException e) {
-            TroubleCard.show(this, getString(R.string.open_model), getString(R.string.trouble_no_picker));
+            ErrorCard.show(this, getString(R.string.open_model), getString(R.string.error_no_picker));
         }
     }
 
     private void remove(ModelEntry entry) {
         new AlertDialog.Builder(this)
                 .setMessage(getString(R.string.remove_question, entry.fileName()))
-                .setPositiveButton(R.string.remove_yes, (dialog, which) -> engine.remove(entry))
+                .setPositiveButton(R.string.remove_yes, (dialog, which) -> engine.models().remove(entry))
                 .setNegativeButton(R.string.remove_no, null)
                 .show();
     }
@@ -75,24 +79,24 @@ public final class ModelsActivity extends Activity {
     @Override
     protected void onActivityResult(int request, int result, Intent data) {
         if (request == OPEN && result == RESULT_OK && data != null && data.getData() != null) {
-            engine.openModel(data.getData());
+            engine.models().open(data.getData());
         }
     }
 
     /** One entry for each number of threads that this device can run at once. */
     private void offerOptions() {
-        Integer[] counts = new Integer[RunOptions.mostThreads()];
+        Integer[] counts = new Integer[RunOptions.maxThreads()];
         for (int i = 0; i < counts.length; i++) {
             counts[i] = i + 1;
         }
         Spinner threads = findViewById(R.id.threads);
         threads.setAdapter(new ArrayAdapter<>(
                 this, android.R.layout.simple_spinner_dropdown_item, counts));
-        threads.setSelection(engine.state.options.threads() - 1);
+        threads.setSelection(engine.state().options().threads() - 1);
         threads.setOnItemSelectedListener(new AdapterView.OnItemSelectedListener() {
             @Override
             public void onItemSelected(AdapterView<?> parent, View view, int position, long id) {
-                engine.setOptions(new RunOptions(position + 1, engine.state.options.xnnpack()));
+                engine.models().setOptions(new RunOptions(position + 1, engine.state().options().xnnpack()));
             }
 
             @Override
@@ -101,62 +105,58 @@ public final class ModelsActivity extends Activity {
             }
         });
         Switch xnnpack = findViewById(R.id.xnnpack);
-        xnnpack.setChecked(engine.state.options.xnnpack());
+        xnnpack.setChecked(engine.state().options().xnnpack());
         xnnpack.setOnCheckedChangeListener((view, on) ->
-                engine.setOptions(new RunOptions(engine.state.options.threads(), on)));
+                engine.models().setOptions(new RunOptions(engine.state().options().threads(), on)));
     }
 
     private void draw() {
-        AppState state = engine.state;
-        if (state.modelTrouble == null) {
-            TroubleCard.hide(this);
+        AppState state = engine.state();
+        AppState.Models models = state.models();
+        if (models.failure() == null) {
+            ErrorCard.hide(this);
         } else {
-            ModelTexts.showTrouble(this, state);
+            ModelCard.showFailure(this, engine);
         }
-        drawProgress(state);
-        if (state.entries != shownEntries || state.model != shownModel || state.modelTrouble != null) {
+        progress.draw(state);
+        if (models.entries() != shownEntries || models.current() != shownModel
+                || models.failure() != null) {
             // Not at every step of a progress bar: TalkBack would lose its place.
-            drawEntries(state);
-            drawCard(state.model);
-            shownEntries = state.entries;
-            shownModel = state.model;
+            drawEntries(models);
+            drawCard(models.current());
+            shownEntries = models.entries();
+            shownModel = models.current();
         }
-        boolean removable = state.model != null && !state.model.entry().bundled();
+        boolean removable = models.current() != null && !models.current().entry().bundled();
         findViewById(R.id.remove).setVisibility(removable ? View.VISIBLE : View.GONE);
+        StorageUse use = models.storage();
+        ((TextView) findViewById(R.id.storage)).setText(getString(R.string.storage_text, use.models(),
+                Formats.size(this, use.modelBytes()), Formats.size(this, use.copyBytes())));
     }
 
-    private void drawProgress(AppState state) {
-        findViewById(R.id.expanding).setVisibility(state.opening ? View.VISIBLE : View.GONE);
-        ((TextView) findViewById(R.id.expanding_text)).setText(state.expanded < 0
-                ? R.string.opening : R.string.model_expanding_plain);
-        ProgressBar bar = findViewById(R.id.expanding_bar);
-        bar.setIndeterminate(state.expanded < 0);
-        bar.setProgress(Math.max(state.expanded, 0));
-    }
-
-    private void drawEntries(AppState state) {
+    private void drawEntries(AppState.Models models) {
         RadioGroup group = findViewById(R.id.entries);
         group.removeAllViews();
-        for (ModelEntry entry : state.entries) {
+        for (ModelEntry entry : models.entries()) {
             RadioButton button = new RadioButton(this);
-            button.setText(getString(R.string.entry, entry.fileName(), Texts.size(this, entry.bytes())));
+            button.setText(getString(R.string.entry, entry.fileName(), Formats.size(this, entry.bytes())));
             button.setTextSize(16);
             button.setMinHeight(getResources().getDimensionPixelSize(R.dimen.target));
             button.setLayoutParams(new RadioGroup.LayoutParams(
                     RadioGroup.LayoutParams.MATCH_PARENT, RadioGroup.LayoutParams.WRAP_CONTENT));
-            button.setChecked(state.model != null && state.model.entry().id().equals(entry.id()));
-            button.setOnClickListener(view -> engine.choose(entry));
+            button.setChecked(models.current() != null && models.current().entry().id().equals(entry.id()));
+            button.setOnClickListener(view -> engine.models().choose(entry));
             group.addView(button);
         }
     }
 
-    private void drawCard(OpenModel model) {
+    private void drawCard(LoadedModel model) {
         LinearLayout card = findViewById(R.id.card);
         card.removeAllViews();
         if (model == null) {
             return;
         }
-        for (Map.Entry<String, String> line : ModelTexts.card(this, model).entrySet()) {
+        for (Map.Entry<String, String> line : ModelCard.card(this, model).entrySet()) {
             View row = getLayoutInflater().inflate(R.layout.card_line, card, false);
             ((TextView) row.findViewById(R.id.card_heading)).setText(line.getKey());
             ((TextView) row.findViewById(R.id.card_value)).setText(line.getValue());

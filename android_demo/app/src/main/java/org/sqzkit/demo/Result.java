@@ -10,11 +10,11 @@ import org.sqzkit.demo.model.Prediction;
  *
  * @param best the most probable classes, best first
  * @param modelTitle which model said so
- * @param preparing, inference nanoseconds of this run
- * @param medianPreparing, medianInference nanoseconds, over the last {@code runs} runs
+ * @param preprocessing, inference nanoseconds of this run
+ * @param medianPreprocessing, medianInference nanoseconds, over the last {@code runs} runs
  */
-record Result(List<Prediction> best, String modelTitle, long preparing, long inference,
-        long medianPreparing, long medianInference, int runs) {
+record Result(List<Prediction> best, String modelTitle, long preprocessing, long inference,
+        long medianPreprocessing, long medianInference, int runs) {
 
     /** Stores everything for a later process. */
     Bundle save() {
@@ -32,7 +32,7 @@ record Result(List<Prediction> best, String modelTitle, long preparing, long inf
         out.putStringArray("labels", labels);
         out.putFloatArray("probabilities", probabilities);
         out.putString("model", modelTitle);
-        out.putLongArray("times", new long[] {preparing, inference, medianPreparing, medianInference});
+        out.putLongArray("times", new long[] {preprocessing, inference, medianPreprocessing, medianInference});
         out.putInt("runs", runs);
         return out;
     }

@@ -13,7 +13,7 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.sqzkit.demo.model.OpenModel;
+import org.sqzkit.demo.model.LoadedModel;
 
 /** Pictures that came with the app, those that the model in use has a class for. */
 final class SampleStrip {
@@ -21,7 +21,7 @@ final class SampleStrip {
 
     private final Activity screen;
     private final Engine engine;
-    private OpenModel shown;
+    private LoadedModel shown;
 
     SampleStrip(Activity screen, Engine engine) {
         this.screen = screen;
@@ -29,7 +29,7 @@ final class SampleStrip {
     }
 
     /** Shows the samples for a model; a sample's file is named as its class. */
-    void draw(OpenModel model) {
+    void draw(LoadedModel model) {
         if (model == shown || model == null) {
             return;
         }
@@ -43,7 +43,7 @@ final class SampleStrip {
                 .setVisibility(strip.getChildCount() == 0 ? View.GONE : View.VISIBLE);
     }
 
-    private List<String> fitting(OpenModel model) {
+    private List<String> fitting(LoadedModel model) {
         List<String> names = new ArrayList<>();
         try {
             String[] all = screen.getAssets().list(FOLDER);
@@ -59,7 +59,7 @@ final class SampleStrip {
         return names;
     }
 
-    private static boolean hasClass(OpenModel model, String name) {
+    private static boolean hasClass(LoadedModel model, String name) {
         for (String label : model.file().labels()) {
             // ImageNet's labels list several names for a class, divided by commas.
             if (label.equals(name) || label.startsWith(name + ",")) {
@@ -83,7 +83,7 @@ final class SampleStrip {
         button.setClipToOutline(true);
         button.setPadding(0, 0, 0, 0);
         button.setContentDescription(screen.getString(R.string.sample_description, stem(name)));
-        button.setOnClickListener(view -> engine.classifyAsset(path));
+        button.setOnClickListener(view -> engine.photos().classifyAsset(path));
         ViewGroup.MarginLayoutParams size = new LinearLayout.LayoutParams(side, side);
         size.setMarginEnd(side / 9);
         button.setLayoutParams(size);

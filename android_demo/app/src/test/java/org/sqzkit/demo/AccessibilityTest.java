@@ -1,12 +1,14 @@
 package org.sqzkit.demo;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertTrue;
 
 import android.app.Activity;
 import android.content.pm.PackageInfo;
 import android.content.pm.PackageManager;
+import android.util.TypedValue;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.ImageView;
@@ -31,7 +33,7 @@ public class AccessibilityTest {
 
     /** A name, patterns without words, and words that are German too. */
     private static final java.util.List<String> SAME = Arrays.asList(
-            "app_name", "summary", "row_description", "entry", "card_input_value", "ok", "threads");
+            "app_name", "summary", "row_description", "entry", "ok", "threads");
 
     private ActivityController<? extends Activity> controller;
 
@@ -46,7 +48,7 @@ public class AccessibilityTest {
     private void open(Class<? extends Activity> type) throws Exception {
         Screens.useModel("colours_int8.tflite");
         controller = Robolectric.buildActivity(type).setup();
-        Screens.engine().classify(Screens.offer("red.jpg", Screens.photo(Screens.RED)));
+        Screens.engine().photos().classify(Screens.offer("red.jpg", Screens.photo(Screens.RED)));
         Screens.settle();
         View decor = controller.get().getWindow().getDecorView();
         decor.measure(View.MeasureSpec.makeMeasureSpec(decor.getWidth(), View.MeasureSpec.EXACTLY),
@@ -87,12 +89,14 @@ public class AccessibilityTest {
     @Test
     public void mainScreen() throws Exception {
         open(MainActivity.class);
+        assertTrue(Screens.text(controller.get(), R.id.summary).matches("red, [0-9.]+%"));
+        Screens.engine().store().updatePhoto(photo -> photo.with(ScreenshotTest.result()));
         View row = ((ViewGroup) controller.get().findViewById(R.id.rows)).getChildAt(0);
-        assertTrue(row.getContentDescription().toString().matches("red, [0-9.]+%"));
+        assertEquals("green, 9.4%", row.getContentDescription().toString());
         assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
                 controller.get().findViewById(R.id.summary).getAccessibilityLiveRegion());
         assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
-                controller.get().findViewById(R.id.trouble).getAccessibilityLiveRegion());
+                controller.get().findViewById(R.id.error).getAccessibilityLiveRegion());
     }
 
     @Test
@@ -138,6 +142,26 @@ public class AccessibilityTest {
         Object[] found = java.util.regex.Pattern.compile("%[0-9]\\$[a-z]").matcher(text).results()
                 .map(java.util.regex.MatchResult::group).sorted().toArray();
         return Arrays.toString(found);
+    }
+
+    private boolean lightNavigationBar() {
+        controller = Robolectric.buildActivity(MainActivity.class).setup();
+        TypedValue value = new TypedValue();
+        assertTrue(controller.get().getTheme().resolveAttribute(
+                android.R.attr.windowLightNavigationBar, value, true));
+        return value.data != 0;
+    }
+
+    @Test
+    @Config(qualifiers = "notnight")
+    public void theSystemsButtonsAreDarkByDay() {
+        assertTrue(lightNavigationBar());
+    }
+
+    @Test
+    @Config(qualifiers = "night")
+    public void theSystemsButtonsAreLightByNight() {
+        assertFalse(lightNavigationBar());
     }
 
     @Test

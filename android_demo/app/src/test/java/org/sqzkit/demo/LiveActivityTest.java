@@ -2,6 +2,8 @@ package org.sqzkit.demo;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertNotEquals;
+import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
@@ -10,13 +12,17 @@ import android.Manifest;
 import android.content.Context;
 import android.content.Intent;
 import android.graphics.Matrix;
+import android.graphics.RectF;
 import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraManager;
+import android.os.Bundle;
 import android.os.HandlerThread;
 import android.os.Looper;
 import android.provider.Settings;
 import android.util.Size;
+import android.view.Surface;
+import android.view.TextureView;
 import android.view.ViewGroup;
 import android.widget.TextView;
 import java.time.Duration;
@@ -31,13 +37,18 @@ import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowCameraCharacteristics;
+import org.robolectric.shadows.ShadowDisplay;
 import org.robolectric.shadows.ShadowSystemClock;
+import org.sqzkit.demo.image.ArrayPixels;
+import org.sqzkit.demo.image.Geometry;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 
 /** The live view: permission, frames, rate; no camera, a camera that is refused or broken. */
 @RunWith(PhoneTestRunner.class)
 @Config(sdk = 35)
 public class LiveActivityTest {
+    private static final long CONVERSION_NANOS = 5_000_000;
+
     private ActivityController<LiveActivity> controller;
 
     @Before
@@ -71,10 +82,10 @@ public class LiveActivityTest {
         shadowOf(cameras).addCamera("0", facts);
     }
 
-    private String trouble() {
+    private String error() {
         shadowOf(Looper.getMainLooper()).idle();
-        return Screens.shown(controller.get(), R.id.trouble)
-                ? Screens.text(controller.get(), R.id.trouble_text) : "";
+        return Screens.shown(controller.get(), R.id.error)
+                ? Screens.text(controller.get(), R.id.error_text) : "";
     }
 
     @Test
@@ -83,15 +94,45 @@ public class LiveActivityTest {
         ShadowActivity.PermissionsRequest asked = shadowOf(screen).getLastRequestedPermission();
         assertEquals(Manifest.permission.CAMERA, asked.requestedPermissions[0]);
         screen.onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {-1});
-        assertEquals(screen.getString(R.string.trouble_camera_refused), trouble());
+        assertEquals(screen.getString(R.string.error_camera_blocked), error());
     }
 
     @Test
     public void doesNotAskAgainWhenTheScreenIsTurned() {
         LiveActivity screen = open();
+        refuse(screen);
         controller.recreate();
         assertNull(shadowOf(controller.get()).getLastRequestedPermission());
-        assertEquals(screen.getString(R.string.trouble_camera_refused), trouble());
+        assertEquals(screen.getString(R.string.error_camera_blocked), error());
+    }
+
+    private static void refuse(LiveActivity screen) {
+        ShadowActivity.PermissionsRequest asked = shadowOf(screen).getLastRequestedPermission();
+        screen.onRequestPermissionsResult(
+                asked.requestCode, asked.requestedPermissions, new int[] {-1});
+    }
+
+    /** "Only this time" ends with the process, which does not mean that the user refused. */
+    @Test
+    public void asksAgainWhenAPermissionForOneTimeHasExpired() {
+        grant();
+        open();
+        Bundle saved = new Bundle();
+        controller.pause().stop().saveInstanceState(saved).destroy();
+        shadowOf(RuntimeEnvironment.getApplication()).denyPermissions(Manifest.permission.CAMERA);
+        controller = Robolectric.buildActivity(LiveActivity.class).setup(saved);
+        assertNotNull(shadowOf(controller.get()).getLastRequestedPermission());
+        assertEquals("", error());
+    }
+
+    @Test
+    public void aRefusalThatIsNotFinalOffersToAskAgain() {
+        LiveActivity screen = open();
+        shadowOf(screen.getPackageManager()).setShouldShowRequestPermissionRationale(
+                Manifest.permission.CAMERA, true);
+        refuse(screen);
+        assertEquals(screen.getString(R.string.error_camera_refused), error());
+        assertEquals(screen.getString(R.string.allow_camera), Screens.text(screen, R.id.error_action));
     }
 
     @Test
@@ -99,7 +140,7 @@ public class LiveActivityTest {
         grant();
         LiveActivity screen = open();
         screen.onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
-        assertEquals(screen.getString(R.string.trouble_no_camera), trouble());
+        assertEquals(screen.getString(R.string.error_no_camera), error());
     }
 
     @Test
@@ -108,10 +149,10 @@ public class LiveActivityTest {
         addCamera();
         LiveActivity screen = open();
         screen.onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
-        assertEquals("", trouble());
+        assertEquals("", error());
         controller.pause().stop();
         controller.start().resume();
-        assertEquals("", trouble());
+        assertEquals("", error());
     }
 
     private LiveActivity openWithCamera() {
@@ -123,8 +164,12 @@ public class LiveActivityTest {
     }
 
     private static FakeFrame give(LiveActivity screen, int color) {
+        return give(screen.camera(), color);
+    }
+
+    private static FakeFrame give(LiveCamera camera, int color) {
         FakeFrame frame = new FakeFrame(color);
-        screen.frame(frame);
+        camera.deliver(frame);
         return frame;
     }
 
@@ -155,7 +200,10 @@ public class LiveActivityTest {
     public void framesThatComeWhileOneIsBeingClassifiedAreDropped() throws Exception {
         LiveActivity screen = openWithCamera();
         CountDownLatch goOn = new CountDownLatch(1);
-        Screens.engine().work().execute(() -> awaitQuietly(goOn));
+        Screens.engine().models().runner().classify(() -> {
+            awaitQuietly(goOn);
+            return null;
+        }, result -> { }, error -> { });
         FakeFrame first = give(screen, Screens.RED);
         FakeFrame second = give(screen, Screens.GREEN);
         assertFalse(first.closed);
@@ -177,8 +225,9 @@ public class LiveActivityTest {
     @Test
     public void aFrameThatComesAfterTheCameraClosedIsGivenBack() throws Exception {
         LiveActivity screen = openWithCamera();
+        LiveCamera camera = screen.camera();
         controller.pause().stop();
-        assertTrue(give(screen, Screens.RED).closed);
+        assertTrue(give(camera, Screens.RED).closed);
         Screens.settle();
         assertEquals(screen.getString(R.string.live_waiting), Screens.text(screen, R.id.summary));
     }
@@ -189,8 +238,30 @@ public class LiveActivityTest {
         shadowOf((CameraManager) Screens.context().getSystemService(Context.CAMERA_SERVICE))
                 .triggerDisconnect();
         finishCameraWork();
-        assertEquals(screen.getString(R.string.trouble_camera_failed), trouble());
+        assertEquals(screen.getString(R.string.error_camera_failed), error());
         assertFalse(Screens.shown(screen, R.id.result));
+        assertEquals(screen.getString(R.string.retry), Screens.text(screen, R.id.error_action));
+        screen.findViewById(R.id.error_action).performClick();
+        finishCameraWork();
+        assertEquals("the camera works again", "", error());
+        assertNotNull(screen.camera());
+    }
+
+    @Test
+    public void theFrameMemoryOutlivesTheCameraUntilTheFrameIsRead() throws Exception {
+        LiveActivity screen = openWithCamera();
+        CountDownLatch goOn = new CountDownLatch(1);
+        Screens.engine().models().runner().classify(() -> {
+            awaitQuietly(goOn);
+            return null;
+        }, result -> { }, error -> { });
+        FakeFrame frame = give(screen, Screens.RED);
+        controller.pause().stop();
+        finishCameraWork();
+        assertFalse(frame.closed);
+        goOn.countDown();
+        Screens.settle();
+        assertTrue(frame.closed);
     }
 
     /** Waits until the camera's own thread has done all it was told. */
@@ -208,9 +279,8 @@ public class LiveActivityTest {
     @Test
     public void refusalLeadsToTheSettings() {
         LiveActivity screen = open();
-        ShadowActivity.PermissionsRequest asked = shadowOf(screen).getLastRequestedPermission();
-        screen.onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, new int[] {-1});
-        screen.findViewById(R.id.trouble_action).performClick();
+        refuse(screen);
+        screen.findViewById(R.id.error_action).performClick();
         Intent settings = shadowOf(screen).getNextStartedActivity();
         assertEquals(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, settings.getAction());
         assertEquals("package:org.sqzkit.demo", settings.getDataString());
@@ -224,15 +294,79 @@ public class LiveActivityTest {
     }
 
     @Test
-    public void thePreviewIsUprightAndFillsTheView() {
-        // A phone held upright: the 640x480 frame shows 480x640, filling 480x800 needs 600x800.
-        Matrix upright = PreviewMatrix.of(480, 800, 640, 480, 90, 0);
-        assertMapped(upright, 0, 0, -60, 0);
-        assertMapped(upright, 480, 800, 540, 800);
-        // The same phone on its side: the view is 800x480, the natural picture must lie.
-        Matrix lying = PreviewMatrix.of(800, 480, 640, 480, 90, 90);
-        assertMapped(lying, 0, 0, 0, 540);
-        assertMapped(lying, 800, 480, 800, -60);
+    public void thePreviewIsSharperThanTheFramesAndHasTheirShape() {
+        Size[] sizes = {new Size(4000, 3000), new Size(1920, 1080), new Size(1440, 1080),
+            new Size(640, 480)};
+        assertEquals(new Size(1440, 1080), LiveCamera.sharpest(sizes, new Size(640, 480)));
+        assertEquals(new Size(1920, 1080), LiveCamera.sharpest(sizes, new Size(1280, 720)));
+        assertEquals(new Size(352, 288), LiveCamera.sharpest(sizes, new Size(352, 288)));
+    }
+
+    /** A phone held upright: the 640x480 frame shows 480x640, all of it, at the top of the view. */
+    @Test
+    public void thePreviewIsUprightWholeAndAtTheTop() {
+        Size frame = new Size(640, 480);
+        Matrix upright = new PreviewLayout(480, 800, frame, 90, 0).matrix();
+        assertMapped(upright, 0, 0, 0, 0);
+        assertMapped(upright, 480, 800, 480, 640);
+        Matrix halfTurn = new PreviewLayout(480, 800, frame, 90, 180).matrix();
+        assertMapped(halfTurn, 0, 0, 480, 640);
+        assertMapped(halfTurn, 480, 800, 0, 0);
+        // On its side the view is 800x480 and the picture 640x480, in the middle.
+        Matrix lying = new PreviewLayout(800, 480, frame, 90, 90).matrix();
+        assertMapped(lying, 0, 0, 80, 480);
+        assertMapped(lying, 800, 480, 720, 0);
+    }
+
+    /** Half a turn changes no configuration: only the display says so. */
+    @Test
+    public void halfATurnTurnsThePreview() {
+        LiveActivity screen = openWithCamera();
+        TextureView preview = screen.findViewById(R.id.preview);
+        Matrix before = new Matrix(preview.getTransform(null));
+        shadowOf(ShadowDisplay.getDefaultDisplay()).setRotation(Surface.ROTATION_180);
+        screen.onDisplayChanged(0);
+        Matrix after = preview.getTransform(null);
+        float[] point = {0, 0};
+        before.mapPoints(point);
+        float[] turned = {preview.getWidth(), preview.getHeight()};
+        after.mapPoints(turned);
+        assertEquals(point[0], turned[0], 0.5);
+        assertEquals(point[1], turned[1], 0.5);
+        assertNotEquals(before, after);
+    }
+
+    /** The times that are shown include the conversion of the frame. */
+    @Test
+    public void theConversionOfAFrameCounts() throws Exception {
+        long[] waited = new long[1];
+        Result[] found = new Result[1];
+        Screens.engine().models().runner().classify(() -> {
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < CONVERSION_NANOS) {
+                Thread.onSpinWait();
+            }
+            waited[0] = System.nanoTime() - start;
+            return new ArrayPixels(new int[64 * 64], 64, 64);
+        }, result -> found[0] = result, error -> { });
+        Screens.settle();
+        assertTrue(found[0].preprocessing() >= waited[0]);
+    }
+
+    @Test
+    public void theViewfinderIsExactlyWhatTheModelSees() {
+        PreviewLayout layout = new PreviewLayout(480, 800, new Size(640, 480), 90, 0);
+        assertSeen(0, 80, 480, 560, layout.seen(Geometry.covering(227, 227)));
+        assertSeen(30, 110, 450, 530, layout.seen(new Geometry(false, 256, 256, 224, 224)));
+        assertSeen(30, 40, 450, 600, layout.seen(new Geometry(true, 256, 256, 224, 224)));
+    }
+
+    /** Half a pixel may be missing: resized sides are whole pixels. */
+    private static void assertSeen(float left, float top, float right, float bottom, RectF seen) {
+        assertEquals(left, seen.left, 0.5);
+        assertEquals(top, seen.top, 0.5);
+        assertEquals(right, seen.right, 0.5);
+        assertEquals(bottom, seen.bottom, 0.5);
     }
 
     private static void assertMapped(Matrix matrix, float x, float y, float toX, float toY) {

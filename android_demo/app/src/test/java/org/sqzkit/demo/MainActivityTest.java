@@ -9,6 +9,7 @@ import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
 import android.app.Activity;
+import android.app.AlertDialog;
 import android.content.Intent;
 import android.graphics.Bitmap;
 import android.net.Uri;
@@ -20,6 +21,8 @@ import android.view.ViewGroup;
 import java.io.FileNotFoundException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
@@ -28,7 +31,9 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowActivity;
+import org.robolectric.shadows.ShadowAlertDialog;
 import org.robolectric.shadows.ShadowToast;
+import org.sqzkit.demo.model.Prediction;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
@@ -62,9 +67,9 @@ public class MainActivityTest {
         return Screens.shown(screen(), R.id.result) ? Screens.text(screen(), R.id.summary) : "";
     }
 
-    private void assertTrouble(int reason, Object... arguments) {
-        assertTrue(Screens.shown(screen(), R.id.trouble));
-        assertEquals(screen().getString(reason, arguments), Screens.text(screen(), R.id.trouble_text));
+    private void assertError(int reason, Object... arguments) {
+        assertTrue(Screens.shown(screen(), R.id.error));
+        assertEquals(screen().getString(reason, arguments), Screens.text(screen(), R.id.error_text));
     }
 
     private void choose(String name, byte[] content) throws Exception {
@@ -84,23 +89,22 @@ public class MainActivityTest {
         assertEquals("image/*", asked.getType());
         choose("green.jpg", Screens.photo(Screens.GREEN));
         assertTrue(summary(), summary().startsWith("green"));
-        assertEquals(3, ((ViewGroup) screen().findViewById(R.id.rows)).getChildCount());
-        assertNotNull(Screens.engine().state.photo);
-        assertFalse(Screens.shown(screen(), R.id.trouble));
+        assertNotNull(Screens.engine().state().photo().bitmap());
+        assertFalse(Screens.shown(screen(), R.id.error));
         assertFalse(Screens.shown(screen(), R.id.hint));
     }
 
     @Test
     public void classifiesABundledSample() throws Exception {
         assertEquals("none fits these classes", 0, samples().getChildCount());
-        Screens.engine().choose(Screens.bundled());
+        Screens.engine().models().choose(Screens.bundled());
         Screens.settle();
         assertTrue(samples().getChildCount() > 0);
         for (int i = 0; i < samples().getChildCount(); i++) {
             String description = samples().getChildAt(i).getContentDescription().toString();
             samples().getChildAt(i).performClick();
             Screens.settle();
-            String best = Screens.engine().state.result.best().get(0).label();
+            String best = Screens.engine().state().photo().result().best().get(0).label();
             assertTrue(description + ": " + best,
                     description.endsWith(": " + best.split(",")[0]));
         }
@@ -118,6 +122,30 @@ public class MainActivityTest {
         screen().findViewById(R.id.models).performClick();
         assertEquals(ModelsActivity.class.getName(),
                 shadowOf(screen()).getNextStartedActivity().getComponent().getClassName());
+    }
+
+    @Test
+    public void theAnswerIsSaidOnceAndClassesBelowOnePercentNotAtAll() throws Exception {
+        show(new float[] {0.9f, 0.06f, 0.012f, 0.009f});
+        assertEquals("class 0, 90.0%", summary().toLowerCase(java.util.Locale.ROOT));
+        assertEquals(2, rows().getChildCount());
+        assertFalse(Screens.shown(screen(), R.id.nothing_else));
+        show(new float[] {0.995f, 0.004f});
+        assertEquals(0, rows().getChildCount());
+        assertTrue(Screens.shown(screen(), R.id.nothing_else));
+    }
+
+    private ViewGroup rows() {
+        return screen().findViewById(R.id.rows);
+    }
+
+    private static void show(float[] probabilities) {
+        List<Prediction> best = new ArrayList<>();
+        for (float probability : probabilities) {
+            best.add(new Prediction(best.size(), null, probability));
+        }
+        Screens.engine().store().updatePhoto(
+                photo -> photo.with(new Result(best, "Colours", 1, 1, 1, 1, 1)));
     }
 
     @Test
@@ -146,7 +174,7 @@ public class MainActivityTest {
         shadowOf(screen()).receiveResult(asked, Activity.RESULT_OK, null);
         Screens.settle();
         assertTrue(summary(), summary().startsWith("red"));
-        assertEquals(1600, Screens.engine().state.photo.getWidth());
+        assertEquals(1600, Screens.engine().state().photo().bitmap().getWidth());
     }
 
     private static PhotoProvider provider() {
@@ -198,14 +226,14 @@ public class MainActivityTest {
     public void saysWhenThereIsNoCameraApp() {
         shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
         screen().findViewById(R.id.take).performClick();
-        assertTrouble(R.string.trouble_no_camera_app);
+        assertError(R.string.error_no_camera_app);
         shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
-        screen().findViewById(R.id.trouble_action).performClick();
-        assertFalse("read and put away", Screens.shown(screen(), R.id.trouble));
+        screen().findViewById(R.id.error_action).performClick();
+        assertFalse("read and put away", Screens.shown(screen(), R.id.error));
         screen().findViewById(R.id.take).performClick();
-        assertTrouble(R.string.trouble_no_camera_app);
+        assertError(R.string.error_no_camera_app);
         screen().findViewById(R.id.choose).performClick();
-        assertTrouble(R.string.trouble_no_picker);
+        assertError(R.string.error_no_picker);
     }
 
     @Test
@@ -226,7 +254,9 @@ public class MainActivityTest {
         controller.close();
         Uri uri = Screens.offer("foreign.tflite", Resources.model("foreign.tflite"));
         start(new Intent(Intent.ACTION_VIEW).setDataAndType(uri, "application/octet-stream"));
-        assertEquals("Elsewhere", Screens.engine().state.model.title());
+        ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
+        Screens.settle();
+        assertEquals("Elsewhere", Screens.engine().state().models().current().title());
         choose("red.jpg", Screens.photo(Screens.RED));
         assertTrue(summary(), summary().startsWith("rot"));
     }
@@ -234,45 +264,51 @@ public class MainActivityTest {
     @Test
     public void saysWhatIsWrongWithAFileThatIsNoImage() throws Exception {
         choose("text.jpg", "no image".getBytes());
-        assertTrouble(R.string.trouble_not_an_image);
+        assertError(R.string.error_not_an_image);
         assertEquals("", summary());
         choose("empty.jpg", new byte[0]);
-        assertTrouble(R.string.trouble_not_an_image);
+        assertError(R.string.error_not_an_image);
     }
 
     @Test
     public void saysWhenTheFileIsGone() throws Exception {
-        Screens.engine().classify(Uri.parse("content://nobody.here/1"));
+        Screens.engine().photos().classify(Uri.parse("content://nobody.here/1"));
         Screens.settle();
-        assertTrouble(R.string.trouble_photo_unreadable);
+        assertError(R.string.error_photo_unreadable);
     }
 
     @Test
     public void neverOpensFileAddresses() throws Exception {
-        Screens.engine().classify(Uri.parse("file:///data/data/org.sqzkit.demo/files/photograph"));
+        Screens.engine().photos().classify(Uri.parse("file:///data/data/org.sqzkit.demo/files/photograph"));
         Screens.settle();
-        assertTrouble(R.string.trouble_photo_unreadable);
+        assertError(R.string.error_photo_unreadable);
     }
 
     @Test
     public void saysWhenAPhotoIsTooLargeToTakeIn() throws Exception {
         Uri uri = Uri.parse("content://other.app/endless.jpg");
         shadowOf(Screens.context().getContentResolver()).registerInputStreamSupplier(uri, Endless::new);
-        Screens.engine().classify(uri);
+        Screens.engine().photos().classify(uri);
         Screens.settle();
-        assertTrouble(R.string.trouble_file_too_large, 128);
+        assertError(R.string.error_file_too_large, 128);
         assertFalse("nothing of it is kept", Screens.shown(screen(), R.id.photo));
     }
 
-    /** A file that never ends. */
+    /** A file that begins as a .tflite does and never ends. */
     static final class Endless extends InputStream {
+        private static final byte[] START = {32, 0, 0, 0, 'T', 'F', 'L', '3'};
+        private int at;
+
         @Override
         public int read() {
-            return 0;
+            return at < START.length ? START[at++] : 0;
         }
 
         @Override
         public int read(byte[] into, int from, int count) {
+            for (int i = 0; i < Math.min(count, START.length); i++) {
+                into[from + i] = (byte) read();
+            }
             return count;
         }
     }
@@ -307,7 +343,7 @@ public class MainActivityTest {
         assertEquals(before, summary());
         assertEquals(timing, Screens.text(screen(), R.id.timing));
         assertTrue(Screens.shown(screen(), R.id.photo));
-        assertEquals("Colours", Screens.engine().state.model.title());
+        assertEquals("Colours", Screens.engine().state().models().current().title());
     }
 
     /** What really survives is what can be written down. */

@@ -65,16 +65,17 @@ public class ModelsActivityTest {
 
     private void assertRefused(String name, byte[] content, int reason, Object... arguments)
             throws Exception {
-        int before = Screens.engine().state.entries.size();
+        int before = Screens.engine().state().models().entries().size();
         openFile(name, content);
-        assertTrue(Screens.shown(screen(), R.id.trouble));
-        String text = Screens.text(screen(), R.id.trouble_text);
-        assertEquals(screen().getString(R.string.trouble_model_former,
+        assertTrue(Screens.shown(screen(), R.id.error));
+        String text = Screens.text(screen(), R.id.error_text);
+        assertEquals(screen().getString(R.string.error_model_former,
                 screen().getString(reason, arguments), "Colours"), text);
-        assertTrue(Screens.text(screen(), R.id.trouble_title).startsWith(name));
-        assertEquals("Colours", Screens.engine().state.model.title());
-        assertEquals(before, Screens.engine().state.entries.size());
-        assertFalse(Screens.shown(screen(), R.id.expanding));
+        assertEquals(screen().getString(R.string.error_model_title, name),
+                Screens.text(screen(), R.id.error_title));
+        assertEquals("Colours", Screens.engine().state().models().current().title());
+        assertEquals(before, Screens.engine().state().models().entries().size());
+        assertFalse(Screens.shown(screen(), R.id.progress));
     }
 
     private String card() {
@@ -93,18 +94,18 @@ public class ModelsActivityTest {
     public void theCardSaysWhatTheModelIs() {
         String text = card();
         assertTrue(text, text.contains("Architecture: Colours"));
-        assertTrue(text, text.contains("Size of the .tflite: 4.3 KB"));
-        assertTrue(text, text.contains("Input: 32×32, int8"));
+        assertTrue(text, text.contains("Size of the .tflite model: 4.3 KB"));
+        assertTrue(text, text.contains("Input: 32×32 pixels, int8"));
         assertTrue(text, text.contains("Weights: int8, per channel"));
-        assertTrue(text, text.contains("shorter side to 36"));
-        assertTrue(text, text.contains("Licence: Apache-2.0"));
-        assertTrue(text, text.contains("opened on this phone (colours_int8.tflite)"));
+        assertTrue(text, text.contains("Shorter side resized to 36 pixels"));
+        assertTrue(text, text.contains("License: Apache-2.0"));
+        assertTrue(text, text.contains("Opened on this phone (colours_int8.tflite)"));
     }
 
     @Test
     public void opensChangesAndDeletesModels() throws Exception {
         openFile("foreign.tflite", Resources.model("foreign.tflite"));
-        assertEquals("Elsewhere", Screens.engine().state.model.title());
+        assertEquals("Elsewhere", Screens.engine().state().models().current().title());
         RadioGroup entries = screen().findViewById(R.id.entries);
         RadioButton colours = null;
         for (int i = 0; i < entries.getChildCount(); i++) {
@@ -114,15 +115,15 @@ public class ModelsActivityTest {
         }
         colours.performClick();
         Screens.settle();
-        assertEquals("Colours", Screens.engine().state.model.title());
-        int before = Screens.engine().state.entries.size();
+        assertEquals("Colours", Screens.engine().state().models().current().title());
+        int before = Screens.engine().state().models().entries().size();
         screen().findViewById(R.id.remove).performClick();
         answer(AlertDialog.BUTTON_NEGATIVE);
-        assertEquals(before, Screens.engine().state.entries.size());
+        assertEquals(before, Screens.engine().state().models().entries().size());
         screen().findViewById(R.id.remove).performClick();
         answer(AlertDialog.BUTTON_POSITIVE);
-        assertEquals(before - 1, Screens.engine().state.entries.size());
-        assertTrue(Screens.engine().state.model.entry().bundled());
+        assertEquals(before - 1, Screens.engine().state().models().entries().size());
+        assertTrue(Screens.engine().state().models().current().entry().bundled());
         assertFalse(Screens.shown(screen(), R.id.remove));
     }
 
@@ -140,37 +141,39 @@ public class ModelsActivityTest {
         ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
         controller = Robolectric.buildActivity(ModelsActivity.class).setup();
         Screens.settle();
-        assertEquals("Elsewhere", Screens.engine().state.model.title());
+        assertEquals("Elsewhere", Screens.engine().state().models().current().title());
     }
 
     @Test
     public void everyUnusableFileIsRefusedWithItsReason() throws Exception {
-        assertRefused("notes.txt", "no model".getBytes(), R.string.trouble_not_a_model);
-        assertRefused("empty.tflite", new byte[0], R.string.trouble_not_a_model);
+        assertRefused("notes.txt", "no model".getBytes(), R.string.error_not_a_model);
+        assertRefused("empty.tflite", new byte[0], R.string.error_not_a_model);
         assertRefused("four_labels.tflite", Resources.model("four_labels.tflite"),
-                R.string.trouble_label_count, 4, 3);
+                R.string.error_label_count, 4, 3);
         assertRefused("custom_operator.tflite", Resources.model("custom_operator.tflite"),
-                R.string.trouble_operator, "FancyConvolution");
+                R.string.error_operator, "FancyConvolution");
+        assertRefused("newer_operator.tflite", Resources.model("newer_operator.tflite"),
+                R.string.error_operator_version, "CONV_2D", "99");
         assertRefused("two_outputs.tflite", Resources.model("two_outputs.tflite"),
-                R.string.trouble_outputs, 2);
+                R.string.error_outputs, 2);
         assertRefused("grey_input.tflite", Resources.model("grey_input.tflite"),
-                R.string.trouble_input_shape, "1×32×32×1");
+                R.string.error_input_shape, "1×32×32×1");
         assertRefused("two_inputs.tflite", Resources.model("two_inputs.tflite"),
-                R.string.trouble_inputs, 2);
+                R.string.error_inputs, 2);
         assertRefused("int64_input.tflite", Resources.model("int64_input.tflite"),
-                R.string.trouble_input_type, "int64");
+                R.string.error_input_type, "int64");
         assertRefused("int32_output.tflite", Resources.model("int32_output.tflite"),
-                R.string.trouble_output_type, "int32");
+                R.string.error_output_type, "int32");
         assertRefused("column_output.tflite", Resources.model("column_output.tflite"),
-                R.string.trouble_output_shape, "3×1");
+                R.string.error_output_shape, "3×1");
         assertRefused("odd_record.tflite", Resources.model("odd_record.tflite"),
-                R.string.trouble_preprocessing);
+                R.string.error_preprocessing);
         assertRefused("no_names.tflite", Resources.model("no_names.tflite"),
-                R.string.trouble_labels_missing, "names.txt");
+                R.string.error_labels_missing, "names.txt");
         assertRefused("no_deviation.tflite", Resources.model("no_deviation.tflite"),
-                R.string.trouble_normalization);
+                R.string.error_normalization);
         byte[] half = java.util.Arrays.copyOf(Resources.model("colours_float.tflite"), 1500);
-        assertRefused("half.tflite", half, R.string.trouble_damaged_model);
+        assertRefused("half.tflite", half, R.string.error_damaged_model);
         assertEquals(0, leftovers());
     }
 
@@ -179,43 +182,42 @@ public class ModelsActivityTest {
         byte[] archive = Resources.model("colours_int8.sqz");
         byte[] damaged = archive.clone();
         damaged[archive.length / 2] ^= 1;
-        assertRefused("damaged.sqz", damaged, R.string.trouble_archive,
+        assertRefused("damaged.sqz", damaged, R.string.error_archive,
                 "the archive is damaged or cut off (CRC-32)");
         byte[] newer = archive.clone();
         newer[4] = 9;
-        assertRefused("newer.sqz", newer, R.string.trouble_archive,
+        assertRefused("newer.sqz", newer, R.string.error_archive,
                 "archive of version 9, newer than version 1 read here: update the app");
         byte[] huge = archive.clone();
         java.util.Arrays.fill(huge, 8, 14, (byte) 0xff);
-        assertRefused("huge.sqz", huge, R.string.trouble_archive_too_large);
+        assertRefused("huge.sqz", huge, R.string.error_archive_too_large);
         assertEquals(0, leftovers());
     }
 
     @Test
     public void anArchiveIsExpandedWithProgressAndThenShown() throws Exception {
         List<Integer> seen = new ArrayList<>();
-        Screens.engine().state.listen(() -> {
-            if (Screens.engine().state.expanded >= 0) {
-                assertTrue(Screens.shown(screen(), R.id.expanding));
-                seen.add(((ProgressBar) screen().findViewById(R.id.expanding_bar)).getProgress());
+        Screens.engine().store().listen(() -> {
+            if (Screens.engine().state().models().percent() >= 0) {
+                seen.add(((ProgressBar) screen().findViewById(R.id.progress_bar)).getProgress());
             }
         });
         openFile("colours.sqz", Resources.model("colours_int8.sqz"));
         assertEquals(100, (int) seen.get(seen.size() - 1));
-        assertFalse(Screens.shown(screen(), R.id.expanding));
-        assertFalse(Screens.shown(screen(), R.id.trouble));
+        assertFalse(Screens.shown(screen(), R.id.progress));
+        assertFalse(Screens.shown(screen(), R.id.error));
         assertTrue(card(), card().contains("Size of the .sqz archive: 1.6 KB"));
-        assertTrue(card(), card().contains("Size of the .tflite: 4.3 KB"));
-        assertTrue(card(), card().contains("opened on this phone (colours.sqz)"));
+        assertTrue(card(), card().contains("Size of the .tflite model: 4.3 KB"));
+        assertTrue(card(), card().contains("Opened on this phone (colours.sqz)"));
     }
 
     @Test
     public void aModelThatTensorFlowLiteCannotRunIsRefusedWithWhatItSays() throws Exception {
         openFile("misfit_kernel.tflite", Resources.model("misfit_kernel.tflite"));
-        String start = screen().getString(R.string.trouble_does_not_run, "");
-        String text = Screens.text(screen(), R.id.trouble_text);
+        String start = screen().getString(R.string.error_does_not_run, "");
+        String text = Screens.text(screen(), R.id.error_text);
         assertTrue(text, text.startsWith(start) && text.length() > start.length() + 20);
-        assertEquals("Colours", Screens.engine().state.model.title());
+        assertEquals("Colours", Screens.engine().state().models().current().title());
     }
 
     @Test
@@ -223,34 +225,34 @@ public class ModelsActivityTest {
         Uri uri = Uri.parse("content://other.app/endless.tflite");
         shadowOf(Screens.context().getContentResolver()).registerInputStreamSupplier(
                 uri, MainActivityTest.Endless::new);
-        Screens.engine().openModel(uri);
+        Screens.engine().models().open(uri);
         Screens.settle();
-        assertTrue(Screens.text(screen(), R.id.trouble_text)
-                .startsWith(screen().getString(R.string.trouble_file_too_large, 256)));
+        assertTrue(Screens.text(screen(), R.id.error_text)
+                .startsWith(screen().getString(R.string.error_file_too_large, 256)));
         assertEquals(0, leftovers());
     }
 
     @Test
     public void aModelThatVanishedLeavesTheFormerOne() throws Exception {
         openFile("foreign.tflite", Resources.model("foreign.tflite"));
-        ModelEntry gone = Screens.engine().state.entries.stream()
+        ModelEntry gone = Screens.engine().state().models().entries().stream()
                 .filter(entry -> entry.fileName().startsWith("colours")).findFirst().get();
         assertTrue(new File(Screens.context().getFilesDir(), "models/" + gone.fileName()).delete());
-        Screens.engine().choose(gone);
+        Screens.engine().models().choose(gone);
         Screens.settle();
-        String start = screen().getString(R.string.trouble_model_unreadable, "");
-        assertTrue(Screens.text(screen(), R.id.trouble_text).startsWith(start));
-        assertEquals("Elsewhere", Screens.engine().state.model.title());
-        screen().findViewById(R.id.trouble_action).performClick();
-        assertFalse(Screens.shown(screen(), R.id.trouble));
+        String start = screen().getString(R.string.error_model_unreadable, "");
+        assertTrue(Screens.text(screen(), R.id.error_text).startsWith(start));
+        assertEquals("Elsewhere", Screens.engine().state().models().current().title());
+        screen().findViewById(R.id.error_action).performClick();
+        assertFalse(Screens.shown(screen(), R.id.error));
     }
 
     @Test
     public void saysWhenTheFileIsGone() throws Exception {
-        Screens.engine().openModel(android.net.Uri.parse("content://nobody.here/model.tflite"));
+        Screens.engine().models().open(android.net.Uri.parse("content://nobody.here/model.tflite"));
         Screens.settle();
-        assertTrue(Screens.text(screen(), R.id.trouble_text)
-                .startsWith(screen().getString(R.string.trouble_model_gone)));
+        assertTrue(Screens.text(screen(), R.id.error_text)
+                .startsWith(screen().getString(R.string.error_model_gone)));
     }
 
     private static int leftovers() {
@@ -261,16 +263,16 @@ public class ModelsActivityTest {
     @Test
     public void offersOnlyThreadsThatTheDeviceHas() throws Exception {
         Spinner threads = screen().findViewById(R.id.threads);
-        assertEquals(RunOptions.mostThreads(), threads.getCount());
+        assertEquals(RunOptions.maxThreads(), threads.getCount());
         threads.setSelection(0);
         ((Switch) screen().findViewById(R.id.xnnpack)).setChecked(false);
         Screens.settle();
-        assertEquals(new RunOptions(1, false), Screens.engine().state.options);
+        assertEquals(new RunOptions(1, false), Screens.engine().state().options());
         controller.pause().stop().destroy();
         ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
         controller = Robolectric.buildActivity(ModelsActivity.class).setup();
         Screens.settle();
-        assertEquals(new RunOptions(1, false), Screens.engine().state.options);
+        assertEquals(new RunOptions(1, false), Screens.engine().state().options());
         assertFalse(((Switch) screen().findViewById(R.id.xnnpack)).isChecked());
     }
 }

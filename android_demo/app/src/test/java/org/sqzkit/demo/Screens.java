@@ -16,7 +16,7 @@ import org.robolectric.Shadows;
 import org.robolectric.shadows.ShadowBitmapFactory;
 import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.phone.Resources;
-import org.sqzkit.demo.phone.Settled;
+import org.sqzkit.demo.phone.Idle;
 
 /** What the tests of the screens share: files of other apps, waiting, reading what is shown. */
 final class Screens {
@@ -37,7 +37,7 @@ final class Screens {
     }
 
     static void settle() throws Exception {
-        Settled.wait(engine().work());
+        Idle.await(engine()::awaitIdle);
     }
 
     /** Makes another app offer a file. */
@@ -50,13 +50,13 @@ final class Screens {
 
     /** Opens one of the tests' own models, as if it were shared from Files. */
     static void useModel(String name) throws Exception {
-        engine().openModel(offer(name, Resources.model(name)));
+        engine().models().open(offer(name, Resources.model(name)));
         settle();
     }
 
     /** The first model that came with the app. */
     static ModelEntry bundled() {
-        return engine().state.entries.stream().filter(ModelEntry::bundled).findFirst().get();
+        return engine().state().models().entries().stream().filter(ModelEntry::bundled).findFirst().get();
     }
 
     /** A JPEG of one colour. */

@@ -30,6 +30,7 @@ import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.sqzkit.demo.model.Prediction;
+import org.sqzkit.demo.model.StorageUse;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
@@ -101,12 +102,12 @@ public class ScreenshotTest {
 
     @Test
     @Config(qualifiers = "de-" + USUAL + "-night-xhdpi")
-    public void troubleInGerman() throws Exception {
+    public void errorInGerman() throws Exception {
         main();
-        Screens.engine().openModel(
+        Screens.engine().models().open(
                 Screens.offer("custom_operator.tflite", Resources.model("custom_operator.tflite")));
         Screens.settle();
-        check("trouble_german");
+        check("error_german");
     }
 
     @Test
@@ -126,7 +127,7 @@ public class ScreenshotTest {
     public void beginningWithSamples() throws Exception {
         byte[] digits = Files.readAllBytes(Paths.get("src/main/assets/models/digits.sqz"));
         main();
-        Screens.engine().openModel(Screens.offer("digits.sqz", digits));
+        Screens.engine().models().open(Screens.offer("digits.sqz", digits));
         Screens.settle();
         check("beginning_day");
     }
@@ -136,7 +137,7 @@ public class ScreenshotTest {
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
     public void aSampleWithTheBundledModel() throws Exception {
         main();
-        Screens.engine().choose(Screens.bundled());
+        Screens.engine().models().choose(Screens.bundled());
         Screens.settle();
         ViewGroup samples = controller.get().findViewById(R.id.samples);
         assertTrue(samples.getChildCount() > 0);
@@ -169,7 +170,7 @@ public class ScreenshotTest {
         live.get().show(result());
         ((TextView) live.get().findViewById(R.id.timing)).setText(
                 live.get().getString(R.string.live_rate, "14.6") + "\n"
-                        + ModelTexts.timing(live.get(), result()));
+                        + ModelCard.timing(live.get(), result()));
         bars();
         check("live");
     }
@@ -177,10 +178,10 @@ public class ScreenshotTest {
     private void models(String name) throws Exception {
         Screens.useModel("colours_int8.tflite");
         controller = Robolectric.buildActivity(ModelsActivity.class).setup();
-        Screens.engine().state.entries = Screens.engine().state.entries.subList(
-                Screens.engine().state.entries.size() - 1, Screens.engine().state.entries.size());
         Screens.settle();
-        Screens.engine().state.changed();
+        Screens.engine().store().updateModels(models -> models.with(
+                models.entries().subList(models.entries().size() - 1, models.entries().size()),
+                new StorageUse(1, 4334, 0)));
         bars();
         check(name);
     }
@@ -194,15 +195,14 @@ public class ScreenshotTest {
 
     private void resultOn(String name) throws Exception {
         main();
-        Screens.engine().classify(Screens.offer("sky.png", sky()));
+        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
         Screens.settle();
         // Measured times differ at each run; these do not.
-        Screens.engine().state.result = result();
-        Screens.engine().state.changed();
+        Screens.engine().store().updatePhoto(photo -> photo.with(result()));
         check(name);
     }
 
-    private static Result result() {
+    static Result result() {
         List<Prediction> best = Arrays.asList(new Prediction(2, "blue", 0.873f),
                 new Prediction(1, "green", 0.094f), new Prediction(0, "red", 0.033f));
         return new Result(best, "Colours", 2_400_000, 11_300_000, 2_300_000, 11_900_000, 5);

@@ -12,7 +12,7 @@ public record Geometry(
         boolean squash, int resizeWidth, int resizeHeight, int cropWidth, int cropHeight) {
 
     /** Photographs longer than this many times their short side are cut, centrally, first. */
-    static final int LONGEST_ASPECT = 16;
+    static final int MAX_ASPECT = 16;
 
     /** What the preprocessing record calls {@code shorter_side}, without a crop margin. */
     public static Geometry covering(int width, int height) {

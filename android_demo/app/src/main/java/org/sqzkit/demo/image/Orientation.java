@@ -14,7 +14,7 @@ import java.io.InputStream;
  */
 public final class Orientation {
     private static final int TAG = 0x0112;
-    private static final int MOST = 1 << 20;
+    private static final int MAX_BYTES = 1 << 20;
     /** Rows turned at once. */
     private static final int BAND = 64;
 
@@ -88,7 +88,7 @@ public final class Orientation {
     }
 
     private static byte[] bytes(DataInputStream in, long length) throws IOException {
-        if (length < 0 || length > MOST) {
+        if (length < 0 || length > MAX_BYTES) {
             throw new EOFException();
         }
         byte[] out = new byte[(int) length];

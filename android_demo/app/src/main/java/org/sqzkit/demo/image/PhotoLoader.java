@@ -8,61 +8,61 @@ import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.AppError;
 
-/** Decodes photographs: upright, opaque, and no larger in memory than a model can profit from. */
+/** Decodes photos: upright, opaque, and no larger in memory than a model can use. */
 public final class PhotoLoader {
     /** Larger files are not copied in. */
-    public static final long MOST_BYTES = 128L << 20;
+    public static final long MAX_BYTES = 128L << 20;
 
-    private static final long MOST_PIXELS = 200_000_000;
+    private static final long MAX_PIXELS = 200_000_000;
     /** What is kept in memory, 4 bytes each; still five times the sides of a 256 pixel input. */
-    private static final long KEPT_PIXELS = 6_000_000;
-    private static final int SMALLEST_TRY = 64;
+    private static final long MAX_DECODED_PIXELS = 6_000_000;
+    private static final int MAX_SAMPLE_SIZE = 64;
 
     private PhotoLoader() {}
 
-    /** Decodes {@code file}; the trouble says what is wrong with it. */
-    public static Bitmap load(File file) throws Trouble {
+    /** Decodes {@code file}; the error says what is wrong with it. */
+    public static Bitmap load(File file) throws AppError {
         BitmapFactory.Options bounds = new BitmapFactory.Options();
         bounds.inJustDecodeBounds = true;
         BitmapFactory.decodeFile(file.getPath(), bounds);
         if (bounds.outWidth <= 0 || bounds.outHeight <= 0) {
-            throw new Trouble(R.string.trouble_not_an_image);
+            throw new AppError(R.string.error_not_an_image);
         }
         long pixels = (long) bounds.outWidth * bounds.outHeight;
-        if (pixels > MOST_PIXELS) {
-            throw new Trouble(R.string.trouble_image_too_large, bounds.outWidth, bounds.outHeight);
+        if (pixels > MAX_PIXELS) {
+            throw new AppError(R.string.error_image_too_large, bounds.outWidth, bounds.outHeight);
         }
         int sample = sample(bounds.outWidth, bounds.outHeight);
         Bitmap raw = decode(file, sample);
         try {
             return Orientation.upright(opaque(raw), orientation(file));
         } catch (OutOfMemoryError e) {
-            throw new Trouble(R.string.trouble_memory);
+            throw new AppError(R.string.error_memory);
         }
     }
 
-    /** The smallest power of two that brings the picture down to {@code KEPT_PIXELS}. */
+    /** The smallest power of two that brings the picture down to {@code MAX_DECODED_PIXELS}. */
     static int sample(int width, int height) {
         int sample = 1;
-        while ((long) (width / sample) * (height / sample) > KEPT_PIXELS) {
+        while ((long) (width / sample) * (height / sample) > MAX_DECODED_PIXELS) {
             sample *= 2;
         }
         return sample;
     }
 
-    private static Bitmap decode(File file, int first) throws Trouble {
-        for (int sample = first; sample <= Math.max(first, SMALLEST_TRY); sample *= 2) {
+    private static Bitmap decode(File file, int first) throws AppError {
+        for (int sample = first; sample <= Math.max(first, MAX_SAMPLE_SIZE); sample *= 2) {
             try {
                 BitmapFactory.Options options = new BitmapFactory.Options();
                 options.inSampleSize = sample;
                 options.inPreferredConfig = Bitmap.Config.ARGB_8888;
-                options.inPremultiplied = false; // else colours under alpha lose bits
+                options.inPremultiplied = false; // premultiplied colors lose bits
                 options.inScaled = false;
                 Bitmap bitmap = BitmapFactory.decodeFile(file.getPath(), options);
                 if (bitmap == null) {
-                    throw new Trouble(R.string.trouble_not_an_image);
+                    throw new AppError(R.string.error_not_an_image);
                 }
                 return bitmap;
             } catch (OutOfMemoryError e) {
@@ -70,14 +70,14 @@ public final class PhotoLoader {
                 continue;
             }
         }
-        throw new Trouble(R.string.trouble_memory);
+        throw new AppError(R.string.error_memory);
     }
 
-    private static int orientation(File file) throws Trouble {
+    private static int orientation(File file) throws AppError {
         try (InputStream in = new BufferedInputStream(new FileInputStream(file))) {
             return Orientation.read(in);
         } catch (IOException e) {
-            throw new Trouble(R.string.trouble_photo_unreadable);
+            throw new AppError(R.string.error_photo_unreadable);
         }
     }
 

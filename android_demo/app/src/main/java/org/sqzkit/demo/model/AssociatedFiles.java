@@ -11,20 +11,20 @@ import java.util.Map;
 import java.util.zip.Inflater;
 import java.util.zip.InflaterInputStream;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.AppError;
 
 /** The small files that TFLite Metadata packs as a zip after the model: labels, our own record. */
 final class AssociatedFiles {
     private static final int END = 0x06054b50;
     private static final int MEMBER = 0x02014b50;
-    private static final int MOST_FILES = 64;
-    private static final int MOST_BYTES = 1 << 24;
+    private static final int MAX_FILES = 64;
+    private static final int MAX_BYTES = 1 << 24;
     private static final int END_LENGTH = 22;
 
     private AssociatedFiles() {}
 
     /** Returns the files by name; none if nothing is packed. */
-    static Map<String, byte[]> read(ByteBuffer content) throws Trouble {
+    static Map<String, byte[]> read(ByteBuffer content) throws AppError {
         ByteBuffer file = content.duplicate().order(ByteOrder.LITTLE_ENDIAN);
         int end = findEnd(file);
         Map<String, byte[]> files = new HashMap<>();
@@ -36,9 +36,9 @@ final class AssociatedFiles {
         // Some writers count from the start of the zip, not of the file; this holds for both.
         long shift = end - size - (file.getInt(end + 16) & 0xffffffffL);
         long at = end - size;
-        int left = MOST_BYTES;
+        int left = MAX_BYTES;
         for (int i = 0; i < count; i++) {
-            if (count > MOST_FILES || at < 0 || at + 46 > end || file.getInt((int) at) != MEMBER) {
+            if (count > MAX_FILES || at < 0 || at + 46 > end || file.getInt((int) at) != MEMBER) {
                 throw damaged();
             }
             int nameLength = file.getShort((int) at + 28) & 0xffff;
@@ -62,7 +62,7 @@ final class AssociatedFiles {
         return -1;
     }
 
-    private static byte[] member(ByteBuffer file, int entry, long shift, int most) throws Trouble {
+    private static byte[] member(ByteBuffer file, int entry, long shift, int most) throws AppError {
         int method = file.getShort(entry + 10);
         long packed = file.getInt(entry + 20) & 0xffffffffL;
         long size = file.getInt(entry + 24) & 0xffffffffL;
@@ -82,7 +82,7 @@ final class AssociatedFiles {
         return inflate(bytes, (int) size);
     }
 
-    private static byte[] inflate(byte[] packed, int size) throws Trouble {
+    private static byte[] inflate(byte[] packed, int size) throws AppError {
         Inflater inflater = new Inflater(true);
         byte[] out = new byte[size];
         try (InflaterInputStream in =
@@ -102,7 +102,7 @@ final class AssociatedFiles {
         }
     }
 
-    private static byte[] copy(ByteBuffer file, long at, long length) throws Trouble {
+    private static byte[] copy(ByteBuffer file, long at, long length) throws AppError {
         if (at < 0 || at + length > file.limit()) {
             throw damaged();
         }
@@ -113,7 +113,7 @@ final class AssociatedFiles {
         return out;
     }
 
-    private static Trouble damaged() {
-        return new Trouble(R.string.trouble_damaged_model);
+    private static AppError damaged() {
+        return new AppError(R.string.error_damaged_model);
     }
 }

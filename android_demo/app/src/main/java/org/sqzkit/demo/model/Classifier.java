@@ -4,79 +4,125 @@ import java.io.Closeable;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
 import org.sqzkit.demo.image.Pixels;
-import org.sqzkit.demo.image.Squares;
+import org.sqzkit.demo.image.Resizer;
 import org.tensorflow.lite.Interpreter;
 
 /** Runs one model on photographs. Not for several threads at once. */
 public final class Classifier implements Closeable {
+    private static final int MAX_MESSAGE_LENGTH = 300;
     private static final Pattern UNKNOWN_OPERATOR =
             Pattern.compile("(?:opcode |custom op: ?|op: |custom op )'?([A-Za-z0-9_]+)'?");
 
+    /** TensorFlow Lite's words for an operator that it knows in older versions only. */
+    private static final Pattern NEWER_OPERATOR = Pattern.compile(
+            "Didn't find op for builtin opcode '([A-Z0-9_]+)' version '([0-9]+)'");
+
     private final ModelFile model;
     private final Interpreter interpreter;
+    private final Resizer resizer;
     private final InputEncoder encoder;
     private final OutputDecoder decoder;
 
-    /**
-     * Prepares a model and runs it once on an empty picture, so that a file that cannot run is
-     * refused here.
-     *
-     * @param content the .tflite, in direct memory, unchanged as long as this is open
-     */
-    public Classifier(ModelFile model, ByteBuffer content, RunOptions options) throws Trouble {
+    private Classifier(ModelFile model, Interpreter interpreter) {
         this.model = model;
-        Interpreter.Options settings = new Interpreter.Options();
-        settings.setNumThreads(options.threads());
-        settings.setUseXNNPACK(options.xnnpack());
+        this.interpreter = interpreter;
+        resizer = new Resizer(model.geometry);
+        encoder = new InputEncoder(model);
+        decoder = new OutputDecoder(model);
+    }
+
+    /** Opens a model that nothing cancels. */
+    public static Classifier open(ModelFile model, ByteBuffer content, RunOptions options)
+            throws AppError {
+        return open(model, content, options, cancel -> { });
+    }
+
+    /**
+     * Opens a model and runs it once on an empty picture, so that a file that cannot run is refused
+     * here.
+     *
+     * @param content the .tflite, in direct memory, unchanged as long as the classifier is open
+     * @param canceller gets what ends the run early, from any thread
+     */
+    public static Classifier open(ModelFile model, ByteBuffer content, RunOptions options,
+            Consumer<Runnable> canceller) throws AppError {
         Interpreter made = null;
         try {
-            made = new Interpreter(content, settings);
-            encoder = new InputEncoder(model);
-            decoder = new OutputDecoder(model);
-            made.run(encoder.encode(new byte[model.input.count()]), decoder.buffer());
-            interpreter = made;
+            made = new Interpreter(content, settings(options));
+            Interpreter running = made;
+            canceller.accept(() -> running.setCancelled(true));
+            Classifier classifier = new Classifier(model, made);
+            classifier.run(classifier.encoder.encode(new byte[model.input.count()]));
             made = null;
-        } catch (IllegalArgumentException | IllegalStateException e) {
-            throw refused(e);
+            return classifier;
         } catch (UnsatisfiedLinkError e) {
             // An x86_64 emulator with 16 KB pages, say: docs/android.md.
-            throw new Trouble(R.string.trouble_library, firstLine(String.valueOf(e.getMessage())));
-        } catch (OutOfMemoryError e) {
-            throw new Trouble(R.string.trouble_memory);
+            throw new AppError(R.string.error_library, firstLine(String.valueOf(e.getMessage())));
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            throw refused(e);
         } finally {
+            canceller.accept(() -> { }); // a later cancellation is not about this interpreter
             if (made != null) {
                 made.close();
             }
         }
     }
 
-    private static Trouble refused(RuntimeException e) {
+    /** Makes TensorFlow Lite's own record of the options. */
+    static Interpreter.Options settings(RunOptions options) {
+        Interpreter.Options settings = new Interpreter.Options();
+        settings.setNumThreads(options.threads());
+        settings.setUseXNNPACK(options.xnnpack());
+        settings.setCancellable(true);
+        return settings;
+    }
+
+    private void run(ByteBuffer input) throws AppError {
+        try {
+            interpreter.run(input, decoder.buffer());
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            throw refused(e);
+        }
+    }
+
+    /** Ends the present run early; from any thread. The classifier cannot be used after that. */
+    public void cancel() {
+        interpreter.setCancelled(true);
+    }
+
+    private static AppError refused(RuntimeException e) {
         String message = String.valueOf(e.getMessage());
         Matcher operator = UNKNOWN_OPERATOR.matcher(message);
+        Matcher version = NEWER_OPERATOR.matcher(message);
+        if (version.find()) {
+            return new AppError(R.string.error_operator_version, version.group(1), version.group(2));
+        }
         boolean unknown = message.contains("Didn't find op") || message.contains("unresolved custom op")
                 || message.contains("Encountered unresolved");
         if (unknown) {
-            return new Trouble(R.string.trouble_operator, operator.find() ? operator.group(1) : "?");
+            return new AppError(R.string.error_operator, operator.find() ? operator.group(1) : "?");
         }
-        return new Trouble(R.string.trouble_does_not_run, firstLine(message));
+        return new AppError(R.string.error_does_not_run, firstLine(message));
     }
 
     private static String firstLine(String message) {
         int end = message.indexOf('\n');
-        return end < 0 ? message : message.substring(0, end);
+        String line = end < 0 ? message : message.substring(0, end);
+        return line.substring(0, Math.min(line.length(), MAX_MESSAGE_LENGTH));
     }
 
-    /** Classifies one photograph. */
-    public Classification classify(Pixels photograph) {
+    /** Classifies one photo. */
+    public Classification classify(Pixels photo) throws AppError {
         long start = System.nanoTime();
-        ByteBuffer input = encoder.encode(Squares.cut(photograph, model.geometry));
+        ByteBuffer input = encoder.encode(resizer.resizeAndCrop(photo));
         long prepared = System.nanoTime();
-        interpreter.run(input, decoder.buffer());
+        run(input);
         long done = System.nanoTime();
         return new Classification(decoder.probabilities(), prepared - start, done - prepared);
     }
@@ -96,8 +142,8 @@ public final class Classifier implements Closeable {
         return model;
     }
 
-    /** The {@code count} most probable classes, best first; of equals the lower index first. */
-    public List<Prediction> best(float[] probabilities, int count) {
+    /** Returns the {@code count} most probable classes, best first; of equals the lower index first. */
+    public List<Prediction> topK(float[] probabilities, int count) {
         List<Integer> order = new ArrayList<>();
         for (int i = 0; i < probabilities.length; i++) {
             order.add(i);
@@ -116,11 +162,11 @@ public final class Classifier implements Closeable {
     }
 
     /**
-     * What one run gave.
+     * The outcome of one run.
      *
      * @param probabilities one for each class
-     * @param preparing nanoseconds for resize, crop and encoding
+     * @param preprocessing nanoseconds for resizing, cropping and encoding
      * @param inference nanoseconds for the model alone
      */
-    public record Classification(float[] probabilities, long preparing, long inference) {}
+    public record Classification(float[] probabilities, long preprocessing, long inference) {}
 }

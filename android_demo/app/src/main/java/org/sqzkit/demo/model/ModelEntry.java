@@ -10,6 +10,11 @@ public record ModelEntry(String id, long bytes) {
     static final String ASSET = "asset:";
     static final String FILE = "file:";
 
+    /** Whether {@code text} is an identifier as {@link #id} is. */
+    public static boolean isId(String text) {
+        return text.startsWith(ASSET) || text.startsWith(FILE);
+    }
+
     /** Whether it came with the app. */
     public boolean bundled() {
         return id.startsWith(ASSET);

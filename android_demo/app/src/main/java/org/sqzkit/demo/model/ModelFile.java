@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
 import org.sqzkit.demo.image.Geometry;
 
 /**
@@ -21,8 +21,10 @@ public final class ModelFile {
     /** The identifier of a .tflite, at its byte 4. */
     static final String IDENTIFIER = "TFL3";
 
-    private static final int LARGEST_SIDE = 2048;
-    private static final int MOST_CLASSES = 1_000_000;
+    private static final int MAX_SIDE = 2048;
+    private static final int MAX_CLASSES = 1_000_000;
+    /** TensorFlow Lite ends the process if it cannot get the memory for a tensor. */
+    private static final long MAX_TENSOR_VALUES = 1L << 27;
 
     final TensorInfo input;
     final TensorInfo output;
@@ -36,16 +38,16 @@ public final class ModelFile {
     private final TreeSet<String> weightTypes;
     private final boolean perChannel;
 
-    private ModelFile(ByteBuffer content) throws Trouble {
-        FlatTable model = FlatTable.root(content, IDENTIFIER);
-        List<FlatTable> graphs = model.tables(2);
+    private ModelFile(ByteBuffer content) throws AppError {
+        FlatBufferTable model = FlatBufferTable.root(content, IDENTIFIER);
+        List<FlatBufferTable> graphs = model.tables(2);
         if (graphs.isEmpty()) {
-            throw new Trouble(R.string.trouble_damaged_model);
+            throw new AppError(R.string.error_damaged_model);
         }
-        List<FlatTable> tensors = graphs.get(0).tables(0);
-        input = only(graphs.get(0).ints(1), tensors, R.string.trouble_inputs);
-        output = only(graphs.get(0).ints(2), tensors, R.string.trouble_outputs);
-        probabilities = Ending.isProbabilities(model, graphs.get(0), graphs.get(0).ints(2)[0]);
+        List<FlatBufferTable> tensors = graphs.get(0).tables(0);
+        input = only(graphs.get(0).ints(1), tensors, R.string.error_inputs);
+        output = only(graphs.get(0).ints(2), tensors, R.string.error_outputs);
+        probabilities = OutputActivation.isProbabilities(model, graphs.get(0), graphs.get(0).ints(2)[0]);
         metadata = metadata(model, content);
         checkInput();
         checkOutput();
@@ -56,9 +58,12 @@ public final class ModelFile {
         weightTypes = new TreeSet<>();
         boolean channels = false;
         boolean floats = false;
-        List<FlatTable> buffers = model.tables(4);
-        for (FlatTable table : tensors) {
+        List<FlatBufferTable> buffers = model.tables(4);
+        for (FlatBufferTable table : tensors) {
             TensorInfo tensor = TensorInfo.of(table);
+            if (tensor.values() > MAX_TENSOR_VALUES) {
+                throw new AppError(R.string.error_model_too_complex);
+            }
             if (isWeight(tensor, buffers)) {
                 weightTypes.add(tensor.type());
                 channels |= tensor.scales() > 1;
@@ -71,30 +76,30 @@ public final class ModelFile {
         wholeInt8 = !floats;
     }
 
-    /** Reads a file's description; the trouble says why it is no image classifier. */
-    public static ModelFile read(ByteBuffer content) throws Trouble {
+    /** Reads a file's description; the error says why it is not an image classifier. */
+    public static ModelFile read(ByteBuffer content) throws AppError {
         return new ModelFile(content.duplicate().order(ByteOrder.LITTLE_ENDIAN));
     }
 
     /** Whether the content starts as a .tflite does. */
     public static boolean isModel(ByteBuffer content) {
-        return FlatTable.hasIdentifier(content, IDENTIFIER);
+        return FlatBufferTable.hasIdentifier(content, IDENTIFIER);
     }
 
-    private static TensorInfo only(int[] indices, List<FlatTable> tensors, int trouble)
-            throws Trouble {
+    private static TensorInfo only(int[] indices, List<FlatBufferTable> tensors, int error)
+            throws AppError {
         if (indices.length != 1) {
-            throw new Trouble(trouble, indices.length);
+            throw new AppError(error, indices.length);
         }
         if (indices[0] < 0 || indices[0] >= tensors.size()) {
-            throw new Trouble(R.string.trouble_damaged_model);
+            throw new AppError(R.string.error_damaged_model);
         }
         return TensorInfo.of(tensors.get(indices[0]));
     }
 
-    private static ModelMetadata metadata(FlatTable model, ByteBuffer content) throws Trouble {
-        List<FlatTable> buffers = model.tables(4);
-        for (FlatTable entry : model.tables(6)) {
+    private static ModelMetadata metadata(FlatBufferTable model, ByteBuffer content) throws AppError {
+        List<FlatBufferTable> buffers = model.tables(4);
+        for (FlatBufferTable entry : model.tables(6)) {
             long buffer = entry.number(1, 4, 0) & 0xffffffffL;
             if (entry.text(0).equals(ModelMetadata.ENTRY) && buffer < buffers.size()) {
                 ByteBuffer bytes = buffers.get((int) buffer).content(0);
@@ -104,44 +109,44 @@ public final class ModelFile {
         return ModelMetadata.NONE;
     }
 
-    private void checkInput() throws Trouble {
+    private void checkInput() throws AppError {
         int[] shape = input.shape();
         boolean image = shape.length == 4 && shape[0] == 1 && shape[3] == 3;
         if (!image || shape[1] < 1 || shape[2] < 1
-                || shape[1] > LARGEST_SIDE || shape[2] > LARGEST_SIDE) {
-            throw new Trouble(R.string.trouble_input_shape, input.shapeText());
+                || shape[1] > MAX_SIDE || shape[2] > MAX_SIDE) {
+            throw new AppError(R.string.error_input_shape, input.shapeText());
         }
-        checkType(input, R.string.trouble_input_type);
+        checkType(input, R.string.error_input_type);
         Geometry record = metadata.geometry();
         if (record != null
                 && (record.cropWidth() != shape[2] || record.cropHeight() != shape[1])) {
-            throw new Trouble(R.string.trouble_preprocessing);
+            throw new AppError(R.string.error_preprocessing);
         }
     }
 
-    private void checkOutput() throws Trouble {
+    private void checkOutput() throws AppError {
         int classes = output.count();
         int[] shape = output.shape();
-        if (classes < 2 || classes > MOST_CLASSES || shape[shape.length - 1] != classes) {
-            throw new Trouble(R.string.trouble_output_shape, output.shapeText());
+        if (classes < 2 || classes > MAX_CLASSES || shape[shape.length - 1] != classes) {
+            throw new AppError(R.string.error_output_shape, output.shapeText());
         }
-        checkType(output, R.string.trouble_output_type);
+        checkType(output, R.string.error_output_type);
         int labels = metadata.labels().size();
         if (labels != 0 && labels != classes) {
-            throw new Trouble(R.string.trouble_label_count, labels, classes);
+            throw new AppError(R.string.error_label_count, labels, classes);
         }
     }
 
-    private static void checkType(TensorInfo tensor, int trouble) throws Trouble {
+    private static void checkType(TensorInfo tensor, int error) throws AppError {
         boolean real = tensor.type().equals(TensorInfo.FLOAT32);
         boolean quantized = tensor.type().equals(TensorInfo.UINT8)
                 || tensor.type().equals(TensorInfo.INT8);
         if (!real && !(quantized && tensor.scale() > 0)) {
-            throw new Trouble(trouble, tensor.type());
+            throw new AppError(error, tensor.type());
         }
     }
 
-    private static boolean isWeight(TensorInfo tensor, List<FlatTable> buffers) throws Trouble {
+    private static boolean isWeight(TensorInfo tensor, List<FlatBufferTable> buffers) throws AppError {
         return tensor.shape().length >= 2 && tensor.buffer() > 0 && tensor.buffer() < buffers.size()
                 && buffers.get(tensor.buffer()).content(0).hasRemaining();
     }

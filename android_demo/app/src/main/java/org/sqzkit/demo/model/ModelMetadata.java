@@ -9,8 +9,8 @@ import java.util.Map;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
 import org.sqzkit.demo.image.Geometry;
 
 /**
@@ -33,24 +33,30 @@ record ModelMetadata(String name, String description, String version, String aut
     private static final String RECORD = "preprocessing.json";
     private static final int AXIS_LABELS = 2;
     private static final int NORMALIZATION_OPTIONS = 1;
-    private static final int LARGEST_SIDE = 4096;
+    private static final int MAX_SIDE = 4096;
+    private static final int MAX_CLASSES = 1_000_000;
+    private static final int MAX_TEXT_LENGTH = 2000;
+    private static final int MAX_LABEL_LENGTH = 200;
+    /** Our record has three brackets and some hundred bytes. */
+    private static final int MAX_RECORD_BYTES = 1 << 16;
+    private static final int MAX_RECORD_BRACKETS = 64;
 
-    static ModelMetadata read(ByteBuffer entry, Map<String, byte[]> files) throws Trouble {
-        FlatTable root = FlatTable.root(entry, IDENTIFIER);
-        List<FlatTable> graphs = root.tables(3);
-        List<FlatTable> inputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(2);
-        List<FlatTable> outputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(3);
+    static ModelMetadata read(ByteBuffer entry, Map<String, byte[]> files) throws AppError {
+        FlatBufferTable root = FlatBufferTable.root(entry, IDENTIFIER);
+        List<FlatBufferTable> graphs = root.tables(3);
+        List<FlatBufferTable> inputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(2);
+        List<FlatBufferTable> outputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(3);
         JSONObject record = files.containsKey(RECORD) ? json(files.get(RECORD)) : null;
-        return new ModelMetadata(root.text(0), root.text(1), root.text(2), root.text(4), root.text(5),
+        return new ModelMetadata(text(root, 0), text(root, 1), text(root, 2), text(root, 4), text(root, 5),
                 outputs.isEmpty() ? Collections.<String>emptyList() : labels(outputs.get(0), files),
                 record != null ? normalization(record)
                         : inputs.isEmpty() ? null : normalization(inputs.get(0)),
                 record == null ? null : geometry(record));
     }
 
-    private static Normalization normalization(FlatTable input) throws Trouble {
-        for (FlatTable unit : input.tables(4)) {
-            FlatTable options = unit.table(1);
+    private static Normalization normalization(FlatBufferTable input) throws AppError {
+        for (FlatBufferTable unit : input.tables(4)) {
+            FlatBufferTable options = unit.table(1);
             if (unit.number(0, 1, 0) == NORMALIZATION_OPTIONS && options != null) {
                 return Normalization.dividing(options.floats(0), options.floats(1));
             }
@@ -58,12 +64,12 @@ record ModelMetadata(String name, String description, String version, String aut
         return null;
     }
 
-    private static List<String> labels(FlatTable output, Map<String, byte[]> files) throws Trouble {
-        for (FlatTable file : output.tables(6)) {
+    private static List<String> labels(FlatBufferTable output, Map<String, byte[]> files) throws AppError {
+        for (FlatBufferTable file : output.tables(6)) {
             if (file.number(2, 1, 0) == AXIS_LABELS) {
                 byte[] text = files.get(file.text(0));
                 if (text == null) {
-                    throw new Trouble(R.string.trouble_labels_missing, file.text(0));
+                    throw new AppError(R.string.error_labels_missing, file.text(0));
                 }
                 return lines(new String(text, StandardCharsets.UTF_8));
             }
@@ -71,34 +77,62 @@ record ModelMetadata(String name, String description, String version, String aut
         return Collections.emptyList();
     }
 
-    private static List<String> lines(String text) {
+    /** A text for the screen, which a hostile file may have made a megabyte long. */
+    private static String text(FlatBufferTable table, int slot) throws AppError {
+        return shortened(table.text(slot), MAX_TEXT_LENGTH);
+    }
+
+    private static String shortened(String text, int length) {
+        return text.length() <= length ? text : text.substring(0, length) + "\u2026";
+    }
+
+    private static List<String> lines(String text) throws AppError {
         List<String> lines = new ArrayList<>();
-        for (String line : text.split("\r\n|\n|\r", -1)) {
-            lines.add(line);
-        }
-        if (lines.get(lines.size() - 1).isEmpty()) {
-            lines.remove(lines.size() - 1);
+        int start = 0;
+        while (start < text.length()) {
+            int end = start;
+            while (end < text.length() && text.charAt(end) != '\n' && text.charAt(end) != '\r') {
+                end++;
+            }
+            if (lines.size() == MAX_CLASSES) {
+                throw new AppError(R.string.error_model_too_complex);
+            }
+            lines.add(shortened(text.substring(start, end), MAX_LABEL_LENGTH));
+            boolean pair = text.startsWith("\r\n", end);
+            start = end + (pair ? 2 : 1);
         }
         return lines;
     }
 
-    private static JSONObject json(byte[] record) throws Trouble {
+    private static JSONObject json(byte[] record) throws AppError {
+        if (record.length > MAX_RECORD_BYTES || brackets(record) > MAX_RECORD_BRACKETS) {
+            throw new AppError(R.string.error_preprocessing);
+        }
         try {
             return new JSONObject(new String(record, StandardCharsets.UTF_8));
         } catch (JSONException e) {
-            throw new Trouble(R.string.trouble_preprocessing);
+            throw new AppError(R.string.error_preprocessing);
         }
     }
 
-    private static Normalization normalization(JSONObject record) throws Trouble {
+    /** Counts opening brackets: Android's JSON parser calls itself for each level of them. */
+    private static int brackets(byte[] record) {
+        int count = 0;
+        for (byte character : record) {
+            count += character == '{' || character == '[' ? 1 : 0;
+        }
+        return count;
+    }
+
+    private static Normalization normalization(JSONObject record) throws AppError {
         try {
             if (!record.getString("channel_order").equals("RGB")) {
-                throw new Trouble(R.string.trouble_preprocessing);
+                throw new AppError(R.string.error_preprocessing);
             }
             return Normalization.multiplying(
                     floats(record.getJSONArray("mean")), floats(record.getJSONArray("scale")));
         } catch (JSONException e) {
-            throw new Trouble(R.string.trouble_preprocessing);
+            throw new AppError(R.string.error_preprocessing);
         }
     }
 
@@ -110,19 +144,19 @@ record ModelMetadata(String name, String description, String version, String aut
         return values;
     }
 
-    private static Geometry geometry(JSONObject record) throws Trouble {
+    private static Geometry geometry(JSONObject record) throws AppError {
         try {
             int image = record.getInt("image_size");
             int resize = record.getInt("resize_size");
             String rule = record.getString("resize");
             boolean squash = rule.equals("squash");
-            if (image < 1 || resize < image || resize > LARGEST_SIDE
+            if (image < 1 || resize < image || resize > MAX_SIDE
                     || !squash && !rule.equals("shorter_side")) {
-                throw new Trouble(R.string.trouble_preprocessing);
+                throw new AppError(R.string.error_preprocessing);
             }
             return new Geometry(squash, resize, resize, image, image);
         } catch (JSONException e) {
-            throw new Trouble(R.string.trouble_preprocessing);
+            throw new AppError(R.string.error_preprocessing);
         }
     }
 }

@@ -12,100 +12,162 @@ import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
 import org.sqzkit.sqz.Progress;
 
-/** The models that came with the app and those the user opened. */
+/**
+ * The models that came with the app and those the user opened.
+ *
+ * <p>Bounded: a model is at most {@link #MAX_BYTES} large, the user's models together at most
+ * {@link #MAX_TOTAL_BYTES}, and a file that is there already is not stored again.
+ */
 public final class ModelStore {
-    private static final String ASSETS = "models";
-    /** Larger files are not taken in. */
-    public static final long MOST_BYTES = 256L << 20;
+    /** Larger files are refused. */
+    public static final long MAX_BYTES = 256L << 20;
 
-    private static final int LONGEST_NAME = 60;
+    /** The user's models together take at most this. */
+    static final long MAX_TOTAL_BYTES = 1L << 30;
+
+    private static final String ASSETS = "models";
+    private static final int MAX_NAME_LENGTH = 60;
 
     private final Context context;
     private final File folder;
-    private final Expander expander;
+    private final ArchiveCache copies;
 
     /** Keeps opened files in the app's own storage, expanded archives in its cache. */
     public ModelStore(Context context) {
         this.context = context.getApplicationContext();
         folder = new File(context.getFilesDir(), ASSETS);
-        expander = new Expander(new File(context.getCacheDir(), "expanded"));
-        WholeFile.clean(folder);
+        copies = new ArchiveCache(new File(context.getCacheDir(), "expanded"));
+        AtomicFiles.clean(folder);
     }
 
     /** Lists all models, those that came with the app first. */
-    public List<ModelEntry> list() throws IOException {
+    public List<ModelEntry> list() throws AppError {
         List<ModelEntry> entries = new ArrayList<>();
-        String[] assets = context.getAssets().list(ASSETS);
-        Arrays.sort(assets);
-        for (String name : assets) {
-            entries.add(new ModelEntry(ModelEntry.ASSET + name, assetBytes(name)));
-        }
-        File[] files = folder.listFiles((parent, name) -> name.matches(".+\\.(tflite|sqz)"));
-        if (files != null) {
-            Arrays.sort(files);
-            for (File file : files) {
-                entries.add(new ModelEntry(ModelEntry.FILE + file.getName(), file.length()));
+        try {
+            String[] assets = context.getAssets().list(ASSETS);
+            Arrays.sort(assets);
+            for (String name : assets) {
+                entries.add(new ModelEntry(ModelEntry.ASSET + name, assetBytes(name)));
             }
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+        for (File file : files()) {
+            entries.add(new ModelEntry(ModelEntry.FILE + file.getName(), file.length()));
         }
         return entries;
     }
 
+    private File[] files() {
+        File[] files = folder.listFiles((parent, name) -> name.matches(".+\\.(tflite|sqz)"));
+        if (files == null) {
+            return new File[0];
+        }
+        Arrays.sort(files);
+        return files;
+    }
+
+    /** Returns what the user's models and the expanded copies take. */
+    public StorageUse storage() {
+        long bytes = 0;
+        File[] files = files();
+        for (File file : files) {
+            bytes += file.length();
+        }
+        return new StorageUse(files.length, bytes, copies.bytes());
+    }
+
     /** Opens a model; archives are expanded, which {@code progress} follows. */
-    public OpenModel open(ModelEntry entry, Progress progress) throws Trouble {
+    public LoadedModel open(ModelEntry entry, Progress progress) throws AppError {
         try {
-            ByteBuffer content = entry.archive()
-                    ? expander.expand(bytes(entry), progress) : map(entry);
-            return new OpenModel(entry, ModelFile.read(content), content, Digest.of(content));
+            ByteBuffer content =
+                    entry.archive() ? copies.expand(bytes(entry), progress) : map(entry);
+            return loaded(entry, content);
         } catch (IOException e) {
-            throw new Trouble(R.string.trouble_model_unreadable, String.valueOf(e.getMessage()));
+            throw unreadable(e);
         }
     }
 
-    /** Where a file of another app is to be put before {@link #addIncoming}. */
-    public File incoming() {
-        return new File(folder, "incoming.new");
+    private static LoadedModel loaded(ModelEntry entry, ByteBuffer content) throws AppError {
+        return new LoadedModel(entry, ModelFile.read(content), content, Sha256.of(content));
+    }
+
+    /** Refuses files that begin neither as a .tflite nor as a .sqz does. */
+    public static void checkHeader(byte[] start) throws AppError {
+        ByteBuffer content = ByteBuffer.wrap(start);
+        if (!ModelFile.isModel(content) && !ArchiveCache.isArchive(content)) {
+            throw new AppError(R.string.error_not_a_model);
+        }
+    }
+
+    /** Returns a new name for a file of another app, to be copied there before {@link #read}. */
+    public File newIncoming() throws AppError {
+        try {
+            folder.mkdirs();
+            return File.createTempFile("model-", ".part", folder);
+        } catch (IOException e) {
+            throw new AppError(R.string.error_storage);
+        }
+    }
+
+    /** Returns the listed model with the same content as {@code incoming}, or null. */
+    public ModelEntry sameContent(File incoming) throws AppError {
+        try {
+            String digest = null;
+            for (ModelEntry entry : list()) {
+                if (entry.bytes() == incoming.length()) {
+                    digest = digest == null ? Sha256.of(AtomicFiles.map(incoming)) : digest;
+                    if (Sha256.of(bytes(entry)).equals(digest)) {
+                        return entry;
+                    }
+                }
+            }
+            return null;
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
     }
 
     /**
-     * Takes in the file at {@link #incoming}. It is stored only after {@code check} accepted it.
+     * Reads a file that was copied to {@link #newIncoming}; {@link #keep} then stores it.
      *
      * @param name what the other app calls it
      */
-    public OpenModel addIncoming(String name, Progress progress, Check check) throws Trouble {
-        File incoming = incoming();
+    public LoadedModel read(File incoming, String name, Progress progress) throws AppError {
         try {
-            ByteBuffer content = WholeFile.map(incoming);
+            ByteBuffer content = AtomicFiles.map(incoming);
             boolean plain = ModelFile.isModel(content);
             if (!plain) {
-                if (!Expander.isArchive(content)) {
-                    throw new Trouble(R.string.trouble_not_a_model);
+                if (!ArchiveCache.isArchive(content)) {
+                    throw new AppError(R.string.error_not_a_model);
                 }
-                content = expander.expand(read(incoming), progress);
+                if (incoming.length() > Runtime.getRuntime().maxMemory() / 4) {
+                    throw new AppError(R.string.error_archive_too_large);
+                }
+                content = copies.expand(read(incoming), progress);
             }
-            ModelEntry entry = new ModelEntry(
-                    ModelEntry.FILE + freeName(name, plain ? ".tflite" : ".sqz"), incoming.length());
-            OpenModel model =
-                    new OpenModel(entry, ModelFile.read(content), content, Digest.of(content));
-            check.accept(model);
-            if (!incoming.renameTo(new File(folder, entry.fileName()))) {
-                throw new IOException(entry.fileName());
-            }
-            return model;
+            String free = freeName(name, plain ? ".tflite" : ".sqz");
+            return loaded(new ModelEntry(ModelEntry.FILE + free, incoming.length()), content);
         } catch (IOException e) {
-            throw new Trouble(R.string.trouble_model_unreadable, String.valueOf(e.getMessage()));
-        } finally {
-            incoming.delete();
+            throw unreadable(e);
         }
     }
 
-    /** Decides whether a model may be stored. */
-    public interface Check {
-        /** Throws what is wrong with it. */
-        void accept(OpenModel model) throws Trouble;
+    /** Stores the file at {@code incoming} as the model that was read from it. */
+    public LoadedModel keep(File incoming, LoadedModel model) throws AppError {
+        if (storage().modelBytes() + incoming.length() > MAX_TOTAL_BYTES) {
+            throw new AppError(R.string.error_storage_limit, MAX_TOTAL_BYTES >> 20);
+        }
+        try {
+            AtomicFiles.move(incoming, new File(folder, model.entry().fileName()));
+            return model;
+        } catch (IOException e) {
+            throw new AppError(R.string.error_storage);
+        }
     }
 
     /** Deletes a model that the user opened. */
@@ -115,10 +177,15 @@ public final class ModelStore {
         }
     }
 
+    /** Deletes the expanded copies of archives. */
+    public void clearCopies() {
+        copies.clear();
+    }
+
     private String freeName(String name, String ending) {
         String stem = name.replaceAll("\\.(tflite|sqz)$", "").replaceAll("[^\\p{L}\\p{N} _.-]", "_")
                 .replaceAll("^[. ]+", "");
-        stem = stem.isEmpty() ? "model" : stem.substring(0, Math.min(stem.length(), LONGEST_NAME));
+        stem = stem.isEmpty() ? "model" : stem.substring(0, Math.min(stem.length(), MAX_NAME_LENGTH));
         String free = stem + ending;
         for (int i = 2; new File(folder, free).exists(); i++) {
             free = stem + " " + i + ending;
@@ -128,7 +195,7 @@ public final class ModelStore {
 
     private ByteBuffer map(ModelEntry entry) throws IOException {
         if (!entry.bundled()) {
-            return WholeFile.map(new File(folder, entry.fileName()));
+            return AtomicFiles.map(new File(folder, entry.fileName()));
         }
         // Models are stored in the APK without compression, so they can be mapped from it.
         try (AssetFileDescriptor asset = context.getAssets().openFd(ASSETS + "/" + entry.fileName());
@@ -166,5 +233,9 @@ public final class ModelStore {
             out.write(chunk, 0, read);
         }
         return out.toByteArray();
+    }
+
+    private static AppError unreadable(IOException e) {
+        return new AppError(R.string.error_model_unreadable, String.valueOf(e.getMessage()));
     }
 }

@@ -1,12 +1,12 @@
 package org.sqzkit.demo.model;
 
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.AppError;
 
 /**
- * The arithmetic left to do on a pixel: {@code (pixel - mean) * scale}; red, green and blue in order.
+ * The arithmetic that the app applies to a pixel: {@code (pixel - mean) * scale}; red, green and blue in order.
  *
- * @param stated whether the file says so; otherwise it is the usual guess for the input's type
+ * @param stated whether the file says so; otherwise it is the default for the input's type
  */
 record Normalization(float[] mean, float[] scale, boolean stated) {
 
@@ -22,7 +22,7 @@ record Normalization(float[] mean, float[] scale, boolean stated) {
     }
 
     /** From TFLite Metadata's NormalizationOptions: one value each, or one for each channel. */
-    static Normalization dividing(float[] mean, float[] deviation) throws Trouble {
+    static Normalization dividing(float[] mean, float[] deviation) throws AppError {
         float[] scale = new float[deviation.length];
         for (int i = 0; i < scale.length; i++) {
             scale[i] = (float) (1.0 / deviation[i]);
@@ -31,17 +31,17 @@ record Normalization(float[] mean, float[] scale, boolean stated) {
     }
 
     /** From a mean and a factor: one value each, or one for each channel. */
-    static Normalization multiplying(float[] mean, float[] scale) throws Trouble {
+    static Normalization multiplying(float[] mean, float[] scale) throws AppError {
         return new Normalization(three(mean, false), three(scale, true), true);
     }
 
-    private static float[] three(float[] values, boolean factor) throws Trouble {
+    private static float[] three(float[] values, boolean factor) throws AppError {
         if (values.length != 1 && values.length != 3) {
-            throw new Trouble(R.string.trouble_normalization);
+            throw new AppError(R.string.error_normalization);
         }
         for (float value : values) {
             if (Float.isNaN(value) || Float.isInfinite(value) || factor && value == 0) {
-                throw new Trouble(R.string.trouble_normalization);
+                throw new AppError(R.string.error_normalization);
             }
         }
         return values.length == 3 ? values : new float[] {values[0], values[0], values[0]};

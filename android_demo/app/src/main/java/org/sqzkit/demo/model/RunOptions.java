@@ -7,15 +7,15 @@ package org.sqzkit.demo.model;
  * @param xnnpack whether TensorFlow Lite's faster CPU kernels are used where they can be
  */
 public record RunOptions(int threads, boolean xnnpack) {
-    private static final int MOST_THREADS = 8;
+    private static final int MAX_THREADS = 8;
 
-    /** Two threads: more rarely help small models and warm the phone. */
-    public static RunOptions usual() {
-        return new RunOptions(Math.min(2, mostThreads()), true);
+    /** Returns two threads and XNNPACK: more threads rarely help small models, and heat the phone. */
+    public static RunOptions defaults() {
+        return new RunOptions(Math.min(2, maxThreads()), true);
     }
 
     /** How many threads this device can run at once, at most 8. */
-    public static int mostThreads() {
-        return Math.min(Runtime.getRuntime().availableProcessors(), MOST_THREADS);
+    public static int maxThreads() {
+        return Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS);
     }
 }

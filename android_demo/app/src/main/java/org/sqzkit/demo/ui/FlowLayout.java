@@ -7,21 +7,21 @@ import android.view.ViewGroup;
 import android.widget.TextView;
 
 /**
- * Lays its children side by side: in columns of one width where no word has to be broken for that,
- * else each as wide as it likes, in as many lines as large fonts need.
+ * Lays out its children side by side: in columns of equal width if no word has to be broken for
+ * that, otherwise each at its own width, in as many lines as large fonts need.
  */
 public final class FlowLayout extends ViewGroup {
     private static final int GAP_DP = 8;
-    private static final int WIDEST_COLUMN_DP = 240;
+    private static final int MAX_COLUMN_WIDTH_DP = 240;
 
     private final int gap;
-    private final int widestColumn;
+    private final int maxColumnWidth;
 
     public FlowLayout(Context context, AttributeSet attributes) {
         super(context, attributes);
         float density = getResources().getDisplayMetrics().density;
         gap = Math.round(GAP_DP * density);
-        widestColumn = Math.round(WIDEST_COLUMN_DP * density);
+        maxColumnWidth = Math.round(MAX_COLUMN_WIDTH_DP * density);
     }
 
     @Override
@@ -50,7 +50,7 @@ public final class FlowLayout extends ViewGroup {
         if (count == 0) {
             return 0;
         }
-        int column = Math.min((width - gap * (count - 1)) / count, widestColumn);
+        int column = Math.min((width - gap * (count - 1)) / count, maxColumnWidth);
         for (int i = 0; i < getChildCount(); i++) {
             View child = getChildAt(i);
             if (child.getVisibility() != GONE && longestWord(child) > column) {
@@ -60,7 +60,7 @@ public final class FlowLayout extends ViewGroup {
         return column;
     }
 
-    /** The least width at which a text's words all stay whole. */
+    /** Returns the smallest width at which no word of a text is broken. */
     private static float longestWord(View child) {
         if (!(child instanceof TextView)) {
             return 0;

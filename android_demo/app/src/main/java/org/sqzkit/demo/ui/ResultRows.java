@@ -7,6 +7,7 @@ import android.view.View;
 import android.widget.LinearLayout;
 import android.widget.ProgressBar;
 import android.widget.TextView;
+import java.util.ArrayList;
 import java.util.List;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.model.Prediction;
@@ -14,13 +15,21 @@ import org.sqzkit.demo.model.Prediction;
 /** The most probable classes, each with its name, percentage and bar. */
 public final class ResultRows extends LinearLayout {
     private static final int GAP_DP = 10;
+    /** Classes below are left out: a row of 0.0 % says nothing. */
+    private static final float MIN_PROBABILITY = 0.01f;
 
     public ResultRows(Context context, AttributeSet attributes) {
         super(context, attributes);
     }
 
-    /** Shows {@code predictions}, best first. */
-    public void show(List<Prediction> predictions) {
+    /** Shows those of {@code best} that have at least 1 %, best first; says whether there are any. */
+    public boolean show(List<Prediction> best) {
+        List<Prediction> predictions = new ArrayList<>();
+        for (Prediction prediction : best) {
+            if (prediction.probability() >= MIN_PROBABILITY) {
+                predictions.add(prediction);
+            }
+        }
         while (getChildCount() > predictions.size()) {
             removeViewAt(getChildCount() - 1);
         }
@@ -30,6 +39,7 @@ public final class ResultRows extends LinearLayout {
         for (int i = 0; i < predictions.size(); i++) {
             fill(getChildAt(i), predictions.get(i));
         }
+        return !predictions.isEmpty();
     }
 
     private View newRow() {
@@ -43,8 +53,8 @@ public final class ResultRows extends LinearLayout {
     }
 
     private void fill(View row, Prediction prediction) {
-        String label = Texts.label(getContext(), prediction);
-        String percent = Texts.percent(getContext(), prediction.probability());
+        String label = Formats.label(getContext(), prediction);
+        String percent = Formats.percent(getContext(), prediction.probability());
         ((TextView) row.findViewById(R.id.label)).setText(label);
         ((TextView) row.findViewById(R.id.percent)).setText(percent);
         ((ProgressBar) row.findViewById(R.id.bar)).setProgress(Math.round(1000 * prediction.probability()));

@@ -31,7 +31,7 @@ public class GoldenPreprocessingTest {
                     entry.getInt("channels"));
             Bitmap upright =
                     Orientation.upright(PhotoLoader.opaque(bitmap), entry.getInt("orientation"));
-            byte[] square = Squares.cut(new BitmapPixels(upright), geometry(entry));
+            byte[] square = new Resizer(geometry(entry)).resizeAndCrop(new BitmapPixels(upright));
             assertArrayEquals(entry.getString("name"), expected(entry), square);
             cases++;
         }
@@ -52,7 +52,7 @@ public class GoldenPreprocessingTest {
 
     private static void checkFile(JSONObject entry) throws Exception {
         Bitmap photo = PhotoLoader.load(FOLDER.resolve(entry.getString("input")).toFile());
-        byte[] square = Squares.cut(new BitmapPixels(photo), geometry(entry));
+        byte[] square = new Resizer(geometry(entry)).resizeAndCrop(new BitmapPixels(photo));
         int most = entry.getBoolean("exact") ? 0 : JPEG_TOLERANCE;
         int difference = difference(square, expected(entry));
         assertTrue(entry.getString("name") + " differs by " + difference, difference <= most);

@@ -23,7 +23,7 @@ import org.robolectric.shadow.api.Shadow;
 import org.robolectric.shadows.ShadowNativeBitmapFactory;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
@@ -68,8 +68,8 @@ public class PhotoLoaderTest {
         try {
             PhotoLoader.load(file);
             fail("not refused");
-        } catch (Trouble e) {
-            assertEquals(e.getMessage(), R.string.trouble_image_too_large, e.resource());
+        } catch (AppError e) {
+            assertEquals(e.getMessage(), R.string.error_image_too_large, e.resource());
         }
     }
 
@@ -105,8 +105,8 @@ public class PhotoLoaderTest {
         ShortOfMemory.least = 8;
         assertEquals(300, PhotoLoader.load(file).getWidth());
         ShortOfMemory.least = Integer.MAX_VALUE;
-        Trouble trouble = assertThrows(Trouble.class, () -> PhotoLoader.load(file));
-        assertEquals(R.string.trouble_memory, trouble.resource());
+        AppError error = assertThrows(AppError.class, () -> PhotoLoader.load(file));
+        assertEquals(R.string.error_memory, error.resource());
     }
 
     @Test

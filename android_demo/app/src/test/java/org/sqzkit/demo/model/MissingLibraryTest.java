@@ -15,7 +15,7 @@ import org.junit.rules.TemporaryFolder;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.phone.Resources;
 
-/** A device whose linker refuses TensorFlow Lite, as one with 16 KB pages may: a trouble, no crash. */
+/** A device whose linker refuses TensorFlow Lite, as one with 16 KB pages may: a error, no crash. */
 public class MissingLibraryTest {
     @Rule public final TemporaryFolder folder = new TemporaryFolder();
 
@@ -43,21 +43,21 @@ public class MissingLibraryTest {
     }
 
     @Test
-    public void isATrouble() throws Exception {
+    public void isAnError() throws Exception {
         ByteBuffer content = Resources.direct(Resources.model("colours_int8.tflite"));
         try (OtherDevice device = new OtherDevice(folder.newFile("libtensorflowlite_jni.so"),
                 Classifier.class, android.content.Context.class)) {
             Class<?> file = device.loadClass(ModelFile.class.getName());
             Class<?> options = device.loadClass(RunOptions.class.getName());
             Object model = file.getMethod("read", ByteBuffer.class).invoke(null, content);
-            Object usual = options.getMethod("usual").invoke(null);
+            Object usual = options.getMethod("defaults").invoke(null);
             Class<?> classifier = device.loadClass(Classifier.class.getName());
             InvocationTargetException thrown = assertThrows(InvocationTargetException.class,
-                    () -> classifier.getConstructor(file, ByteBuffer.class, options)
-                            .newInstance(model, content, usual));
-            Throwable trouble = thrown.getCause();
-            Method resource = trouble.getClass().getMethod("resource");
-            assertEquals(trouble.getMessage(), R.string.trouble_library, resource.invoke(trouble));
+                    () -> classifier.getMethod("open", file, ByteBuffer.class, options)
+                            .invoke(null, model, content, usual));
+            Throwable error = thrown.getCause();
+            Method resource = error.getClass().getMethod("resource");
+            assertEquals(error.getMessage(), R.string.error_library, resource.invoke(error));
         }
     }
 }

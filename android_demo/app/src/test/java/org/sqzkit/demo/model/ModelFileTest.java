@@ -14,7 +14,7 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.image.Geometry;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
@@ -30,7 +30,7 @@ public class ModelFileTest {
         try {
             ModelFile.read(ByteBuffer.wrap(content));
             fail("not refused");
-        } catch (Trouble e) {
+        } catch (AppError e) {
             assertEquals(e.getMessage(), reason, e.resource());
         }
     }
@@ -79,15 +79,15 @@ public class ModelFileTest {
 
     @Test
     public void saysWhyAFileIsNoImageClassifier() throws Exception {
-        assertRefused(R.string.trouble_not_a_model, "no model at all".getBytes());
-        assertRefused(R.string.trouble_not_a_model, new byte[0]);
-        assertRefused(R.string.trouble_label_count, Resources.model("four_labels.tflite"));
-        assertRefused(R.string.trouble_outputs, Resources.model("two_outputs.tflite"));
-        assertRefused(R.string.trouble_input_shape, Resources.model("grey_input.tflite"));
+        assertRefused(R.string.error_not_a_model, "no model at all".getBytes());
+        assertRefused(R.string.error_not_a_model, new byte[0]);
+        assertRefused(R.string.error_label_count, Resources.model("four_labels.tflite"));
+        assertRefused(R.string.error_outputs, Resources.model("two_outputs.tflite"));
+        assertRefused(R.string.error_input_shape, Resources.model("grey_input.tflite"));
     }
 
     @Test
-    public void anyDamageIsATroubleAndNothingElse() throws Exception {
+    public void anyDamageIsAnAppError() throws Exception {
         Random random = new Random(1);
         for (String name : new String[] {"colours_int8.tflite", "foreign.tflite"}) {
             byte[] whole = Resources.model(name);
@@ -101,7 +101,7 @@ public class ModelFileTest {
                 }
                 try {
                     ModelFile.read(ByteBuffer.wrap(damaged)).quantization();
-                } catch (Trouble e) {
+                } catch (AppError e) {
                     assertTrue(e.resource() != 0);
                 }
             }

@@ -3,6 +3,7 @@ package org.sqzkit.demo.model;
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
@@ -11,6 +12,7 @@ import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -20,7 +22,7 @@ import org.junit.runner.RunWith;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.sqzkit.demo.R;
-import org.sqzkit.demo.Trouble;
+import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 
@@ -32,12 +34,32 @@ public class ModelStoreTest {
     private final ModelStore store = new ModelStore(context);
     private final List<Long> progress = new ArrayList<>();
 
-    private OpenModel add(String name, byte[] content) throws Exception {
-        WholeFile.copy(new ByteArrayInputStream(content), store.incoming(), ModelStore.MOST_BYTES);
-        return store.addIncoming(name, (done, total) -> progress.add(done), model -> { });
+    private LoadedModel add(String name, byte[] content) throws Exception {
+        File incoming = copy(new ByteArrayInputStream(content), ModelStore.MAX_BYTES);
+        try {
+            return store.keep(incoming, store.read(incoming, name, (done, total) -> progress.add(done)));
+        } finally {
+            incoming.delete();
+        }
     }
 
-    private int added() throws IOException {
+    private File copy(InputStream in, long maxBytes) throws Exception {
+        File incoming = store.newIncoming();
+        try {
+            AtomicFiles.copy(in, incoming, maxBytes, AtomicFiles.Header.ANY,
+                    R.string.error_model_gone, () -> { });
+            return incoming;
+        } catch (AppError e) {
+            incoming.delete();
+            throw e;
+        }
+    }
+
+    private int leftovers() {
+        return new File(context.getFilesDir(), "models").list().length;
+    }
+
+    private int added() throws AppError {
         int count = 0;
         for (ModelEntry entry : store.list()) {
             count += entry.bundled() ? 0 : 1;
@@ -59,7 +81,7 @@ public class ModelStoreTest {
 
     @Test
     public void anArchiveGivesTheVeryModelThatWasPacked() throws Exception {
-        OpenModel model = add("colours.tflite.sqz", Resources.model("colours_int8.sqz"));
+        LoadedModel model = add("colours.tflite.sqz", Resources.model("colours_int8.sqz"));
         assertArrayEquals(Resources.model("colours_int8.tflite"), bytes(model.content()));
         assertEquals("colours.tflite.sqz", model.entry().fileName());
         assertTrue(model.entry().archive());
@@ -77,7 +99,7 @@ public class ModelStoreTest {
         byte[] changed = Files.readAllBytes(expanded()[0].toPath());
         changed[changed.length / 2] ^= 1;
         Files.write(expanded()[0].toPath(), changed);
-        OpenModel again = store.open(entry, (done, total) -> progress.add(done));
+        LoadedModel again = store.open(entry, (done, total) -> progress.add(done));
         assertFalse("a changed file was used", progress.isEmpty());
         assertArrayEquals(Resources.model("colours_int8.tflite"), bytes(again.content()));
         assertEquals(1, expanded().length);
@@ -92,14 +114,14 @@ public class ModelStoreTest {
             try {
                 add("damaged.sqz", damaged);
                 fail("accepted with byte " + i + " changed");
-            } catch (Trouble e) {
-                assertTrue(e.resource() == R.string.trouble_archive
-                        || i < 4 && e.resource() == R.string.trouble_not_a_model);
+            } catch (AppError e) {
+                assertTrue(e.resource() == R.string.error_archive
+                        || i < 4 && e.resource() == R.string.error_not_a_model);
             }
         }
         assertEquals(0, added());
         assertEquals(0, expanded() == null ? 0 : expanded().length);
-        assertFalse(store.incoming().exists());
+        assertEquals(0, leftovers());
     }
 
     @Test
@@ -107,8 +129,8 @@ public class ModelStoreTest {
         try {
             add("text.sqz", Resources.model("text.sqz"));
             fail("accepted");
-        } catch (Trouble e) {
-            assertEquals(R.string.trouble_not_a_model, e.resource());
+        } catch (AppError e) {
+            assertEquals(R.string.error_not_a_model, e.resource());
         }
     }
 
@@ -126,21 +148,22 @@ public class ModelStoreTest {
             }
         };
         try {
-            WholeFile.copy(breaking, store.incoming(), ModelStore.MOST_BYTES);
+            copy(breaking, ModelStore.MAX_BYTES);
             fail("stored");
-        } catch (IOException e) {
-            assertEquals(0, store.incoming().getParentFile().list().length);
+        } catch (AppError e) {
+            assertEquals(R.string.error_model_gone, e.resource());
+            assertEquals(0, leftovers());
         }
     }
 
     @Test
     public void filesLargerThanTheMostAreRefusedWhileTheyCome() throws Exception {
         try {
-            WholeFile.copy(new ByteArrayInputStream(new byte[5000]), store.incoming(), 4999);
+            copy(new ByteArrayInputStream(new byte[5000]), 4999);
             fail("stored");
-        } catch (Trouble e) {
-            assertEquals(R.string.trouble_file_too_large, e.resource());
-            assertEquals(0, store.incoming().getParentFile().list().length);
+        } catch (AppError e) {
+            assertEquals(R.string.error_file_too_large, e.resource());
+            assertEquals(0, leftovers());
         }
     }
 
@@ -165,10 +188,42 @@ public class ModelStoreTest {
     }
 
     @Test
+    public void theUsersModelsTogetherAreBounded() throws Exception {
+        add("a.tflite", Resources.model("colours_int8.tflite"));
+        File large = new File(context.getFilesDir(), "models/large.tflite");
+        try (RandomAccessFile sparse = new RandomAccessFile(large, "rw")) {
+            sparse.setLength(ModelStore.MAX_TOTAL_BYTES - 5000);
+        }
+        AppError error = assertThrows(AppError.class,
+                () -> add("b.tflite", Resources.model("foreign.tflite")));
+        assertEquals(R.string.error_storage_limit, error.resource());
+        assertEquals(2, added());
+    }
+
+    @Test
+    public void onlyTheCopiesUsedLastAreKept() throws Exception {
+        byte[] archive = Resources.model("colours_int8.sqz");
+        ModelEntry entry = add("colours.sqz", archive).entry();
+        File first = expanded()[0];
+        for (int i = 0; i < 2 * ArchiveCache.MAX_COPIES; i++) {
+            File other = new File(first.getParentFile(), i + ".tflite");
+            Files.write(other.toPath(), new byte[100]);
+            assertTrue(other.setLastModified(1_000_000L * (i + 1)));
+        }
+        assertTrue(first.delete());
+        store.open(entry, (done, total) -> { });
+        assertEquals(ArchiveCache.MAX_COPIES, expanded().length);
+        assertTrue("the one in use is kept", first.exists());
+        assertFalse(new File(first.getParentFile(), "0.tflite").exists());
+        store.clearCopies();
+        assertEquals(0, store.storage().copyBytes());
+    }
+
+    @Test
     public void modelsInTheApkAreMapped() throws Exception {
         ModelEntry entry = store.list().get(0);
         assertTrue(entry.bundled());
-        OpenModel model = store.open(entry, (done, total) -> { });
+        LoadedModel model = store.open(entry, (done, total) -> { });
         assertTrue(model.content().isDirect());
         assertEquals(64, model.sha256().length());
         store.remove(entry);

@@ -24,10 +24,10 @@ import org.sqzkit.demo.image.ArrayPixels;
 import org.sqzkit.demo.image.BitmapPixels;
 import org.sqzkit.demo.image.PhotoLoader;
 import org.sqzkit.demo.image.Pixels;
-import org.sqzkit.demo.image.Squares;
+import org.sqzkit.demo.image.Resizer;
 import org.sqzkit.demo.model.Classifier;
 import org.sqzkit.demo.model.ModelStore;
-import org.sqzkit.demo.model.OpenModel;
+import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.RunOptions;
 import org.tensorflow.lite.Interpreter;
 
@@ -44,8 +44,12 @@ public class BundledModelTest {
 
     private final ModelStore store = new ModelStore(RuntimeEnvironment.getApplication());
 
-    private OpenModel bundled() throws Exception {
-        return store.open(store.list().get(0), (done, total) -> { });
+    /** The first model in the APK; the other tests have a smaller one. */
+    private LoadedModel bundled() throws Exception {
+        String name = Apk.names("assets/models/").get(0);
+        File copy = store.newIncoming();
+        Files.write(copy.toPath(), Apk.read(name));
+        return store.read(copy, new File(name).getName(), (done, total) -> { });
     }
 
     private static byte[] bytes(ByteBuffer content) {
@@ -67,21 +71,21 @@ public class BundledModelTest {
 
     @Test
     public void theThreeLibrariesAgreeByteForByte() throws Exception {
-        OpenModel model = bundled();
-        byte[] square = Squares.cut(noise(1), model.file().geometry());
+        LoadedModel model = bundled();
+        byte[] square = new Resizer(model.file().geometry()).resizeAndCrop(noise(1));
         byte[] input = encoded(model, square);
         byte[] expected = onX86(model, input);
         assertArrayEquals(expected, onArm(model, "arm64-v8a", true, input));
         assertArrayEquals(expected, onArm(model, "armeabi-v7a", false, input));
     }
 
-    private static byte[] encoded(OpenModel model, byte[] square) throws Exception {
-        try (Classifier classifier = new Classifier(model.file(), model.content(), RunOptions.usual())) {
+    private static byte[] encoded(LoadedModel model, byte[] square) throws Exception {
+        try (Classifier classifier = Classifier.open(model.file(), model.content(), RunOptions.defaults())) {
             return bytes(classifier.encode(square));
         }
     }
 
-    private static byte[] onX86(OpenModel model, byte[] input) {
+    private static byte[] onX86(LoadedModel model, byte[] input) {
         Interpreter.Options options = new Interpreter.Options();
         options.setNumThreads(1);
         options.setUseXNNPACK(false);
@@ -95,10 +99,10 @@ public class BundledModelTest {
         }
     }
 
-    private static byte[] onArm(OpenModel model, String abi, boolean wide, byte[] input)
+    private static byte[] onArm(LoadedModel model, String abi, boolean wide, byte[] input)
             throws Exception {
         Path library = Apk.library(abi, Paths.get("target/phone-lib"));
-        try (EmulatedPhone phone = new EmulatedPhone(library, wide, bytes(model.content()))) {
+        try (EmulatedPhone phone = new EmulatedPhone(library, wide, bytes(model.content()), false)) {
             return phone.run(input);
         }
     }
@@ -108,11 +112,11 @@ public class BundledModelTest {
         Expected expected = Expected.load(bundled());
         int same = 0;
         try (Classifier classifier =
-                new Classifier(expected.model.file(), expected.model.content(), RunOptions.usual())) {
+                Classifier.open(expected.model.file(), expected.model.content(), RunOptions.defaults())) {
             for (int i = 0; i < expected.photographs.size(); i++) {
                 Pixels photo = new BitmapPixels(PhotoLoader.load(expected.photographs.get(i)));
                 float[] found = classifier.classify(photo).probabilities();
-                same += classifier.best(found, 1).get(0).index() == expected.top.get(i) ? 1 : 0;
+                same += classifier.topK(found, 1).get(0).index() == expected.top.get(i) ? 1 : 0;
             }
         }
         System.out.println("x86_64: top-1 as in Python on " + same + " of " + expected.top.size());
@@ -133,28 +137,28 @@ public class BundledModelTest {
         Expected expected = Expected.load(bundled());
         Path library = Apk.library(abi, Paths.get("target/phone-lib"));
         try (EmulatedPhone phone =
-                        new EmulatedPhone(library, wide, bytes(expected.model.content()));
-                Classifier classifier = new Classifier(
-                        expected.model.file(), expected.model.content(), RunOptions.usual())) {
+                        new EmulatedPhone(library, wide, bytes(expected.model.content()), wide);
+                Classifier classifier = Classifier.open(
+                        expected.model.file(), expected.model.content(), RunOptions.defaults())) {
             for (int i : expected.onArm) {
                 Pixels photo = new BitmapPixels(PhotoLoader.load(expected.photographs.get(i)));
-                byte[] square = Squares.cut(photo, expected.model.file().geometry());
+                byte[] square = new Resizer(expected.model.file().geometry()).resizeAndCrop(photo);
                 byte[] out = phone.run(bytes(classifier.encode(square)));
                 float[] found = classifier.decode(out);
                 assertEquals(abi + " " + expected.photographs.get(i).getName(),
-                        (int) expected.top.get(i), classifier.best(found, 1).get(0).index());
+                        (int) expected.top.get(i), classifier.topK(found, 1).get(0).index());
             }
         }
     }
 
     /** Photographs and the class that Python's LiteRT gives each. */
     private static final class Expected {
-        final OpenModel model;
+        final LoadedModel model;
         final List<File> photographs = new ArrayList<>();
         final List<Integer> top = new ArrayList<>();
         final List<Integer> onArm = new ArrayList<>();
 
-        private Expected(OpenModel model, JSONObject answers) throws Exception {
+        private Expected(LoadedModel model, JSONObject answers) throws Exception {
             this.model = model;
             JSONArray list = answers.getJSONArray("photographs");
             for (int i = 0; i < list.length(); i++) {
@@ -167,7 +171,7 @@ public class BundledModelTest {
             }
         }
 
-        static Expected load(OpenModel model) throws Exception {
+        static Expected load(LoadedModel model) throws Exception {
             String folder = System.getProperty("sqzkit.expected", "");
             assumeTrue("needs -Dsqzkit.expected", !folder.isEmpty());
             JSONObject answers = new JSONObject(

@@ -1,16 +1,24 @@
 package org.sqzkit.demo.phone;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertNotEquals;
 
 import com.github.unidbg.AndroidEmulator;
+import com.github.unidbg.Emulator;
 import com.github.unidbg.Module;
 import com.github.unidbg.arm.backend.Unicorn2Factory;
+import com.github.unidbg.file.FileResult;
+import com.github.unidbg.file.IOResolver;
+import com.github.unidbg.file.linux.AndroidFileIO;
 import com.github.unidbg.linux.android.AndroidEmulatorBuilder;
 import com.github.unidbg.linux.android.AndroidResolver;
+import com.github.unidbg.linux.file.ByteArrayFileIO;
 import com.github.unidbg.memory.MemoryBlock;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
 
 /**
  * One model on an emulated ARM processor: the library out of the APK, Android's own C library
@@ -18,6 +26,14 @@ import java.nio.file.Path;
  */
 final class EmulatedPhone implements Closeable {
     private static final int ANDROID = 23;
+
+    /** What XNNPACK reads to learn what the processor can do. */
+    private static final Map<String, String> SYSTEM_FILES = Map.of(
+            "/sys/devices/system/cpu/possible", "0\n",
+            "/sys/devices/system/cpu/present", "0\n",
+            "/proc/cpuinfo", "processor\t: 0\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32\n"
+                    + "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\n"
+                    + "CPU part\t: 0xd03\nCPU revision\t: 4\n\n");
 
     private final AndroidEmulator emulator;
     private final Module library;
@@ -28,12 +44,18 @@ final class EmulatedPhone implements Closeable {
     private final MemoryBlock input;
     private final MemoryBlock output;
 
-    /** Loads {@code library}, for arm64 if {@code wide}, and prepares {@code model} for one thread. */
-    EmulatedPhone(Path library, boolean wide, byte[] model) {
+    /**
+     * Loads a library and prepares a model for one thread.
+     *
+     * @param library TensorFlow Lite, for arm64 if {@code wide}
+     * @param xnnpack whether XNNPACK's kernels are used where they can be
+     */
+    EmulatedPhone(Path library, boolean wide, byte[] model, boolean xnnpack) {
         this.wide = wide;
         AndroidEmulatorBuilder builder =
                 wide ? AndroidEmulatorBuilder.for64Bit() : AndroidEmulatorBuilder.for32Bit();
         emulator = builder.addBackendFactory(new Unicorn2Factory(false)).build();
+        emulator.getSyscallHandler().addIOResolver((IOResolver<AndroidFileIO>) EmulatedPhone::systemFile);
         emulator.getMemory().setLibraryResolver(new AndroidResolver(ANDROID));
         this.library = emulator.loadLibrary(library.toFile(), true);
         MemoryBlock content = emulator.getMemory().malloc(model.length + 64, true);
@@ -41,12 +63,24 @@ final class EmulatedPhone implements Closeable {
         Object loaded = call("TfLiteModelCreate", content.getPointer(), model.length);
         Object options = call("TfLiteInterpreterOptionsCreate");
         call("TfLiteInterpreterOptionsSetNumThreads", options, 1);
+        if (xnnpack) {
+            Object delegate = call("TfLiteXNNPackDelegateCreate", wide ? (Object) 0L : (Object) 0);
+            call("TfLiteInterpreterOptionsAddDelegate", options, delegate);
+        }
         interpreter = call("TfLiteInterpreterCreate", loaded, options);
+        assertNotEquals("no interpreter", 0, ((Number) interpreter).longValue());
         assertEquals(0, status("TfLiteInterpreterAllocateTensors", interpreter));
         inputBytes = status("TfLiteTensorByteSize", inputTensor());
         outputBytes = status("TfLiteTensorByteSize", outputTensor());
         input = emulator.getMemory().malloc(inputBytes, true);
         output = emulator.getMemory().malloc(outputBytes, true);
+    }
+
+    private static FileResult<AndroidFileIO> systemFile(
+            Emulator<AndroidFileIO> emulator, String path, int flags) {
+        String content = SYSTEM_FILES.get(path);
+        return content == null ? null : FileResult.success(
+                new ByteArrayFileIO(flags, path, content.getBytes(StandardCharsets.US_ASCII)));
     }
 
     /** Runs the model on the bytes of an input tensor; returns those of the output tensor. */
@@ -57,6 +91,19 @@ final class EmulatedPhone implements Closeable {
         assertEquals(0, status("TfLiteInterpreterInvoke", interpreter));
         assertEquals(0, status("TfLiteTensorCopyToBuffer", outputTensor(), output.getPointer(), outputBytes));
         return output.getPointer().getByteArray(0, outputBytes);
+    }
+
+    /** Whether a delegate took over nodes: then TensorFlow Lite keeps no memory for what lies between. */
+    boolean delegated() {
+        for (int i = 0; ; i++) {
+            Object tensor = call("TfLiteInterpreterGetTensor", interpreter, i);
+            if (((Number) tensor).longValue() == 0) {
+                return false;
+            }
+            if (((Number) call("TfLiteTensorData", tensor)).longValue() == 0) {
+                return true;
+            }
+        }
     }
 
     private Object inputTensor() {

@@ -1,0 +1,38 @@
+package org.sqzkit.demo;
+
+import android.content.Context;
+import android.content.SharedPreferences;
+import org.sqzkit.demo.model.RunOptions;
+
+/** What the user chose, kept across the end of the process. */
+final class Preferences {
+    private static final String MODEL = "model";
+    private static final String THREADS = "threads";
+    private static final String XNNPACK = "xnnpack";
+
+    private final SharedPreferences stored;
+
+    Preferences(Context context) {
+        stored = context.getSharedPreferences("choices", Context.MODE_PRIVATE);
+    }
+
+    /** Returns the identifier of the model used last; empty before the first. */
+    String model() {
+        return stored.getString(MODEL, "");
+    }
+
+    void setModel(String id) {
+        stored.edit().putString(MODEL, id).apply();
+    }
+
+    RunOptions options() {
+        RunOptions defaults = RunOptions.defaults();
+        int threads = stored.getInt(THREADS, defaults.threads());
+        return new RunOptions(Math.max(1, Math.min(threads, RunOptions.maxThreads())),
+                stored.getBoolean(XNNPACK, defaults.xnnpack()));
+    }
+
+    void setOptions(RunOptions options) {
+        stored.edit().putInt(THREADS, options.threads()).putBoolean(XNNPACK, options.xnnpack()).apply();
+    }
+}

@@ -1,0 +1,33 @@
+package org.sqzkit.demo;
+
+import android.content.Intent;
+import android.net.Uri;
+import android.os.Parcelable;
+
+/**
+ * What another app sent to this one; it may send anything at all.
+ *
+ * @param uri the file, or null if there is nothing to open
+ * @param photo whether it is a photo, otherwise a model
+ */
+record ShareIntent(Uri uri, boolean photo) {
+    private static final ShareIntent NOTHING = new ShareIntent(null, false);
+
+    /** Reads an intent. */
+    static ShareIntent read(Intent intent) {
+        try {
+            boolean replayed = (intent.getFlags() & Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY) != 0;
+            if (replayed) {
+                return NOTHING; // Recents repeats the intent that started the app first
+            }
+            Parcelable shared = Intent.ACTION_SEND.equals(intent.getAction())
+                    ? intent.getParcelableExtra(Intent.EXTRA_STREAM) : intent.getData();
+            String type = intent.getType();
+            return shared instanceof Uri
+                    ? new ShareIntent((Uri) shared, type != null && type.startsWith("image/")) : NOTHING;
+        } catch (RuntimeException e) {
+            // A Parcelable of a class that only the other app has, say.
+            return NOTHING;
+        }
+    }
+}

@@ -1,0 +1,366 @@
+package org.sqzkit.demo;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertTrue;
+import static org.robolectric.Shadows.shadowOf;
+
+import android.content.ContentProvider;
+import android.content.ContentValues;
+import android.content.Intent;
+import android.database.Cursor;
+import android.database.MatrixCursor;
+import android.graphics.Bitmap;
+import android.net.Uri;
+import android.os.Bundle;
+import android.os.Parcel;
+import android.os.Parcelable;
+import android.provider.OpenableColumns;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.junit.After;
+import org.junit.Before;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
+import org.robolectric.android.controller.ActivityController;
+import org.robolectric.annotation.Config;
+import org.robolectric.shadows.ShadowContentResolver;
+import org.sqzkit.demo.phone.PhoneTestRunner;
+import org.sqzkit.demo.phone.Resources;
+
+/** Other apps may send any intent, and their providers may answer with anything. */
+@RunWith(PhoneTestRunner.class)
+@Config(sdk = 35)
+public class HostileAppsTest {
+    private static final String AUTHORITY = "hostile.app";
+    private static final int MANY = 1_000_000;
+
+    private ActivityController<MainActivity> controller;
+
+    @Before
+    public void open() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        controller = Robolectric.buildActivity(MainActivity.class, new Intent()).setup();
+        Screens.settle();
+    }
+
+    @After
+    public void close() {
+        controller.close();
+        Screens.engine().close();
+    }
+
+    private static AppState state() {
+        return Screens.engine().state();
+    }
+
+    /** The app still does what it is for. */
+    private void assertAlive(String after) throws Exception {
+        Screens.engine().photos().classify(Screens.offer("red.jpg", Screens.photo(Screens.RED)));
+        Screens.settle();
+        assertEquals(after, "red", state().photo().result().best().get(0).label());
+        assertEquals(after, "Colours", state().models().current().title());
+        assertTrue(after, !controller.get().isFinishing());
+    }
+
+    /** A Parcelable of a class that this app cannot read. */
+    static final class Foreign implements Parcelable {
+        public static final Creator<Foreign> CREATOR = new Creator<Foreign>() {
+            @Override
+            public Foreign createFromParcel(Parcel in) {
+                throw new android.os.BadParcelableException("not of this app");
+            }
+
+            @Override
+            public Foreign[] newArray(int size) {
+                return new Foreign[size];
+            }
+        };
+
+        @Override
+        public int describeContents() {
+            return 0;
+        }
+
+        @Override
+        public void writeToParcel(Parcel out, int flags) {
+            out.writeInt(7);
+        }
+    }
+
+    private static Intent send() {
+        return new Intent(Intent.ACTION_SEND).setType("image/jpeg");
+    }
+
+    private static Intent withForeignParcelable() {
+        Bundle bundle = new Bundle();
+        bundle.putParcelable(Intent.EXTRA_STREAM, new Foreign());
+        Parcel parcel = Parcel.obtain();
+        parcel.writeBundle(bundle);
+        parcel.setDataPosition(0);
+        return send().replaceExtras(parcel.readBundle(HostileAppsTest.class.getClassLoader()));
+    }
+
+    private static Map<String, Intent> intents() {
+        Map<String, Intent> intents = new LinkedHashMap<>();
+        intents.put("nothing", new Intent());
+        intents.put("an unknown action", new Intent("some.ACTION").setType("image/png"));
+        intents.put("a share of nothing", send());
+        intents.put("a share of text", send().putExtra(Intent.EXTRA_STREAM, "text"));
+        intents.put("a share of a number", send().putExtra(Intent.EXTRA_STREAM, 7));
+        intents.put("a share of another Parcelable", send().putExtra(Intent.EXTRA_STREAM, new Intent()));
+        intents.put("a share of a foreign Parcelable", withForeignParcelable());
+        intents.put("a share of a list",
+                send().putParcelableArrayListExtra(Intent.EXTRA_STREAM, new ArrayList<>()));
+        for (String uri : new String[] {"", "x", "mailto:somebody", "http://example.org/a.jpg",
+            "file:///etc/hosts", "file:///data/data/org.sqzkit.demo/files/photograph", "content:",
+            "content://", "content://nobody.here/1", "content://nobody.here/" + "a".repeat(MANY),
+            "android.resource://org.sqzkit.demo/1", "content://org.sqzkit.demo.photographs/../running"}) {
+            String name = uri.substring(0, Math.min(uri.length(), 60));
+            intents.put("a share of '" + name + "'",
+                    send().putExtra(Intent.EXTRA_STREAM, Uri.parse(uri)));
+        }
+        return intents;
+    }
+
+    @Test
+    public void noIntentEndsTheApp() throws Exception {
+        for (Map.Entry<String, Intent> intent : intents().entrySet()) {
+            controller.newIntent(intent.getValue());
+            Screens.settle();
+            assertAlive(intent.getKey());
+        }
+    }
+
+    @Test
+    public void noIntentKeepsTheAppFromStarting() throws Exception {
+        for (Map.Entry<String, Intent> intent : intents().entrySet()) {
+            controller.close();
+            controller = Robolectric.buildActivity(MainActivity.class, intent.getValue()).setup();
+            Screens.settle();
+        }
+        assertAlive("all intents");
+    }
+
+    /** A stream of which one thing is wrong. */
+    private abstract static class OddStream extends InputStream {
+        @Override
+        public int read() throws IOException {
+            return 0;
+        }
+
+        @Override
+        public abstract int read(byte[] into, int from, int count) throws IOException;
+    }
+
+    private interface Reading {
+        int read(byte[] into, int from, int count) throws IOException;
+    }
+
+    private static InputStream stream(Reading reading) {
+        return new OddStream() {
+            @Override
+            public int read(byte[] into, int from, int count) throws IOException {
+                return reading.read(into, from, count);
+            }
+        };
+    }
+
+    private static Map<String, Supplier<InputStream>> streams() {
+        Map<String, Supplier<InputStream>> streams = new LinkedHashMap<>();
+        streams.put("nothing", () -> null);
+        streams.put("an exception", () -> {
+            throw new SecurityException("withdrawn");
+        });
+        streams.put("an error", () -> {
+            throw new StackOverflowError();
+        });
+        streams.put("an exception while it is read", () -> stream((into, from, count) -> {
+            throw new IOException("gone");
+        }));
+        streams.put("a RuntimeException while it is read", () -> stream((into, from, count) -> {
+            throw new IllegalStateException("gone");
+        }));
+        streams.put("an error while it is read", () -> stream((into, from, count) -> {
+            throw new OutOfMemoryError("theirs");
+        }));
+        streams.put("more bytes than asked for", () -> stream((into, from, count) -> count + 1));
+        streams.put("far more bytes than asked for",
+                () -> stream((into, from, count) -> Integer.MAX_VALUE));
+        streams.put("a negative number of bytes", () -> stream((into, from, count) -> -7));
+        streams.put("no bytes", () -> new ByteArrayInputStream(new byte[0]));
+        streams.put("zeros without end", () -> stream((into, from, count) -> count));
+        streams.put("a stream that cannot be closed", () -> new ByteArrayInputStream(new byte[9]) {
+            @Override
+            public void close() throws IOException {
+                throw new IOException("not now");
+            }
+        });
+        return streams;
+    }
+
+    @Test
+    public void noStreamEndsTheApp() throws Exception {
+        for (Map.Entry<String, Supplier<InputStream>> stream : streams().entrySet()) {
+            Uri uri = Uri.parse("content://other.app/" + stream.getKey().replace(' ', '_'));
+            shadowOf(Screens.context().getContentResolver())
+                    .registerInputStreamSupplier(uri, stream.getValue());
+            Screens.engine().photos().classify(uri);
+            Screens.settle();
+            assertNotNull(stream.getKey(), state().photo().error());
+            Screens.engine().models().open(uri);
+            Screens.settle();
+            assertNotNull(stream.getKey(), state().models().failure());
+            assertAlive(stream.getKey());
+        }
+    }
+
+    @Test
+    public void streamsThatDeliverNothingAtOnceAreReadByteByByte() throws Exception {
+        byte[] photo = Screens.photo(Screens.BLUE);
+        Uri uri = Uri.parse("content://other.app/slow.jpg");
+        shadowOf(Screens.context().getContentResolver()).registerInputStreamSupplier(uri,
+                () -> new ByteArrayInputStream(photo) {
+                    @Override
+                    public synchronized int read(byte[] into, int from, int count) {
+                        return available() == 0 ? -1 : 0;
+                    }
+                });
+        Screens.engine().photos().classify(uri);
+        Screens.settle();
+        assertEquals("blue", state().photo().result().best().get(0).label());
+    }
+
+    /** A provider whose answers to questions for a name are the test's. */
+    private static final class Naming extends ContentProvider {
+        private final Supplier<Cursor> answer;
+
+        Naming(Supplier<Cursor> answer) {
+            this.answer = answer;
+        }
+
+        @Override
+        public boolean onCreate() {
+            return true;
+        }
+
+        @Override
+        public Cursor query(Uri uri, String[] columns, String selection, String[] arguments, String order) {
+            return answer.get();
+        }
+
+        @Override
+        public String getType(Uri uri) {
+            return null;
+        }
+
+        @Override
+        public Uri insert(Uri uri, ContentValues values) {
+            return null;
+        }
+
+        @Override
+        public int delete(Uri uri, String selection, String[] arguments) {
+            return 0;
+        }
+
+        @Override
+        public int update(Uri uri, ContentValues values, String selection, String[] arguments) {
+            return 0;
+        }
+    }
+
+    private static Cursor name(Object... values) {
+        MatrixCursor cursor = new MatrixCursor(new String[] {OpenableColumns.DISPLAY_NAME});
+        for (Object value : values) {
+            cursor.addRow(new Object[] {value});
+        }
+        return cursor;
+    }
+
+    private static Map<String, Supplier<Cursor>> names() {
+        Map<String, Supplier<Cursor>> names = new LinkedHashMap<>();
+        names.put("no cursor", () -> null);
+        names.put("an exception", () -> {
+            throw new UnsupportedOperationException();
+        });
+        names.put("no rows", HostileAppsTest::name);
+        names.put("no columns", () -> {
+            MatrixCursor cursor = new MatrixCursor(new String[0]);
+            cursor.addRow(new Object[0]);
+            return cursor;
+        });
+        names.put("no name", () -> name((Object) null));
+        names.put("an empty name", () -> name(""));
+        names.put("a number", () -> name(7));
+        names.put("a name of a million letters", () -> name("n".repeat(MANY)));
+        names.put("a path", () -> name("../../databases/x.tflite"));
+        names.put("line breaks", () -> name("a\nb\u0000c\u202e.tflite"));
+        names.put("half a character", () -> name("\ud83d.tflite"));
+        return names;
+    }
+
+    @Test
+    public void noNameEndsTheAppOrLeavesItsFolder() throws Exception {
+        byte[] model = Resources.model("foreign.tflite");
+        int stored = 0;
+        for (Map.Entry<String, Supplier<Cursor>> name : names().entrySet()) {
+            ShadowContentResolver.registerProviderInternal(AUTHORITY, new Naming(name.getValue()));
+            Uri uri = Uri.parse("content://" + AUTHORITY + "/" + name.getKey().replace(' ', '_'));
+            // Of one more byte each, so that no two are the same file.
+            byte[] other = Arrays.copyOf(model, model.length + ++stored);
+            shadowOf(Screens.context().getContentResolver())
+                    .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(other));
+            Screens.engine().models().open(uri);
+            Screens.settle();
+            assertEquals(name.getKey(), "Elsewhere", state().models().current().title());
+            assertTrue(state().models().current().entry().fileName().length() < 80);
+        }
+        assertEquals(stored + 1, new java.io.File(Screens.context().getFilesDir(), "models").list().length);
+    }
+
+    private static Map<String, byte[]> photos() throws IOException {
+        byte[] jpeg = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.JPEG);
+        byte[] png = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.PNG);
+        Map<String, byte[]> photos = new LinkedHashMap<>();
+        photos.put("the head of a JPEG", Arrays.copyOf(jpeg, 20));
+        photos.put("the head of a PNG", Arrays.copyOf(png, 20));
+        photos.put("a picture of billions of pixels", Resources.read("huge_header.png"));
+        photos.put("a .tflite", Resources.model("colours_int8.tflite"));
+        photos.put("a .sqz", Resources.model("colours_int8.sqz"));
+        photos.put("a GIF without a picture", "GIF89a".getBytes());
+        photos.put("an SVG", "<svg xmlns='http://www.w3.org/2000/svg'/>".getBytes());
+        byte[] zeros = png.clone();
+        Arrays.fill(zeros, 16, 24, (byte) 0);
+        photos.put("a PNG of no width", zeros);
+        return photos;
+    }
+
+    @Test
+    public void noPhotoEndsTheApp() throws Exception {
+        for (Map.Entry<String, byte[]> photo : photos().entrySet()) {
+            Screens.engine().photos().classify(Screens.offer("photo.jpg", photo.getValue()));
+            Screens.settle();
+            assertNotNull(photo.getKey(), state().photo().error());
+            assertAlive(photo.getKey());
+        }
+    }
+
+    @Test
+    public void strangeShapesAreClassified() throws Exception {
+        int[][] sizes = {{1, 1}, {1, 5000}, {5000, 1}, {16, 4000}};
+        for (int[] size : sizes) {
+            Screens.engine().photos().classify(Screens.offer(size[0] + "x" + size[1] + ".png",
+                    Screens.photo(Screens.GREEN, size[0], size[1], Bitmap.CompressFormat.PNG)));
+            Screens.settle();
+            assertEquals("green", state().photo().result().best().get(0).label());
+        }
+    }
+}
