@@ -1,18 +1,22 @@
 """Make the app with a model inside: `make apk [MODEL=path]`.
 
-    python android_demo/tools/make_apk.py [--model=FILE] [--photographs=DIR] [--abis=arm64-v8a]
+    python android_demo/tools/make_apk.py [--model=FILE] [--abis=arm64-v8a]
 
-Without --model the app gets Song Han's compressed SqueezeNet (1,000 ImageNet
-classes) as int8, where photographs to calibrate it on are at hand: --photographs
-or the shared data folder. Without those it gets the small digits model that
-lies among the app's assets.
+The model is checked first. A build whose sources, model, and options are those
+of the APK that is there already does nothing.
+
+Without --model the app gets the models among its assets: ImageNet.sqz (Song
+Han's compressed SqueezeNet, 1,000 classes) and digits.sqz.
 """
 
+import hashlib
+import json
+import math
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -21,90 +25,141 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import script  # noqa: E402
-from sqzkit.base.errors import RunError, UsageError  # noqa: E402
+from sqzkit.base.errors import FormatError, RunError, UsageError  # noqa: E402
+from sqzkit.tflite import metadata, model_file  # noqa: E402
+from sqzkit.tflite.flatbuffer import TFLiteFile  # noqa: E402
 
 SUFFIXES = (".tflite", ".sqz")
-WEIGHTS = "deep_compression"
-APK = ROOT / "android_demo/target/sqzkit.apk"
+APP = ROOT / "android_demo"
+APK = APP / "target/sqzkit.apk"
+LOG = APP / "target/build.log"
+KEY_VARIABLES = (
+    "SQZKIT_KEYSTORE",
+    "SQZKIT_KEYSTORE_PASSWORD",
+    "SQZKIT_KEY_ALIAS",
+    "SQZKIT_KEY_PASSWORD",
+)
+SHOWN_LINES = 30
+TYPES = ("float32", "uint8", "int8")
 
 _MODEL = flags.DEFINE_list("model", [], "Bundle these .tflite or .sqz files, the first in use.")
-_PHOTOGRAPHS = flags.DEFINE_string(
-    "photographs", None, "Folder of photographs to calibrate the ImageNet model on."
-)
 _ABIS = flags.DEFINE_string(
-    "abis", "arm64-v8a,armeabi-v7a,x86_64", "Processors the APK is for, comma-separated."
+    "abis",
+    "arm64-v8a,armeabi-v7a",
+    "Processors the APK is for, comma-separated; emulators need x86_64.",
 )
 
 
 def main(argv: Sequence[str]) -> None:
-    """Find or make the model, then build the APK."""
+    """Check the models, then build the APK if anything changed."""
     script.reject_arguments(argv)
     models = [_checked(Path(model)) for model in _MODEL.value]
     if not models:
-        made = imagenet_model(_photographs(_PHOTOGRAPHS.value))
-        models = [made] if made else []
-        print(f"bundling {models[0].name if models else 'the digits model of the assets'}")
-    build(models, _ABIS.value)
+        print(f"bundling the app's own models: {', '.join(path.name for path in bundled())}")
+    key = fingerprint(models, _ABIS.value)
+    if is_current(key):
+        print("nothing changed since the last build")
+    else:
+        build(models, _ABIS.value)
+        write_stamp(key)
     print(f"{APK}: {APK.stat().st_size:,} bytes; `make install` puts it on a phone")
+
+
+def bundled() -> list[Path]:
+    """Return the models that the app has if none are given, the first in use."""
+    return sorted((APP / "app/src/main/assets/models").iterdir())
 
 
 def _checked(model: Path) -> Path:
     if model.suffix not in SUFFIXES or not model.is_file():
         raise UsageError(f"--model={model}: must be an existing {' or '.join(SUFFIXES)} file")
+    try:
+        check_model(TFLiteFile(model_file.load(model)))
+    except FormatError as error:
+        raise UsageError(f"--model={model}: the app cannot use it: {error}") from error
     return model.resolve()
 
 
-def _photographs(given: str | None) -> Path | None:
-    if given:
-        if not Path(given).is_dir():
-            raise UsageError(f"--photographs={given}: no such folder")
-        return Path(given)
-    folder = shared() / "data/imagenet_samples"
-    return folder if folder.is_dir() else None
+def check_model(model: TFLiteFile) -> None:
+    """Raise `FormatError` unless a model is an image classifier as the app takes them."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise FormatError(
+            f"{len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+            "an image classifier has one of each"
+        )
+    image, scores = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
+    if len(image.shape) != 4 or image.shape[0] != 1 or image.shape[3] != 3:
+        raise FormatError(f"its input is {list(image.shape)} instead of [1, height, width, 3]")
+    if scores.shape[-1:] != (math.prod(scores.shape),) or scores.shape[-1] < 2:
+        raise FormatError(f"its output is {list(scores.shape)} instead of [1, classes]")
+    for tensor in (image, scores):
+        if tensor.dtype not in TYPES:
+            raise FormatError(f"{tensor.name!r} is {tensor.dtype} instead of {', '.join(TYPES)}")
+    described = metadata.read(model)
+    if described and described.labels and len(described.labels) != scores.shape[-1]:
+        raise FormatError(f"{len(described.labels)} labels for {scores.shape[-1]} classes")
 
 
-def shared() -> Path:
-    """Return where the shared data would be; it need not be there."""
-    return Path(os.environ.get("SQZKIT_SHARED", ROOT.parent / "shared"))
+def fingerprint(models: Sequence[Path], abis: str) -> str:
+    """Return the SHA-256 of everything that decides what is in the APK."""
+    digest = hashlib.sha256(abis.encode())
+    for name in KEY_VARIABLES:
+        digest.update(f"{name}={os.environ.get(name, '')}\0".encode())
+    keystore = Path(os.environ.get("SQZKIT_KEYSTORE", ""))
+    for path in [*_sources(), *models, *([keystore] if keystore.is_file() else [])]:
+        digest.update(f"{path}\0{_sha256(path)}\0".encode())
+    return digest.hexdigest()
 
 
-def imagenet_model(photographs: Path | None) -> Path | None:
-    """Return the archive of the ImageNet model, or None where it cannot be made."""
-    if photographs is None:
-        return None
-    output = ROOT / "build/apk/squeezenet_v1_0.tflite"
-    archive = output.with_suffix(".sqz")
-    if archive.exists():
-        return archive
-    output.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        str(ROOT / "convert.py"),
-        f"--weights={WEIGHTS}",
-        f"--output_file={output}",
-        f"--representative_dataset_dir={photographs}",
-        "--archive",
-        "--overwrite",
-    ]
-    if (shared() / "weights").is_dir():
-        command.append(f"--weights_dir={shared() / 'weights'}")
-    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
-        print("the ImageNet model cannot be had here (see above)", file=sys.stderr)
-        return None
-    return archive
+def _sources() -> Iterator[Path]:
+    for folder, folders, files in os.walk(APP):
+        folders[:] = sorted(set(folders) - {"target", "test", "__pycache__"})
+        yield from (Path(folder, name) for name in sorted(files))
 
 
-def build(models: list[Path], abis: str) -> None:
+def is_current(key: str) -> bool:
+    """Return whether the APK is there as it was built from what `key` stands for."""
+    try:
+        stamp = json.loads(APK.with_suffix(".json").read_text())
+        return bool(stamp == {"inputs": key, "apk": _sha256(APK)})
+    except (OSError, ValueError):
+        return False
+
+
+def write_stamp(key: str) -> None:
+    """Write down what the APK was built from."""
+    APK.with_suffix(".json").write_text(json.dumps({"inputs": key, "apk": _sha256(APK)}))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def build(models: Sequence[Path], abis: str) -> None:
     """Run Maven; raise `RunError` if it is missing or fails."""
     maven = shutil.which("mvn")
     if maven is None:
         raise RunError("mvn is not installed: apt install maven openjdk-17-jdk-headless")
-    command = [maven, "-B", "-q", "-ntp", "-f", str(ROOT / "android_demo"), "package"]
-    command += ["-DskipTests", f"-Dabis={abis}"]
+    command = [
+        maven,
+        "-B",
+        "-q",
+        "-ntp",
+        "-f",
+        str(APP),
+        "package",
+        "-DskipTests",
+        f"-Dabis={abis}",
+    ]
     if models:
         command.append(f"-Dmodel={','.join(map(str, models))}")
-    if subprocess.run(command, check=False).returncode != 0:
-        raise RunError("Maven could not build the APK; what it says is above")
+    LOG.parent.mkdir(exist_ok=True)
+    with LOG.open("wb") as log:
+        done = subprocess.run(command, check=False, stdout=log, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        lines = LOG.read_text(errors="replace").splitlines()
+        print("\n".join(lines[-SHOWN_LINES:]), file=sys.stderr)
+        raise RunError(f"Maven could not build the APK; its whole output is in {LOG}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python android_demo/tools/run_tests.py
 
 Where the shared data folder is (SQZKIT_SHARED, or ../shared), the ImageNet
-model is bundled and its answers on 100 photographs are compared with Python's;
-elsewhere the digits model of the assets is, and that comparison is left out.
+model's answers on 100 photographs are compared with Python's; elsewhere that
+comparison is left out.
 """
 
 import os
@@ -27,12 +27,12 @@ def main(argv: Sequence[str]) -> None:
     """Make model and answers, then let Maven build and test everything."""
     script.reject_arguments(argv)
     command = ["mvn", "-B", "-ntp", "-f", str(ROOT / "android_demo"), "package"]
-    photographs = make_apk.shared() / "data/imagenet_samples"
-    model = make_apk.imagenet_model(photographs if photographs.is_dir() else None)
-    if model is not None:
+    shared = Path(os.environ.get("SQZKIT_SHARED", ROOT.parent / "shared"))
+    photographs = shared / "data/imagenet_samples"
+    if photographs.is_dir():
         answers = ROOT / "build/apk/answers"
-        write_answers(model, photographs, answers)
-        command += [f"-Dmodel={model}", f"-Dsqzkit.expected={answers}"]
+        write_answers(make_apk.bundled()[0], photographs, answers)
+        command.append(f"-Dsqzkit.expected={answers}")
     if subprocess.run(command, check=False).returncode != 0:
         raise RunError("tests of the app fail; android_demo/*/target/surefire-reports says which")
 

@@ -2,8 +2,8 @@
 
     python tests/android/apk_facts.py FILE.apk [OTHER.apk]
 
-With a second APK, the two must hold the same but for models and signature: that is how
-Bazel's build is compared with Maven's.
+With a second APK, the two must hold the same except for models, signature, and processors that
+only one is for: that is how Bazel's build is compared with Maven's.
 
 Only the standard library is used, so that Bazel can run it with any Python.
 """
@@ -108,7 +108,14 @@ def different(first, second):
             return {name: apk.read(name) for name in own}
 
     one, other = contents(first), contents(second)
-    return sorted(name for name in one | other if one.get(name) != other.get(name))
+    shared = processors(one) & processors(other)
+    names = [n for n in one | other if not n.startswith("lib/") or n.split("/")[1] in shared]
+    return sorted(name for name in names if one.get(name) != other.get(name))
+
+
+def processors(names):
+    """Return the ABIs that an APK has libraries for."""
+    return {name.split("/")[1] for name in names if name.startswith("lib/")}
 
 
 if __name__ == "__main__":

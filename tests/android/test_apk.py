@@ -1,39 +1,20 @@
 """The APK as `make apk` builds it: twice the same bytes, small, signed, aligned."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 
 import pytest
 
 from tests.android import apk_facts
 
-MOST_BYTES = 4_500_000
+MAX_BYTES = 4_000_000
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def make_apk(repository):
-    path = repository / "android_demo/tools/make_apk.py"
-    spec = importlib.util.spec_from_file_location("make_apk", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_apk"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def model(make_apk):
-    """The ImageNet model where it can be made; else None, the digits model of the assets."""
-    photographs = make_apk.shared() / "data/imagenet_samples"
-    return make_apk.imagenet_model(photographs if photographs.is_dir() else None)
-
-
-def build(repository, folder, model, **environment):
+def build(repository, folder, **environment):
     """Build an APK for arm64 alone in a copy of the app; return it."""
     if shutil.which("mvn") is None or shutil.which("javac") is None:
         pytest.skip("needs Maven and a JDK")
@@ -42,18 +23,17 @@ def build(repository, folder, model, **environment):
     key = folder.parent / "debug.p12"
     command = ["mvn", "-B", "-q", "-ntp", "-f", str(folder), "package", "-DskipTests"]
     command += ["-Dabis=arm64-v8a", f"-DdebugKeystore={key}"]
-    command += [f"-Dmodel={model}"] if model else []
     subprocess.run(command, check=True, env={**os.environ, **environment})
     return folder / "target/sqzkit.apk"
 
 
 @pytest.fixture(scope="module")
-def apks(repository, model, tmp_path_factory):
+def apks(repository, tmp_path_factory):
     """Two builds; the second has the first's key as a user's own, from the environment."""
     folder = tmp_path_factory.mktemp("apk")
-    first = build(repository, folder / "first", model)
+    first = build(repository, folder / "first")
     own = {"SQZKIT_KEYSTORE": str(folder / "debug.p12"), "SQZKIT_KEYSTORE_PASSWORD": "android"}
-    return [first, build(repository, folder / "second", model, **own)]
+    return [first, build(repository, folder / "second", **own)]
 
 
 def test_is_signed_aligned_and_asks_for_no_network(apks):
@@ -64,11 +44,12 @@ def test_has_the_same_bytes_when_built_twice(apks):
     assert apks[0].read_bytes() == apks[1].read_bytes()
 
 
-def test_is_small_with_the_model_inside(apks, model):
-    assert apks[0].stat().st_size < MOST_BYTES
-    if model:
-        with zipfile.ZipFile(apks[0]) as apk:
-            assert apk.read(f"assets/models/{model.name}") == model.read_bytes()
+def test_is_small_with_the_imagenet_model_inside(apks, repository):
+    assert apks[0].stat().st_size < MAX_BYTES
+    model = "models/ImageNet.sqz"
+    with zipfile.ZipFile(apks[0]) as apk:
+        inside = apk.read(f"assets/{model}")
+    assert inside == (repository / "android_demo/app/src/main/assets" / model).read_bytes()
 
 
 def test_facts_notice_another_entry(apks, tmp_path):

@@ -1,0 +1,103 @@
+"""`make apk`: models are checked first, and a build is repeated only if something changed."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from sqzkit.base.errors import FormatError
+from sqzkit.tflite.flatbuffer import TFLiteFile
+
+MODELS = "android_demo/app/src/test/resources/models"
+
+
+@pytest.fixture
+def make_apk(make_apk_program, tmp_path, monkeypatch):
+    """The program, with a small app of its own."""
+    app = tmp_path / "app"
+    (app / "app/src/main").mkdir(parents=True)
+    (app / "app/src/main/Main.java").write_text("class Main {}")
+    (app / "app/src/test").mkdir()
+    monkeypatch.setattr(make_apk_program, "APP", app)
+    monkeypatch.setattr(make_apk_program, "APK", app / "target/sqzkit.apk")
+    return make_apk_program
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("two_inputs", "2 inputs and 1 outputs"),
+        ("two_outputs", "1 inputs and 2 outputs"),
+        ("grey_input", r"its input is \[1, 32, 32, 1\]"),
+        ("column_output", r"its output is \[3, 1\]"),
+        ("int64_input", "is int64 instead of"),
+        ("int32_output", "is int32 instead of"),
+        ("four_labels", "4 labels for 3 classes"),
+    ],
+)
+def test_a_model_that_the_app_refuses_is_refused_before_building(
+    make_apk, repository, name, reason
+):
+    with pytest.raises(FormatError, match=reason):
+        make_apk.check_model(TFLiteFile.read(repository / MODELS / f"{name}.tflite"))
+
+
+@pytest.mark.parametrize(
+    "name", ["colours_int8", "colours_uint8", "colours_float", "bare_float", "foreign"]
+)
+def test_a_model_that_the_app_opens_is_accepted(make_apk, repository, name):
+    make_apk.check_model(TFLiteFile.read(repository / MODELS / f"{name}.tflite"))
+
+
+def test_the_program_names_the_model_and_the_reason(repository):
+    program = repository / "android_demo/tools/make_apk.py"
+    model = repository / MODELS / "grey_input.tflite"
+    done = subprocess.run(
+        [sys.executable, str(program), f"--model={model}"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "grey_input.tflite" in done.stderr and "[1, 32, 32, 1]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def build(make_apk, models, abis="arm64-v8a"):
+    """Build as `main` does; return whether there was anything to do."""
+    key = make_apk.fingerprint(models, abis)
+    if make_apk.is_current(key):
+        return False
+    make_apk.APK.parent.mkdir(exist_ok=True)
+    make_apk.APK.write_bytes(b"apk of " + key.encode())
+    make_apk.write_stamp(key)
+    return True
+
+
+def test_an_unchanged_build_does_nothing(make_apk, tmp_path):
+    model = tmp_path / "model.sqz"
+    model.write_bytes(b"model")
+    assert build(make_apk, [model])
+    assert not build(make_apk, [model])
+    (make_apk.APP / "app/src/test/Test.java").write_text("class Test {}")
+    assert not build(make_apk, [model])
+
+
+def test_whatever_is_in_the_apk_is_built_anew_when_it_changes(make_apk, tmp_path, monkeypatch):
+    model = tmp_path / "model.sqz"
+    model.write_bytes(b"model")
+    assert build(make_apk, [model])
+    model.write_bytes(b"other")
+    assert build(make_apk, [model])
+    (make_apk.APP / "app/src/main/Main.java").write_text("class Main { }")
+    assert build(make_apk, [model])
+    (make_apk.APP / "app/src/main/New.java").write_text("class New {}")
+    assert build(make_apk, [model])
+    assert build(make_apk, [model], "arm64-v8a,x86_64")
+    monkeypatch.setenv("SQZKIT_KEY_ALIAS", "other")
+    assert build(make_apk, [model], "arm64-v8a,x86_64")
+    make_apk.APK.write_bytes(b"from elsewhere")
+    assert build(make_apk, [model], "arm64-v8a,x86_64")
+    shutil.rmtree(make_apk.APK.parent)
+    assert build(make_apk, [model], "arm64-v8a,x86_64")
