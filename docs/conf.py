@@ -31,6 +31,7 @@ myst_links_external_new_tab = False
 
 # The API pages need signatures and docstrings, not TensorFlow's six seconds.
 autodoc_mock_imports = ["optuna", "tensorflow", "tensorflow_model_optimization", "tf_keras"]
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
@@ -39,7 +40,10 @@ python_use_unqualified_type_names = True
 # The site is built without a network, so other projects' names lead nowhere.
 nitpick_ignore_regex = [
     (r"py:.*", r"(np|numpy|tf|tensorflow|keras|tf_keras|PIL|Image|optuna|h5py)\b.*"),
-    (r"py:.*", r"(Path|pathlib|collections|dataclasses|abc|typing|os|enum|datetime)\b.*"),
+    (
+        r"py:.*",
+        r"(Path|PathLike|StageName|pathlib|collections|dataclasses|abc|typing|os|enum|datetime)\b.*",
+    ),
     (r"py:.*", r"(Any|Callable|Iterable|Iterator|Literal|Mapping|NoneType|Sequence|TypeVar)\b.*"),
     (r"py:.*", r"(bool|bytes|dict|float|int|list|object|optional|set|str|tuple)\b.*"),
 ]
@@ -55,6 +59,7 @@ html_show_sphinx = False
 copybutton_exclude = ".linenos, .gp, .go"
 
 _SECTION = re.compile(r"^## (.+)$")
+_SHARED = re.compile(r"^( +)(\w+(?:, \w+)+): (.*)$")
 _PAGE = re.compile(r"^- \[([^]]+)\]\(([^)#:]+)\.md\)")
 
 
@@ -75,6 +80,27 @@ def add_menu(app: "Sphinx", docname: str, source: list[str]) -> None:
         source[0] += f"\n\n```{{toctree}}\n:caption: {caption}\n:hidden:\n\n{listed}\n```"
 
 
+def split_shared_fields(
+    app: "Sphinx", what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Write `a, b: text` of a docstring as `a: text` and `b: text`, which Sphinx expects."""
+    position = 0
+    while position < len(lines):
+        shared = _SHARED.match(lines[position])
+        end = position + 1
+        while shared and end < len(lines) and lines[end].startswith(shared[1] + " "):
+            end += 1
+        if shared:
+            text = [shared[3], *lines[position + 1 : end]]
+            names = shared[2].split(", ")
+            lines[position:end] = [
+                line for one in names for line in (f"{shared[1]}{one}: {text[0]}", *text[1:])
+            ]
+            end = position + len(names) * len(text)
+        position = end
+
+
 def setup(app: "Sphinx") -> None:
-    """Connect the menu."""
+    """Connect the menu and the docstrings."""
     app.connect("source-read", add_menu)
+    app.connect("autodoc-process-docstring", split_shared_fields, priority=100)

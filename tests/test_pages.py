@@ -119,6 +119,14 @@ def test_the_menu_of_the_site_is_that_of_the_index():
     assert second.split() == [":caption:", "Two", ":hidden:", "B", "<../b>", "```"]
 
 
+def test_names_that_share_a_text_in_a_docstring_get_an_entry_each():
+    conf = runpy.run_path(str(TOP / "docs" / "conf.py"))
+    lines = ["Title.", "Args:", "  a, b: both", "    of them.", "  c: alone, d: not."]
+    conf["split_shared_fields"](None, "class", "C", object, None, lines)
+    both = [f"  {name}: both" for name in "ab"]
+    assert lines == [*lines[:2], both[0], lines[3], both[1], lines[3], "  c: alone, d: not."]
+
+
 def test_the_results_page_is_made_of_the_recorded_figures():
     folder = TOP / "benchmarks"
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))

@@ -53,3 +53,11 @@ def overall_sparsity(kernels: Mapping[str, np.ndarray]) -> float:
 def zeros_due(size: int, target: float) -> int:
     """Return how many of `size` weights pruning sets to zero: never all, rounded as TF-MOT does."""
     return size - max(1, round(size * (1 - target)))
+
+
+def prune_once(kernel: np.ndarray, target: float) -> np.ndarray:
+    """Return the kernel with its `zeros_due` smallest weights at zero; of equal ones the first."""
+    pruned = kernel.ravel().copy()
+    smallest = np.argsort(np.abs(pruned), kind="stable")[: zeros_due(kernel.size, target)]
+    pruned[smallest] = 0
+    return pruned.reshape(kernel.shape)

@@ -64,16 +64,8 @@ def wrap_pruned(model: keras.Model, targets: Mapping[str, float]) -> keras.Model
     """
     for layer in kernels.weighted_layers(model):
         if targets.get(layer.name):
-            layer.kernel.assign(prune_once(layer.kernel.numpy(), targets[layer.name]))
+            layer.kernel.assign(kernels.prune_once(layer.kernel.numpy(), targets[layer.name]))
     return quantization.wrap_grids(model, {})
-
-
-def prune_once(kernel: np.ndarray, target: float) -> np.ndarray:
-    """Return the kernel with its smallest weights at zero, as many as `kernels.zeros_due`."""
-    pruned = kernel.ravel().copy()
-    due = kernels.zeros_due(kernel.size, target)
-    pruned[np.argpartition(np.abs(pruned), due)[:due]] = 0
-    return pruned.reshape(kernel.shape)
 
 
 def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:

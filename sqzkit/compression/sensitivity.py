@@ -115,20 +115,12 @@ def scan(
     return Scan(record["base"], curves, sizes)
 
 
-def prune_once(kernel: np.ndarray, sparsity: float) -> np.ndarray:
-    """Return the kernel with that share of its smallest weights set to zero."""
-    zeros = int(kernel.size * sparsity)
-    pruned = kernel.ravel().copy()
-    pruned[np.argsort(np.abs(pruned), kind="stable")[:zeros]] = 0
-    return pruned.reshape(kernel.shape)
-
-
 def _curve(layer: keras.layers.Layer, loss: Loss) -> dict[float, float]:
     original = layer.kernel.numpy()
     try:
         curve = {}
         for sparsity in GRID:
-            layer.kernel.assign(prune_once(original, sparsity))
+            layer.kernel.assign(reading.prune_once(original, sparsity))
             curve[sparsity] = float(loss())
         return curve
     finally:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sqzkit import preprocessing
 from sqzkit.base import files
-from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.errors import UsageError
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.prepared import probe_images
@@ -18,14 +18,9 @@ from sqzkit.data.pipeline import raw_images
 from sqzkit.models import published, registry, transfer
 from sqzkit.preprocessing import Preprocessing, photograph
 from sqzkit.runs.loading import load_run
+from sqzkit.tflite import metadata
 
 Images = tuple[np.ndarray, np.ndarray | None]
-NAMED_RECORDS: dict[str, Callable[[int], Preprocessing]] = {
-    "default": preprocessing.default,
-    "caffe": preprocessing.caffe,
-    "unit": lambda side: Preprocessing(side, side, mean=(0, 0, 0), scale=(1 / 255,) * 3),
-    "raw": lambda side: Preprocessing(side, side, mean=(0, 0, 0), scale=(1, 1, 1)),
-}
 _MOST_UNLABELLED = 1000
 
 
@@ -118,28 +113,15 @@ def from_weights(name: str, weights_dir: str | None) -> Source:
 def from_keras_file(path: str, record: str, labels_file: str) -> Source:
     """Return a model file of any maker; see `load_keras_file`."""
     model = load_keras_file(path)
-    side = model.input_shape[1]
-    rule = NAMED_RECORDS[record](side) if record in NAMED_RECORDS else _load_record(record)
-    labels = read_labels(labels_file)
+    rule = preprocessing.named(record, model.input_shape[1])
+    labels = metadata.read_labels(labels_file)
     if len(labels) != model.output_shape[1]:
         raise UsageError(
             f"--labels_file {labels_file}: {len(labels)} labels for a model of "
             f"{model.output_shape[1]} classes"
         )
-    if rule.image_size != side:
-        raise UsageError(
-            f"--preprocessing {record}: gives {rule.image_size} pixels, the model takes {side}"
-        )
     provenance = {"keras_model_file": Path(path).name, "sha256": files.sha256(path)}
     return Source(Path(path).stem, model, rule, labels, provenance, licence="", foreign=True)
-
-
-def read_labels(path: str) -> tuple[str, ...]:
-    """Return a text file's lines; raise `UsageError` if it cannot be read."""
-    try:
-        return tuple(files.read_text(path).splitlines())
-    except RunError as error:
-        raise UsageError(f"--labels_file {error}") from error
 
 
 def representative_images(source: Source, config: ConversionConfig) -> np.ndarray | None:
@@ -210,14 +192,3 @@ def _chosen(config: ConversionConfig) -> list[Path]:
 
 def _load(paths: list[Path], record: Preprocessing) -> np.ndarray:
     return np.stack([photograph.load_photograph(path, record) for path in paths])
-
-
-def _load_record(path: str) -> Preprocessing:
-    if not Path(path).is_file():
-        raise UsageError(
-            f"--preprocessing {path}: must be one of {', '.join(NAMED_RECORDS)} or a file"
-        )
-    try:
-        return Preprocessing.load(Path(path))
-    except RunError as error:
-        raise UsageError(f"--preprocessing {error}") from error

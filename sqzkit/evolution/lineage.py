@@ -8,6 +8,7 @@ from typing import Any
 from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.reporting import figures
+from sqzkit.runs.settings import refuse_other
 
 ANCESTOR, FINAL = "ancestor", "final"
 
@@ -82,7 +83,7 @@ class Lineage:
             stored, entries = dict(record["evolution"]), list(record["generations"])
         except (TypeError, KeyError, ValueError) as error:
             raise RunError(f"{self.path}: not the lineage of an evolution: {error}") from error
-        self._refuse_other(stored)
+        refuse_other(self.path, stored, identity, "--output_dir")
         self.generations = [Generation.from_json(entry) for entry in entries]
 
     @property
@@ -109,14 +110,6 @@ class Lineage:
         """Remove the last training, because further generations follow."""
         self.generations = [entry for entry in self.generations if entry.name != FINAL]
         self.save()
-
-    def _refuse_other(self, stored: dict[str, Any]) -> None:
-        for name, value in self._identity.items():
-            if stored.get(name) != value:
-                raise UsageError(
-                    f"{self.path}: was begun with {name} {stored.get(name)!r}, not {value!r}; "
-                    "give the same flags, or another --output_dir"
-                )
 
 
 def _is_vacant(folder: Path) -> bool:

@@ -19,12 +19,12 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sqzkit.base import files
-from sqzkit.base.errors import UsageError
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
 from sqzkit.exploration.samplers import make_sampler
 from sqzkit.exploration.space import Candidate
 from sqzkit.exploration.storage import make_storage, storage_errors
+from sqzkit.runs.settings import refuse_other
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 ONGOING = (*FINISHED, TrialState.RUNNING)
@@ -194,14 +194,9 @@ class Study:
         known = self.study.user_attrs.get("identity")
         if known is None:
             self.study.set_user_attr("identity", asked)
-            return
-        for name, value in asked.items():
-            if known.get(name) != value:
-                raise UsageError(
-                    f"--study_dir {self.config.study_dir}, study {self.config.study_name!r}: "
-                    f"was begun with other {name}: {known.get(name)}, now {value}; "
-                    "name another study"
-                )
+        else:
+            study = f"study {self.config.study_name!r} of --study_dir {self.config.study_dir}"
+            refuse_other(study, known, asked, "--study_name")
 
 
 def is_taken(trial: FrozenTrial) -> bool:

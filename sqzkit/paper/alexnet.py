@@ -8,15 +8,14 @@ to the densities they print, then trained on; 256 and 32 shared values.
 import time
 
 from sqzkit.base.keras import keras
-from sqzkit.coding import layer_file
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
 from sqzkit.models import registry
 from sqzkit.models.alexnet import AlexNetSpec
-from sqzkit.paper import printed, runs, svd
-from sqzkit.paper.files import FLOAT, Bench, Form, finish_row
-from sqzkit.paper.folder import Row
+from sqzkit.paper import printed, svd
+from sqzkit.paper.files import Experiment, finish_row
+from sqzkit.paper.folder import Row, copy_run
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import begin_run, load_run
@@ -29,50 +28,54 @@ BATCH = 32
 RATE, SVD_RATE, PRUNE_RATE, SHARE_RATE = 5e-4, 2e-4, 2e-4, 5e-5
 
 
-def alexnet(bench: Bench) -> Row:
+def alexnet(experiment: Experiment) -> Row:
     """Train AlexNet from scratch, with batch normalization, which is folded away in its files."""
     started = time.monotonic()
-    folder = bench.folder.run("alexnet")
-    spec = AlexNetSpec(len(bench.dataset.labels), "batch", fc_units=bench.config.paper.fc_units)
-    model = registry.build(spec, bench.config.paper.image_size)
-    epochs = bench.config.effort.alexnet_epochs
-    _train(bench, folder, spec, model, _options(bench, epochs, RATE, warmup=1.0))
-    return finish_row(bench, "alexnet", load_run(folder.path), Form(FLOAT), started)
+    folder = experiment.folder.run("alexnet")
+    spec = AlexNetSpec(
+        len(experiment.dataset.labels), "batch", fc_units=experiment.config.paper.fc_units
+    )
+    model = registry.build(spec, experiment.config.paper.image_size)
+    epochs = experiment.config.effort.alexnet_epochs
+    _train(experiment, folder, spec, model, _options(experiment, epochs, RATE, warmup=1.0))
+    return finish_row(experiment, "alexnet", load_run(folder.path), "float32", started)
 
 
-def cut_by_svd(bench: Bench) -> Row:
+def cut_by_svd(experiment: Experiment) -> Row:
     """Factor fc6 and fc7 of the trained network, and train on."""
     started = time.monotonic()
-    folder = bench.folder.run("svd")
+    folder = experiment.folder.run("svd")
     if not folder.finished_stages():
         # A killed training is resumed from its checkpoint: the cut is the same again.
-        spec, model, note = _cut(bench)
-        options = _options(bench, bench.config.effort.svd_epochs, SVD_RATE)
-        _train(bench, folder, spec, model, options, note)
+        spec, model, note = _cut(experiment)
+        options = _options(experiment, experiment.config.effort.svd_epochs, SVD_RATE)
+        _train(experiment, folder, spec, model, options, note)
     notes = (folder.read_record("flags")["compare"]["note"],)
-    return finish_row(bench, "svd", load_run(folder.path), Form(FLOAT), started, notes)
+    return finish_row(experiment, "svd", load_run(folder.path), "float32", started, notes)
 
 
-def pruned(bench: Bench) -> Row:
+def pruned(experiment: Experiment) -> Row:
     """Prune the trained network to the densities Han et al. print, and train on."""
     started = time.monotonic()
-    folder = _compressed(bench, ("prune",))
-    form = Form(layer_file.SUFFIX, "sparse_floats")
-    return finish_row(bench, "pruned", load_run(folder.path, "prune"), form, started)
+    folder = _compressed(experiment, ("prune",))
+    return finish_row(
+        experiment, "pruned", load_run(folder.path, "prune"), "sparse_floats", started
+    )
 
 
-def deep_compression(bench: Bench) -> Row:
+def deep_compression(experiment: Experiment) -> Row:
     """Let the weights of the pruned network share values, and train those."""
     started = time.monotonic()
-    folder = _compressed(bench, ("prune", "cluster"))
-    form = Form(layer_file.SUFFIX, "deep_compression")
-    return finish_row(bench, "alexnet_dc", load_run(folder.path, "cluster"), form, started)
+    folder = _compressed(experiment, ("prune", "cluster"))
+    return finish_row(
+        experiment, "alexnet_dc", load_run(folder.path, "cluster"), "deep_compression", started
+    )
 
 
-def _compressed(bench: Bench, stages: tuple[str, ...]) -> RunFolder:
+def _compressed(experiment: Experiment, stages: tuple[str, ...]) -> RunFolder:
     """Return the run of the pruned and shared AlexNet, with `stages` finished."""
-    source, effort = bench.folder.run("alexnet"), bench.config.effort
-    folder = runs.copy_run(source, bench.folder.run("alexnet_compressed"), ("train",))
+    source, effort = experiment.folder.run("alexnet"), experiment.config.effort
+    folder = copy_run(source, experiment.folder.run("alexnet_compressed"), ("train",))
     names = reading.layer_names(load_run(folder.path, "train").model)
     config = CompressionConfig(
         stages=("train", *stages),
@@ -86,22 +89,24 @@ def _compressed(bench: Bench, stages: tuple[str, ...]) -> RunFolder:
         cluster_learning_rate=SHARE_RATE,
         distillation=0.0,
     )
-    chain.run_stages(folder, config, recorded_options(folder, "train", FitOptions), bench.dataset)
+    chain.run_stages(
+        folder, config, recorded_options(folder, "train", FitOptions), experiment.dataset
+    )
     return folder
 
 
-def _cut(bench: Bench) -> tuple[AlexNetSpec, keras.Model, str]:
+def _cut(experiment: Experiment) -> tuple[AlexNetSpec, keras.Model, str]:
     """Return the network with fc6 and fc7 factored, and how."""
-    source = load_run(bench.folder.run("alexnet").path)
+    source = load_run(experiment.folder.run("alexnet").path)
     spec = AlexNetSpec.from_json(source.spec)
     print("svd: decomposing fc6 and fc7", flush=True)
     parts = svd.decompose_dense(source.model)
-    energy = bench.config.svd_energy
+    energy = experiment.config.svd_energy
     if energy is None:
-        whole = bench.folder.row("alexnet")
+        whole = experiment.folder.row("alexnet")
         assert whole is not None
         dense = sum(part.left.shape[0] * part.right.shape[1] for part in parts.values())
-        most = numbers_left(whole.paper.bytes, dense, bench.config.svd_ratio)
+        most = numbers_left(whole.paper.bytes, dense, experiment.config.svd_ratio)
         energy = svd.energy_for_numbers(parts, most)
     ranks = svd.ranks_for_energy(parts, energy)
     note = f"ranks {ranks['fc6']} and {ranks['fc7']} keep {energy:.1%} of the energy"
@@ -121,23 +126,23 @@ def numbers_left(whole: int, dense: int, ratio: float) -> int:
 
 
 def _train(
-    bench: Bench,
+    experiment: Experiment,
     folder: RunFolder,
     spec: AlexNetSpec,
     model: keras.Model,
     options: FitOptions,
     note: str = "",
 ) -> None:
-    preprocessing = default(bench.config.paper.image_size)
-    flags = {"compare": {**bench.folder.identity, "note": note}}
-    records = {"data": bench.source.to_json(), "flags": flags}
-    labels = tuple(bench.dataset.labels)
+    preprocessing = default(experiment.config.paper.image_size)
+    flags = {"compare": {**experiment.folder.identity, "note": note}}
+    records = {"data": experiment.source.to_json(), "flags": flags}
+    labels = tuple(experiment.dataset.labels)
     begin_run(folder, spec.to_json(), model, preprocessing, labels, records)
-    folder.add_command(bench.config.command())
-    fit_stage(model, StageFit(folder, "train", bench.dataset, preprocessing, options))
+    folder.add_command(experiment.config.command())
+    fit_stage(model, StageFit(folder, "train", experiment.dataset, preprocessing, options))
 
 
-def _options(bench: Bench, epochs: int, rate: float, warmup: float = 0.0) -> FitOptions:
+def _options(experiment: Experiment, epochs: int, rate: float, warmup: float = 0.0) -> FitOptions:
     return FitOptions(
         epochs=epochs,
         batch_size=BATCH,
@@ -145,6 +150,6 @@ def _options(bench: Bench, epochs: int, rate: float, warmup: float = 0.0) -> Fit
         warmup_epochs=min(warmup, epochs),
         weight_decay=0.01,
         augmentation="light",
-        seed=bench.config.seed,
+        seed=experiment.config.seed,
         keep="last",  # the best so far would be another quarter of a gigabyte of memory
     )

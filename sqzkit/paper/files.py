@@ -1,13 +1,13 @@
 """The files of a row: written, read back, measured.
 
-Three forms: `.tflite` in float32; `.sqz`, the archive of an int8 `.tflite`,
-which is what a phone gets; and `.layers` (`coding.layer_file`), in which
-pruning and Deep Compression of AlexNet are weighed as their authors weigh them.
+There are three kinds: `.tflite` in float32; `.sqz`, the archive of an int8 `.tflite`,
+which is what a phone gets; and `.layers` (`coding.layer_file`), in which the sizes of a
+pruned AlexNet and of its Deep Compression are counted as their authors count them.
 """
 
 import dataclasses
 import time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,21 +29,23 @@ from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.latency import measure
 from sqzkit.training.evaluate import Metrics, score
 
-FLOAT, SQZ = ".tflite", ".sqz"
+# How a row's network is stored; the last two are codings of a `.layers`.
+FileFormat = Literal["float32", "sqz", "sparse_floats", "deep_compression"]
+SUFFIXES = {"float32": ".tflite", "sqz": ".sqz"}
 LATENCY_RUNS, LATENCY_WARMUP = 20, 3
 CALIBRATION_IMAGES = 100
-EVALUATION_BATCH = 32
 AS_DENSE = "runs as the dense network: zeros and shared values save bytes, no time"
 
 
 @dataclasses.dataclass(frozen=True)
-class Bench:
+class Experiment:
     """What all rows share.
 
     Attributes:
       config: the comparison.
       folder: where it goes.
-      dataset: what is learned. source: where it is from.
+      dataset: what is learned.
+      source: where the data set is from.
     """
 
     config: CompareConfig
@@ -52,134 +54,129 @@ class Bench:
     source: DataSource
 
 
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """How a row's network is stored.
-
-    Attributes:
-      suffix: `FLOAT`, `SQZ` or `layer_file.SUFFIX`.
-      coding: of a `.layers`: one of `layer_file.CODINGS`.
-    """
-
-    suffix: str
-    coding: str = ""
-
-
 def finish_row(
-    bench: Bench, name: str, run: LoadedRun, form: Form, started: float, notes: tuple[str, ...] = ()
+    experiment: Experiment,
+    name: str,
+    run: LoadedRun,
+    kind: FileFormat,
+    started: float,
+    notes: tuple[str, ...] = (),
 ) -> Row:
     """Write both files of a row, measure them, and store the row.
 
     Args:
-      bench: what all rows share.
+      experiment: what all rows share.
       name: of the row.
       run: its network.
-      form: of its files.
+      kind: how its network is stored.
       started: `time.monotonic()` at the row's start.
-      notes: for the reader.
+      notes: for the page.
     """
     print(f"{name}: writing and measuring its files", flush=True)
-    model = sized.folded(run.model, run.spec)[1]
-    record = run.preprocessing
-    content, runs = _encode(bench, form, model, record, run.labels)
-    metrics = _accuracy(bench, runs, record)
-    figures = {**_figures(record, run.labels), "latency_ms": _latency(runs)}
-    origin = {**_origin(bench, run), "coding": form.coding}
+    spec, model = sized.folded(run.model, run.spec)
+    larger = sized.at_paper_size(model, spec, experiment.config.paper, experiment.config.seed)
+    coding = "" if kind in SUFFIXES else kind
+    suffix = SUFFIXES.get(kind, layer_file.SUFFIX)
+    origin = {**_origin(experiment, run), "coding": coding}
+    content, tflite = _encode(experiment, kind, model, run.preprocessing, run.labels)
+    metrics = _accuracy(experiment, tflite, run.preprocessing)
     accuracy = {"top1": metrics.top1, "top5": metrics.top5, "examples": metrics.examples}
-    sidecar = {**figures, **origin, **accuracy}
-    yours = bench.folder.write(f"{name}.yours{form.suffix}", content, sidecar)
-    paper = _write_paper_size(bench, name, run, form, origin)
+    sidecar = {
+        "image_size": run.preprocessing.image_size,
+        "classes": len(run.labels),
+        "latency_ms": _latency(tflite),
+        **origin,
+        **accuracy,
+    }
+    yours = experiment.folder.write(f"{name}.yours{suffix}", content, sidecar)
     row = Row(
         name=name,
         run=origin["run"],
         stage=run.stage,
-        top1=metrics.top1,
-        top5=metrics.top5,
-        examples=metrics.examples,
+        **accuracy,
         yours=yours,
-        paper=paper,
-        notes=(*notes, AS_DENSE) if form.suffix == layer_file.SUFFIX else notes,
+        paper=_write_paper_size(experiment, f"{name}.paper{suffix}", run, kind, larger, origin),
+        notes=(*notes, AS_DENSE) if coding else notes,
         seconds=round(time.monotonic() - started, 1),
     )
-    bench.folder.add(row)
+    experiment.folder.add(row)
     return row
 
 
 def _write_paper_size(
-    bench: Bench, name: str, run: LoadedRun, form: Form, origin: dict[str, Any]
+    experiment: Experiment,
+    file: str,
+    run: LoadedRun,
+    kind: FileFormat,
+    larger: keras.Model,
+    origin: dict[str, Any],
 ) -> Artefact:
-    """Write the network with the paper's classes and pixels; a `.layers` is not timed."""
-    spec, model = sized.folded(run.model, run.spec)
-    size = bench.config.paper
-    larger = sized.at_paper_size(model, spec, size, bench.config.seed)
+    """Write the network with the paper's classes and pixels; a `.layers` has no latency."""
+    size = experiment.config.paper
     side = size.image_size
-    record = dataclasses.replace(run.preprocessing, image_size=side, resize_size=side)
-    labels = tuple(f"class {number}" for number in range(size.classes))
-    figures = {**_figures(record, labels), **origin, "head": "drawn anew, not trained"}
-    file = f"{name}.paper{form.suffix}"
-    if form.suffix == layer_file.SUFFIX:
+    sidecar = {"image_size": side, "classes": size.classes, **origin}
+    sidecar["head"] = "drawn anew, not trained"
+    if kind not in SUFFIXES:
         layers = sized.layers_of(larger)
-        content = layer_file.write(layers, form.coding)
+        content = layer_file.write(layers, kind)
         _check_same(layers, layer_file.read(content))
         counted = sum(int(np.count_nonzero(kernel)) for kernel, _ in layers.values())
-        return bench.folder.write(file, content, {**figures, "nonzero_weights": counted})
-    content, runs = _encode(bench, form, larger, record, labels)
-    return bench.folder.write(file, content, {**figures, "latency_ms": _latency(runs)})
+        return experiment.folder.write(file, content, {**sidecar, "nonzero_weights": counted})
+    record = dataclasses.replace(run.preprocessing, image_size=side, resize_size=side)
+    labels = tuple(f"class {number}" for number in range(size.classes))
+    content, tflite = _encode(experiment, kind, larger, record, labels)
+    return experiment.folder.write(file, content, {**sidecar, "latency_ms": _latency(tflite)})
 
 
 def _encode(
-    bench: Bench, form: Form, model: keras.Model, record: Preprocessing, labels: tuple[str, ...]
+    experiment: Experiment,
+    kind: FileFormat,
+    model: keras.Model,
+    record: Preprocessing,
+    labels: tuple[str, ...],
 ) -> tuple[bytes, bytes]:
-    """Return the file of a network, and the `.tflite` that it gives back."""
-    floats = ConversionOptions("none")
-    if form.suffix == layer_file.SUFFIX:
-        content = layer_file.write(sized.layers_of(model), form.coding)
+    """Return the file of a network, and the `.tflite` of what is read back from it."""
+    if kind == "sqz":
+        dataset, seed = experiment.dataset, experiment.config.seed
+        images, _ = pipeline.raw_images(dataset, "train", record, CALIBRATION_IMAGES, seed)
+        options = ConversionOptions(granularity="per_tensor")
+        int8 = convert_model(model, record, labels, options, images)
+        checks.check_compression(model, record, int8)
+        archive = sqz.pack(int8)
+        return archive, sqz.unpack(archive)
+    content = b""
+    if kind != "float32":
+        content = layer_file.write(sized.layers_of(model), kind)
         sized.load_layers(model, layer_file.read(content))
-        return content, convert_model(model, record, labels, floats)
-    if form.suffix == FLOAT:
-        content = convert_model(model, record, labels, floats)
-        return content, content
-    images, _ = pipeline.raw_images(
-        bench.dataset, "train", record, CALIBRATION_IMAGES, bench.config.seed
-    )
-    options = ConversionOptions(granularity="per_tensor")
-    content = convert_model(model, record, labels, options, images)
-    checks.check_compression(model, record, content)
-    archive = sqz.pack(content)
-    return archive, sqz.unpack(archive)
+    tflite = convert_model(model, record, labels, ConversionOptions("none"))
+    return content or tflite, tflite
 
 
-def _accuracy(bench: Bench, content: bytes, record: Preprocessing) -> Metrics:
-    """Return the metrics of a `.tflite` on the test split; its loss is not one of logits."""
-    limit = bench.config.effort.test_examples or None
-    seed = bench.config.seed if limit else None
-    pixels, labels = pipeline.raw_images(bench.dataset, "test", record, limit, seed)
-    return score(Classifier(content, num_threads=1).predict(pixels), labels)
+def _accuracy(experiment: Experiment, tflite: bytes, record: Preprocessing) -> Metrics:
+    """Return the metrics of a `.tflite` on the test split; its loss is not that of logits."""
+    limit = experiment.config.effort.test_examples or None
+    seed = experiment.config.seed if limit else None
+    pixels, labels = pipeline.raw_images(experiment.dataset, "test", record, limit, seed)
+    return score(Classifier(tflite, num_threads=1).predict(pixels), labels)
 
 
-def _latency(content: bytes) -> float:
-    found = measure(content, threads=1, runs=LATENCY_RUNS, warmup=LATENCY_WARMUP)
+def _latency(tflite: bytes) -> float:
+    found = measure(tflite, threads=1, runs=LATENCY_RUNS, warmup=LATENCY_WARMUP)
     return round(found.minimum_ms, 3)
 
 
 def _check_same(written: layer_file.Layers, read: layer_file.Layers) -> None:
     for name, (kernel, bias) in written.items():
         if not (np.array_equal(kernel, read[name][0]) and np.array_equal(bias, read[name][1])):
-            raise InvariantError(name, "the file of layers gives other weights back")
+            raise InvariantError(name, "reading its .layers file gives other weights")
 
 
-def _figures(record: Preprocessing, labels: tuple[str, ...]) -> dict[str, Any]:
-    return {"image_size": record.image_size, "classes": len(labels)}
-
-
-def _origin(bench: Bench, run: LoadedRun) -> dict[str, Any]:
+def _origin(experiment: Experiment, run: LoadedRun) -> dict[str, Any]:
     """Return where a file's network came from, for its sidecar."""
-    path = run.folder.path
-    inside = path.is_relative_to(bench.folder.path)
-    weights = {e["stage"]: e["weights_sha256"] for e in run.folder.finished_stages()}
+    path, home = run.folder.path, experiment.folder.path
     return {
-        "run": str(path.relative_to(bench.folder.path) if inside else path.resolve()),
+        "run": str(path.relative_to(home) if path.is_relative_to(home) else path.resolve()),
         "stage": run.stage,
-        "weights_sha256": weights[run.stage],
+        "weights_sha256": run.folder.finished_stage(run.stage)["weights_sha256"],
         "spec": run.spec,
     }

@@ -11,7 +11,7 @@ Every file is written under another name and renamed when it is complete.
 """
 
 import dataclasses
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import sqzkit
 from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.settings import plain, refuse_other
 
 RECORD = "compare.json"
 
@@ -95,9 +96,10 @@ class Comparison:
           UsageError: the folder holds another comparison, or something else.
         """
         self.path = path
-        self.identity = json.loads(json.dumps(identity))
+        self.identity = plain(identity)
         if (path / RECORD).exists():
-            self._refuse_other(files.read_json(path / RECORD))
+            stored = files.read_json(path / RECORD)
+            refuse_other(path, _flat(stored), _flat(self.identity), "--output_dir")
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(
                 f"--output_dir {path}: exists and does not hold a comparison; name another"
@@ -168,15 +170,6 @@ class Comparison:
     def _row_path(self, name: str) -> Path:
         return self.path / "rows" / f"{name}.json"
 
-    def _refuse_other(self, stored: dict[str, Any]) -> None:
-        asked, found = _flat(self.identity), _flat(stored)
-        for name in sorted({*asked, *found}):
-            if asked.get(name) != found.get(name):
-                raise UsageError(
-                    f"--output_dir {self.path}: was begun with {name} {found.get(name)!r}, not "
-                    f"{asked.get(name)!r}; give the same flags, or another --output_dir"
-                )
-
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
     """Return the record with the fields of its records beside its own."""
@@ -184,3 +177,31 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     for name, value in record.items():
         found.update(value if isinstance(value, dict) else {name: value})
     return found
+
+
+def copy_run(source: RunFolder, target: RunFolder, stages: tuple[str, ...]) -> RunFolder:
+    """Copy a run as it was after `stages`, unless the copy exists; return the copy.
+
+    The copy is renamed when it is complete, so a killed process leaves nothing that looks
+    like a run.
+    """
+    if target.spec_path.exists():
+        return target
+    aside = RunFolder(target.path.with_name(f".{target.path.name}"))
+    shutil.rmtree(aside.path, ignore_errors=True)
+    aside.path.mkdir(parents=True)
+    for name in ("preprocessing", "data", "flags", "layers"):
+        record = source.read_record(name)
+        if record is not None:
+            aside.write_record(name, record)
+    aside.write_labels(source.labels)
+    kept = [entry for entry in source.finished_stages() if entry["stage"] in stages]
+    for entry in kept:
+        for path in (source.weights_path(entry["stage"]), source.stage_spec_path(entry["stage"])):
+            if path.exists():
+                shutil.copy2(path, aside.path / path.name)
+    aside.write_record("stages", kept)
+    aside.write_spec(source.read_spec())
+    shutil.rmtree(target.path, ignore_errors=True)
+    aside.path.rename(target.path)
+    return target

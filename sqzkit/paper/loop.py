@@ -15,19 +15,19 @@ from sqzkit.data.source import DataSource
 from sqzkit.paper import alexnet, squeezenet
 from sqzkit.paper import page as compare_page
 from sqzkit.paper.config import TITLES, CompareConfig, Effort
-from sqzkit.paper.files import Bench
+from sqzkit.paper.files import Experiment
 from sqzkit.paper.folder import Comparison, Row
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
 
-MAKERS: Mapping[str, Callable[[Bench], Row]] = {
+MAKERS: Mapping[str, Callable[[Experiment], Row]] = {
     "alexnet": alexnet.alexnet,
     "svd": alexnet.cut_by_svd,
     "pruned": alexnet.pruned,
     "alexnet_dc": alexnet.deep_compression,
     "squeezenet": squeezenet.squeezenet,
-    "squeezenet_dc8": lambda bench: squeezenet.compressed(bench, 8),
-    "squeezenet_dc6": lambda bench: squeezenet.compressed(bench, 6),
+    "squeezenet_dc8": lambda experiment: squeezenet.compressed(experiment, 8),
+    "squeezenet_dc6": lambda experiment: squeezenet.compressed(experiment, 6),
     "evolved": squeezenet.evolved,
     "evolved_dc": squeezenet.evolved_compressed,
 }
@@ -47,9 +47,9 @@ def compare(config: CompareConfig) -> list[Row]:
     folder = Comparison(Path(config.output_dir).resolve(), config.identity())
     dataset, source = _open(config)
     folder.begin()
-    bench = Bench(config, folder, dataset, source)
+    experiment = Experiment(config, folder, dataset, source)
     names = config.rows_to_make()
-    rows = [_make(bench, name, names) for name in names]
+    rows = [_make(experiment, name, names) for name in names]
     page = compare_page.write_table(rows, config, folder, dataset)
     print(f"page: {page}", flush=True)
     return rows
@@ -71,21 +71,21 @@ def _open(config: CompareConfig) -> tuple[ImageDataset, DataSource]:
     return dataset, source
 
 
-def _make(bench: Bench, name: str, names: list[str]) -> Row:
+def _make(experiment: Experiment, name: str, names: list[str]) -> Row:
     """Make a row, or read it if it is finished."""
-    row = bench.folder.row(name)
+    row = experiment.folder.row(name)
     if row is None:
-        done = [found for other in names if (found := bench.folder.row(other))]
+        done = [found for other in names if (found := experiment.folder.row(other))]
         print(
             f"row {names.index(name) + 1} of {len(names)}, {TITLES[name]}"
-            f"{time_left(done, names, bench.config.effort)}",
+            f"{time_left(done, names, experiment.config.effort)}",
             flush=True,
         )
         keras.backend.clear_session()
         gc.collect()
-        keras.utils.set_random_seed(bench.config.seed)
+        keras.utils.set_random_seed(experiment.config.seed)
         tf.config.experimental.enable_op_determinism()
-        row = MAKERS[name](bench)
+        row = MAKERS[name](experiment)
     print(
         f"{TITLES[name]}: {row.yours.bytes:,} bytes, top-1 {row.top1:.2%}; "
         f"{row.paper.bytes:,} bytes at the paper's size",

@@ -13,7 +13,7 @@ import numpy as np
 
 from sqzkit.base.keras import keras
 from sqzkit.compression import kernels as reading
-from sqzkit.compression import pruning, sharing
+from sqzkit.compression import sharing
 from sqzkit.models import inference, registry
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.paper.config import PaperSize
@@ -72,7 +72,7 @@ def head_like(kernel: np.ndarray, classes: int, seed: int) -> np.ndarray:
     drawn = generator.normal(0, left.std() or 1.0, (*kernel.shape[:-1], classes))
     head = drawn.astype(np.float32)
     if left.size < kernel.size:
-        head = pruning.prune_once(head, reading.sparsity(kernel))
+        head = reading.prune_once(head, reading.sparsity(kernel))
     values = np.unique(left).size
     shared = values <= min(MOST_SHARED, left.size // 2)
     return sharing.share(head, values + 1) if shared else head

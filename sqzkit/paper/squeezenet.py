@@ -13,9 +13,9 @@ from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
-from sqzkit.paper import printed, runs
-from sqzkit.paper.files import FLOAT, SQZ, Bench, Form, finish_row
-from sqzkit.paper.folder import Row
+from sqzkit.paper import printed
+from sqzkit.paper.files import Experiment, finish_row
+from sqzkit.paper.folder import Row, copy_run
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
 from sqzkit.runs.settings import recorded_options
@@ -27,83 +27,85 @@ VALUES = {8: 255, 6: 64}
 EVOLVED_BITS = 6
 
 
-def squeezenet(bench: Bench) -> Row:
+def squeezenet(experiment: Experiment) -> Row:
     """Train SqueezeNet from scratch, or take the user's run."""
     started = time.monotonic()
-    if bench.config.model_dir is None:
+    if experiment.config.model_dir is None:
         config = TrainingConfig(
-            model_dir=str(bench.folder.run("squeezenet").path),
-            data=bench.source,
-            model=bench.config.model,
-            train_epochs=bench.config.effort.train_epochs,
-            seed=bench.config.seed,
+            model_dir=str(experiment.folder.run("squeezenet").path),
+            data=experiment.source,
+            model=experiment.config.model,
+            train_epochs=experiment.config.effort.train_epochs,
+            seed=experiment.config.seed,
         )
         loop.train(config)
-    run = load_run(ancestor(bench).path, "train")
-    return finish_row(bench, "squeezenet", run, Form(FLOAT), started)
+    run = load_run(ancestor(experiment).path, "train")
+    return finish_row(experiment, "squeezenet", run, "float32", started)
 
 
-def compressed(bench: Bench, bits: int) -> Row:
+def compressed(experiment: Experiment, bits: int) -> Row:
     """Prune, share and quantize SqueezeNet."""
     started = time.monotonic()
     # Both numbers of bits go on from one pruned network.
-    shared = runs.copy_run(ancestor(bench), bench.folder.run("squeezenet_pruned"), ("train",))
-    _run_stages(bench, shared, bits, ("train", "prune"))
+    shared = copy_run(ancestor(experiment), experiment.folder.run("squeezenet_pruned"), ("train",))
+    _run_stages(experiment, shared, bits, ("train", "prune"))
     name = f"squeezenet_dc{bits}"
-    folder = runs.copy_run(shared, bench.folder.run(name), ("train", "prune"))
-    _run_stages(bench, folder, bits, ("train", "prune", "cluster", "quantize"))
-    return finish_row(bench, name, load_run(folder.path), Form(SQZ), started)
+    folder = copy_run(shared, experiment.folder.run(name), ("train", "prune"))
+    _run_stages(experiment, folder, bits, ("train", "prune", "cluster", "quantize"))
+    return finish_row(experiment, name, load_run(folder.path), "sqz", started)
 
 
-def evolved(bench: Bench) -> Row:
+def evolved(experiment: Experiment) -> Row:
     """Breed a smaller network from SqueezeNet, or take the user's."""
     started = time.monotonic()
-    if bench.config.evolved_dir is None:
-        effort = bench.config.effort
+    if experiment.config.evolved_dir is None:
+        effort = experiment.config.effort
         evolve(
             EvolveConfig(
-                model_dir=str(ancestor(bench).path),
-                output_dir=str(bench.folder.evolution_path),
+                model_dir=str(ancestor(experiment).path),
+                output_dir=str(experiment.folder.evolution_path),
                 generations=effort.generations,
                 population=effort.population,
                 environment=effort.environment,
                 train_epochs=effort.offspring_epochs,
                 final_epochs=effort.final_epochs,
-                seed=bench.config.seed,
+                seed=experiment.config.seed,
             )
         )
-    run = load_run(descendant(bench).path, "train")
-    return finish_row(bench, "evolved", run, Form(FLOAT), started)
+    run = load_run(descendant(experiment).path, "train")
+    return finish_row(experiment, "evolved", run, "float32", started)
 
 
-def evolved_compressed(bench: Bench) -> Row:
+def evolved_compressed(experiment: Experiment) -> Row:
     """Apply Deep Compression on top of evolution."""
     started = time.monotonic()
-    target = bench.folder.run("evolved_dc")
-    folder = runs.copy_run(descendant(bench), target, ("train",))
-    _run_stages(bench, folder, EVOLVED_BITS, ("train", "prune", "cluster", "quantize"))
-    return finish_row(bench, "evolved_dc", load_run(folder.path), Form(SQZ), started)
+    target = experiment.folder.run("evolved_dc")
+    folder = copy_run(descendant(experiment), target, ("train",))
+    _run_stages(experiment, folder, EVOLVED_BITS, ("train", "prune", "cluster", "quantize"))
+    return finish_row(experiment, "evolved_dc", load_run(folder.path), "sqz", started)
 
 
-def ancestor(bench: Bench) -> RunFolder:
+def ancestor(experiment: Experiment) -> RunFolder:
     """Return the run of SqueezeNet."""
-    given = bench.config.model_dir
-    return RunFolder(Path(given).resolve()) if given else bench.folder.run("squeezenet")
+    given = experiment.config.model_dir
+    return RunFolder(Path(given).resolve()) if given else experiment.folder.run("squeezenet")
 
 
-def descendant(bench: Bench) -> RunFolder:
+def descendant(experiment: Experiment) -> RunFolder:
     """Return the run of the evolved network."""
-    if bench.config.evolved_dir is not None:
-        folder = RunFolder.existing(Path(bench.config.evolved_dir).resolve(), "--evolved_dir")
-        check_labels(folder, bench.dataset)
+    if experiment.config.evolved_dir is not None:
+        folder = RunFolder.existing(Path(experiment.config.evolved_dir).resolve(), "--evolved_dir")
+        check_labels(folder, experiment.dataset)
         return folder
-    effort, path = bench.config.effort, bench.folder.evolution_path
+    effort, path = experiment.config.effort, experiment.folder.evolution_path
     name = "final" if effort.final_epochs else f"generation_{effort.generations:02d}"
     return RunFolder(path / name)
 
 
-def _run_stages(bench: Bench, folder: RunFolder, bits: int, stages: tuple[str, ...]) -> None:
-    effort = bench.config.effort
+def _run_stages(
+    experiment: Experiment, folder: RunFolder, bits: int, stages: tuple[str, ...]
+) -> None:
+    effort = experiment.config.effort
     names = reading.layer_names(load_run(folder.path, "train").model)
     config = CompressionConfig(
         stages=stages,
@@ -114,4 +116,6 @@ def _run_stages(bench: Bench, folder: RunFolder, bits: int, stages: tuple[str, .
         cluster_epochs=effort.cluster_epochs,
         quantize_epochs=effort.quantize_epochs,
     )
-    chain.run_stages(folder, config, recorded_options(folder, "train", FitOptions), bench.dataset)
+    chain.run_stages(
+        folder, config, recorded_options(folder, "train", FitOptions), experiment.dataset
+    )

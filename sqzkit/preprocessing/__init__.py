@@ -4,18 +4,22 @@ from sqzkit.preprocessing.record import (
     CHANNEL_ORDERS,
     MAXIMUM_SIZE,
     MINIMUM_SIZE,
+    NAMES,
     RESIZE_RULES,
     Preprocessing,
     caffe,
     default,
+    named,
 )
 
 __all__ = [
     "CHANNEL_ORDERS",
     "MAXIMUM_SIZE",
     "MINIMUM_SIZE",
+    "NAMES",
     "RESIZE_RULES",
     "Preprocessing",
     "caffe",
     "default",
+    "named",
 ]

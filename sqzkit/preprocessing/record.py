@@ -16,6 +16,7 @@ from sqzkit.base.errors import RunError, UsageError
 
 RESIZE_RULES = ("squash", "shorter_side")
 CHANNEL_ORDERS = ("RGB", "BGR")
+NAMES = ("default", "caffe", "unit", "raw")  # pixels in -1..1, of Caffe, in 0..1, in 0..255
 MINIMUM_SIZE = 32
 MAXIMUM_SIZE = 1024
 
@@ -106,6 +107,42 @@ def caffe(image_size: int = 227) -> Preprocessing:
         channel_order="BGR",
         mean=(104.0, 117.0, 123.0),
         scale=(1.0, 1.0, 1.0),
+    )
+
+
+def named(name: str, image_size: int) -> Preprocessing:
+    """Return the record that a user names, for a network of `image_size` pixels.
+
+    Args:
+      name: one of `NAMES`, or the path of a record that `Preprocessing.save` wrote.
+      image_size: what the network takes.
+
+    Raises:
+      UsageError: neither a name nor a record, or a record of another size.
+    """
+    if name in NAMES:
+        return _named(name, image_size)
+    if not Path(name).is_file():
+        raise UsageError(f"--preprocessing {name}: must be one of {', '.join(NAMES)} or a file")
+    try:
+        record = Preprocessing.load(Path(name))
+    except RunError as error:
+        raise UsageError(f"--preprocessing {error}") from error
+    if record.image_size != image_size:
+        raise UsageError(
+            f"--preprocessing {name}: gives {record.image_size} pixels, the model takes "
+            f"{image_size}"
+        )
+    return record
+
+
+def _named(name: str, side: int) -> Preprocessing:
+    if name == "default":
+        return default(side)
+    if name == "caffe":
+        return caffe(side)
+    return Preprocessing(
+        side, side, mean=(0, 0, 0), scale=((1 / 255) if name == "unit" else 1,) * 3
     )
 
 

@@ -24,6 +24,14 @@ class ClassifySettings(Settings):
     """The flags of `sqzkit classify`."""
 
     model: str = setting(path=True, help="The .tflite or .sqz file to ask.")
+    labels_file: str | None = setting(
+        None, path=True, help="Class names, one a line, instead of the model's own."
+    )
+    preprocessing: str | None = setting(
+        None,
+        help="Instead of what the model says: a preprocessing.json, or default (-1..1), unit "
+        "(0..1), raw (0..255), caffe. Needed for a float model without metadata.",
+    )
     top_k: int = setting(5, minimum=1, help="Answers to print for each photograph.")
     contact_sheet: str | None = setting(
         None, path=True, help="Draw the photographs with their answers into this .png file too."
@@ -46,9 +54,11 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
     paths = [path for argument in arguments for path in _photographs(argument)]
     # Imported here, so that --help and wrong flags answer at once.
     from sqzkit.reporting.contact_sheet import draw
+    from sqzkit.tflite import metadata
     from sqzkit.tflite.classifier import Classifier
 
-    classifier = Classifier(asked.model)
+    labels = metadata.read_labels(asked.labels_file) if asked.labels_file else None
+    classifier = Classifier(asked.model, preprocessing=asked.preprocessing, labels=labels)
     answered, unreadable = [], 0
     for path in paths:
         try:

@@ -15,7 +15,14 @@ from PIL import Image
 
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.base.quiet import quiet
-from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE, Preprocessing, photograph
+from sqzkit.preprocessing import (
+    MAXIMUM_SIZE,
+    MINIMUM_SIZE,
+    NAMES,
+    Preprocessing,
+    named,
+    photograph,
+)
 from sqzkit.tflite import metadata, model_file
 from sqzkit.tflite.flatbuffer import Tensor, TFLiteFile
 
@@ -45,8 +52,9 @@ class Classifier:
     Args:
       model: path of the file, or its bytes.
       num_threads: of the interpreter; None: one for each core, at most 4.
-      preprocessing: to use instead of what the file says; needed for a float
-        model of another maker that says nothing on normalization.
+      preprocessing: to use instead of what the file says: a record, the path of
+        one, or one of `preprocessing.NAMES`; needed for a float model of
+        another maker that says nothing on normalization.
       labels: to use instead of the file's.
 
     Attributes:
@@ -64,7 +72,7 @@ class Classifier:
         self,
         model: Path | str | bytes,
         num_threads: int | None = None,
-        preprocessing: Preprocessing | None = None,
+        preprocessing: Preprocessing | str | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
@@ -73,6 +81,8 @@ class Classifier:
             self.model = TFLiteFile(content)
             self._input, self._output = _ends(self.model)
             self.metadata = metadata.read(self.model)
+            if isinstance(preprocessing, str):
+                preprocessing = named(preprocessing, self._input.shape[1])
             self.preprocessing = preprocessing or _preprocessing(self._input, self.metadata)
             self.labels = _labels(labels, self.metadata, self._output.shape[1])
             self._interpreter = _interpreter(content, num_threads or _threads())
@@ -230,7 +240,10 @@ def _preprocessing(source: Tensor, record: metadata.ModelMetadata | None) -> Pre
         mean = (float(source.zero_points[0] - _RAW_ZEROS[source.dtype]),)
         scale = (float(source.scales[0]),)
     else:
-        raise FormatError("does not say how to normalize a photograph; give a preprocessing record")
+        raise FormatError(
+            "does not say how to normalize a photograph; give --preprocessing, one of "
+            f"{', '.join(NAMES)} or a preprocessing.json"
+        )
     return Preprocessing(side, side, mean=_three(mean), scale=_three(scale))
 
 

@@ -6,8 +6,7 @@ import pytest
 from benchmarks import graph, networks
 from benchmarks.peers import ncnn_file
 from sqzkit.base.keras import keras
-from sqzkit.conversion.converter import prepare
-from sqzkit.conversion.prepared import fold_input
+from sqzkit.conversion.prepared import prepare
 from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import caffe
 
@@ -23,7 +22,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def inference(model):
-    return fold_input(prepare(model), caffe(SIDE))
+    return prepare(model, caffe(SIDE))
 
 
 def convolve(values, kernel, node):

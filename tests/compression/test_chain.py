@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sqzkit.base.errors import InvariantError, UsageError
 from sqzkit.compression import chain, kernels
@@ -165,3 +166,41 @@ def copy_up_to(finished_chain, path, stage):
         copy.weights_path(entry["stage"]).unlink()
         copy.stage_spec_path(entry["stage"]).unlink()
     return copy, options
+
+
+class BegunError(Exception):
+    """A stage is about to be trained."""
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_a_stage_learns_from_the_trained_network(finished_chain, corners, tmp_path, share):
+    """What is trained, on what, by which loss: nothing of it shows in so short a training."""
+    folder, options = copy_up_to(finished_chain, tmp_path, "prune")
+    config = small_chain.quick_config(stages=("prune", "cluster"), distillation=share)
+    begun = []
+
+    def begin(model, training):
+        begun.append((model, training))
+        raise BegunError
+
+    entry = folder.finished_stages()[-1]
+    entry["config"]["distillation"] = share
+    (folder.path / "stages.json").write_text(json.dumps([*folder.finished_stages()[:-1], entry]))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(BegunError):
+        patch.setattr(chain, "fit_stage", begin)
+        chain.run_stages(folder, config, options, corners)
+    (_, training) = begun[0]
+    assert training.stage == "cluster"
+    assert training.dataset is corners
+    assert training.config["starts_from"] == entry["weights_sha256"]
+    if not share:
+        assert training.loss is None
+        return
+    images = tf.random.stateless_normal((4, small_chain.SIDE, small_chain.SIDE, 3), (1, 2))
+    labels = np.arange(4)
+    teacher = load_stage(folder, "train")(images, training=False)
+    logits = teacher[::-1]
+    alone = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    taught = 4 * tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(teacher / 2), logits / 2)
+    expected = (1 - share) * alone + share * taught
+    np.testing.assert_allclose(training.loss(images, labels, logits), expected, rtol=1e-4)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.compression import clustering, kernels, quantization, sensitivity
+from sqzkit.compression import clustering, kernels, quantization
 from tests.compression import small_chain
 
 SPARSITY = 0.5
@@ -11,7 +11,7 @@ SPARSITY = 0.5
 @pytest.fixture
 def pruned_model(small_model):
     for layer in kernels.weighted_layers(small_model):
-        layer.kernel.assign(sensitivity.prune_once(layer.kernel.numpy(), SPARSITY))
+        layer.kernel.assign(kernels.prune_once(layer.kernel.numpy(), SPARSITY))
     return small_model
 
 

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import UsageError
+from sqzkit.base.errors import InvariantError, UsageError
 from sqzkit.coding import han_net
 from sqzkit.compression import han_export, kernels
 from sqzkit.runs.loading import load_run
@@ -50,3 +50,18 @@ def test_what_is_not_clustered_is_refused(finished_chain):
         han_export.export_net(folder.path, "dense")
     refused = export(f"--model_dir={folder.path}", "--output_file=none.net", "--stage=prune")
     assert (refused.returncode, "cluster it first" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("what", ["kernel", "bias"])
+def test_a_file_that_holds_other_weights_is_refused(finished_chain, monkeypatch, what):
+    read = han_net.to_weights
+
+    def careless(net):
+        weights = read(net)
+        kernel, bias = weights["fire2/expand3x3"]
+        other = (kernel + 1, bias) if what == "kernel" else (kernel, bias + 1)
+        return {**weights, "fire2/expand3x3": other}
+
+    monkeypatch.setattr(han_export.han_net, "to_weights", careless)
+    with pytest.raises(InvariantError, match=f"fire2/expand3x3.*does not hold its {what}"):
+        han_export.export_net(finished_chain[0].path)

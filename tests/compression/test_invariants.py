@@ -4,7 +4,7 @@ import pytest
 from sqzkit import preprocessing
 from sqzkit.base.errors import InvariantError
 from sqzkit.base.keras import keras
-from sqzkit.compression import invariants, kernels, sensitivity
+from sqzkit.compression import invariants, kernels
 from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
@@ -56,7 +56,7 @@ def converted(model, record, granularity):
 def compress(model):
     """Give each kernel 5 distinct values, and zeros to half of its weights."""
     for layer in kernels.weighted_layers(model):
-        kernel = sensitivity.prune_once(layer.kernel.numpy(), 0.5)
+        kernel = kernels.prune_once(layer.kernel.numpy(), 0.5)
         step = np.abs(kernel).max() / 2
         layer.kernel.assign(np.round(kernel / step) * step)
 

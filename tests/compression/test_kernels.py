@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sqzkit.compression import kernels
 
@@ -27,3 +28,22 @@ def test_sparsity_is_the_share_of_zeros():
     half = np.array([[0.0, 1.0], [2.0, 0.0]])
     assert kernels.sparsity(half) == 0.5
     assert kernels.overall_sparsity({"a": half, "b": np.zeros(4)}) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("size", "target", "zeros"),
+    # Halves go to the even number of weights that stay, as tf.round does; one always stays.
+    [(10, 0.25, 2), (10, 0.35, 4), (10, 0.45, 4), (10, 0.55, 6), (3, 0.99, 2), (100, 0.004, 0)],
+)
+def test_as_many_weights_go_as_tf_mot_takes(size, target, zeros):
+    assert kernels.zeros_due(size, target) == zeros
+    stay = tf.maximum(tf.round(tf.cast(size, tf.float32) * (1 - target)), 1)
+    assert size - int(stay) == zeros
+    kernel = np.random.default_rng(0).permutation(np.arange(1.0, size + 1)) * (-1) ** size
+    pruned = kernels.prune_once(kernel.reshape(1, size), target)
+    assert pruned.shape == (1, size)
+    assert sorted(np.abs(kernel[pruned[0] == 0])) == list(range(1, zeros + 1))
+
+
+def test_of_equal_weights_the_first_go():
+    assert kernels.prune_once(np.ones(4), 0.5).tolist() == [0, 0, 1, 1]

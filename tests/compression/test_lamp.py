@@ -40,3 +40,11 @@ def test_large_layers_give_the_most_whatever_their_scale():
 def test_a_target_it_cannot_share_out_is_refused():
     with pytest.raises(UsageError, match="--target_sparsity lamp:0.995"):
         lamp.shared_out(kernels(conv1=(3, 1.0)), 0.995)
+
+
+def test_weights_at_the_threshold_stay():
+    kernel = np.array([1.0, 2, 3, 4], np.float32)
+    for target, zeros in ((0.0, 0.0), (0.25, 0.25), (0.5, 0.5), (0.75, 0.75)):
+        assert lamp.shared_out({"a": kernel}, target) == {"a": zeros}
+    # Of equal scores none goes before the other.
+    assert lamp.shared_out({"a": kernel, "b": kernel}, 0.5) == {"a": 0.5, "b": 0.5}

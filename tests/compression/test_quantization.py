@@ -8,7 +8,7 @@ from tensorflow_model_optimization.quantization.keras import (
     quantize_apply,
 )
 
-from sqzkit.compression import clustering, invariants, kernels, quantization, sensitivity
+from sqzkit.compression import clustering, invariants, kernels, quantization
 from sqzkit.compression.quantizers import CodebookQuantizer, GridQuantizer, MaskedQuantizer
 from sqzkit.models import registry
 from tests.compression import small_chain
@@ -17,7 +17,7 @@ from tests.compression import small_chain
 @pytest.fixture
 def clustered_model(small_model):
     for layer in kernels.weighted_layers(small_model):
-        kernel = sensitivity.prune_once(layer.kernel.numpy(), 0.5)
+        kernel = kernels.prune_once(layer.kernel.numpy(), 0.5)
         step = np.abs(kernel).max() / 3
         layer.kernel.assign(np.round(kernel / step) * step)
     return small_model

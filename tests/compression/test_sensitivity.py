@@ -50,12 +50,6 @@ def test_more_than_a_scan_can_propose_is_refused(scanned):
         scanned.proposal(0.99)
 
 
-def test_the_smallest_weights_go_first():
-    kernel = np.array([[3.0, -0.1], [0.5, -2.0]])
-    np.testing.assert_array_equal(sensitivity.prune_once(kernel, 0.5), [[3, 0], [0, -2]])
-    np.testing.assert_array_equal(sensitivity.prune_once(kernel, 0.2), kernel)
-
-
 class Loss:
     """The sum of all weights' magnitudes that are gone: known in closed form."""
 

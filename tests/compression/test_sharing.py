@@ -70,5 +70,5 @@ def test_two_values_are_too_few(small_model):
 
 def test_pruning_at_once_takes_the_smallest():
     kernel = np.array([[3.0, -0.1, 0.2], [-2.0, 0.0, 1.0]], np.float32)
-    pruned = pruning.prune_once(kernel, 0.5)
+    pruned = kernels.prune_once(kernel, 0.5)
     np.testing.assert_array_equal(pruned, [[3, 0, 0], [-2, 0, 1]])

@@ -10,7 +10,7 @@ import tf_keras as keras
 from PIL import Image
 
 from sqzkit.base import files
-from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.errors import InvariantError, RunError, UsageError
 from sqzkit.conversion import convert, outputs, sources
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.options import ConversionOptions
@@ -25,6 +25,7 @@ from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import save_weights
 from sqzkit.tflite.classifier import Classifier
+from sqzkit.tflite.flatbuffer import TFLiteFile
 
 RECORD = Preprocessing(32, 32)
 FLOAT = ConversionOptions("none")
@@ -355,3 +356,49 @@ def test_published_weights_give_floats_answer_in_int8(shared_dir, tmp_path):
     assert result.record["verification"]["examples"] == 100
     assert result.record["verification"]["agreement"] >= 0.85
     assert len(Classifier(result.path).labels) == 1000
+
+
+def test_a_file_of_another_source_is_not_taken_for_this_one(keras_file, quick, small_network):
+    """The same flags name the same file, but its weights are others now."""
+    config = ConversionConfig(FLOAT, verify=False, **keras_file)
+    convert.convert(config)
+    other = keras.models.clone_model(small_network)  # with weights drawn anew
+    other.save(keras_file["keras_model_file"])
+    with pytest.raises(UsageError, match="exists; give --overwrite"):
+        convert.convert(config)
+
+
+def test_a_run_is_calibrated_on_training_photographs_and_judged_on_test_ones(run):
+    source = sources.from_run(str(run.path), None, 3)
+    dataset = open_dataset(DataSource())
+    expected, _ = raw_images(dataset, "train", RECORD, 12, 3)
+    config = ConversionConfig(model_dir=str(run.path), calibration_steps=12, seed=3)
+    np.testing.assert_array_equal(sources.representative_images(source, config), expected)
+    (images, labels), where = sources.verification_images(source, config)
+    pixels, truth = raw_images(dataset, "test", RECORD)
+    np.testing.assert_array_equal(images, pixels)
+    np.testing.assert_array_equal(labels, truth)
+    assert where == "the test split"
+
+
+def test_a_run_whose_int8_file_lost_a_zero_is_not_converted(finished_chain, tmp_path, monkeypatch):
+    make = convert.convert_model
+
+    def careless(*arguments):
+        file = TFLiteFile(make(*arguments))
+        victim = next(c for c in file.convolutions() if c.layer.endswith("expand3x3")).kernel
+        values = file.data(victim).copy()
+        values.flat[int(np.argmax(values == 0))] = 55
+        return file.replace({victim.index: values})
+
+    monkeypatch.setattr(convert, "convert_model", careless)
+    output = tmp_path / "a.tflite"
+    config = ConversionConfig(
+        model_dir=str(finished_chain[0].path),
+        representative_dataset_dir=photographs(tmp_path / "photos"),
+        output_file=str(output),
+        verify=False,
+    )
+    with pytest.raises(InvariantError, match="expand3x3: .*pruned weights came back"):
+        convert.convert(config)
+    assert not output.exists()

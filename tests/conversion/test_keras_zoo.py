@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sqzkit import preprocessing
 from sqzkit.base.errors import RunError
 from sqzkit.base.keras import keras
 from sqzkit.base.keras3 import keras3
@@ -10,7 +11,6 @@ from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import gives_probabilities, prepare
-from sqzkit.conversion.sources import NAMED_RECORDS
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import phone
 from sqzkit.tflite.classifier import Classifier, softmax
@@ -24,7 +24,7 @@ ENDS = ("softmax", "sigmoid", None)
 
 def saved(kind, version, last, folder):
     """The path of a saved network, its record, and its own probabilities of 60 pictures."""
-    library, record = LIBRARIES[version], NAMED_RECORDS[zoo.KINDS[kind]](zoo.SIDE)
+    library, record = LIBRARIES[version], preprocessing.named(zoo.KINDS[kind], zoo.SIDE)
     library.utils.set_random_seed(1)
     calibration, pictures = zoo.pictures(40, seed=1), zoo.pictures(60, seed=2)
     model = zoo.enliven(kind(library, last), normalize(calibration, record), last)
@@ -89,7 +89,7 @@ def test_other_ends_are_refused_with_the_reason(version, end):
     with pytest.raises(
         RunError, match=r"ends in (Tanh|Mean), which gives neither .* Softmax layer"
     ):
-        prepare(model, NAMED_RECORDS["unit"](32), foreign=True)
+        prepare(model, preprocessing.named("unit", 32), foreign=True)
 
 
 @pytest.mark.parametrize("version", LIBRARIES)

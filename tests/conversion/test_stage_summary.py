@@ -1,6 +1,15 @@
-import numpy as np
+import dataclasses
 
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import InvariantError
 from sqzkit.conversion import stage_summary
+from sqzkit.data.dataset import ImageDataset, Split
+from sqzkit.data.pipeline import raw_images
+from sqzkit.runs.loading import load_run
+from sqzkit.tflite.classifier import Classifier
+from sqzkit.tflite.flatbuffer import TFLiteFile
 
 
 def test_every_stage_is_measured(finished_chain):
@@ -63,3 +72,56 @@ def test_the_histogram_is_of_the_weights_that_are_left():
     assert stage_summary.histogram(np.zeros(4)) == {"edges": [], "counts": [], "centroids": []}
     many = stage_summary.histogram(np.arange(1.0, 400.0))
     assert many["centroids"] == []
+
+
+def relabelled(dataset, name, labels):
+    """The data set with other labels of one split."""
+    pairs = zip(dataset.splits[name].examples, labels, strict=True)
+    examples = tuple(dataclasses.replace(e, label=int(label)) for e, label in pairs)
+    splits = {**dataset.splits, name: Split(examples)}
+    return ImageDataset(dataset.name, dataset.labels, splits)
+
+
+def test_accuracy_is_measured_on_the_test_split_and_ranges_on_the_training_split(
+    finished_chain, corners, monkeypatch
+):
+    """Of a data set of which the int8 file knows the test split alone by heart."""
+    folder, _ = finished_chain
+    entry, make, calibrated = folder.finished_stages()[0], stage_summary.convert_model, []
+
+    def watched(model, record, labels, options, images=None):
+        calibrated.extend([] if images is None else [images])
+        return make(model, record, labels, options, images)
+
+    monkeypatch.setattr(stage_summary, "convert_model", watched)
+    model = load_run(folder.path, entry["stage"]).model
+    file = Classifier(stage_summary.convert(folder, corners, model))
+    known = {}
+    for name in ("train", "validation", "test"):
+        pixels, labels = raw_images(corners, name, folder.preprocessing)
+        answers = file.predict(pixels).argmax(axis=1)
+        known[name] = relabelled(corners, name, answers)
+        assert (answers == labels).mean() < 0.9, "else the splits are not told apart"
+    found = {n: stage_summary._measure(folder, known[n], entry).int8_top1 for n in known}
+    assert found["test"] == 1.0
+    assert found["train"] == found["validation"] < 0.9
+    steps = stage_summary.CALIBRATION_STEPS
+    expected, _ = raw_images(corners, "train", folder.preprocessing, steps, 0)
+    for images in calibrated:
+        np.testing.assert_array_equal(images, expected)
+
+
+def test_a_stage_whose_int8_file_lost_a_zero_is_not_measured(finished_chain, corners, monkeypatch):
+    folder, _ = finished_chain
+    make = stage_summary.convert_model
+
+    def careless(*arguments):
+        file = TFLiteFile(make(*arguments))
+        victim = file.convolutions()[0].kernel
+        values = file.data(victim).copy()
+        values.flat[int(np.argmax(values == 0))] = 55
+        return file.replace({victim.index: values})
+
+    monkeypatch.setattr(stage_summary, "convert_model", careless)
+    with pytest.raises(InvariantError, match="conv1: .*pruned weights came back"):
+        stage_summary._measure(folder, corners, folder.finished_stages()[1])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import RunError
-from sqzkit.conversion.verify import Verification, refuse_drop, verify
+from sqzkit.conversion import verify as module
+from sqzkit.conversion.verify import Verification, refuse_difference, refuse_drop, verify
 
 
 def test_the_same_network_agrees_with_itself(small_network, record, converted, noise_images):
@@ -53,3 +54,85 @@ def test_a_drop_beyond_the_limit_is_refused():
     refuse_drop(found, 1.01)
     with pytest.raises(RunError, match=r"1\.00 points below.*--max_accuracy_drop=0\.5"):
         refuse_drop(found, 0.5)
+
+
+class Fixed:
+    """A converted file of which the answers are known."""
+
+    def __init__(self, content):
+        self.predict = lambda images: content
+
+
+def ranked(*orders):
+    """Probabilities of seven classes, the first class named the most probable."""
+    rows = np.zeros((len(orders), 7), np.float32)
+    for row, order in zip(rows, orders, strict=True):
+        row[[int(digit) for digit in order]] = np.array([40, 20, 12, 10, 8, 6, 4]) / 100
+    return rows
+
+
+def compare(monkeypatch, reference, ours, labels):
+    monkeypatch.setattr(module, "Classifier", Fixed)
+    monkeypatch.setattr(module, "probabilities", lambda *_: reference)
+    return verify(None, None, ours, np.zeros(len(ours)), np.array(labels), "made up")
+
+
+def test_figures_by_hand(monkeypatch):
+    """The label is at rank 1, 2, 5 and 6 for the float model, at 1, 1, 1 and 5 for the file."""
+    reference = ranked("0123456", "1023456", "1234056", "1234506")
+    ours = ranked("0123456", "0123456", "0123456", "1234056")
+    found = compare(monkeypatch, reference, ours, [0, 0, 0, 0])
+    assert (found.float_top1, found.float_top5) == (0.25, 0.75)
+    assert (found.converted_top1, found.converted_top5) == (0.75, 1.0)
+    assert found.agreement == 0.5
+    assert found.drop == -50.0
+    assert found.mean_difference == pytest.approx((0 + 0.2 + 0.2 + 0) / 4)
+    assert found.max_difference == pytest.approx(0.32)
+    assert "max_difference" not in found.to_json()
+
+
+def test_a_gain_is_not_a_drop(monkeypatch):
+    better = compare(monkeypatch, ranked("1023456"), ranked("0123456"), [0])
+    refuse_drop(better, 0.0)
+    worse = compare(monkeypatch, ranked("0123456"), ranked("1023456"), [0])
+    assert worse.drop == 100.0
+    with pytest.raises(RunError, match=r"100\.00 points below"):
+        refuse_drop(worse, 99.0)
+
+
+def verification(**figures):
+    plain = {"agreement": 1.0, "mean_difference": 0.0, "max_difference": 0.0}
+    nothing = dict.fromkeys(("float_top1", "float_top5", "converted_top1", "converted_top5"))
+    return Verification(examples=100, where="x", **{**plain, **nothing, **figures})
+
+
+@pytest.mark.parametrize(
+    ("quantization", "foreign", "figures", "refused"),
+    [
+        ("none", False, {"max_difference": 0.0009}, False),
+        ("none", False, {"max_difference": 0.0011}, True),
+        ("none", True, {"max_difference": float("nan")}, True),
+        ("float16", True, {"max_difference": 0.015}, False),
+        ("float16", True, {"max_difference": 0.03}, True),
+        ("int8", True, {"agreement": 0.985, "max_difference": 0.5}, False),
+        ("int8", True, {"agreement": 0.975}, True),
+        ("int8", True, {"mean_difference": 0.2}, True),
+        ("dynamic", True, {"mean_difference": 0.2}, True),
+        ("int8", False, {"agreement": 0.5, "mean_difference": 0.2}, False),
+    ],
+)
+def test_other_probabilities_are_refused_whatever_the_first_answer(
+    quantization, foreign, figures, refused
+):
+    found = verification(**figures)
+    if not refused:
+        refuse_difference(found, quantization, 0.5, foreign)
+        return
+    with pytest.raises(RunError, match="no file was written"):
+        refuse_difference(found, quantization, 0.5, foreign)
+
+
+def test_a_larger_drop_lets_more_answers_differ():
+    refuse_difference(verification(agreement=0.9), "int8", 10.0, True)
+    with pytest.raises(RunError, match=r"10\.00 % of the photographs.*at most 9 %"):
+        refuse_difference(verification(agreement=0.9), "int8", 9.0, True)

@@ -24,7 +24,7 @@ def test_a_lineage_goes_on_where_it_was(tmp_path):
 
 def test_another_evolution_is_refused(tmp_path):
     Lineage(tmp_path / "evolution", {"seed": 1}).add(ANCESTOR)
-    with pytest.raises(UsageError, match="begun with seed 1, not 2"):
+    with pytest.raises(UsageError, match="seed: 1 there, 2 asked"):
         Lineage(tmp_path / "evolution", {"seed": 2})
 
 

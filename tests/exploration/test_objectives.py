@@ -10,6 +10,21 @@ def test_objectives_are_chosen_by_name():
     assert [objective.maximize for objective in chosen] == [False, True, False]
 
 
+@pytest.mark.parametrize("names", [("latency",), ("parameters", "accuracy", "latency")])
+def test_one_to_three_can_be_chosen(names):
+    assert [objective.name for objective in objectives.select(names)] == list(names)
+
+
+def test_titles_say_the_unit():
+    titles = {name: objective.title for name, objective in objectives.OBJECTIVES.items()}
+    assert titles == {
+        "accuracy": "validation accuracy, %",
+        "parameters": "parameters",
+        "sqz_bytes": ".sqz, bytes",
+        "latency": "latency, ms",
+    }
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -24,11 +39,14 @@ def test_other_choices_are_refused(names, message):
         objectives.select(names)
 
 
-def test_latency_without_an_interpreter_is_refused(monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "package"), [("ai_edge_litert", "ai-edge-litert"), ("tensorflow", "tensorflow")]
+)
+def test_latency_without_what_measures_it_is_refused(monkeypatch, module, package):
     def find_spec(name):
-        return None if name == "ai_edge_litert" else "found"
+        return None if name == module else "found"
 
     monkeypatch.setattr(objectives.importlib.util, "find_spec", find_spec)
-    with pytest.raises(UsageError, match=r"latency: .* needs ai-edge-litert; pip install"):
+    with pytest.raises(UsageError, match=rf"latency: .* needs {package}; pip install {package}"):
         objectives.select(["accuracy", "latency"])
     objectives.select(["accuracy", "parameters"])

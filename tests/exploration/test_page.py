@@ -78,10 +78,15 @@ def test_the_front_is_drawn_apart_from_the_dominated(tmp_path):
     ]
     page = written(made, made[0], config, "digits")
     (plot,) = page.drawings
-    marked = set(pages.marks(plot, figures.BLUE))
-    ((cheap, dear),) = [line for line in pages.lines(plot) if len(line) > 1 and marked >= {*line}]
+    cheap, dear = sorted(pages.marks(plot, figures.BLUE))
     assert cheap[0] < dear[0] and cheap[1] > dear[1]  # the dear one is more accurate: higher
-    assert any(x > dear[0] and y > cheap[1] for x, y in pages.marks(plot, figures.GREY))
+    assert [cheap, dear] in pages.lines(plot)
+    # The ticks are grey marks, too, but lie on the axes: left of all points, or below.
+    axis = max(y for _, y in pages.marks(plot, figures.GREY))
+    (grey,) = [
+        place for place in pages.marks(plot, figures.GREY) if dear[0] < place[0] and place[1] < axis
+    ]
+    assert grey[1] > cheap[1]
     words = [text for text, _, _ in pages.texts(plot)]
     assert {"parameters", "validation accuracy, %", "dominated", "Pareto front"} <= set(words)
     assert [row["note"] for row in page.tables[0]] == ["winner, front", "front", ""]
@@ -100,7 +105,6 @@ def test_without_a_winner_nothing_is_recommended(tmp_path):
     assert page.tiles == {} and page.tables == page.drawings == page.commands == []
 
 
-@pytest.mark.slow
 def test_the_papers_figures_stand_beside_ours(tmp_path):
     texts = space.PRESETS["bypass"]
     config = toys.config(tmp_path, texts, preset="bypass", sampler="grid")
@@ -123,9 +127,30 @@ def test_the_papers_figures_stand_beside_ours(tmp_path):
     assert "compare the trend" in page.paragraphs[-1]
 
 
-def test_the_paper_is_quoted_by_value():
-    quoted = explore_page.paper_figure("squeeze_ratio", {"squeeze_ratio": 0.75, "pct3x3": 0.5})
-    assert quoted == (None, 86.0, 19.0)
-    nothing = (None, None, None)
-    assert explore_page.paper_figure("squeeze_ratio", {"squeeze_ratio": 0.3}) == nothing
-    assert explore_page.paper_figure("default", {"bypass": "none"}) == nothing
+@pytest.mark.parametrize(
+    ("preset", "value", "top1", "top5", "megabytes"),
+    [
+        ("squeeze_ratio", 0.125, None, 80.3, 4.8),
+        ("squeeze_ratio", 0.75, None, 86.0, 19.0),
+        ("squeeze_ratio", 1.0, None, 86.0, None),
+        ("squeeze_ratio", 0.3, None, None, None),
+        ("pct3x3", 0.5, None, 85.6, None),
+        ("bypass", "none", 57.5, 80.3, 4.8),
+        ("default", "none", None, None, None),
+    ],
+)
+def test_the_paper_is_quoted_by_value(preset, value, top1, top5, megabytes):
+    quoted = explore_page.paper_figure(preset, {preset: value, "model": "v1_0"})
+    assert quoted == (top1, top5, megabytes)
+
+
+def test_latency_has_a_plain_scale_and_sizes_a_logarithmic_one(tmp_path):
+    config = toys.config(tmp_path, objectives=("accuracy", "latency", "sqz_bytes"))
+    made = []
+    for number, (latency, size) in enumerate(((1.0, 1000), (2.0, 2000), (4.0, 4000))):
+        results = {"accuracy": 0.9 + number / 100, "latency": latency, "sqz_bytes": size}
+        made.append(toys.finished(number, list(results.values()), **results))
+    plots = explore_page.plots(made, {0, 1, 2}, config.objectives)
+    for plot, growth in zip(plots, (2, 1), strict=True):
+        (first, _), (second, _), (third, _) = sorted(pages.marks(plot, figures.BLUE))
+        assert third - second == pytest.approx(growth * (second - first), rel=0.01)

@@ -6,7 +6,7 @@ import pytest
 from sqzkit import preprocessing
 from sqzkit.base.keras import keras
 from sqzkit.coding import layer_file
-from sqzkit.compression import kernels, pruning
+from sqzkit.compression import kernels
 from sqzkit.compression.plan import CompressionConfig
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
@@ -53,7 +53,7 @@ def test_svd_is_a_fifth_and_pruned_is_a_ninth(network, tmp_path):
     table = CompressionConfig(target_sparsity=sparsity_table(ALEXNET_DENSITY, names))
     targets = table.sparsity_table().resolve(names)
     for layer in kernels.weighted_layers(network):
-        layer.kernel.assign(pruning.prune_once(layer.kernel.numpy(), targets[layer.name]))
+        layer.kernel.assign(kernels.prune_once(layer.kernel.numpy(), targets[layer.name]))
     layers = sized.layers_of(network)
     content = layer_file.write(layers, "sparse_floats")
     assert len(content) == pytest.approx(27e6, rel=0.1)

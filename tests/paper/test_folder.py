@@ -56,9 +56,9 @@ def test_a_record_that_is_no_row_is_named(tmp_path):
 def test_a_comparison_of_other_flags_is_refused(tmp_path):
     Comparison(tmp_path / "out", identity()).begin()
     for changes, words in (
-        ({"seed": 2}, "begun with seed 1, not 2"),
-        ({"svd_energy": 0.5}, "begun with svd_energy None, not 0.5"),
-        ({"paper": PaperSize(fc_units=8)}, "begun with fc_units 4096, not 8"),
+        ({"seed": 2}, "seed: 1 there, 2 asked"),
+        ({"svd_energy": 0.5}, "svd_energy: None there, 0.5 asked"),
+        ({"paper": PaperSize(fc_units=8)}, "fc_units: 4096 there, 8 asked"),
     ):
         with pytest.raises(UsageError, match=words):
             Comparison(tmp_path / "out", identity(**changes))

@@ -108,9 +108,9 @@ def check_given_runs(output, again):
     dataset, source = loop._open(given)
     assert dataset.name == "digits" and source == DataSource()
     row = loop.squeezenet.ancestor
-    bench = loop.Bench(given, loop.Comparison(again, {}), dataset, source)
-    assert row(bench).path == (output / "runs" / "squeezenet").resolve()
-    assert loop.squeezenet.descendant(bench).path.name == "generation_01"
+    experiment = loop.Experiment(given, loop.Comparison(again, {}), dataset, source)
+    assert row(experiment).path == (output / "runs" / "squeezenet").resolve()
+    assert loop.squeezenet.descendant(experiment).path.name == "generation_01"
     alexnet = dataclasses.replace(given, model_dir=str(output / "runs" / "alexnet"))
     with pytest.raises(UsageError, match="is not a run of a SqueezeNet"):
         loop.compare(alexnet)

@@ -3,7 +3,7 @@ import pytest
 
 from sqzkit.base.keras import keras
 from sqzkit.coding import layer_file
-from sqzkit.compression import kernels, pruning, sharing
+from sqzkit.compression import kernels, sharing
 from sqzkit.models import registry
 from sqzkit.models import spec as specs
 from sqzkit.models.alexnet import AlexNetSpec
@@ -38,7 +38,7 @@ def test_poolings_left_out_at_few_pixels_are_back():
 @pytest.mark.parametrize("values", [0, 9])
 def test_a_head_is_as_sparse_and_as_coarse_as_the_trained_one(values):
     kernel = np.random.default_rng(1).normal(0, 0.3, (1, 1, 64, 10)).astype(np.float32)
-    kernel = pruning.prune_once(kernel, 0.75)
+    kernel = kernels.prune_once(kernel, 0.75)
     if values:
         kernel = sharing.share(kernel, values)
     head = sized.head_like(kernel, 1000, seed=0)

@@ -110,3 +110,27 @@ def test_a_file_that_is_no_model(photographs):
     assert result.returncode == 1
     assert "1.png: neither a .tflite model nor a .sqz archive" in result.stderr
     assert result.stdout == ""
+
+
+def test_a_file_that_brings_nothing_is_told_its_labels_and_normalization(
+    model_file, photographs, tmp_path
+):
+    from sqzkit.tflite import associated_files
+
+    content = model_file.read_bytes()
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(associated_files.add_entry(content, metadata.ENTRY + "_", b""))
+    bare.write_bytes(bare.read_bytes().replace(b"TFLITE_METADATA\0", b"TFLITE_NOTHING!\0"))
+    refused = classify(f"--model={bare}", photographs)
+    assert (refused.returncode, "give --preprocessing" in refused.stderr) == (1, True)
+    (tmp_path / "labels.txt").write_text("rot\ngrün\nblau\n", encoding="utf-8")
+    flags = (f"--model={bare}", "--preprocessing=raw", f"--labels_file={tmp_path / 'labels.txt'}")
+    result = classify(*flags, "--top_k=1", photographs)
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[1] for line in result.stdout.splitlines()[1::2]] == ["rot", "grün", "blau"]
+    for flag, message in (
+        ("--preprocessing=nothing", "must be one of default, caffe, unit, raw or a file"),
+        (f"--labels_file={tmp_path / 'none.txt'}", "--labels_file"),
+    ):
+        wrong = classify(*flags, flag, photographs)
+        assert (wrong.returncode, message in wrong.stderr) == (2, True), wrong.stderr

@@ -61,7 +61,8 @@ def lines(drawing: str) -> list[list[tuple[float, float]]]:
 
 
 def marks(drawing: str, colour: str) -> list[tuple[float, float]]:
-    """Return the points that are marked in a colour, in pixels from the upper left."""
+    """Return the points that are marked in a colour (but the legend's), from the upper left."""
+    drawing = drawing.partition('<g id="legend_')[0]
     uses = rf'<use xlink:href="#\w+" x="([\d.]+)" y="([\d.]+)" style="fill: {colour}'
     return [(float(x), float(y)) for x, y in re.findall(uses, drawing)]
 

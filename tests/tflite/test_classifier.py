@@ -9,9 +9,11 @@ from PIL import Image
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import associated_files, metadata
 from sqzkit.tflite import classifier as classifier_module
 from sqzkit.tflite.classifier import Classifier, softmax
+from sqzkit.tflite.flatbuffer import Tensor
 from sqzkit.tflite.metadata import Description
 
 LABELS = ("ant", "bee", "cat", "dog", "eel")
@@ -203,3 +205,32 @@ def test_an_operator_without_inputs_ends_the_search_for_a_softmax():
     operator = SimpleNamespace(name="DEQUANTIZE", inputs=(), outputs=("answer",))
     model = SimpleNamespace(outputs=["answer"], operators=[operator])
     assert classifier_module._finish(model) is softmax
+
+
+@pytest.mark.parametrize(("dtype", "zero"), [("uint8", 7), ("int8", -100), ("int8", -128)])
+def test_integers_of_which_nothing_is_said_take_the_pixels_as_they_are(dtype, zero):
+    tensor = Tensor(
+        0, "image", (1, 32, 32, 3), dtype, np.array([0.5], np.float32), np.array([zero]), 0, 0, 0
+    )
+    record = classifier_module._preprocessing(tensor, None)
+    pixels = np.arange(256, dtype=np.uint8).repeat(12).reshape(32, 32, 3)
+    given = classifier_module.quantize(normalize(pixels, record), tensor)
+    assert given.dtype == dtype
+    np.testing.assert_array_equal(given, pixels.astype(int) - (128 if dtype == "int8" else 0))
+
+
+def test_what_a_file_does_not_say_can_be_given(bare_float, record, noise_images, tmp_path):
+    with pytest.raises(FormatError, match="give --preprocessing, one of default, caffe, unit, raw"):
+        Classifier(bare_float)
+    raw = Classifier(bare_float, preprocessing="raw", labels=LABELS)
+    assert (raw.preprocessing.scale, raw.labels) == ((1, 1, 1), LABELS)
+    unit = Classifier(bare_float, preprocessing="unit")
+    assert np.abs(raw.predict(noise_images) - unit.predict(noise_images)).max() > 0.01
+    record.save(tmp_path / "p.json")
+    assert Classifier(bare_float, preprocessing=str(tmp_path / "p.json")).preprocessing == record
+    for name, message in (("inception", "must be one of"), (str(tmp_path), "must be one of")):
+        with pytest.raises(UsageError, match=message):
+            Classifier(bare_float, preprocessing=name)
+    Preprocessing(64, 64).save(tmp_path / "p.json")
+    with pytest.raises(UsageError, match="gives 64 pixels, the model takes 32"):
+        Classifier(bare_float, preprocessing=str(tmp_path / "p.json"))

@@ -183,3 +183,31 @@ def test_mutations_give_a_model_or_a_format_error(bare_int8):
         except FormatError:
             refused += 1
     assert 200 < refused < 1500
+
+
+def sharing(content, which):
+    """The small network's file with two layers that read the same kernel values."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    kernels = {item.layer: item.kernel.index for item in TFLiteFile(content).convolutions()}
+    first, second = kernels["fire2/expand1x1"], kernels["fire3/expand1x1"]
+    if which == "buffer":
+        graph.tensors[second].buffer = graph.tensors[first].buffer
+    else:
+        for operator in graph.operators:
+            operator.inputs = [first if i == second else i for i in operator.inputs]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return TFLiteFile(bytes(builder.Output())), first
+
+
+@pytest.mark.parametrize("which", ["buffer", "tensor"])
+def test_values_that_two_layers_read_are_not_replaced(bare_int8, which):
+    file, kernel = sharing(bare_int8, which)
+    values = file.data(file.tensors[kernel])
+    with pytest.raises(InvariantError, match="shared by several operators"):
+        file.replace({kernel: values})
+    own = file.convolutions()[0].kernel
+    assert file.replace({own.index: file.data(own)}) == file.content
