@@ -1,10 +1,9 @@
 """Cut a SqueezeNet to a chosen set of filters: a smaller dense network, not a sparse one.
 
-Channels that must stay or go together form one group: a squeeze layer's
-filters; what conv1 gives; what a Fire module gives, from its two expands side
-by side, and, through an identity bypass, the module's input with it, because
-the two are added. Whoever reads a group loses the same input channels, so that
-any choice of filters gives a network that fits together.
+Channels that must be kept or removed together form one group: the filters of a squeeze layer, the
+output of conv1, or the output of a Fire module. With an identity bypass a module's input and
+output are added, so they are one group. Layers that read a group lose the same input channels, so
+that any choice of filters gives a valid network.
 """
 
 import dataclasses
@@ -23,12 +22,12 @@ Kept = Mapping[str, np.ndarray]  # by group: bool [channels], True where the cha
 
 @dataclasses.dataclass(frozen=True)
 class Convolution:
-    """Which channels one convolution reads and gives.
+    """Which channels one convolution reads and writes.
 
     Attributes:
       name: its layer.
       inputs: the group it reads; None for the image.
-      outputs: the group it writes; None for conv10, whose classes all stay.
+      outputs: the group it writes; None for conv10, which keeps all classes.
       first, filters: the slice of `outputs` it writes.
     """
 
@@ -79,7 +78,7 @@ def group_sizes(spec: SqueezeNetSpec) -> dict[str, int]:
 
 
 def cut_spec(spec: SqueezeNetSpec, kept: Kept) -> SqueezeNetSpec:
-    """Return the specification of the network that is left.
+    """Return the specification of the smaller network.
 
     Args:
       spec: of the whole network.
@@ -116,9 +115,9 @@ def cut_spec(spec: SqueezeNetSpec, kept: Kept) -> SqueezeNetSpec:
 
 
 def cut(model: keras.Model, spec: SqueezeNetSpec, kept: Kept) -> tuple[SqueezeNetSpec, keras.Model]:
-    """Return the network that is left, with the weights it inherits.
+    """Return the smaller network, with the weights it inherits.
 
-    Its output is that of `model` with every channel that goes set to zero.
+    Its output is that of `model` with every removed channel set to zero.
 
     Args:
       model: made by `squeezenet.build(spec, ...)`; left as it is.
@@ -134,7 +133,7 @@ def cut(model: keras.Model, spec: SqueezeNetSpec, kept: Kept) -> tuple[SqueezeNe
     names = {layer.name for layer in smaller.layers}
     for convolution in convolutions(spec):
         if convolution.name not in names:
-            continue  # none of its filters stay
+            continue  # all its filters are removed
         filters = convolution.kept_filters(kept)
         kernel, *bias = model.get_layer(convolution.name).get_weights()
         kernel = kernel[:, :, convolution.kept_inputs(kept)][..., filters]

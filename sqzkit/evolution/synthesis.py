@@ -6,8 +6,8 @@ Deep Neural Networks" (2016), and SquishedNets (Shafiee, Li, Chwyl and Wong,
 strengths, P(H_g) = P(H_g | H_g-1) R. Strong synapses are likely to be passed
 on, and the environmental factor R < 1 leaves room for fewer of them each time.
 
-Here the unit is the channel (a filter and everything that reads it), because
-an offspring must be a smaller dense network: phones gain nothing from zeros.
+Here the unit is the channel (a filter and everything that reads it), because an offspring must be
+a smaller dense network: zeros in a dense tensor save no time on phones.
 """
 
 import math
@@ -23,12 +23,11 @@ from sqzkit.models.spec import SqueezeNetSpec
 def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np.ndarray]:
     """Return the strength of every channel that may be cut.
 
-    A channel is as strong as the signal it carries times what is made of it:
-    the variance of its activation (of all filters that are added into it),
-    times the energy of the synapses that read it. The variance follows from
-    the batch normalization without any image; where there is none, the energy
-    of the forming synapses stands for it. The mean of an activation is no
-    strength: whoever reads the channel can replace it by a bias.
+    The strength of a channel is the variance of its activation (of all filters that are added
+    into it) times the energy of the synapses that read it. The variance follows from the batch
+    normalization, without any image; in a network without it, the energy of the weights that form
+    the channel is used instead. The mean of an activation does not count: the layers that read
+    the channel can replace it by a bias.
 
     Args:
       model: made by `squeezenet.build(spec, ...)`.
@@ -70,22 +69,21 @@ def activation_variance(
     mean = normalization.beta.numpy().astype(np.float64)
     deviation = np.abs(normalization.gamma.numpy().astype(np.float64))
     if not rectified:
-        return deviation**2
+        return np.asarray(np.square(deviation))
     ratio = mean / np.maximum(deviation, 1e-12)
     below = np.array([math.erf(value / math.sqrt(2)) for value in ratio]) / 2 + 0.5
     density = np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
     first = mean * below + deviation * density
     second = (mean**2 + deviation**2) * below + mean * deviation * density
-    return np.maximum(second - first**2, 0)
+    return np.asarray(np.maximum(second - first**2, 0))
 
 
 def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
-    """Return how likely each channel is passed on.
+    """Return the probability with which each channel is passed on.
 
-    P = 1 - exp(-b s): a channel without strength is never passed on, a strong
-    one nearly always. b is chosen so that the share that survives on average
-    is the environmental factor R, whatever the layer's weights look like
-    (SquishedNets multiply by R; weak layers would then vanish first).
+    P = 1 - exp(-b s): a channel without strength is never passed on, a strong one nearly always.
+    b is chosen for each layer so that the share that survives on average is the environmental
+    factor R. (SquishedNets multiply by R; then the layers with weak channels would vanish first.)
 
     Args:
       strengths: float64 [channels], 0 or more.
@@ -106,7 +104,7 @@ def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
         middle = (low + high) / 2
         enough = -np.expm1(-middle * relative).mean() >= environment
         low, high = (low, middle) if enough else (middle, high)
-    return -np.expm1(-high * relative)
+    return np.asarray(-np.expm1(-high * relative))
 
 
 def draw(

@@ -49,10 +49,11 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
     study = Study(config, describe(dataset))
     files.write_json(Path(config.study_dir) / "explore.json", config.to_json())
     work(study, Experiment(config, dataset, side))
-    winner = choose_winner(study.finished(), config)
+    trials, front = study.finished(), study.front()
+    winner = choose_winner(front, config)
     # Other processes of the study may finish at the same moment.
     with locked(Path(config.study_dir) / "winner.lock"):
-        print(f"page: {write_page(study.finished(), winner, config, dataset.name)}", flush=True)
+        print(f"page: {write_page(trials, front, winner, config, dataset.name)}", flush=True)
         if winner is not None:
             path = copy_winner(winner, config)
             print(f"winner: trial {winner.number}, {winner.user_attrs['key']}, in {path}")
@@ -151,7 +152,7 @@ def _run(study: Study, experiment: Experiment, number: int, candidate: space.Can
         print(f"trial {number} failed: {error}", file=sys.stderr, flush=True)
         return False
     results["seconds"] = round(time.monotonic() - started, 1)
-    study.finish(number, trial.values(results, config.objectives), results)
+    study.finish(number, [float(results[name]) for name in config.objectives], results)
     _print_trial(study, number, results, started, "")
     return True
 

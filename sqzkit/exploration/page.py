@@ -12,7 +12,6 @@ from sqzkit.base import files
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES, Objective
 from sqzkit.exploration.space import Candidate
-from sqzkit.exploration.winner import pareto_front
 from sqzkit.models import registry
 from sqzkit.reporting import figures, templates
 
@@ -52,19 +51,24 @@ PAPER: Mapping[str, Mapping[Any, PaperFigure]] = {
 
 
 def write_page(
-    trials: Sequence[FrozenTrial], winner: FrozenTrial | None, config: ExploreConfig, data: str
+    trials: Sequence[FrozenTrial],
+    front: Sequence[FrozenTrial],
+    winner: FrozenTrial | None,
+    config: ExploreConfig,
+    data: str,
 ) -> Path:
     """Write STUDY_DIR/explore.html and return its path.
 
     Args:
       trials: the finished trials.
+      front: those on the Pareto front.
       winner: the recommended one, if there is one.
       config: the exploration.
       data: name of the data set.
     """
-    front = {trial.number for trial in pareto_front(trials, config.objectives)}
+    numbers = {trial.number for trial in front}
     rows = [
-        {"trial": str(trial.number), "note": _note(trial, front, winner)}
+        {"trial": str(trial.number), "note": _note(trial, numbers, winner)}
         | _cells(trial.user_attrs, config)
         for trial in sorted(trials, key=_rank)
     ]
@@ -73,7 +77,7 @@ def write_page(
         data=data,
         config=config,
         objectives=[OBJECTIVES[name] for name in config.objectives],
-        plots=plots(trials, front, config.objectives),
+        plots=plots(trials, numbers, config.objectives),
         rows=rows,
         complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
         stopped=sum(trial.state == TrialState.PRUNED for trial in trials),
@@ -135,16 +139,14 @@ def _value(trial: FrozenTrial, objective: Objective) -> float:
 def _winner(trial: FrozenTrial, config: ExploreConfig) -> dict[str, Any]:
     """Return the network's values in words, and its results by title."""
     results = trial.user_attrs
-    figures_by_title = {
-        "validation accuracy": _percent(results.get("accuracy")) + " %",
-        "test accuracy": _percent(results.get("test_top1")) + " %",
-        "parameters": f"{results['parameters']:,}",
-    }
-    for objective in _converted(config):
-        figures_by_title[objective.title] = _figure(results[objective.name])
-    values = json.loads(results["key"])
-    words = ", ".join(f"{name} {values[name]}" for name in config.space.choices)
-    return {"number": trial.number, "network": words, "figures": figures_by_title}
+    cells = _cells(results, config)
+    tiles = {
+        "validation accuracy": f"{cells['validation %']} %",
+        "test accuracy": f"{cells['test %']} %",
+        "parameters": cells["parameters"],
+    } | {item.title: cells[item.title] for item in _converted(config)}
+    words = ", ".join(f"{name} {cells[name]}" for name in config.space.choices)
+    return {"number": trial.number, "network": words, "figures": tiles}
 
 
 def _cells(results: Mapping[str, Any], config: ExploreConfig) -> dict[str, str]:

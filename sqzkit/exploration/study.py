@@ -143,6 +143,11 @@ class Study:
         """Return the trials that count: complete ones and those that were stopped early."""
         return [trial for trial in self.trials() if trial.state in FINISHED]
 
+    def front(self) -> list[FrozenTrial]:
+        """Return the Pareto front: the complete trials that no other one dominates."""
+        with storage_errors(self.config):
+            return self.study.best_trials
+
     def _waiting(self) -> bool:
         return any(trial.state == TrialState.WAITING for trial in self.trials())
 
@@ -220,7 +225,8 @@ def is_gone(trial: FrozenTrial) -> bool:
     if name == socket.gethostname():
         return not _lives(int(process[0]), process[1:])
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    return time.time() - trial.user_attrs.get("alive", began) > _SILENT_SECONDS
+    alive = float(trial.user_attrs.get("alive", began))
+    return time.time() - alive > _SILENT_SECONDS
 
 
 def _is_nameless(trial: FrozenTrial) -> bool:

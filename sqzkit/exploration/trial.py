@@ -7,7 +7,7 @@ is killed the next trial of the same network resumes from the checkpoint.
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def run_trial(
         validation accuracy of each epoch; returns whether to stop the trial.
 
     Returns:
-      Results by name, JSON-ready; `values` picks the objectives from them.
+      Results by name, JSON-ready; the objectives are among them.
 
     Raises:
       TrialStoppedError: `should_stop` returned true.
@@ -127,11 +127,6 @@ def run_trial(
     if any(OBJECTIVES[name].converted for name in config.objectives):
         results |= _measure_converted(experiment, trained.model, record)
     return results
-
-
-def values(results: dict[str, Any], names: Sequence[str]) -> list[float]:
-    """Return the objectives' values of a finished trial."""
-    return [float(results[name]) for name in names]
 
 
 def accuracies(folder: RunFolder) -> list[float]:

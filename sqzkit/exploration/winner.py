@@ -5,38 +5,19 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from sqzkit.base.errors import RunError, WriteError
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
-from sqzkit.exploration.samplers import dominated_shares
 
 
-def pareto_front(trials: Sequence[FrozenTrial], names: Sequence[str]) -> list[FrozenTrial]:
-    """Return the complete trials that no other one dominates.
+def choose_winner(front: Sequence[FrozenTrial], config: ExploreConfig) -> FrozenTrial | None:
+    """Return the recommended trial of the Pareto front, or None if there is none.
 
-    Args:
-      trials: of the study.
-      names: its objectives.
+    Among the trials whose accuracy is at most `winner_drop` below the best one's, it is the
+    cheapest by the first objective that is a cost.
     """
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    if not complete:
-        return []
-    signs = [-1.0 if OBJECTIVES[name].maximize else 1.0 for name in names]
-    points = np.array([trial.values for trial in complete]) * signs
-    free = dominated_shares(points) == 0
-    return [trial for trial, undominated in zip(complete, free, strict=True) if undominated]
-
-
-def choose_winner(trials: Sequence[FrozenTrial], config: ExploreConfig) -> FrozenTrial | None:
-    """Return the recommended trial, or None if no trial is complete.
-
-    Among the trials of the Pareto front whose accuracy is at most `winner_drop` below the
-    best one's, it is the cheapest by the first objective that is a cost.
-    """
-    front = pareto_front(trials, config.objectives)
     if not front:
         return None
     best = max(trial.user_attrs["accuracy"] for trial in front)
@@ -45,7 +26,7 @@ def choose_winner(trials: Sequence[FrozenTrial], config: ExploreConfig) -> Froze
     if not costs:
         return max(good, key=lambda trial: trial.user_attrs["accuracy"])
     if "accuracy" not in config.objectives:
-        good = front
+        good = list(front)
     return min(good, key=lambda trial: (trial.values[costs[0]], -trial.user_attrs["accuracy"]))
 
 

@@ -80,20 +80,23 @@ def finish_row(
     origin = {**_origin(experiment, run), "coding": coding}
     content, tflite = _encode(experiment, kind, model, run.preprocessing, run.labels)
     metrics = _accuracy(experiment, tflite, run.preprocessing)
-    accuracy = {"top1": metrics.top1, "top5": metrics.top5, "examples": metrics.examples}
     sidecar = {
         "image_size": run.preprocessing.image_size,
         "classes": len(run.labels),
         "latency_ms": _latency(tflite),
         **origin,
-        **accuracy,
+        "top1": metrics.top1,
+        "top5": metrics.top5,
+        "examples": metrics.examples,
     }
     yours = experiment.folder.write(f"{name}.yours{suffix}", content, sidecar)
     row = Row(
         name=name,
         run=origin["run"],
         stage=run.stage,
-        **accuracy,
+        top1=metrics.top1,
+        top5=metrics.top5,
+        examples=metrics.examples,
         yours=yours,
         paper=_write_paper_size(experiment, f"{name}.paper{suffix}", run, kind, larger, origin),
         notes=(*notes, AS_DENSE) if coding else notes,

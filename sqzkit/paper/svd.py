@@ -6,6 +6,7 @@ rank r, its best approximation of that rank. Its energy is the sum of the
 squared singular values; a rank keeps a share of it.
 """
 
+import bisect
 import dataclasses
 from collections.abc import Mapping
 
@@ -37,7 +38,7 @@ class Decomposition:
     @property
     def numbers_per_rank(self) -> int:
         """What one rank adds to the two factors."""
-        return self.left.shape[0] + self.right.shape[1]
+        return int(self.left.shape[0] + self.right.shape[1])
 
     def rank(self, energy: float) -> int:
         """Return the least rank that keeps at least that share of the energy, 1 or more."""
@@ -87,7 +88,7 @@ def ranks_for_energy(parts: Mapping[str, Decomposition], energy: float) -> dict[
 
 
 def energy_for_numbers(parts: Mapping[str, Decomposition], most: int) -> float:
-    """Return the largest share of the energy whose factors hold at most so many numbers.
+    """Return the largest share of the energy whose factors hold at most `most` numbers.
 
     Args:
       parts: of all layers, which keep the same share.
@@ -98,20 +99,14 @@ def energy_for_numbers(parts: Mapping[str, Decomposition], most: int) -> float:
     """
     shares = np.unique(np.concatenate([part.energies for part in parts.values()]))
 
-    def numbers(energy: float) -> int:
-        ranks = ranks_for_energy(parts, energy)
+    def numbers(energy: np.float64) -> int:
+        ranks = ranks_for_energy(parts, float(energy))
         return sum(ranks[name] * part.numbers_per_rank for name, part in parts.items())
 
-    low, high = -1, len(shares)  # the largest that fits, the least that does not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if numbers(float(shares[middle])) <= most:
-            low = middle
-        else:
-            high = middle
-    if low < 0:
+    fitting = bisect.bisect_right(shares, most, key=numbers)
+    if not fitting:
         raise UsageError(f"{most} numbers are too few for the factors of {', '.join(parts)}")
-    return float(shares[low])
+    return float(shares[fitting - 1])
 
 
 def cut(

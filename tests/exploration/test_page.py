@@ -30,7 +30,7 @@ def test_the_page_shows_every_network_and_needs_nothing_else(tmp_path):
     made = trials(config)
     key = json.dumps({"base_e": 8, "incr_e": 0, "model": "tiny", "squeeze_ratio": 0.5})
     stopped = toys.finished(4, None, TrialState.PRUNED, key=key, accuracy=0.125, parameters=77)
-    page = written([*made, stopped], made[1], config, "my <data>")
+    page = written([*made, stopped], [made[0], made[1], made[3]], made[1], config, "my <data>")
     assert page.outside == []
     assert page.headings[0] == "my <data>: 5 networks"
     assert page.paragraphs[0] == (
@@ -76,7 +76,7 @@ def test_the_front_is_drawn_apart_from_the_dominated(tmp_path):
         toys.finished(number, [a, p], key=key, accuracy=a, parameters=p)
         for number, (a, p) in enumerate(results)
     ]
-    page = written(made, made[0], config, "digits")
+    page = written(made, [made[0], made[2]], made[0], config, "digits")
     (plot,) = page.drawings
     cheap, dear = sorted(pages.marks(plot, figures.BLUE))
     assert cheap[0] < dear[0] and cheap[1] > dear[1]  # the dear one is more accurate: higher
@@ -100,7 +100,7 @@ def test_one_objective_is_drawn_over_the_parameters(tmp_path):
 
 
 def test_without_a_winner_nothing_is_recommended(tmp_path):
-    page = written([], None, toys.config(tmp_path), "digits")
+    page = written([], [], None, toys.config(tmp_path), "digits")
     assert page.headings == ["digits: 0 networks"]
     assert page.tiles == {} and page.tables == page.drawings == page.commands == []
 
@@ -112,7 +112,7 @@ def test_the_papers_figures_stand_beside_ours(tmp_path):
     for number, candidate in enumerate(config.space.points()):
         results = {"accuracy": 0.9, "parameters": 700_000, "test_top1": 0.8}
         made.append(toys.finished(number, [0.9, 7e5], key=candidate.key, **results))
-    page = written(made, made[0], config, "digits")
+    page = written(made, made[:1], made[0], config, "digits")
     # 1,248,424 and 1,589,672 parameters of four bytes at 1,000 classes; the paper's table 3.
     assert [
         tuple(

@@ -45,7 +45,6 @@ def test_a_trial_is_a_run_folder(experiment):
     assert ages == [1, 2, 3]
     assert len(results["curve"]) == 3
     assert results["accuracy"] == max(results["curve"])
-    assert explore_trial.values(results, ("parameters",)) == [results["parameters"]]
     folder = RunFolder.existing(experiment.trials_path / results["folder"])
     assert folder.labels == ("dark", "light")
     assert folder.preprocessing.image_size == 32
