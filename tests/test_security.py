@@ -10,7 +10,7 @@ from sqzkit.base import files
 from sqzkit.coding import container
 from sqzkit.conversion import keras_file
 from sqzkit.models import caffemodel, download, published, spec
-from sqzkit.preprocessing import photograph
+from sqzkit.preprocessing import decoding
 from sqzkit.runs import weights
 from sqzkit.tflite import associated_files, flatbuffer
 
@@ -72,13 +72,13 @@ def test_the_page_states_the_bounds_of_the_code():
         (weights.MAX_BYTES, "1 GiB (a checkpoint"),
         (keras_file.MAX_BYTES, "1 GiB (a checkpoint"),
         (files.MAXIMUM_TEXT_BYTES, "metrics | 32 MiB |"),
-        (photograph.MAXIMUM_BYTES, "photograph | 512 MiB;"),
+        (decoding.MAX_BYTES, "photograph | 512 MiB;"),
     ):
         assert text in page
         number, unit = re.search(r"(\d+) ([MG])iB", text).groups()
         assert bound == int(number) << {"M": 20, "G": 30}[unit], text
-    assert f"JPEG {photograph.MAXIMUM_PIXELS // 10**6} million pixels" in page
-    assert f"others {photograph.MAXIMUM_WHOLE_PIXELS // 10**6} million" in page
-    assert f"{photograph.MAXIMUM_PIXELS_A_BYTE:,} pixels a byte" in page
+    assert f"JPEG {decoding.MAX_PIXELS // 10**6} million pixels" in page
+    assert f"others {decoding.MAX_WHOLE_PIXELS // 10**6} million" in page
+    assert f"{decoding.MAX_PIXELS_PER_BYTE:,} pixels a byte" in page
     assert f"{spec.MAX_PARAMETERS:,} weights" in page
     assert f"{spec.MAX_MODULES} Fire modules, {spec.MAX_CLASSES:,} classes" in page

@@ -1,6 +1,7 @@
 """What convert.py converts: a run folder, published weights, or a Keras file."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.prepared import probe_images
 from sqzkit.data import folder
+from sqzkit.data.dataset import Split
 from sqzkit.data.pipeline import raw_images
 from sqzkit.models import published, registry, transfer
-from sqzkit.preprocessing import Preprocessing, photograph
+from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.loading import load_run
 from sqzkit.tflite import metadata
 
 Images = tuple[np.ndarray, np.ndarray | None]
-_MOST_UNLABELLED = 1000
+_MAX_UNLABELED = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,11 +73,13 @@ def from_run(model_dir: str, stage: str | None, seed: int) -> Source:
     names = [entry["stage"] for entry in finished]
     stages = finished[: names.index(run.stage) + 1]
 
+    opened = functools.cache(run.open_data)
+
     def training(limit: int) -> np.ndarray:
-        return raw_images(run.open_data(), "train", run.preprocessing, limit, seed)[0]
+        return raw_images(opened(), "train", run.preprocessing, limit, seed)[0]
 
     def test() -> Images:
-        return raw_images(run.open_data(), "test", run.preprocessing)
+        return raw_images(opened(), "test", run.preprocessing)
 
     return Source(
         name=run.folder.path.resolve().name,
@@ -135,9 +139,7 @@ def representative_images(source: Source, config: ConversionConfig) -> np.ndarra
     if not config.options.needs_calibration:
         return None
     if config.representative_dataset_dir is not None:
-        chosen = _chosen(config)
-        calibrating = chosen if source.test else chosen[: _calibrated_on(config, len(chosen))]
-        return _load(calibrating[: config.calibration_steps], source.preprocessing)
+        return _load(source, config, "calibration")
     if source.training is not None:
         return source.training(config.calibration_steps)
     raise UsageError(
@@ -158,10 +160,8 @@ def verification_images(source: Source, config: ConversionConfig) -> tuple[Image
     if config.representative_dataset_dir is None:
         drawn = probe_images(source.preprocessing.image_size)
         return ((drawn, None), "pictures drawn by chance") if source.foreign else None
-    chosen = _chosen(config)
-    others = chosen[_calibrated_on(config, len(chosen)) :] or chosen
     where = f"{config.representative_dataset_dir} (photographs not calibrated on, labels unknown)"
-    return (_load(others[:_MOST_UNLABELLED], source.preprocessing), None), where
+    return (_load(source, config, "verification"), None), where
 
 
 def _calibrated_on(config: ConversionConfig, photographs: int) -> int:
@@ -175,20 +175,24 @@ def _calibrated_on(config: ConversionConfig, photographs: int) -> int:
     return max(2, photographs - kept)
 
 
-def _chosen(config: ConversionConfig) -> list[Path]:
-    """Return all photographs of the folder in the seed's random order."""
-    directory = Path(str(config.representative_dataset_dir))
-    if not directory.is_dir():
-        raise UsageError(f"--representative_dataset_dir {directory}: no such folder")
-    paths = list(folder.photographs_in(directory))
-    if not paths:
-        raise UsageError(
-            f"--representative_dataset_dir {directory}: no photographs "
-            f"({', '.join(photograph.SUFFIXES)}) in it"
-        )
-    order = np.random.default_rng(config.seed).permutation(len(paths))
-    return [paths[i] for i in order]
+def _load(source: Source, config: ConversionConfig, part: str) -> np.ndarray:
+    """Return uint8 [N, S, S, 3], the photographs of the folder to calibrate or to verify on.
 
-
-def _load(paths: list[Path], record: Preprocessing) -> np.ndarray:
-    return np.stack([photograph.load_photograph(path, record) for path in paths])
+    They come in the seed's random order. Broken ones and copies are dropped.
+    """
+    flag = "--representative_dataset_dir"
+    dataset = folder.open_unlabeled(str(config.representative_dataset_dir), flag)
+    every = dataset.split("all").examples
+    order = np.random.default_rng(config.seed).permutation(len(every))
+    chosen = [every[i] for i in order]
+    count = len(chosen) if source.test else _calibrated_on(config, len(chosen))
+    parts = {"calibration": chosen[: min(count, config.calibration_steps)]}
+    if part == "verification":
+        others = chosen[count : count + _MAX_UNLABELED]
+        parts = {**parts, part: others} if others else {part: chosen[:_MAX_UNLABELED]}
+    dataset.splits = {name: Split(tuple(examples)) for name, examples in parts.items()}
+    folder.drop_unusable(dataset)
+    images = raw_images(dataset, part, source.preprocessing)[0]
+    if dataset.account.left_out:
+        print(f"{flag}: {dataset.account.sentence()}", flush=True)
+    return images

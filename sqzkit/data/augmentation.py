@@ -1,4 +1,4 @@
-"""Augmentation presets: vectorised, and a pure function of numbers drawn outside.
+"""Augmentation presets: vectorized, and a pure function of numbers drawn outside.
 
 Every example takes one row of uniform numbers, drawn per (seed, epoch,
 example); so a resumed run sees the same images bit for bit, and another batch
@@ -11,14 +11,14 @@ import typing
 import numpy as np
 
 from sqzkit.base.errors import UsageError
-from sqzkit.preprocessing import MAXIMUM_SIZE, Preprocessing
+from sqzkit.preprocessing import MAX_SIZE, Preprocessing
 
 if typing.TYPE_CHECKING:
     import tensorflow as tf
 
 UNIFORMS = 8
 _LEFT, _TOP, _FLIP, _AREA, _ASPECT, _BRIGHTNESS, _CONTRAST, _SATURATION = range(UNIFORMS)
-# Grey by ITU-R BT.601, as Pillow and JPEG have it.
+# Gray by ITU-R BT.601, as Pillow and JPEG have it.
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -33,8 +33,8 @@ class Augmentation:
       smallest_area: area of the smallest random crop, 1 for none, above 0..1.
       aspect: crops are up to this much wider or higher than square, 1 or more.
       brightness: largest added share of 255, 0..1.
-      contrast: largest relative change of the distance from mean grey, 0..1.
-      saturation: largest relative change of the distance from grey, 0..1.
+      contrast: largest relative change of the distance from mean gray, 0..1.
+      saturation: largest relative change of the distance from gray, 0..1.
       flip: whether images are mirrored at random where the data set allows it.
     """
 
@@ -53,8 +53,8 @@ class Augmentation:
         return self.shift > 0 or self.smallest_area < 1
 
     @property
-    def colours(self) -> bool:
-        """Whether colours change."""
+    def colors(self) -> bool:
+        """Whether colors change."""
         return max(self.brightness, self.contrast, self.saturation) > 0
 
     def training_side(self, preprocessing: Preprocessing) -> int:
@@ -67,8 +67,8 @@ class Augmentation:
         if not self.crops:
             return preprocessing.image_size
         if self.smallest_area < 1 and preprocessing.resize_size == preprocessing.image_size:
-            return min(MAXIMUM_SIZE, round(preprocessing.image_size * 8 / 7))
-        return min(MAXIMUM_SIZE, preprocessing.resize_size)
+            return min(MAX_SIZE, round(preprocessing.image_size * 8 / 7))
+        return min(MAX_SIZE, preprocessing.resize_size)
 
 
 PRESETS = {
@@ -128,7 +128,7 @@ def augment(
     else:
         images = _shift(images, uniforms, augmentation, mirrored, side)
     images = tf.cast(images, tf.float32)
-    return _colour(images, uniforms, augmentation) if augmentation.colours else images
+    return _color(images, uniforms, augmentation) if augmentation.colors else images
 
 
 def _shift(
@@ -188,7 +188,7 @@ def _resized_crop(
     for extent, column in ((tf.sqrt(area) / stretch, _TOP), (tf.sqrt(area) * stretch, _LEFT)):
         length = tf.minimum(extent, 1.0) * whole
         start = uniforms[:, column] * (whole - length)
-        # Pixel centres: output i + 0.5 comes from start + (i + 0.5) * length / side.
+        # Pixel centers: output i + 0.5 comes from start + (i + 0.5) * length / side.
         half = 0.5 * length / side
         bounds.append((start + half - 0.5, start + length - half - 0.5))
     (top, bottom), (left, right) = bounds
@@ -200,8 +200,8 @@ def _resized_crop(
     )
 
 
-def _colour(images: "tf.Tensor", uniforms: "tf.Tensor", augmentation: Augmentation) -> "tf.Tensor":
-    """Change saturation about grey, contrast about mean grey, and brightness.
+def _color(images: "tf.Tensor", uniforms: "tf.Tensor", augmentation: Augmentation) -> "tf.Tensor":
+    """Change saturation about gray, contrast about mean gray, and brightness.
 
     All three are linear in a pixel, so one 3x3 matrix and one offset an image
     do them in a single pass.
@@ -217,8 +217,8 @@ def _colour(images: "tf.Tensor", uniforms: "tf.Tensor", augmentation: Augmentati
         )
     )
     luma = tf.constant(_LUMA)[:, tf.newaxis]
-    to_grey = tf.tile(luma, [1, 3])
-    matrix = (1 + contrast) * ((1 + saturation) * tf.eye(3) - saturation * to_grey)
+    to_gray = tf.tile(luma, [1, 3])
+    matrix = (1 + contrast) * ((1 + saturation) * tf.eye(3) - saturation * to_gray)
     mean = tf.reduce_mean(images, axis=[1, 2])[:, tf.newaxis] @ luma
     shape = tf.shape(images)
     pixels = tf.reshape(images, [shape[0], -1, 3]) @ matrix + (brightness - contrast * mean)

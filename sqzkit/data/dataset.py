@@ -1,16 +1,20 @@
-"""A labelled data set in three splits, not yet decoded."""
+"""A labeled data set in three splits, not yet decoded."""
 
 import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.data.file_slice import FileSlice
+from sqzkit.data.tree import Account, shown
 from sqzkit.preprocessing import Preprocessing, photograph
+
+if TYPE_CHECKING:
+    from sqzkit.data.store import ArrayStore, DecodingStore
 
 SPLITS = ("train", "validation", "test")
 MEBIBYTE = 1 << 20
@@ -23,17 +27,40 @@ def default_memory_budget() -> int:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class FileSlice:
+    """An encoded image inside a larger file: `length` bytes of `path` from `offset`."""
+
+    path: Path
+    offset: int
+    length: int
+
+    def read(self) -> bytes:
+        """Return the bytes; raise `RunError` if the file no longer has them."""
+        try:
+            with open(self.path, "rb") as stream:
+                stream.seek(self.offset)
+                content = stream.read(self.length)
+        except OSError as error:
+            raise RunError(f"{self.path}: {error.strerror or error}") from error
+        if len(content) != self.length:
+            raise RunError(f"{self.path}: shorter than when the run began; restore it, run again")
+        return content
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled image.
+    """One labeled image.
 
     Attributes:
       image: path of a photograph, its bytes, where its bytes lie, or pixels
         uint8 [H, W, 3], RGB.
       label: class index, 0 to number of classes - 1.
+      digest: the beginning of the SHA-256 of a photograph's file, hexadecimal; else empty.
     """
 
     image: Path | bytes | FileSlice | np.ndarray
     label: int
+    digest: str = ""
 
     def load(self, preprocessing: Preprocessing) -> np.ndarray:
         """Return uint8 [S, S, 3], RGB; raise `RunError` if it cannot be decoded."""
@@ -70,11 +97,15 @@ class ImageDataset:
       splits: by name: "train", "validation" and "test".
       flip: whether a mirrored image keeps its meaning.
       max_broken_share: share of photographs that may be unreadable, 0..1.
+      root: the folder of photographs, or None.
+      account: which files of that folder are left out, and why.
+      version: tells apart states of a data set that is not a folder.
       broken: one message for each unreadable photograph, naming it.
       found: how many photographs there were, unreadable ones included.
       memory_budget: bytes that decoded images may take in memory; beyond it they
         are kept in `cache_dir`, or decoded again every epoch if that is None.
       cache_dir: folder for decoded images, or None.
+      stores: the decoded images of each split and size, by `sqzkit.data.store`.
     """
 
     name: str
@@ -82,11 +113,16 @@ class ImageDataset:
     splits: dict[str, Split]
     flip: bool = True
     max_broken_share: float = 0.05
+    root: Path | None = None
+    account: Account = dataclasses.field(default_factory=Account)
+    version: str = ""
     broken: list[str] = dataclasses.field(default_factory=list)
     found: int = 0
     memory_budget: int = dataclasses.field(default_factory=default_memory_budget)
     cache_dir: Path | None = None
-    stores: dict[tuple[str, str], object] = dataclasses.field(default_factory=dict, repr=False)
+    stores: "dict[tuple[str, str], ArrayStore | DecodingStore]" = dataclasses.field(
+        default_factory=dict, repr=False
+    )
 
     def __post_init__(self) -> None:
         self.found = self.found or self.num_examples + len(self.broken)
@@ -109,13 +145,28 @@ class ImageDataset:
             )
         return self.splits[name]
 
+    def class_counts(self, split: str = "train") -> np.ndarray:
+        """Return how many examples of each class a split holds, int64 [num_classes]."""
+        return np.bincount(self.split(split).labels, minlength=self.num_classes)
+
+    def name_of(self, example: Example) -> str:
+        """Return a photograph's path below `root`, escaped; empty where it is not a file."""
+        if self.root is None or not isinstance(example.image, Path):
+            return ""
+        return shown(example.image.relative_to(self.root).as_posix())
+
     def drop_broken(self, split: str, messages: dict[int, str]) -> None:
         """Remove examples found broken, by their index in the split.
 
         Raises:
           RunError: more than `max_broken_share` of all photographs are broken.
         """
-        kept = (e for i, e in enumerate(self.splits[split].examples) if i not in messages)
+        kept = []
+        for index, example in enumerate(self.splits[split].examples):
+            if index not in messages:
+                kept.append(example)
+            elif name := self.name_of(example):
+                self.account.leave_out("unreadable", name)
         self.splits[split].examples = tuple(kept)
         self.broken.extend(messages.values())
         check_broken(self.broken, self.found, self.max_broken_share)
@@ -125,9 +176,9 @@ def check_broken(broken: Sequence[str], found: int, max_broken_share: float) -> 
     """Raise `RunError` naming the photographs if too many are broken."""
     if len(broken) <= max_broken_share * found:
         return
-    shown = "".join(f"\n  {message}" for message in broken[:10])
+    named = "".join(f"\n  {message}" for message in broken[:10])
     more = f"\n  ... and {len(broken) - 10} more" if len(broken) > 10 else ""
     raise RunError(
         f"{len(broken)} of {found} photographs cannot be read, more than "
-        f"--max_broken_share={max_broken_share:g} allows; repair or remove them:{shown}{more}"
+        f"--max_broken_share={max_broken_share:g} allows; repair or remove them:{named}{more}"
     )

@@ -7,10 +7,11 @@ batch size, the number of threads, or what ran before.
 import os
 import typing
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
-from sqzkit.base.errors import UsageError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import augmentation as augmenting
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.store import ArrayStore, DecodingStore, decode_all, open_store
@@ -63,7 +64,6 @@ def training_batches(
     store = open_store(dataset, "train", record)
     flip = dataset.flip
 
-    @tf.autograph.experimental.do_not_convert
     def finish(
         images: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,7 +72,7 @@ def training_batches(
 
     order = epoch_order(len(store.labels), seed, epoch)[shard[0] :: shard[1]]
     uniforms = augmenting.draw(seed, epoch, len(store.labels))[order]
-    return _read_ahead(_batches(store, order, batch_size, side, uniforms), finish)
+    return _read_ahead(_batches(store, order, batch_size, side, uniforms), _plain(finish))
 
 
 def evaluation_batches(
@@ -99,7 +99,6 @@ def evaluation_batches(
     _check(batch_size, 0, 0, shard)
     store = open_store(dataset, split, preprocessing)
 
-    @tf.autograph.experimental.do_not_convert
     def finish(
         images: tf.Tensor, labels: tf.Tensor, unused: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -108,7 +107,7 @@ def evaluation_batches(
     order = np.arange(len(store.labels))[shard[0] :: shard[1]]
     no_uniforms = np.empty((len(order), 0), np.float32)
     side = preprocessing.image_size
-    return _read_ahead(_batches(store, order, batch_size, side, no_uniforms), finish)
+    return _read_ahead(_batches(store, order, batch_size, side, no_uniforms), _plain(finish))
 
 
 def raw_images(
@@ -124,7 +123,7 @@ def raw_images(
       dataset: where from.
       split: "train", "validation" or "test".
       preprocessing: the record to follow.
-      limit: at most so many, 1 or more; None for all.
+      limit: at most this many, 1 or more; None for all.
       seed: take them in this seed's random order; None takes them in order.
 
     Returns:
@@ -144,6 +143,8 @@ def raw_images(
     if not broken:
         return images, labels
     dataset.drop_broken(split, {int(order[i]): text for i, text in broken.items()})
+    if not len(kept):
+        raise RunError(f"{dataset.name}: no readable photograph is left in split {split}")
     return images[kept], labels[kept]
 
 
@@ -173,7 +174,6 @@ def _batches(
     """Return batches of (uint8 images, int32 labels, float32 uniforms)."""
     import tensorflow as tf
 
-    @tf.autograph.experimental.do_not_convert
     def fetch(
         indices: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -185,7 +185,7 @@ def _batches(
     # A tensor travels to other machines with the graph; a Python function would not.
     tensor = store.tensor if isinstance(store, ArrayStore) and store.in_memory else None
     rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
-    return rows.batch(batch_size).map(fetch, num_parallel_calls=os.cpu_count())
+    return rows.batch(batch_size).map(_plain(fetch), num_parallel_calls=os.cpu_count())
 
 
 def _read_ahead(
@@ -202,6 +202,13 @@ def _read_ahead(
     options.autotune.enabled = False
     finished = batches.map(finish, num_parallel_calls=os.cpu_count()).prefetch(_BATCHES_AHEAD)
     return finished.with_options(options)
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function marked so that TensorFlow traces it without rewriting its source."""
+    import tensorflow as tf
+
+    return cast(Callable[..., Any], tf.autograph.experimental.do_not_convert(function))
 
 
 def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int]) -> None:

@@ -8,9 +8,9 @@ from sqzkit.base.errors import UsageError
 from sqzkit.data.dataset import SPLITS, Example, Split
 from sqzkit.data.source import DataSource
 
-# Examples cut off "train" for one split; the standard error of an accuracy on so many is half a
-# point at most, and each one more is lost to training.
-MAXIMUM_CUT = 10_000
+# Examples cut off "train" for one split; the standard error of an accuracy on this many is half a
+# point at most, and each further one is lost to training.
+MAX_CUT = 10_000
 
 
 def three_splits(
@@ -23,7 +23,7 @@ def three_splits(
     choosing the best epoch.
     Args:
       given: examples by split name; "train" is among them.
-      source: its seed and shares decide the cut, of about `MAXIMUM_CUT` examples at most.
+      source: its seed and shares decide the cut, of about `MAX_CUT` examples at most.
       labels: class names.
 
     Raises:
@@ -34,7 +34,7 @@ def three_splits(
         given["test"] = given.pop("validation")
     shares = {"validation": source.validation_share, "test": source.test_share}
     pool = given["train"]
-    largest = MAXIMUM_CUT / max(1, len(pool))
+    largest = MAX_CUT / max(1, len(pool))
     missing = {name: min(share, largest) for name, share in shares.items() if name not in given}
     rest, *parts = stratified(
         [example.label for example in pool], tuple(missing.values()), source.seed, labels

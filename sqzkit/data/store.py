@@ -13,7 +13,7 @@ import os
 import typing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,7 @@ import numpy as np
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
 from sqzkit.base.progress import Progress
-from sqzkit.data.dataset import Example, ImageDataset
-from sqzkit.data.file_slice import FileSlice
+from sqzkit.data.dataset import Example, FileSlice, ImageDataset
 from sqzkit.preprocessing import Preprocessing
 
 if typing.TYPE_CHECKING:
@@ -63,7 +62,7 @@ class ArrayStore:
         return not isinstance(self.images, np.memmap)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Return the images at `indices`, uint8 [len(indices), T, T, 3]."""
+        """Return the images at `indices`, uint8 [len(indices), T, T, 3], RGB."""
         return np.asarray(self.images[self._rows[indices]])
 
 
@@ -79,7 +78,7 @@ class DecodingStore:
         self.labels = np.array([example.label for example in examples], np.int32)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """Return the images at `indices`, uint8 [len(indices), T, T, 3].
+        """Return the images at `indices`, uint8 [len(indices), T, T, 3], RGB.
 
         Raises:
           RunError: a photograph is damaged inside; the message names it.
@@ -119,9 +118,7 @@ def open_store(
     key = (split, json.dumps(preprocessing_geometry(preprocessing)))
     if key not in dataset.stores:
         dataset.stores[key] = _make_store(dataset, split, preprocessing)
-    store = dataset.stores[key]
-    assert isinstance(store, ArrayStore | DecodingStore)
-    return store
+    return dataset.stores[key]
 
 
 def preprocessing_geometry(preprocessing: Preprocessing) -> list[object]:
@@ -140,8 +137,8 @@ def decode_all(
     Args:
       examples: N examples.
       preprocessing: the record to follow.
-      images: uint8 [N, S, S, 3]; row i is filled with example i. None only looks
-        which can be decoded.
+      images: uint8 [N, S, S, 3]; row i is filled with example i. None checks only
+        which examples can be decoded.
       title: what to call the work when it takes long enough to be shown.
 
     Returns:
@@ -152,7 +149,7 @@ def decode_all(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(examples), _WINDOW):
             window = islice(examples, start, start + _WINDOW)
-            for index, outcome in enumerate(pool.map(_attempt, window, _forever(preprocessing))):
+            for index, outcome in enumerate(pool.map(_attempt, window, repeat(preprocessing))):
                 if isinstance(outcome, RunError):
                     broken[start + index] = str(outcome)
                 elif images is not None:
@@ -219,15 +216,16 @@ def _file_cache(
 
 
 def _fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> str:
-    """Return a name that changes with the files' names, sizes, dates and the record."""
+    """Return a name that changes with the images' content and order, and the record."""
     digest = hashlib.sha256(json.dumps(preprocessing_geometry(preprocessing)).encode())
     for example in examples:
-        if isinstance(example.image, Path):
-            status = example.image.stat()
-            digest.update(f"{example.image}|{status.st_size}|{status.st_mtime_ns}".encode())
+        if example.digest:
+            digest.update(f"{example.digest}|".encode())
         elif isinstance(example.image, FileSlice):
             # The folder of a TFDS data set has its name and version.
             digest.update(repr(example.image).encode())
+        elif isinstance(example.image, Path):
+            digest.update(hashlib.sha256(example.image.read_bytes()).digest())
         elif isinstance(example.image, np.ndarray):
             digest.update(example.image.tobytes())
         else:
@@ -240,8 +238,3 @@ def _attempt(example: Example, preprocessing: Preprocessing) -> np.ndarray | Run
         return example.load(preprocessing)
     except RunError as error:
         return error
-
-
-def _forever(preprocessing: Preprocessing) -> Iterator[Preprocessing]:
-    while True:
-        yield preprocessing

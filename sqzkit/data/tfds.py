@@ -69,7 +69,13 @@ def open_tfds(source: DataSource) -> ImageDataset:
         splits=splitting.three_splits(labelled, source, labels),
         flip=source.flips(by_default=not name.startswith(_NOT_MIRRORED)),
         max_broken_share=source.max_broken_share,
+        version=_version(builder),
     )
+
+
+def _version(builder: "tfds.core.DatasetBuilder") -> str:
+    sizes = (f"{name} {builder.info.splits[name].num_examples}" for name in _useful_splits(builder))
+    return f"{builder.info.full_name}: {', '.join(sizes)}"
 
 
 def _builder(source: DataSource) -> "tfds.core.DatasetBuilder":

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqzkit.base.errors import RunError
-from sqzkit.data.dataset import Example
-from sqzkit.data.file_slice import FileSlice
+from sqzkit.data.dataset import Example, FileSlice
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = 4
@@ -25,7 +24,7 @@ _CHECKSUM = 4
 _FIRST, _SECOND, _THIRD = 0x0A, 0x12, 0x1A  # nested messages or bytes
 _NUMBER = 0x08
 _VARINT_BYTES = 10
-_LONGEST_KEY = 1024  # bytes; longer ones are none of ours
+_MAX_KEY = 1024  # bytes; longer ones are none of ours
 
 
 class _DamagedError(ValueError):
@@ -86,7 +85,7 @@ def _entries(content: mmap.mmap, start: int, end: int) -> dict[bytes, tuple[int,
             key, value = b"", (entry_end, entry_end)
             for tag, low, high in _fields(content, entry, entry_end):
                 if tag == _FIRST:
-                    key = content[low : min(high, low + _LONGEST_KEY)]
+                    key = content[low : min(high, low + _MAX_KEY)]
                 elif tag == _SECOND:
                     value = (low, high)
             found[key] = value

@@ -19,7 +19,7 @@ from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.models.spec import MAX_CLASSES, NORMALIZATIONS
 from sqzkit.models.squeezenet import NORMALIZATION_MOMENTUM, add_softmax, ceil_pool
-from sqzkit.preprocessing import MAXIMUM_SIZE
+from sqzkit.preprocessing import MAX_SIZE
 
 MIN_SIZE = 39  # pixels; below, nothing is left after pool5
 MAX_UNITS = 1 << 14
@@ -97,9 +97,9 @@ def build(
     Raises:
       UsageError: the size is out of range or the activation is unknown.
     """
-    if not MIN_SIZE <= image_size <= MAXIMUM_SIZE:
+    if not MIN_SIZE <= image_size <= MAX_SIZE:
         raise UsageError(
-            f"image_size {image_size}: AlexNet needs {MIN_SIZE}..{MAXIMUM_SIZE} pixels"
+            f"image_size {image_size}: AlexNet needs {MIN_SIZE}..{MAX_SIZE} pixels"
         )
     inputs = keras.Input((image_size, image_size, 3), name="image")
     outputs = _dense_layers(spec, _convolutions(spec, inputs))

@@ -17,7 +17,7 @@ from typing import Any
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.models.spec import FireModule, SqueezeNetSpec
-from sqzkit.preprocessing import MAXIMUM_SIZE, MINIMUM_SIZE
+from sqzkit.preprocessing import MAX_SIZE, MIN_SIZE
 
 POOL_SIZE = 3
 POOL_STRIDE = 2
@@ -67,8 +67,8 @@ def feature_map_sizes(spec: SqueezeNetSpec, image_size: int) -> dict[str, int]:
     Raises:
       UsageError: `image_size` is not 32..1024, or a map has no pixels left.
     """
-    if not MINIMUM_SIZE <= image_size <= MAXIMUM_SIZE:
-        raise UsageError(f"image_size {image_size}: must be {MINIMUM_SIZE}..{MAXIMUM_SIZE} pixels")
+    if not MIN_SIZE <= image_size <= MAX_SIZE:
+        raise UsageError(f"image_size {image_size}: must be {MIN_SIZE}..{MAX_SIZE} pixels")
     size = (image_size - spec.conv1_kernel) // 2 + 1
     sizes = {}
     for name in ("conv1", *(module.name for module in spec.modules())):

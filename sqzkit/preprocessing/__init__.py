@@ -1,11 +1,9 @@
-"""From a photograph to the network's input: one record, followed by everybody."""
+"""From a photograph to the network's input: the record and the rule that everybody follows."""
 
 from sqzkit.preprocessing.record import (
-    CHANNEL_ORDERS,
-    MAXIMUM_SIZE,
-    MINIMUM_SIZE,
+    MAX_SIZE,
+    MIN_SIZE,
     NAMES,
-    RESIZE_RULES,
     Preprocessing,
     caffe,
     default,
@@ -13,11 +11,9 @@ from sqzkit.preprocessing.record import (
 )
 
 __all__ = [
-    "CHANNEL_ORDERS",
-    "MAXIMUM_SIZE",
-    "MINIMUM_SIZE",
+    "MAX_SIZE",
+    "MIN_SIZE",
     "NAMES",
-    "RESIZE_RULES",
     "Preprocessing",
     "caffe",
     "default",

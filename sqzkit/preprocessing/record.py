@@ -17,8 +17,8 @@ from sqzkit.base.errors import RunError, UsageError
 RESIZE_RULES = ("squash", "shorter_side")
 CHANNEL_ORDERS = ("RGB", "BGR")
 NAMES = ("default", "caffe", "unit", "raw")  # pixels in -1..1, of Caffe, in 0..1, in 0..255
-MINIMUM_SIZE = 32
-MAXIMUM_SIZE = 1024
+MIN_SIZE = 32
+MAX_SIZE = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,14 +48,12 @@ class Preprocessing:
     scale: tuple[float, float, float] = (1 / 127.5, 1 / 127.5, 1 / 127.5)
 
     def __post_init__(self) -> None:
-        if not MINIMUM_SIZE <= self.image_size <= MAXIMUM_SIZE:
-            raise UsageError(
-                f"image_size {self.image_size}: must be {MINIMUM_SIZE}..{MAXIMUM_SIZE} pixels"
-            )
-        if not self.image_size <= self.resize_size <= 4 * MAXIMUM_SIZE:
+        if not MIN_SIZE <= self.image_size <= MAX_SIZE:
+            raise UsageError(f"image_size {self.image_size}: must be {MIN_SIZE}..{MAX_SIZE} pixels")
+        if not self.image_size <= self.resize_size <= 4 * MAX_SIZE:
             raise UsageError(
                 f"resize_size {self.resize_size}: must be at least image_size "
-                f"({self.image_size}) and at most {4 * MAXIMUM_SIZE}"
+                f"({self.image_size}) and at most {4 * MAX_SIZE}"
             )
         _require("resize", self.resize, RESIZE_RULES)
         _require("channel_order", self.channel_order, CHANNEL_ORDERS)
@@ -73,7 +71,7 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Preprocessing":
-        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        """Return the record `to_json` gave; raise `RunError` if it is not one."""
         return records.build(cls, record, "a preprocessing record")
 
     def save(self, path: Path) -> None:

@@ -16,8 +16,8 @@ from PIL import Image
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.base.quiet import quiet
 from sqzkit.preprocessing import (
-    MAXIMUM_SIZE,
-    MINIMUM_SIZE,
+    MAX_SIZE,
+    MIN_SIZE,
     NAMES,
     Preprocessing,
     named,
@@ -210,8 +210,8 @@ def _ends(model: TFLiteFile) -> tuple[Tensor, Tensor]:
         raise FormatError(
             f"not an image classifier: its input is {list(shape)} instead of [1, size, size, 3]"
         )
-    if not MINIMUM_SIZE <= shape[1] <= MAXIMUM_SIZE:
-        raise FormatError(f"takes {shape[1]} pixels: {MINIMUM_SIZE}..{MAXIMUM_SIZE} are supported")
+    if not MIN_SIZE <= shape[1] <= MAX_SIZE:
+        raise FormatError(f"takes {shape[1]} pixels: {MIN_SIZE}..{MAX_SIZE} are supported")
     if len(target.shape) != 2 or target.shape[0] != 1 or target.shape[1] < 2:
         raise FormatError(
             f"not an image classifier: its output is {list(target.shape)} instead of [1, classes]"

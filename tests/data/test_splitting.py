@@ -70,7 +70,7 @@ def test_what_is_missing_is_cut_off_train(splits, origin):
 
 
 def test_no_more_is_cut_off_a_large_split_than_an_accuracy_needs(monkeypatch):
-    monkeypatch.setattr(splitting, "MAXIMUM_CUT", 6)
+    monkeypatch.setattr(splitting, "MAX_CUT", 6)
     pool = [Example(b"", label) for label in LABELS]
     cut = splitting.three_splits({"train": pool, "test": pool[:5]}, DataSource(), NAMES)
     # 4 %: of 100, 40 and 10, and one of a class at least.

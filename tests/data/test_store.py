@@ -1,4 +1,6 @@
+import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -7,8 +9,15 @@ from sqzkit import preprocessing
 from sqzkit.base.errors import RunError
 from sqzkit.data import pipeline, store
 from sqzkit.data.dataset import Example
+from sqzkit.data.open import open_dataset
+from sqzkit.data.source import DataSource
 
 RECORD = preprocessing.default(32)
+
+
+def _images(top, cache, split):
+    dataset = open_dataset(DataSource(data_dir=str(top)), cache_dir=cache)
+    return [example.image for example in dataset.split(split).examples]
 
 
 def epoch(dataset):
@@ -51,9 +60,6 @@ def test_the_budget_counts_all_splits(coloured):
 
 
 def test_the_file_is_used_again_until_a_photograph_changes(photo_folder, jpeg, tmp_path):
-    from sqzkit.data.open import open_dataset
-    from sqzkit.data.source import DataSource
-
     top = photo_folder({"a": 6, "b": 6})
 
     def prepared():
@@ -66,9 +72,32 @@ def test_the_file_is_used_again_until_a_photograph_changes(photo_folder, jpeg, t
     written = (tmp_path / "cache" / once[0]).stat().st_mtime_ns
     assert prepared() == once
     assert (tmp_path / "cache" / once[0]).stat().st_mtime_ns == written
-    for path in top.rglob("*.jpg"):
-        path.write_bytes(jpeg(77, width=30))
+    # Replaced in place: name, size and date stay.
+    replaced = next(
+        path for path in sorted(top.rglob("*.jpg")) if path in _images(top, tmp_path, "train")
+    )
+    before, content = replaced.stat(), bytearray(replaced.read_bytes())
+    content[-3] ^= 1
+    replaced.write_bytes(content)
+    os.utime(replaced, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert replaced.stat().st_size == before.st_size
     assert len(prepared()) == 2
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_the_file_of_decoded_images_is_named_by_content_and_order(tmp_path, jpeg, digest):
+    def named(*contents, **changes):
+        paths = [tmp_path / f"{i}.jpg" for i in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        sums = [hashlib.sha256(c).hexdigest() if digest else "" for c in contents]
+        examples = [Example(path, 0, text) for path, text in zip(paths, sums, strict=True)]
+        return store._fingerprint(examples, preprocessing.Preprocessing(32, 40, **changes))
+
+    reference = named(jpeg(1), jpeg(2))
+    assert named(jpeg(1), jpeg(2)) == reference
+    others = [named(jpeg(2), jpeg(1)), named(jpeg(1)), named(jpeg(1), jpeg(2), resize="squash")]
+    assert len({reference, *others}) == 4
 
 
 def test_the_file_remembers_what_was_broken(coloured, tmp_path):

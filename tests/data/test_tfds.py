@@ -7,7 +7,7 @@ from sqzkit.data import store
 from sqzkit.data import tfds as subject
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
-from sqzkit.preprocessing import photograph
+from sqzkit.preprocessing import decoding
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -70,7 +70,7 @@ def test_labels_and_pixels_are_what_was_stored(stored):
     generator = np.random.default_rng(0)
     wanted = [generator.integers(0, 256, (6 + i % 3, 7, 3), np.uint8) for i in range(4)]
     for example, image in zip(examples, wanted, strict=True):
-        np.testing.assert_array_equal(np.asarray(photograph.decode(example.image)), image)
+        np.testing.assert_array_equal(np.asarray(decoding.decode(example.image)), image)
 
 
 def test_a_test_split_without_labels_is_not_used(stored):

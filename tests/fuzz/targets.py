@@ -99,10 +99,10 @@ def _read_caffemodel(content: bytes) -> None:
 
 def _read_image(content: bytes) -> None:
     from sqzkit import preprocessing
-    from sqzkit.data import truncation
+    from sqzkit.data import folder
     from sqzkit.preprocessing import photograph
 
-    truncation.looks_whole(content)
+    folder.looks_whole(content)
     square = photograph.load_photograph(content, preprocessing.caffe(32))
     assert square.shape == (32, 32, 3)
 

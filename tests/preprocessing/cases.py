@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sqzkit import preprocessing
-from sqzkit.preprocessing import photograph
+from sqzkit.preprocessing import decoding, photograph
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "preprocessing"
 
@@ -105,7 +105,7 @@ def encoded():
 def _stored_for(turn):
     """The scene as a camera held that way stores it, so that all eight look alike upright."""
     back = {6: 8, 8: 6}.get(turn, turn)
-    return photograph.upright(Image.fromarray(scene(48, 36)), back)
+    return decoding.upright(Image.fromarray(scene(48, 36)), back)
 
 
 def _exif(turn):
@@ -131,7 +131,7 @@ def write():
     for name, (width, height, channels, turn, *sizes) in PIXELS.items():
         image = pixels(name)
         (FOLDER / f"{name}.raw").write_bytes(image.tobytes())
-        upright = photograph.upright(Image.fromarray(image), turn)
+        upright = decoding.upright(Image.fromarray(image), turn)
         square = photograph.prepare(upright, record(*sizes))
         cases.append(
             {

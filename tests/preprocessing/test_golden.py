@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sqzkit.preprocessing import photograph
+from sqzkit.preprocessing import decoding, photograph
 from tests.preprocessing import cases as golden
 from tests.preprocessing import numpy_rule as plain
 
@@ -44,7 +44,7 @@ def test_the_index_lists_every_case_and_every_file():
 def test_pillow_still_gives_the_golden_square(case):
     image = stored(case)
     np.testing.assert_array_equal(image, golden.pixels(case["name"]))
-    upright = photograph.upright(Image.fromarray(image), case["orientation"])
+    upright = decoding.upright(Image.fromarray(image), case["orientation"])
     np.testing.assert_array_equal(photograph.prepare(upright, record(case)), expected(case))
 
 
@@ -85,5 +85,5 @@ def test_random_sizes_agree_with_the_page_bit_for_bit(seed):
     image = generator.integers(0, 256, (height, width, channels), np.uint8)
     turn = 1 + seed % 8
     # Compositing first or turning first is the same, pixel by pixel.
-    got = photograph.prepare(photograph.upright(Image.fromarray(image), turn), record(case))
+    got = photograph.prepare(decoding.upright(Image.fromarray(image), turn), record(case))
     np.testing.assert_array_equal(got, plain.prepare(image, turn, case))

@@ -1,0 +1,184 @@
+"""Which photographs a run was made from, and what has changed since."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.data.tree import some
+
+MAX_PHOTOGRAPHS = 200_000  # more are counted, but not listed
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """How photographs differ from those of a run; names below the data folder.
+
+    Attributes:
+      added: new content under a new name.
+      changed: new content under a known name.
+      removed: content that is nowhere any more.
+      relabeled: known content in another class.
+    """
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    relabeled: list[str]
+
+    @property
+    def lost(self) -> bool:
+        """Whether some photographs of the run cannot be had as they were."""
+        return bool(self.changed or self.removed or self.relabeled)
+
+    def sentence(self) -> str:
+        """Return one line; empty if nothing differs."""
+        words = {
+            "added": "added (not used)",
+            "changed": "changed (not used)",
+            "removed": "removed",
+            "relabeled": "moved to another class (not used)",
+        }
+        parts = [
+            f"{len(names):,} {words[kind]}: {some(names)}"
+            for kind, names in dataclasses.asdict(self).items()
+            if names
+        ]
+        return f"photographs since the run began: {'; '.join(parts)}" if parts else ""
+
+
+def record(dataset: ImageDataset) -> dict[str, Any]:
+    """Return what a run's `data.json` keeps of its data: counts, names and content.
+
+    Returns:
+      JSON-ready values: `counts` by split and class, `version` (of TFDS data sets), the
+      `account` of a folder's files, and `photographs`: for each split and class the name below
+      the folder and the digest of each photograph. Empty above `MAX_PHOTOGRAPHS`.
+    """
+    photographs: dict[str, dict[str, dict[str, str]]] = {}
+    if dataset.num_examples <= MAX_PHOTOGRAPHS:
+        for split, label, example in _walk(dataset):
+            if name := dataset.name_of(example):
+                photographs.setdefault(split, {}).setdefault(label, {})[name] = example.digest
+    counts = {
+        split: dict(zip(dataset.labels, map(int, dataset.class_counts(split)), strict=True))
+        for split in dataset.splits
+    }
+    account = {"account": dataset.account.to_json()} if dataset.root else {}
+    return {"counts": counts, "version": dataset.version, **account, "photographs": photographs}
+
+
+def restore(dataset: ImageDataset, recorded: Mapping[str, Any]) -> Changes:
+    """Give every photograph to the split it had in the run, wherever the data lie now.
+
+    Photographs that the run did not have are dropped: nothing is measured on what was trained
+    on, and an accuracy stays that of the same photographs.
+
+    Args:
+      dataset: the run's data, just opened; changed in place.
+      recorded: `record` of the data when the run began.
+
+    Raises:
+      UsageError: none of a split's photographs is left, or another version of a TFDS data set.
+      RunError: the record is damaged.
+    """
+    version = recorded.get("version", "")
+    if version != dataset.version:
+        raise UsageError(
+            f"{dataset.name}: the run was made from {version!r}, this is {dataset.version!r}; "
+            "give the same version"
+        )
+    known = _known(recorded)
+    if not known:
+        return Changes([], [], [], [])
+    kept: dict[str, list[Example]] = {split: [] for split in dataset.splits}
+    changes = _compare(dataset, known, kept)
+    for split, examples in kept.items():
+        if not examples:
+            raise UsageError(
+                f"{dataset.root}: holds none of the photographs of the run's split {split}; give "
+                "the run's data as --data_dir"
+            )
+        if set(map(id, examples)) != set(map(id, dataset.splits[split].examples)):
+            examples.sort(key=lambda example: (example.label, _parts(dataset, example)))
+            dataset.splits[split] = Split(tuple(examples))
+    return changes
+
+
+def exclude_trained(dataset: ImageDataset, recorded: Mapping[str, Any], split: str) -> list[str]:
+    """Drop, from a split of other data, what the run was trained on; return the names.
+
+    Raises:
+      UsageError: nothing is left.
+      RunError: the record is damaged.
+    """
+    known = _known(recorded)
+    examples = dataset.split(split).examples
+    seen = [e for e in examples if known.get(e.digest, ("", ""))[0] in ("train", "validation")]
+    if seen and len(seen) == len(examples):
+        raise UsageError(
+            f"{dataset.root}: the run was trained on every photograph of split {split}; "
+            "give photographs that it has not seen"
+        )
+    if seen:
+        names = {id(example) for example in seen}
+        dataset.splits[split] = Split(tuple(e for e in examples if id(e) not in names))
+    return [dataset.name_of(example) for example in seen]
+
+
+def is_same_data(dataset: ImageDataset, recorded: Mapping[str, Any]) -> bool:
+    """Return whether most photographs of the run are in this data set."""
+    known = _known(recorded)
+    here = {example.digest for _, _, example in _walk(dataset)}
+    return not known or 2 * len(here & known.keys()) >= len(known)
+
+
+def _compare(
+    dataset: ImageDataset,
+    known: Mapping[str, tuple[str, str, str]],
+    kept: dict[str, list[Example]],
+) -> Changes:
+    names = {name for _, _, name in known.values()}
+    changes = Changes([], [], [], [])
+    found = set()
+    for _, label, example in _walk(dataset):
+        name = dataset.name_of(example)
+        if example.digest not in known:
+            (changes.changed if name in names else changes.added).append(name)
+            continue
+        found.add(example.digest)
+        split, known_label, _ = known[example.digest]
+        if label == known_label and split in kept:
+            kept[split].append(example)
+        else:
+            changes.relabeled.append(name)
+    gone = sorted(known[digest][2] for digest in known.keys() - found)
+    changes.removed.extend(name for name in gone if name not in set(changes.changed))
+    return changes
+
+
+def _known(recorded: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """Return (split, class, name) by digest."""
+    try:
+        return {
+            digest: (split, label, name)
+            for split, classes in recorded.get("photographs", {}).items()
+            for label, photographs in classes.items()
+            for name, digest in photographs.items()
+        }
+    except (AttributeError, TypeError):
+        raise RunError("data.json: its list of photographs is damaged") from None
+
+
+def _walk(dataset: ImageDataset) -> Iterator[tuple[str, str, Example]]:
+    for split, content in dataset.splits.items():
+        for example in content.examples:
+            yield split, dataset.labels[example.label], example
+
+
+def _parts(dataset: ImageDataset, example: Example) -> tuple[str, ...]:
+    assert dataset.root is not None
+    assert isinstance(example.image, Path)
+    return example.image.relative_to(dataset.root).parts

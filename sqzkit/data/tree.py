@@ -1,0 +1,240 @@
+"""What lies in a folder of photographs: every file is used, or left out for a stated reason."""
+
+import dataclasses
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from sqzkit.base.errors import RunError
+from sqzkit.preprocessing import decoding
+
+Reason = Literal[
+    "unreadable",
+    "unsupported format",
+    "not a photograph",
+    "hidden",
+    "made by another program",
+    "outside the class folders",
+    "link to a folder that is read already",
+    "copy",
+    "in two classes",
+    "in two splits",
+]
+MAX_DEPTH = 64
+MAX_NAMES = 10_000  # of each reason in a record
+_SHOWN_NAMES = 3
+# Folders of file managers, photo managers, network drives and archivers.
+_MADE_BY_PROGRAMS = frozenset(
+    "@eadir @__thumb #recycle #snapshot $recycle.bin __macosx thumbnails lost+found"
+    " __pycache__".split()
+) | {"system volume information"}
+_PREVIEW = re.compile(
+    r"(?:thumb|thumbnail|tn|preview|small)[-_ ](?P<first>.+)"
+    r"|(?P<last>.+?)[-_. ](?:thumb|thumbnail|tn|preview|small|\d{2,4}x\d{2,4})"
+)
+
+
+@dataclasses.dataclass
+class Account:
+    """How many files a folder holds, and which of them are left out.
+
+    Attributes:
+      files: all files met, links to folders that are not followed included.
+      left_out: by reason, names below the folder, escaped by `shown`.
+    """
+
+    files: int = 0
+    left_out: dict[Reason, list[str]] = dataclasses.field(default_factory=dict)
+
+    def leave_out(self, reason: Reason, name: str) -> None:
+        """Note that a file is not used."""
+        self.left_out.setdefault(reason, []).append(name)
+
+    def sentence(self) -> str:
+        """Return one line that counts what is left out; empty if every file is used."""
+        if not self.left_out:
+            return ""
+        parts = [
+            f"{len(names):,} {reason} ({some(names)})"
+            for reason, names in sorted(self.left_out.items())
+        ]
+        total = sum(map(len, self.left_out.values()))
+        return f"left out {total:,} of {self.files:,} files: {'; '.join(parts)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts and names as JSON-ready values."""
+        left_out = {
+            reason: {"count": len(names), "names": names[:MAX_NAMES]}
+            for reason, names in sorted(self.left_out.items())
+        }
+        return {"files": self.files, "left_out": left_out}
+
+
+def some(names: list[str]) -> str:
+    """Return the first names in one line."""
+    more = f", ... {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more
+
+
+def shown(name: str) -> str:
+    """Return a file name that can be printed and stored; different names stay different."""
+
+    def escaped(letter: str) -> str:
+        if letter == "\\" or not letter.isprintable():
+            byte = ord(letter) - 0xDC00  # how Python holds a byte that is not UTF-8
+            return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(letter)[1:-1]
+        return letter
+
+    return "".join(map(escaped, name))
+
+
+@dataclasses.dataclass
+class Folder:
+    """A folder with its photographs and subfolders, left-out ones excepted."""
+
+    path: Path
+    depth: int = 0
+    photographs: list[Path] = dataclasses.field(default_factory=list)
+    folders: dict[str, "Folder"] = dataclasses.field(default_factory=dict)
+
+    def everything(self) -> Iterator[Path]:
+        """Yield all photographs in name order, those of subfolders included."""
+        entries: dict[str, Path | Folder] = {path.name: path for path in self.photographs}
+        entries.update(self.folders)
+        for _, entry in sorted(entries.items()):
+            if isinstance(entry, Folder):
+                yield from entry.everything()
+            else:
+                yield entry
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no photograph, at any depth."""
+        return next(self.everything(), None) is None
+
+
+def survey(top: Path) -> tuple[Folder, Account]:
+    """Return the photographs below a folder, and what is left out by its name or kind.
+
+    Hidden files and folders, previews and folders of other programs, and files that do not end
+    as a photograph does are left out. Links to folders are followed once each, after all
+    real folders, and never to a folder that holds `top`. No file is opened.
+
+    Raises:
+      RunError: a folder cannot be read, or folders are nested deeper than `MAX_DEPTH`.
+    """
+    walk = _Walk(top)
+    walk.visit(walk.top)
+    while walk.links:
+        walk.follow(*walk.links.pop(0))
+    return walk.top, walk.account
+
+
+class _Walk:
+    def __init__(self, top: Path) -> None:
+        self.top = Folder(top)
+        self.account = Account()
+        self.links: list[tuple[Folder, os.DirEntry[str]]] = []
+        self._seen = {_identity(parent) for parent in (top, *top.resolve().parents)}
+
+    def visit(self, folder: Folder) -> None:
+        for entry in _entries(folder):
+            reason = _reason_by_name(entry.name)
+            if entry.is_symlink() and _is_folder(entry):
+                if reason:
+                    self._leave_out(reason, entry.path)
+                else:
+                    self.links.append((folder, entry))
+            elif entry.is_dir(follow_symlinks=False):
+                child = Folder(folder.path / entry.name, folder.depth + 1)
+                if reason:
+                    self._leave_out_all(reason, child)
+                else:
+                    self._descend(folder, child)
+            elif reason := reason or _reason_by_kind(entry):
+                self._leave_out(reason, entry.path)
+            else:
+                self.account.files += 1
+                folder.photographs.append(folder.path / entry.name)
+        for path in _previews(folder.photographs):
+            folder.photographs.remove(path)
+            self.account.leave_out("made by another program", self._name(path))
+
+    def follow(self, folder: Folder, entry: os.DirEntry[str]) -> None:
+        self._descend(folder, Folder(folder.path / entry.name, folder.depth + 1))
+
+    def _descend(self, folder: Folder, child: Folder) -> None:
+        identity = _identity(child.path)
+        if identity in self._seen:
+            self._leave_out("link to a folder that is read already", child.path)
+            return
+        self._seen.add(identity)
+        folder.folders[child.path.name] = child
+        self.visit(child)
+
+    def _leave_out(self, reason: Reason, path: Path | str) -> None:
+        self.account.files += 1
+        self.account.leave_out(reason, self._name(path))
+
+    def _leave_out_all(self, reason: Reason, folder: Folder) -> None:
+        for entry in _entries(folder):
+            if entry.is_dir(follow_symlinks=False):
+                self._leave_out_all(reason, Folder(Path(entry.path), folder.depth + 1))
+            else:
+                self._leave_out(reason, entry.path)
+
+    def _name(self, path: Path | str) -> str:
+        return shown(Path(path).relative_to(self.top.path).as_posix())
+
+
+def _entries(folder: Folder) -> list[os.DirEntry[str]]:
+    if folder.depth > MAX_DEPTH:
+        raise RunError(f"{shown(str(folder.path))}: folders are nested deeper than {MAX_DEPTH}")
+    try:
+        with os.scandir(folder.path) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise RunError(
+            f"{shown(str(folder.path))}: cannot be read: {error.strerror or error}; "
+            "change its permissions or remove it"
+        ) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _reason_by_name(name: str) -> Reason | None:
+    if name.startswith("."):
+        return "hidden"
+    return "made by another program" if name.lower() in _MADE_BY_PROGRAMS else None
+
+
+def _reason_by_kind(entry: os.DirEntry[str]) -> Reason | None:
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix not in decoding.suffixes():
+        return (
+            "unsupported format" if suffix in decoding.UNSUPPORTED_SUFFIXES else "not a photograph"
+        )
+    try:
+        return None if stat.S_ISREG(entry.stat().st_mode) else "not a photograph"
+    except OSError:
+        return None  # a link to nothing: reading it will say so
+
+
+def _previews(photographs: list[Path]) -> list[Path]:
+    """Return small versions that other programs made of a photograph beside them, by name."""
+    stems = {path.stem.lower() for path in photographs}
+    found = ((path, _PREVIEW.fullmatch(path.stem.lower())) for path in photographs)
+    return [path for path, match in found if match and (match["first"] or match["last"]) in stems]

@@ -1,0 +1,252 @@
+"""From an image file to upright RGB pixels: what a viewer shows is what the network sees.
+
+Pillow decodes. This module bounds what a file may cost, mends what viewers tolerate and
+Pillow does not, and refuses what has no single meaning. `docs/preprocessing.md` states the rule.
+"""
+
+import functools
+import io
+import struct
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import GifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError, features
+
+from sqzkit.base.errors import RunError
+
+# File name endings by format. HEIF needs pillow-heif (`pip install 'sqzkit[heif]'`).
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
+}
+# Images of these kinds are named when they are left out, not taken for other files.
+UNSUPPORTED_SUFFIXES = frozenset(
+    ".heic .heif .hif .avif .jxl .jp2 .j2k .jpx .jxr .psd .svg .ico .tga .ppm .pgm .pnm .pcx .xcf"
+    " .exr .hdr .mpo .dng .raw .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw".split()
+)
+MAX_BYTES = 1 << 29
+MAX_PIXELS = 200_000_000
+MAX_WHOLE_PIXELS = 100_000_000  # of formats that cannot be decoded at a reduced size
+MAX_PIXELS_PER_BYTE = 1100  # what deflate can make of one color; a photograph has 1 to 60
+DIRECT_PIXELS = 4096 * 4096
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_SEEN = (b"tRNS", b"eXIf")  # ancillary chunks that change what is seen
+_CHUNK = struct.Struct(">I4s")
+# Pillow keeps its own limit on the pixels of a file in a global of its module.
+_OPEN_LOCK = threading.Lock()
+
+
+@functools.cache
+def formats() -> tuple[str, ...]:
+    """Return the names of the formats that can be read with the installed libraries."""
+    missing = set() if features.check("avif") else {"AVIF"}
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+    except ImportError:
+        missing.add("HEIF")
+    return tuple(name for name in _SUFFIXES if name not in missing)
+
+
+@functools.cache
+def suffixes() -> tuple[str, ...]:
+    """Return the file name endings of photographs that can be read, in lower case."""
+    return tuple(suffix for name in formats() for suffix in _SUFFIXES[name])
+
+
+def decode(photograph: Path | str | bytes) -> Image.Image:
+    """Return the photograph upright, in RGB, at full size.
+
+    A JPEG of more than `DIRECT_PIXELS` pixels is decoded at half, a quarter or an eighth of
+    its sides. Of an animation the first frame is taken. Color profiles are not applied.
+
+    Raises:
+      RunError: not an image, truncated, damaged, of another format, of more than `MAX_PIXELS`
+        pixels (`MAX_WHOLE_PIXELS` if it is not a JPEG), of far more than its bytes could hold,
+        or with pixel values that do not say how they look; the message names the file.
+    """
+    name = "the photograph" if isinstance(photograph, bytes) else str(photograph)
+    content = photograph if isinstance(photograph, bytes) else read(photograph)
+    try:
+        with _open(_essential_png(content) if content.startswith(_PNG) else content) as image:
+            _refuse_huge(image, len(content))
+            _reduce_large_jpeg(image)
+            frame = image.dispose_extent if isinstance(image, GifImagePlugin.GifImageFile) else None
+            image.load()
+            shown = to_rgb(image)
+            if frame and frame != (0, 0, *image.size):
+                shown = _on_white(shown, frame)
+            # The orientation is known only now: PNG may store it after the pixels.
+            return upright(shown, orientation(image))
+    except RunError as error:
+        raise RunError(f"{name}: {error}") from None
+    except UnidentifiedImageError:
+        raise RunError(f"{name}: not an image; {', '.join(formats())} can be read") from None
+    except Exception as error:
+        # Pillow's decoders answer hostile bytes with nearly any exception.
+        raise RunError(f"{name}: damaged or truncated image ({error})") from error
+
+
+def read(path: Path | str) -> bytes:
+    """Return the content of a photograph's file; raise `RunError` naming it on failure."""
+    try:
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise RunError(f"{path}: larger than {MAX_BYTES:,} bytes")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation 1..8 of a loaded image; 1 where none is stated.
+
+    Only the EXIF block counts (JPEG APP1, PNG eXIf, WebP EXIF), not XMP. Pillow turns TIFF
+    itself and expresses the rotation of AVIF as EXIF.
+    """
+    block = image.info.get("exif")
+    if not block:
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(block)
+        value = exif.get(_ORIENTATION_TAG, 1)
+    except Exception:
+        # A damaged EXIF block does not make the pixels unreadable.
+        return 1
+    return value if value in _TURNS else 1
+
+
+def upright(image: Image.Image, turn: int) -> Image.Image:
+    """Return the image turned as the EXIF orientation `turn` (1..8) asks."""
+    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return a loaded image in RGB: alpha on white, 16 bits to the high byte, gray repeated."""
+    transparent = image.info.get("transparency")
+    if image.mode == "RGB" and transparent is None:
+        return image
+    if image.mode.startswith("I;16"):
+        return _gray16_to_rgb(image, transparent)
+    if image.mode in ("I", "F"):
+        raise RunError("32-bit pixels have no defined white; save it with 8 or 16 bits a channel")
+    if isinstance(transparent, tuple) and max(transparent) > 255:
+        raise RunError("a transparent color of 16 bits a channel; save it with an alpha channel")
+    if image.has_transparency_data and not _is_opaque_bmp(image):
+        with_alpha = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, (255, 255, 255))
+        # Pillow's blend is the exactly rounded (c * a + 255 * (255 - a)) / 255.
+        white.paste(with_alpha, mask=with_alpha.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def _on_white(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """Return the part of an image inside `box`, the rest white: the screen around a GIF's frame."""
+    white = Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(image.crop(box), box)
+    return white
+
+
+def _gray16_to_rgb(image: Image.Image, transparent: int | None) -> Image.Image:
+    values = np.asarray(image)
+    high = (values >> 8).astype(np.uint8)
+    if transparent is not None:
+        high[values == transparent] = 255
+    return Image.fromarray(high).convert("RGB")
+
+
+def _is_opaque_bmp(image: Image.Image) -> bool:
+    """Return whether an alpha plane of zeros means that the writer did not use it."""
+    return image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox()
+
+
+def _essential_png(content: bytes) -> bytes:
+    """Return a PNG without the chunks that do not change its pixels.
+
+    Pillow refuses a file with a large text or color profile, or a wrong checksum in one;
+    viewers do not read them.
+    """
+    kept: list[bytes | memoryview] = [_PNG]
+    position = len(_PNG)
+    while position + 12 <= len(content):
+        length, kind = _CHUNK.unpack_from(content, position)
+        end = position + 12 + length
+        if end > len(content):
+            break
+        chunk = memoryview(content)[position:end]
+        if not kind[0] & 0x20:
+            kept.append(chunk)
+        elif kind in _PNG_SEEN and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big"):
+            kept.append(_scaled_gray(chunk, *content[24:26]) if kind == b"tRNS" else chunk)
+        position = end
+        if kind == b"IEND":
+            return b"".join(kept)
+    return b"".join([*kept, content[position:]])
+
+
+def _scaled_gray(chunk: memoryview, depth: int, color_type: int) -> bytes | memoryview:
+    """Return a tRNS chunk in the scale of decoded pixels: Pillow compares 2 and 4 bits with 8."""
+    if color_type or depth not in (2, 4) or len(chunk) != 14:
+        return chunk
+    body = b"tRNS" + struct.pack(">H", chunk[9] * (255 // (2**depth - 1)))
+    return struct.pack(">I", 2) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def _open(content: bytes) -> Image.Image:
+    with _OPEN_LOCK:
+        limit = Image.MAX_IMAGE_PIXELS
+        # `_refuse_huge` is the limit instead: a phone's 200-megapixel JPEG is welcome.
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            return Image.open(io.BytesIO(content), formats=formats())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _refuse_huge(image: Image.Image, size: int) -> None:
+    """Raise `RunError` for what would take much memory, before any pixel is decoded."""
+    pixels = image.width * image.height
+    # By class, since phones write JPEGs with a second picture, which Pillow calls MPO.
+    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    limit = MAX_PIXELS if jpeg else MAX_WHOLE_PIXELS
+    if pixels > limit:
+        raise RunError(
+            f"{image.width}x{image.height} pixels are more than the limit of {limit:,}; "
+            "make the picture smaller"
+        )
+    if pixels > max(DIRECT_PIXELS, MAX_PIXELS_PER_BYTE * size):
+        raise RunError(
+            f"{image.width}x{image.height} pixels in {size:,} bytes cannot be a photograph"
+        )
+
+
+def _reduce_large_jpeg(image: Image.Image) -> None:
+    for denominator in (1, 2, 4, 8):
+        width = -(-image.width // denominator)
+        height = -(-image.height // denominator)
+        if width * height <= DIRECT_PIXELS:
+            break
+    if denominator > 1:
+        # Other formats ignore the draft and are decoded whole.
+        image.draft(None, (image.width // denominator, image.height // denominator))
