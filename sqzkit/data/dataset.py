@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -169,6 +170,8 @@ class ImageDataset:
                 self.account.leave_out("unreadable", name)
         self.splits[split].examples = tuple(kept)
         self.broken.extend(messages.values())
+        named = "; ".join(list(messages.values())[:3])
+        print(f"left out {len(messages):,} broken in split {split}: {named}", file=sys.stderr)
         check_broken(self.broken, self.found, self.max_broken_share)
 
 

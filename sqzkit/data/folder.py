@@ -81,6 +81,7 @@ def open_folder(source: DataSource) -> ImageDataset:
         if path not in inside:
             account.leave_out("outside the class folders", _name(top, path))
     digests = _read(everything, dataset)
+    _leave_out_copied_splits(found, digests, dataset)
     _leave_out_copies(found, digests, dataset)
     _refuse_empty(top, found, account)
     examples = {
@@ -196,6 +197,20 @@ def _digest(path: Path) -> str | RunError:
     except RunError as error:
         return error
     return hashlib.sha256(content).hexdigest()[:DIGEST_LETTERS]
+
+
+def _leave_out_copied_splits(
+    found: dict[str, _Classes], digests: Mapping[Path, str], dataset: ImageDataset
+) -> None:
+    """Remove, from `found`, a split that holds nothing but copies; it is cut off train then."""
+    for split in ("validation", "test"):
+        mine = _paths(found.get(split, {}))
+        others = [p for name, classes in found.items() if name != split for p in _paths(classes)]
+        contents = {digests[path] for path in others if path in digests}
+        if mine and all(digests.get(path) in contents for path in mine):
+            del found[split]
+            for path in mine:
+                dataset.account.leave_out("in two splits", _name(dataset.root, path))
 
 
 def _leave_out_copies(

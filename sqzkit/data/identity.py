@@ -9,6 +9,7 @@ from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.data.tree import some
 
+FIELDS = ("counts", "version", "account", "photographs")  # of `record`
 MAX_PHOTOGRAPHS = 200_000  # more are counted, but not listed
 
 
@@ -66,8 +67,8 @@ def record(dataset: ImageDataset) -> dict[str, Any]:
         split: dict(zip(dataset.labels, map(int, dataset.class_counts(split)), strict=True))
         for split in dataset.splits
     }
-    account = {"account": dataset.account.to_json()} if dataset.root else {}
-    return {"counts": counts, "version": dataset.version, **account, "photographs": photographs}
+    account = dataset.account.to_json()
+    return dict(zip(FIELDS, (counts, dataset.version, account, photographs), strict=True))
 
 
 def restore(dataset: ImageDataset, recorded: Mapping[str, Any]) -> Changes:
@@ -84,7 +85,7 @@ def restore(dataset: ImageDataset, recorded: Mapping[str, Any]) -> Changes:
       UsageError: none of a split's photographs is left, or another version of a TFDS data set.
       RunError: the record is damaged.
     """
-    version = recorded.get("version", "")
+    version = recorded.get("version", dataset.version)
     if version != dataset.version:
         raise UsageError(
             f"{dataset.name}: the run was made from {version!r}, this is {dataset.version!r}; "
@@ -132,7 +133,7 @@ def is_same_data(dataset: ImageDataset, recorded: Mapping[str, Any]) -> bool:
     """Return whether most photographs of the run are in this data set."""
     known = _known(recorded)
     here = {example.digest for _, _, example in _walk(dataset)}
-    return not known or 2 * len(here & known.keys()) >= len(known)
+    return bool(known) and 2 * len(here & known.keys()) >= len(known)
 
 
 def _compare(

@@ -26,7 +26,7 @@ from sqzkit.exploration.storage import locked
 from sqzkit.models import registry
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import begin_run
+from sqzkit.runs.loading import begin_run, data_record
 from sqzkit.tflite.latency import measure
 from sqzkit.training.fit import StageFit, fit_stage
 
@@ -100,7 +100,7 @@ def run_trial(
         "multiply_accumulates": multiply_accumulates(model),
     }
     flags = {"explore": config.to_json()}
-    records = {"data": config.data.to_json(), "flags": flags}
+    records = {"data": data_record(config.data, dataset), "flags": flags}
     begin_run(folder, spec, model, record, dataset.labels, records)
 
     def stop(epoch: int, logs: dict[str, Any]) -> None:

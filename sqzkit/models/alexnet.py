@@ -98,9 +98,7 @@ def build(
       UsageError: the size is out of range or the activation is unknown.
     """
     if not MIN_SIZE <= image_size <= MAX_SIZE:
-        raise UsageError(
-            f"image_size {image_size}: AlexNet needs {MIN_SIZE}..{MAX_SIZE} pixels"
-        )
+        raise UsageError(f"image_size {image_size}: AlexNet needs {MIN_SIZE}..{MAX_SIZE} pixels")
     inputs = keras.Input((image_size, image_size, 3), name="image")
     outputs = _dense_layers(spec, _convolutions(spec, inputs))
     outputs = add_softmax(outputs, classifier_activation)

@@ -18,7 +18,7 @@ from sqzkit.paper.files import Experiment, finish_row
 from sqzkit.paper.folder import Row, copy_run
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import begin_run, load_run
+from sqzkit.runs.loading import begin_run, data_record, load_run
 from sqzkit.runs.settings import recorded_options
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
@@ -135,7 +135,7 @@ def _train(
 ) -> None:
     preprocessing = default(experiment.config.paper.image_size)
     flags = {"compare": {**experiment.folder.identity, "note": note}}
-    records = {"data": experiment.source.to_json(), "flags": flags}
+    records = {"data": data_record(experiment.source, experiment.dataset), "flags": flags}
     labels = tuple(experiment.dataset.labels)
     begin_run(folder, spec.to_json(), model, preprocessing, labels, records)
     folder.add_command(experiment.config.command())

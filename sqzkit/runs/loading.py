@@ -1,12 +1,14 @@
 """Begin a run folder, and load one: the network with its weights and all that belongs to it."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.keras import keras
+from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
@@ -28,6 +30,7 @@ class LoadedRun:
       preprocessing: the record the network was trained with.
       labels: class names in class order.
       source: where its data came from, or None if that is not recorded.
+      contents: of its data as they were then (`sqzkit.data.identity.record`); may be empty.
     """
 
     folder: RunFolder
@@ -37,20 +40,28 @@ class LoadedRun:
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     source: DataSource | None
+    contents: Mapping[str, Any]
 
-    def open_data(self, cache_dir: str | None = None) -> ImageDataset:
-        """Open the run's data again.
+    def open_data(self, cache_dir: str | None = None, data_dir: str | None = None) -> ImageDataset:
+        """Open the run's data again, with the splits of the run.
+
+        What was added, removed or changed since is printed, and not used.
 
         Args:
           cache_dir: as `open_dataset` takes it.
+          data_dir: where the folder of photographs is now, if it was moved.
 
         Raises:
-          UsageError: it is gone, or its labels are not the run's.
+          UsageError: it is gone, its labels are not the run's, or none of a split is left.
         """
         if self.source is None:
             raise UsageError(f"{self.folder.path}: has no data.json, so its data are unknown")
-        dataset = open_dataset(self.source, cache_dir)
+        source = dataclasses.replace(self.source, data_dir=data_dir or self.source.data_dir)
+        dataset = open_dataset(source, cache_dir)
         check_labels(self.folder, dataset)
+        changes = identity.restore(dataset, self.contents).sentence()
+        if changes:
+            print(f"{self.folder.path}: {changes}", file=sys.stderr, flush=True)
         return dataset
 
 
@@ -120,9 +131,33 @@ def load_run(model_dir: Path | str, stage: str | None = None) -> LoadedRun:
     preprocessing = folder.preprocessing
     model = build_from_json(spec, preprocessing.image_size)
     load_weights(model, weights)
+    source, contents = read_data(folder)
+    return LoadedRun(folder, spec, name, model, preprocessing, labels, source, contents)
+
+
+def data_record(source: DataSource, dataset: ImageDataset) -> dict[str, Any]:
+    """Return data.json: where a run's data come from (absolute paths), and what they are."""
+    return {**source.absolute().to_json(), **identity.record(dataset)}
+
+
+def write_account(folder: RunFolder, dataset: ImageDataset) -> None:
+    """Store anew which files are left out, since some are found while they are decoded."""
     record = folder.read_record("data")
-    source = DataSource.from_json(record) if record else None
-    return LoadedRun(folder, spec, name, model, preprocessing, labels, source)
+    if record and record.get("account", {}) != dataset.account.to_json():
+        folder.write_record("data", {**record, "account": dataset.account.to_json()})
+
+
+def read_data(folder: RunFolder) -> tuple[DataSource | None, dict[str, Any]]:
+    """Return where a run's data come from, and their `identity.record`; (None, {}) if unknown.
+
+    Raises:
+      RunError: the record is damaged.
+    """
+    record = folder.read_record("data")
+    if record is None:
+        return None, {}
+    contents = {name: record.pop(name) for name in identity.FIELDS if name in record}
+    return DataSource.from_json(record), contents
 
 
 def check_labels(folder: RunFolder, dataset: ImageDataset) -> None:

@@ -11,15 +11,24 @@ import tensorflow as tf
 
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
-from sqzkit.data import augmentation
+from sqzkit.data import augmentation, identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
+from sqzkit.data.tree import some
 from sqzkit.models import published, registry, squeezenet, transfer
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, caffe, default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import begin_run, check_labels, load_run
+from sqzkit.runs.loading import (
+    LoadedRun,
+    begin_run,
+    check_labels,
+    data_record,
+    load_run,
+    read_data,
+    write_account,
+)
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
 from sqzkit.training import distribution
@@ -73,11 +82,13 @@ def train(config: TrainingConfig) -> Run:
         if distribution.is_chief():
             # The flags that began the run stay.
             flags = {"train": config.to_json(), **(run.folder.read_record("flags") or {})}
-            records = {"data": config.data.to_json(), "flags": flags}
+            records = {"data": data_record(config.data, run.dataset), "flags": flags}
             begin_run(
                 *(run.folder, run.spec, model, run.preprocessing, run.dataset.labels), records
             )
         result = _train_stages(run, config, model)
+    if distribution.is_chief():
+        write_account(run.folder, run.dataset)
     metrics = result.metrics
     print(
         f"trained {metrics['epochs']} epochs in {metrics['train_seconds']:,.0f} s, kept epoch "
@@ -142,11 +153,7 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
       UsageError: `config.model_dir` is not a run folder, or its data have other labels.
     """
     run = load_run(config.model_dir)
-    if config.data.data_dir or config.data.tfds_name:
-        dataset = open_dataset(config.data, config.cache_dir)
-        check_labels(run.folder, dataset)
-    else:
-        dataset = run.open_data(config.cache_dir)
+    dataset = _data_to_measure(run, config, split)
     metrics = Evaluator(run.model)(dataset, split, run.preprocessing, EVALUATION_BATCH)
     record_evaluation(run.folder, dataset, split, metrics)
     print(
@@ -221,10 +228,40 @@ def _refuse_other_run(run: Run, source: DataSource) -> None:
         return
     refuse_other(folder.spec_path, folder.read_spec(), run.spec)
     refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
-    recorded = folder.read_record("data")
-    if recorded is not None:
-        refuse_other(folder.path / "data.json", recorded, source.to_json())
     check_labels(folder, run.dataset)
+    recorded, contents = read_data(folder)
+    if recorded is None:
+        return
+    source = source.absolute()
+    if contents.get("photographs"):  # compared instead of the folder, which may have been moved
+        recorded = dataclasses.replace(recorded, data_dir=source.data_dir)
+    refuse_other(folder.path / "data.json", recorded.absolute().to_json(), source.to_json())
+    changes = identity.restore(run.dataset, contents)
+    if changes.lost:
+        raise UsageError(
+            f"--data_dir {source.data_dir}: {changes.sentence()}; restore the photographs, or "
+            "begin a new run with another --model_dir"
+        )
+    if changes.added:
+        print(changes.sentence(), flush=True)
+
+
+def _data_to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDataset:
+    """Return the run's data, or the data that the flags name, without what was trained on."""
+    if not (config.data.data_dir or config.data.tfds_name):
+        return run.open_data(config.cache_dir)
+    dataset = open_dataset(config.data, config.cache_dir)
+    check_labels(run.folder, dataset)
+    if identity.is_same_data(dataset, run.contents):
+        note = identity.restore(dataset, run.contents).sentence()
+    else:
+        seen = [] if split == "train" else identity.exclude_trained(dataset, run.contents, split)
+        note = "other data than the run's" if run.contents.get("photographs") else ""
+        if seen:
+            note += f"; left out {len(seen):,} photographs that it was trained on ({some(seen)})"
+    if note:
+        print(f"{dataset.name}: {note}", flush=True)
+    return dataset
 
 
 def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> StageResult:
@@ -270,9 +307,11 @@ def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
     sizes = ", ".join(f"{split.num_examples:,} {name}" for name, split in splits)
     options, side = run.options, run.preprocessing.image_size
     network = config.weights or config.model or DEFAULT_MODEL
+    left_out = run.dataset.account.sentence()
     return (
         f"data: {run.dataset.name}, {len(run.dataset.labels)} classes, {sizes}\n"
-        f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
+        + (f"{left_out}\n" if left_out else "")
+        + f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
         f"training: {options.epochs} epochs, batches of {options.batch_size}, "
         f"{options.optimizer}, learning rate {options.base_learning_rate:g} "
         f"({options.lr_schedule}), augmentation {options.augmentation}, seed {options.seed}, "
