@@ -7,46 +7,29 @@ Three layouts are read:
                                              with val alone: it becomes test)
     DATA_DIR/CLASS/*.jpg                     validation and test are cut off
 
-Split folders may have any usual name (`SPLIT_NAMES`) in any case. Folders that hold nothing but
-one other folder are looked through. Labels are the sorted names of the class folders.
+Split folders may have any usual name (`layout.SPLIT_NAMES`) in any case. Folders that hold
+nothing but one other folder are looked through. Labels are the sorted names of class folders.
 """
 
 import hashlib
 import os
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import splitting
 from sqzkit.data.dataset import Example, ImageDataset, Split, check_broken
+from sqzkit.data.layout import Classes, common_labels, find_splits
 from sqzkit.data.source import DataSource
-from sqzkit.data.tree import Account, Folder, Reason, shown, survey
+from sqzkit.data.tree import Account, Reason, shown, survey
 from sqzkit.preprocessing import decoding
 from sqzkit.preprocessing.decoding import suffixes
 
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
-}
 DIGEST_LETTERS = 32  # hexadecimal digits
 _TAIL = 64
-# Control characters, line and paragraph separators, and bytes that are not UTF-8.
-_UNSTORABLE = ("Cc", "Zl", "Zp", "Cs")
 # Copies are left out of the splits that come later here.
 _PREFERRED = ("test", "validation", "train")
-_ADVICE = (
-    "split folders may be called train, training; val, valid, validation, dev; test, testing, "
-    "eval, evaluation. If they are classes, put the class folders into one folder named train"
-)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SPLIT_WORD = re.compile(
-    rf"(?:{'|'.join(SPLIT_NAMES)}|trainval|holdout)(?:set|data|images|imgs)?", re.IGNORECASE
-)
-_Classes = dict[str, list[Path]]
 
 
 def open_folder(source: DataSource) -> ImageDataset:
@@ -63,8 +46,8 @@ def open_folder(source: DataSource) -> ImageDataset:
     """
     top = existing_folder(source.data_dir or "")
     tree, account = survey(top)
-    found = _find_splits(tree)
-    labels = _common_labels(top, found)
+    found = find_splits(tree)
+    labels = common_labels(top, found)
     everything = [path for by_class in found.values() for path in _paths(by_class)]
     inside = set(everything)
     dataset = ImageDataset(
@@ -200,7 +183,7 @@ def _digest(path: Path) -> str | RunError:
 
 
 def _leave_out_copied_splits(
-    found: dict[str, _Classes], digests: Mapping[Path, str], dataset: ImageDataset
+    found: dict[str, Classes], digests: Mapping[Path, str], dataset: ImageDataset
 ) -> None:
     """Remove, from `found`, a split that holds nothing but copies; it is cut off train then."""
     for split in ("validation", "test"):
@@ -214,7 +197,7 @@ def _leave_out_copied_splits(
 
 
 def _leave_out_copies(
-    found: dict[str, _Classes], digests: Mapping[Path, str], dataset: ImageDataset
+    found: dict[str, Classes], digests: Mapping[Path, str], dataset: ImageDataset
 ) -> None:
     """Keep, in `found`, one readable photograph of each content; note the others."""
     places: dict[str, list[tuple[str, str, Path]]] = {}
@@ -241,125 +224,17 @@ def _leave_out_copies(
             paths[:] = [path for path in paths if path not in dropped]
 
 
-def _find_splits(tree: Folder) -> dict[str, _Classes]:
-    tree = _unwrapped(tree, below_split=False)
-    splits: dict[str, Folder] = {}
-    others = []
-    for name, folder in tree.folders.items():
-        split = SPLIT_NAMES.get(name.lower())
-        if split is None:
-            if not folder.is_empty:
-                others.append(name)
-        elif split in splits:
-            raise UsageError(
-                f"{tree.path}: {splits[split].path.name} and {name} are the same split; keep one"
-            )
-        else:
-            splits[split] = folder
-    if not splits:
-        _refuse_unclear(tree)
-        return {"train": _by_class(tree)}
-    if "train" not in splits:
-        raise UsageError(f"{tree.path}: {_quoted(f.path.name for f in splits.values())} but no "
-                         f"folder named train; {_ADVICE}")  # fmt: skip
-    if others:
-        raise UsageError(
-            f"{tree.path}: {others[0]!r} stands beside {splits['train'].path.name!r}; keep only "
-            f"train, val and test folders there, or only class folders; {_ADVICE}"
-        )
-    return {
-        split: _by_class(_unwrapped(folder, below_split=True)) for split, folder in splits.items()
-    }
-
-
-def _unwrapped(folder: Folder, below_split: bool) -> Folder:
-    """Return the folder below those that hold nothing but one folder of folders."""
-    while True:
-        filled = [child for child in folder.folders.values() if not child.is_empty]
-        if len(filled) != 1 or all(child.is_empty for child in filled[0].folders.values()):
-            return folder
-        if not below_split and filled[0].path.name.lower() in SPLIT_NAMES:
-            return folder
-        folder = filled[0]
-
-
-def _refuse_unclear(tree: Folder) -> None:
-    """Raise `UsageError` for class folders that look like splits, or hold splits."""
-    alike = [folder for name, folder in tree.folders.items() if _words_of_splits(name)]
-    nested = [folder for folder in alike if folder.folders and not folder.photographs]
-    if len(alike) > 1 or nested:
-        raise UsageError(
-            f"{tree.path}: {_quoted(folder.path.name for folder in alike)} look like splits, "
-            f"but are not named train, val or test; {_ADVICE}"
-        )
-    for folder in tree.folders.values():
-        inner = {SPLIT_NAMES[n.lower()] for n in folder.folders if n.lower() in SPLIT_NAMES}
-        if len(inner) > 1:
-            raise UsageError(
-                f"{folder.path}: holds splits inside a class; make folders train, val and test "
-                "with the class folders in each"
-            )
-
-
-def _words_of_splits(name: str) -> bool:
-    return any(_SPLIT_WORD.fullmatch(word) for word in _WORD.findall(name))
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return " and ".join(repr(name) for name in names)
-
-
-def _by_class(folder: Folder) -> _Classes:
-    return {name: list(child.everything()) for name, child in sorted(folder.folders.items())}
-
-
-def _paths(by_class: _Classes) -> list[Path]:
-    return [path for paths in by_class.values() for path in paths]
-
-
-def _name(top: Path | None, path: Path) -> str:
-    return shown(path.relative_to(top or "").as_posix())
-
-
-def _common_labels(top: Path, found: Mapping[str, _Classes]) -> tuple[str, ...]:
-    if not any(_paths(by_class) for by_class in found.values()):
-        raise UsageError(
-            f"--data_dir {top}: no photographs ({', '.join(suffixes())}) in class folders "
-            "(DATA_DIR/CLASS/photo.jpg or DATA_DIR/train/CLASS/photo.jpg)"
-        )
-    labels = tuple(found["train"])
-    for split, by_class in found.items():
-        different = set(labels) ^ set(by_class)
-        if different:
-            raise UsageError(
-                f"{top}: class {min(different)!r} is not in both train and {split}; "
-                "every split needs the same class folders"
-            )
-    if len(labels) < 2:
-        raise UsageError(
-            f"--data_dir {top}: only one class ({labels[0]!r}); two or more are needed"
-        )
-    _check_names(top, labels)
-    return labels
-
-
-def _check_names(top: Path, labels: Sequence[str]) -> None:
-    """Raise `UsageError` for a class name that labels.txt cannot hold, or two that look alike."""
-    looks: dict[str, str] = {}
-    for label in labels:
-        if any(unicodedata.category(letter) in _UNSTORABLE for letter in label):
-            raise UsageError(
-                f"{top}: class folder '{shown(label)}': its name holds a line break, a control "
-                "character or bytes that are not UTF-8; rename the folder"
-            )
-        other = looks.setdefault(unicodedata.normalize("NFKC", label).strip(), label)
-        if other != label:
-            raise UsageError(f"{top}: class folders {other!a} and {label!a} look alike; rename one")
-
-
-def _refuse_empty(top: Path, found: Mapping[str, _Classes], account: Account) -> None:
+def _refuse_empty(top: Path, found: Mapping[str, Classes], account: Account) -> None:
     for split, by_class in found.items():
         for label, paths in by_class.items():
             if not paths:
                 why = f" ({account.sentence()})" if account.left_out else ""
                 raise UsageError(f"{top}: no photographs of class {label!r} in split {split}{why}")
+
+
+def _paths(by_class: Classes) -> list[Path]:
+    return [path for paths in by_class.values() for path in paths]
+
+
+def _name(top: Path | None, path: Path) -> str:
+    return shown(path.relative_to(top or "").as_posix())

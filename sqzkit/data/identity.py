@@ -141,13 +141,13 @@ def _compare(
     known: Mapping[str, tuple[str, str, str]],
     kept: dict[str, list[Example]],
 ) -> Changes:
-    names = {name for _, _, name in known.values()}
+    known_names = {name for _, _, name in known.values()}
     changes = Changes([], [], [], [])
     found = set()
     for _, label, example in _walk(dataset):
         name = dataset.name_of(example)
         if example.digest not in known:
-            (changes.changed if name in names else changes.added).append(name)
+            (changes.changed if name in known_names else changes.added).append(name)
             continue
         found.add(example.digest)
         split, known_label, _ = known[example.digest]
@@ -157,6 +157,8 @@ def _compare(
             changes.relabeled.append(name)
     gone = sorted(known[digest][2] for digest in known.keys() - found)
     changes.removed.extend(name for name in gone if name not in set(changes.changed))
+    for names in (changes.added, changes.changed, changes.relabeled):
+        names.sort()
     return changes
 
 

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 
 from sqzkit.data.open import open_dataset
@@ -19,6 +21,19 @@ def test_the_digits_are_whole_grey_and_split_for_good():
     assert (images[..., 0] == images[..., 2]).all()
     assert not dataset.flip
     assert all((np.bincount(s.labels) > 10).all() for s in dataset.splits.values())
+
+
+def test_the_cut_and_the_pixels_are_the_same_in_every_version():
+    dataset = open_dataset(DataSource())
+    digests = {}
+    for name, split in dataset.splits.items():
+        pixels = np.stack([example.image for example in split.examples])
+        digests[name] = hashlib.sha256(pixels.tobytes() + split.labels.tobytes()).hexdigest()[:16]
+    assert digests == {
+        "train": "c1fe8552151b0919",
+        "validation": "0e8624578a8949c2",
+        "test": "81c36e64f33bbeda",
+    }
 
 
 def test_the_seed_of_a_run_does_not_move_the_split():

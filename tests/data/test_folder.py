@@ -1,13 +1,27 @@
+import io
+import os
+import re
+import shutil
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from sqzkit.base.errors import RunError, UsageError
+from sqzkit.data import folder
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
+from sqzkit.preprocessing import decoding
 
 
 def opened(path, **changes):
     return open_dataset(DataSource(data_dir=str(path), **changes))
+
+
+def encoded(kind):
+    stream = io.BytesIO()
+    Image.effect_noise((50, 40), 80).convert("RGB").save(stream, kind)
+    return stream.getvalue()
 
 
 def paths(dataset):
@@ -109,6 +123,193 @@ def test_too_many_broken_photographs_stop_the_run(photo_folder):
         opened(top)
     assert "and 2 more" in str(e.value)
     assert opened(top, max_broken_share=0.3).num_examples == 28
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ("Training Testing", [18, 2, 6]),
+        ("TRAIN dev Eval", [20, 6, 6]),
+        ("training valid evaluation", [20, 6, 6]),
+        ("train Validation", [18, 2, 6]),
+        ("train", [14, 2, 4]),
+    ],
+)
+@pytest.mark.parametrize("wrapper", ["", "archive/", "archive/photos/"])
+def test_splits_are_known_by_all_their_names_in_any_case(photo_folder, names, wrapper, wanted):
+    first, *others = names.split()
+    counts = {f"{wrapper}{first}/{label}": 10 for label in "ab"}
+    counts |= {f"{wrapper}{name}/{label}": 3 for name in others for label in "ab"}
+    dataset = opened(photo_folder(counts))
+    assert dataset.labels == ("a", "b")
+    assert [split.num_examples for split in dataset.splits.values()] == wanted
+
+
+def test_splits_may_hold_a_folder_of_their_own_name(photo_folder):
+    dataset = opened(
+        photo_folder({"train/train/a": 9, "train/train/b": 9, "test/test/a": 2, "test/test/b": 2})
+    )
+    assert (dataset.labels, dataset.split("test").num_examples) == (("a", "b"), 4)
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (("val/a", "val/b", "test/a", "test/b"), "'test' and 'val' but no folder named train"),
+        (("test", "cat", "dog"), "'test' but no folder named train"),
+        (("seg_train/a", "seg_train/b", "seg_test/a", "seg_test/b"), "'seg_test' and 'seg_train'"),
+        (("seg_train/a", "seg_test/a", "seg_pred"), "'seg_test' and 'seg_train' look like splits"),
+        (("TrainImages/a", "TrainImages/b", "cat"), "'TrainImages' look like splits"),
+        (("testset/a", "trainset/a"), "'testset' and 'trainset' look like splits"),
+        (("cat/train", "cat/test", "dog/train", "dog/test"), "cat: holds splits inside a class"),
+    ],
+)
+def test_what_looks_like_splits_is_asked_about(photo_folder, places, message):
+    with pytest.raises(UsageError, match=message) as e:
+        opened(photo_folder(dict.fromkeys(places, 5)))
+    assert "train" in str(e.value).partition(message)[2]
+
+
+def test_classes_named_like_splits_can_be_trained_as_the_message_says(photo_folder):
+    dataset = opened(photo_folder({"train/train": 5, "train/test": 5, "train/bus": 5}))
+    assert dataset.labels == ("bus", "test", "train")
+    assert opened(photo_folder({"test tube": 5, "flask": 5}, "lab")).labels == (
+        "flask",
+        "test tube",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [
+        (b"dog\r", r"dog\r"),
+        (b"a\nb", r"a\nb"),
+        (b"caf\xe9", r"caf\xe9"),
+        ("a\u2028b".encode(), r"a\u2028b"),
+        ("a\x85b".encode(), r"a\x85b"),
+        (b"tab\t", r"tab\t"),
+    ],
+)
+def test_a_class_name_that_cannot_be_stored_is_refused_with_the_name_escaped(
+    photo_folder, jpeg, name, escaped
+):
+    top = photo_folder({"cat": 5})
+    folder = os.fsencode(top) + b"/" + name
+    os.mkdir(folder)
+    for number in range(5):
+        with open(folder + b"/%d.jpg" % number, "wb") as stream:
+            stream.write(jpeg(50 + number))
+    with pytest.raises(UsageError, match=re.escape(f"class folder '{escaped}': its name holds")):
+        opened(top)
+
+
+def test_class_names_that_look_alike_are_refused(photo_folder):
+    with pytest.raises(UsageError, match=r"'cafe\\u0301' and 'caf\\xe9' look alike"):
+        opened(photo_folder({"caf\u00e9": 5, "cafe\u0301": 5}))
+
+
+def test_odd_names_of_photographs_are_read(photo_folder, jpeg):
+    top = photo_folder({"a": 3, "b": 3})
+    for number, name in enumerate((b"line\n.jpg", b"caf\xe9.jpg", b"sp ace .jpg", b"=cmd.JPG")):
+        with open(os.fsencode(top) + b"/a/" + name, "wb") as stream:
+            stream.write(jpeg(70 + number))
+    dataset = opened(top)
+    names = {dataset.name_of(e) for s in dataset.splits.values() for e in s.examples}
+    assert names >= {r"a/line\n.jpg", r"a/caf\xe9.jpg", "a/sp ace .jpg", "a/=cmd.JPG"}
+
+
+def test_a_content_is_used_once_and_not_at_all_in_two_classes(photo_folder, jpeg):
+    top = photo_folder({"a": 5, "b": 5})
+    (top / "a" / "copy.jpg").write_bytes((top / "a" / "000.jpg").read_bytes())
+    (top / "a" / "link.jpg").symlink_to(top / "a" / "000.jpg")
+    (top / "b" / "torn.jpg").write_bytes((top / "a" / "001.jpg").read_bytes())
+    (top / "loose.jpg").write_bytes(jpeg(99))
+    dataset = opened(top)
+    assert dataset.num_examples == 9
+    assert dataset.account.left_out == {
+        "copy": ["a/copy.jpg = a/000.jpg", "a/link.jpg = a/000.jpg"],
+        "in two classes": ["a/001.jpg", "b/torn.jpg = a/001.jpg"],
+        "outside the class folders": ["loose.jpg"],
+    }
+
+
+def test_a_copy_in_test_is_kept_and_the_one_in_train_is_not(photo_folder):
+    top = photo_folder({"train/a": 9, "train/b": 9, "test/a": 3, "test/b": 3})
+    (top / "train" / "a" / "z.jpg").write_bytes((top / "test" / "a" / "001.jpg").read_bytes())
+    dataset = opened(top)
+    assert dataset.split("test").num_examples == 6
+    assert dataset.account.left_out == {"in two splits": ["train/a/z.jpg = test/a/001.jpg"]}
+
+
+def test_a_split_of_nothing_but_copies_is_cut_off_train_instead(photo_folder):
+    top = photo_folder({"train/a": 10, "train/b": 10})
+    shutil.copytree(top / "train", top / "Testing")
+    dataset = opened(top)
+    assert [split.num_examples for split in dataset.splits.values()] == [14, 2, 4]
+    assert len(dataset.account.left_out["in two splits"]) == 20
+
+
+def test_a_class_that_is_a_link_to_another_is_named(photo_folder):
+    top = photo_folder({"a": 5, "b": 5})
+    shutil.copytree(top / "a", top / "c")
+    with pytest.raises(UsageError, match=r"no photographs of class 'a' .* 10 in two classes"):
+        opened(top)
+
+
+def test_unlabeled_photographs_lose_copies_and_broken_ones(photo_folder, jpeg):
+    top = photo_folder({"a": 30, "b/deep": 8})
+    (top / "a" / "copy.jpg").write_bytes(jpeg(1))
+    (top / "a" / "broken.jpg").write_bytes(b"")
+    dataset = folder.open_unlabeled(top, "--flag")
+    assert dataset.split("all").num_examples == 40
+    folder.drop_unusable(dataset)
+    assert dataset.split("all").num_examples == 38
+    assert dataset.account.left_out == {
+        "unreadable": ["a/broken.jpg"],
+        "copy": ["a/copy.jpg = a/001.jpg"],
+    }
+    for number in range(2):
+        (top / "a" / f"{number:03}.jpg").write_bytes(b"no")
+    with pytest.raises(RunError, match="3 of 40 photographs cannot be read"):
+        folder.drop_unusable(folder.open_unlabeled(top, "--flag"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_whole_files_look_whole_and_halves_do_not(kind):
+    content = encoded(kind)
+    assert folder.looks_whole(content)
+    assert not folder.looks_whole(content[: len(content) // 2])
+    assert not folder.looks_whole(content[:-8])
+
+
+@pytest.mark.parametrize("content", [b"", b"text", encoded("BMP"), encoded("TIFF")])
+def test_what_has_no_known_end_is_decoded_to_be_sure(content):
+    assert not folder.looks_whole(content)
+
+
+def test_only_what_cannot_be_decoded_is_broken_and_whole_files_are_not_decoded(
+    photo_folder, monkeypatch
+):
+    contents = {
+        "whole.jpg": encoded("JPEG"),
+        "trailing.jpg": encoded("JPEG") + bytes(500),
+        "plain.bmp": encoded("BMP"),
+        "half.jpg": encoded("JPEG")[:900],
+        "letter.png": b"Dear friend",
+        "empty.gif": b"",
+    }
+    top = photo_folder({"a": 5, "b": 5})
+    for name, content in contents.items():
+        (top / "a" / name).write_bytes(content)
+    (top / "a" / "gone.jpg").symlink_to("/nowhere.jpg")
+    decoded, decode = [], decoding.decode
+    monkeypatch.setattr(decoding, "decode", lambda p: decoded.append(p.name) or decode(p))
+    dataset = opened(top, max_broken_share=0.5)
+    names = ["a/empty.gif", "a/gone.jpg", "a/half.jpg", "a/letter.png"]
+    assert dataset.account.left_out["unreadable"] == names
+    for name, message in zip(names, dataset.broken, strict=True):
+        assert str(top / name) in message
+    assert sorted(decoded) == ["empty.gif", "half.jpg", "letter.png", "plain.bmp", "trailing.jpg"]
 
 
 def test_sign_language_digits_are_read_as_their_page_says(shared_dir):

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,20 @@ def test_another_class_leaves_the_cut_of_the_first_alone():
     two = splitting.stratified(LABELS[:140], (0.2,), 1, NAMES[:2])
     three = splitting.stratified(LABELS, (0.2,), 1, NAMES)
     np.testing.assert_array_equal(two[1], three[1][three[1] < 140])
+
+
+def test_the_cut_is_the_same_in_every_version():
+    parts = splitting.stratified(LABELS, (0.1, 0.2), 7, NAMES)
+    assert list(parts[1]) == [4, 24, 26, 32, 42, 50, 53, 54, 70, 88, 124, 125, 126, 127, 141]
+    digest = hashlib.sha256(b"|".join(part.astype("<i8").tobytes() for part in parts))
+    assert digest.hexdigest()[:16] == "43a204c8dc55e960"
+
+
+def test_each_class_is_shuffled_in_its_own_way():
+    labels = np.repeat([0, 1, 2], 40)
+    _, part = splitting.stratified(labels, (0.5,), 3, NAMES)
+    chosen = [tuple(part[labels[part] == label] - 40 * label) for label in range(3)]
+    assert len(set(chosen)) == 3
 
 
 @pytest.mark.parametrize("shares", [(0.01, 0.01), (0.9, 0.09), (0.5, 0.4)])

@@ -1,0 +1,146 @@
+"""Which folders are splits and which are classes."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqzkit.base.errors import UsageError
+from sqzkit.data.tree import Folder, shown
+from sqzkit.preprocessing.decoding import suffixes
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+# Control characters, line and paragraph separators, and bytes that are not UTF-8.
+_UNSTORABLE = ("Cc", "Zl", "Zp", "Cs")
+_ADVICE = (
+    "split folders may be called train, training; val, valid, validation, dev; test, testing, "
+    "eval, evaluation. If they are classes, put the class folders into one folder named train"
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SPLIT_WORD = re.compile(
+    rf"(?:{'|'.join(SPLIT_NAMES)}|trainval|holdout)(?:set|data|images|imgs)?", re.IGNORECASE
+)
+Classes = dict[str, list[Path]]  # photographs by class name
+
+
+def find_splits(tree: Folder) -> dict[str, Classes]:
+    """Return the photographs of each split and class.
+
+    Raises:
+      UsageError: a split is there twice, or folders look like splits that cannot be read as such.
+    """
+    tree = _unwrapped(tree, below_split=False)
+    splits: dict[str, Folder] = {}
+    others = []
+    for name, folder in tree.folders.items():
+        split = SPLIT_NAMES.get(name.lower())
+        if split is None:
+            if not folder.is_empty:
+                others.append(name)
+        elif split in splits:
+            raise UsageError(
+                f"{tree.path}: {splits[split].path.name} and {name} are the same split; keep one"
+            )
+        else:
+            splits[split] = folder
+    if not splits:
+        _refuse_unclear(tree)
+        return {"train": _by_class(tree)}
+    if "train" not in splits:
+        raise UsageError(f"{tree.path}: {_quoted(f.path.name for f in splits.values())} but no "
+                         f"folder named train; {_ADVICE}")  # fmt: skip
+    if others:
+        raise UsageError(
+            f"{tree.path}: {others[0]!r} stands beside {splits['train'].path.name!r}; keep only "
+            f"train, val and test folders there, or only class folders; {_ADVICE}"
+        )
+    return {
+        split: _by_class(_unwrapped(folder, below_split=True)) for split, folder in splits.items()
+    }
+
+
+def _unwrapped(folder: Folder, below_split: bool) -> Folder:
+    """Return the folder below those that hold nothing but one folder of folders."""
+    while True:
+        filled = [child for child in folder.folders.values() if not child.is_empty]
+        if len(filled) != 1 or all(child.is_empty for child in filled[0].folders.values()):
+            return folder
+        if not below_split and filled[0].path.name.lower() in SPLIT_NAMES:
+            return folder
+        folder = filled[0]
+
+
+def _refuse_unclear(tree: Folder) -> None:
+    """Raise `UsageError` for class folders that look like splits, or hold splits."""
+    alike = [folder for name, folder in tree.folders.items() if _words_of_splits(name)]
+    nested = [folder for folder in alike if folder.folders and not folder.photographs]
+    if len(alike) > 1 or nested:
+        raise UsageError(
+            f"{tree.path}: {_quoted(folder.path.name for folder in alike)} look like splits, "
+            f"but are not named train, val or test; {_ADVICE}"
+        )
+    for folder in tree.folders.values():
+        inner = {SPLIT_NAMES[n.lower()] for n in folder.folders if n.lower() in SPLIT_NAMES}
+        if len(inner) > 1:
+            raise UsageError(
+                f"{folder.path}: holds splits inside a class; make folders train, val and test "
+                "with the class folders in each"
+            )
+
+
+def _words_of_splits(name: str) -> bool:
+    return any(_SPLIT_WORD.fullmatch(word) for word in _WORD.findall(name))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(repr(name) for name in names)
+
+
+def _by_class(folder: Folder) -> Classes:
+    return {name: list(child.everything()) for name, child in sorted(folder.folders.items())}
+
+
+def common_labels(top: Path, found: Mapping[str, Classes]) -> tuple[str, ...]:
+    """Return the class names of all splits.
+
+    Raises:
+      UsageError: no photographs, one class only, classes that differ between splits, or a name
+        that cannot be stored.
+    """
+    if not any(paths for by_class in found.values() for paths in by_class.values()):
+        raise UsageError(
+            f"--data_dir {top}: no photographs ({', '.join(suffixes())}) in class folders "
+            "(DATA_DIR/CLASS/photo.jpg or DATA_DIR/train/CLASS/photo.jpg)"
+        )
+    labels = tuple(found["train"])
+    for split, by_class in found.items():
+        different = set(labels) ^ set(by_class)
+        if different:
+            raise UsageError(
+                f"{top}: class {min(different)!r} is not in both train and {split}; "
+                "every split needs the same class folders"
+            )
+    if len(labels) < 2:
+        raise UsageError(
+            f"--data_dir {top}: only one class ({labels[0]!r}); two or more are needed"
+        )
+    _check_names(top, labels)
+    return labels
+
+
+def _check_names(top: Path, labels: Sequence[str]) -> None:
+    """Raise `UsageError` for a class name that labels.txt cannot hold, or two that look alike."""
+    looks: dict[str, str] = {}
+    for label in labels:
+        if any(unicodedata.category(letter) in _UNSTORABLE for letter in label):
+            raise UsageError(
+                f"{top}: class folder '{shown(label)}': its name holds a line break, a control "
+                "character or bytes that are not UTF-8; rename the folder"
+            )
+        other = looks.setdefault(unicodedata.normalize("NFKC", label).strip(), label)
+        if other != label:
+            raise UsageError(f"{top}: class folders {other!a} and {label!a} look alike; rename one")
