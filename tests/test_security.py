@@ -79,6 +79,6 @@ def test_the_page_states_the_bounds_of_the_code():
         assert bound == int(number) << {"M": 20, "G": 30}[unit], text
     assert f"JPEG {decoding.MAX_PIXELS // 10**6} million pixels" in page
     assert f"others {decoding.MAX_WHOLE_PIXELS // 10**6} million" in page
-    assert f"{decoding.MAX_PIXELS_PER_BYTE:,} pixels a byte" in page
+    assert f"{decoding.MAX_PIXELS_PER_BYTE:,} pixels for each byte" in page
     assert f"{spec.MAX_PARAMETERS:,} weights" in page
     assert f"{spec.MAX_MODULES} Fire modules, {spec.MAX_CLASSES:,} classes" in page

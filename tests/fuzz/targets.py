@@ -180,9 +180,9 @@ def _run_folder(report: bool) -> Callable[[Path], Reader]:
 
 
 def _read_run(run: Any) -> None:
-    from sqzkit.data.source import DataSource
     from sqzkit.models.spec import SqueezeNetSpec
     from sqzkit.reporting import page
+    from sqzkit.runs import loading
     from sqzkit.runs.folder import RunFolder
 
     folder = RunFolder.existing(run.path)
@@ -190,7 +190,7 @@ def _read_run(run: Any) -> None:
         SqueezeNetSpec.from_json(folder.read_spec(stage))
     assert folder.preprocessing
     assert isinstance(folder.labels, tuple)
-    DataSource.from_json(folder.read_record("data"))
+    loading.read_data(folder)
     for entry in folder.finished_stages():
         assert folder.weights_path(entry["stage"]).parent == folder.path
     folder.metrics()

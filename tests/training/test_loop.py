@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -15,6 +16,7 @@ from sqzkit.data.source import DataSource
 from sqzkit.models import published, squeezenet
 from sqzkit.models import spec as specs
 from sqzkit.preprocessing import caffe
+from sqzkit.runs import loading
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
 from sqzkit.training import loop
@@ -121,7 +123,9 @@ def test_every_record_is_there(trained):
     assert folder.read_spec()["fire_modules"] == 1
     assert folder.read_record("flags")["train"]["train_batch_size"] == 128
     assert folder.read_record("layers")[0]["name"] == "conv1"
-    assert DataSource.from_json(folder.read_record("data")) == DataSource()
+    source, contents = loading.read_data(folder)
+    assert source == DataSource()
+    assert sum(contents["counts"]["test"].values()) == 359
     assert [entry["stage"] for entry in folder.finished_stages()] == ["train"]
     assert list((trained / "tensorboard" / "train").iterdir())
 
@@ -311,3 +315,78 @@ def test_decoded_images_go_where_cache_dir_says(pets, tmp_path):
     source = DataSource(data_dir=str(pets))
     config = tiny(tmp_path / "run", data=source, cache_dir=str(tmp_path / "cache"))
     assert loop.open_run(config).dataset.cache_dir == tmp_path / "cache"
+
+
+@pytest.fixture
+def run_on_pets(pets, tmp_path, monkeypatch, capsys):
+    """A run on photographs, trained from another folder by a relative path; (photographs, run)."""
+    shutil.copytree(pets, tmp_path / "pets")
+    (tmp_path / "pets" / "cat" / "gone.jpg").symlink_to("/nowhere.jpg")
+    monkeypatch.chdir(tmp_path)
+    loop.train(tiny("run", data=DataSource(data_dir="pets"), image_size=32))
+    monkeypatch.chdir("/")
+    said = capsys.readouterr().out
+    assert "left out 1 of 41 files: 1 unreadable (cat/gone.jpg)" in said
+    return tmp_path / "pets", tmp_path / "run"
+
+
+def add(folder, count, number=7):
+    generator = np.random.default_rng(number)
+    for index in range(count):
+        pixels = generator.integers(0, 255, (40, 48, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"new{index}.png")
+
+
+def test_a_run_keeps_its_account_and_says_what_was_added(run_on_pets, capsys):
+    photographs, run = run_on_pets
+    record = json.loads((run / "data.json").read_text())
+    assert record["data_dir"] == str(photographs)
+    assert record["account"]["left_out"]["unreadable"]["names"] == ["cat/gone.jpg"]
+    before = loading.load_run(run).open_data()
+    add(photographs / "dog", 12)
+    source = DataSource(data_dir=str(photographs))
+    loop.train(tiny(run, data=source, image_size=32))
+    assert "12 added (not used): dog/new0.png, dog/new1.png" in capsys.readouterr().out
+    for split in ("train", "test"):
+        now = loading.load_run(run).open_data().split(split)
+        assert [e.image for e in now.examples] == [e.image for e in before.split(split).examples]
+    assert "12 added (not used)" in capsys.readouterr().err
+
+
+def test_training_is_not_resumed_on_changed_photographs(run_on_pets, capsys):
+    photographs, run = run_on_pets
+    source = DataSource(data_dir=str(photographs))
+    (photographs / "cat" / "3.png").unlink()
+    with pytest.raises(UsageError, match=r"1 removed: cat/3\.png; restore the photographs, or"):
+        loop.train(tiny(run, data=source, image_size=32))
+
+
+def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, capsys):
+    photographs, run = run_on_pets
+    moved = photographs.rename(photographs.parent / "elsewhere")
+    with pytest.raises(UsageError, match="pets: no such folder"):
+        loading.load_run(run).open_data()
+    assert loading.load_run(run).open_data(data_dir=str(moved)).split("test").num_examples == 8
+    loop.train(tiny(run, data=DataSource(data_dir=str(moved)), image_size=32))
+    loop.evaluate(tiny(run, data=DataSource(data_dir=str(moved), seed=9)))
+    said = capsys.readouterr().out
+    assert "since the run began" not in said
+    assert "other data" not in said
+
+
+def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets, capsys):
+    photographs, run = run_on_pets
+    trained_on = loading.load_run(run).open_data().split("train").examples
+    other = photographs.parent / "other"
+    for split in ("train", "test"):
+        for number, label in enumerate(("cat", "dog")):
+            (other / split / label).mkdir(parents=True)
+            add(other / split / label, 5, 10 * number + len(split))
+    taken = [example.image for example in trained_on if example.label == 0][:2]
+    for path in taken:
+        shutil.copy(path, other / "test" / "cat" / path.name)
+    capsys.readouterr()
+    loop.evaluate(tiny(run, data=DataSource(data_dir=str(other))))
+    said = capsys.readouterr().out
+    assert "other data than the run's; left out 2 photographs that it was trained on" in said
+    assert "on 10 test images" in said
