@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import functools
 import os
 import shlex
 import shutil
@@ -29,8 +28,7 @@ Record = TypeVar("Record")
 _MAX_SHOWN = 100
 
 
-@functools.cache
-def flat(kind: type[Any]) -> dict[str, Item]:
+def flat(kind: Any) -> dict[str, Item]:
     """Return the settings of a record class and of the records inside it, by flag, in order.
 
     A setting inside has the default that the outer record gives it.
@@ -88,7 +86,8 @@ def assemble(kind: type[Record], values: Mapping[str, Any], **fields: Any) -> Re
         if isinstance(details, Nested):
             part = {key: values[key] for key in _inside(kind, field, details) if key in values}
             if part:
-                default, record = default_of(field), _record_of(kind, field.name, details)
+                default: Any = default_of(field)
+                record: Any = _record_of(kind, field.name, details)
                 plain = default is None or field.default_factory is record
                 fields[field.name] = (
                     assemble(record, part) if plain else assemble_from(default, part)

@@ -197,13 +197,14 @@ def check(record: Any, prefix: str = "--") -> None:
     Raises:
       UsageError: a value is not legal; the message names the flag and the legal values.
     """
-    for item in own(type(record)):
+    kind: Any = type(record)
+    for item in own(kind):
         value = item.checked(getattr(record, item.name), prefix)
         object.__setattr__(record, item.name, value)
 
 
 @functools.cache
-def own(kind: type[Any]) -> tuple[Item, ...]:
+def own(kind: Any) -> tuple[Item, ...]:
     """Return the settings that are fields of the record class itself, in order."""
     hints = typing.get_type_hints(kind)
     return tuple(
@@ -250,9 +251,8 @@ def is_union(hint: Any) -> bool:
 
 def default_of(field: "dataclasses.Field[Any]") -> Any:
     """Return a field's default, or `dataclasses.MISSING`."""
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return field.default
+    factory: Any = field.default_factory
+    return field.default if factory is MISSING else factory()
 
 
 def _within(setting: Setting, value: float) -> bool:

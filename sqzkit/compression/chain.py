@@ -64,9 +64,9 @@ def run_stages(
             _check_finished(folder, entries[stage], config, fit)
             remove_checkpoint(folder, stage)
     strategy = strategy or tf.distribute.get_strategy()
-    for stage in todo:
+    for name in todo:
         with strategy.scope():
-            _run_stage(folder, stage, config, fit, dataset)
+            _run_stage(folder, name, config, fit, dataset)
     return todo
 
 

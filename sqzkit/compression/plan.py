@@ -39,21 +39,11 @@ class CompressionConfig(Settings):
     """Every option of the chain after training.
 
     Attributes:
-      stages: what to run, a subsequence of `STAGES`.
-      target_sparsity: share of zeros by layer (`layer_table`), 0 <= s < 1, or
-        S over all layers together: "lamp:S" shared out by the weights (`lamp`),
-        "scan:S" by a sensitivity scan.
-      number_of_clusters: distinct values by layer, zero included; 3..255, and
-        0 leaves a layer as it is.
-      codebook: how they are initialised ("linear", "kmeans++", "density"), or
-        "uniform": steps of equal size, which entropy coders prefer; or "lloyd":
-        k-means before the training, which then moves the values alone.
-      prune_schedule: "gradual" over the first part of the training, or "once"
-        before it (Han et al. 2015).
-      STAGE_epochs, STAGE_learning_rate: the rate falls to 0 as a cosine.
-      distillation: share of the loss that is the trained network's answers
-        instead of the labels, 0..1.
-      scan_examples: images the sensitivity scan looks at.
+      target_sparsity: by layer (`layer_table`), 0 <= s < 1; or over all layers together.
+      number_of_clusters: by layer; 2..255, or 0 to leave a layer as it is.
+      codebook: "uniform" steps suit entropy coders; with "lloyd" (k-means before the
+        training) the training moves the values alone.
+      prune_schedule: "once" is Han et al. 2015.
     """
 
     stages: tuple[StageName, ...] = setting(
@@ -65,17 +55,18 @@ class CompressionConfig(Settings):
         "lamp:0.92",
         help="Share of zeros after the stage prune: one number; a table by layer "
         "('0.6,fire*/expand3x3=0.9,conv10=0.8'); or one number over all layers together, "
-        "divided by the size of the weights ('lamp:0.9') or by a sensitivity scan ('scan:0.8').",
+        "divided by the size of the weights ('lamp:0.9') or by a sensitivity scan "
+        "('scan:0.8').",
     )
     number_of_clusters: str = setting(
         "16",
-        help="Distinct values of a kernel after the stage cluster, zero included: one number, or "
-        "a table by layer ('16,conv1=64'); 0 leaves a layer as it is.",
+        help="Distinct values of a kernel after the stage cluster, zero included: one number, or a"
+        " table by layer ('16,conv1=64'); 0 leaves a layer as it is.",
     )
     codebook: Codebook = setting(
         "linear",
-        help="How shared values are initialized; 'uniform' keeps equal steps between them, "
-        "'lloyd' fixes before training which weights share a value.",
+        help="How shared values are initialized; 'uniform' keeps equal steps between them, 'lloyd'"
+        " fixes before training which weights share a value.",
     )
     prune_schedule: PruneSchedule = setting(
         "gradual", help="Prune during the first part of the stage, or at once before it."
@@ -92,8 +83,8 @@ class CompressionConfig(Settings):
         0.5,
         minimum=0,
         maximum=1,
-        help="Share of the stages' loss that compares with the trained network's answers "
-        "instead of the labels.",
+        help="Share of the stages' loss that compares with the trained network's answers instead "
+        "of the labels.",
     )
     scan_examples: int = setting(
         512, minimum=1, help="Training images on which a sensitivity scan measures the loss."
@@ -189,7 +180,7 @@ def stages_to_run(wanted: Sequence[str], finished: Sequence[str]) -> list[str]:
     """
     todo = [stage for stage in wanted if stage not in finished]
     # Transfer learning has a stage "head" before "train": no business of the chain.
-    done = [stage for stage in finished if stage in STAGES]
+    done: list[str] = [stage for stage in finished if stage in STAGES]
     for stage in todo:
         later = [name for name in done if STAGES.index(name) > STAGES.index(stage)]
         if later:

@@ -13,24 +13,11 @@ from sqzkit.ptq.config import OptimizeConfig
 
 @dataclasses.dataclass(frozen=True)
 class ConversionConfig(Settings):
-    """The flags of convert.py.
+    """What to convert, how to check it, and where to write it.
 
     Attributes:
-      options: how to convert.
-      granularity_given: whether `options.granularity` was asked for; if not, a
-        run with clustered kernels is converted per tensor.
-      model_dir, weights, keras_model_file: what; exactly one of them.
-      stage: of the run; None: the last finished.
-      weights_dir: where published weights may lie already.
-      preprocessing, labels_file: of a Keras file.
-      output_file: None for the run folder's `conversions/`.
-      representative_dataset_dir: photographs to calibrate on; None: the run's own.
-      calibration_steps: maximum number of them, 2 or more.
-      verify: whether to compare accuracies and refuse a drop.
-      max_accuracy_drop: percentage points of top-1, 0..100.
-      archive: whether to write a `.sqz` beside the file.
-      overwrite: whether outputs may be replaced.
-      seed: of the choice of representative photographs.
+      granularity_given: whether `options.granularity` was asked for; if not, a run with
+        clustered kernels is converted per tensor.
       optimize: how to choose int8 weights for a small archive; None: plain rounding.
     """
 
@@ -55,8 +42,8 @@ class ConversionConfig(Settings):
     )
     preprocessing: str | None = setting(
         None,
-        help="Of a Keras file: a preprocessing.json file, or default (-1..1), unit (0..1), "
-        "raw (0..255) or caffe.",
+        help="Of a Keras file: a preprocessing.json file, or default (-1..1), unit (0..1), raw "
+        "(0..255) or caffe.",
     )
     labels_file: str | None = setting(
         None, path=True, help="Of a Keras file: class names, one a line, in class order."

@@ -18,13 +18,9 @@ class ConversionOptions(Settings):
     """How to convert.
 
     Attributes:
-      quantization: "none" (float32), "float16" (weights), "dynamic" (int8
-        weights, float32 arithmetic around them), "int8" or "int16x8" (int8
-        weights, int16 activations).
-      granularity: one int8 scale "per_channel" of a kernel, or one "per_tensor",
-        which keeps the distinct values of a clustered layer few.
-      inference_input_type: "float32", or for int8 also "int8" and "uint8"; the
-        output has the same type. None: int8 for int8, else float32.
+      quantization: "float16" stores weights so; "dynamic" has int8 weights and float32
+        arithmetic around them; "int16x8" int8 weights and int16 activations.
+      granularity: "per_tensor" keeps the distinct values of a clustered layer few.
       description: what the file says about itself.
     """
 

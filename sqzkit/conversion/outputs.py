@@ -22,7 +22,7 @@ from sqzkit.runs.folder import RunFolder
 
 def default_name(options: ConversionOptions) -> str:
     """Return the name of the file in a run folder, such as "int8_per_channel.tflite"."""
-    parts = ["float32" if options.quantization == "none" else options.quantization]
+    parts: list[str] = ["float32" if options.quantization == "none" else options.quantization]
     if options.has_integer_kernels:
         parts.append(options.granularity)
     if options.quantization == "int8" and options.inference_input_type != "int8":

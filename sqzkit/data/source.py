@@ -17,17 +17,8 @@ class DataSource(Settings):
     """A folder of photographs, a TFDS data set, or (neither) the embedded digits.
 
     Attributes:
-      data_dir: folder of photographs (see `sqzkit.data.folder`).
-      tfds_name: name of a TFDS image-classification data set, such as "cifar10".
-      tfds_data_dir: where TFDS keeps its data sets; None is TFDS's own default.
-      tfds_download: whether TFDS may fetch what is not there.
-      seed: decides which examples go where when a split is cut, 0 or more.
-      validation_share: share of the training part cut off for validation where
-        the source has no validation split, above 0 and below 1.
-      test_share: the same for the test split.
-      max_broken_share: share of photographs that may be unreadable, 0..1.
-      flip: whether a mirrored image keeps its meaning: "on", "off", or "auto"
-        (off for digits and letters that we know of, else on).
+      seed: decides which examples go where when a split is cut.
+      validation_share, test_share: of the training part, where the source has no such split.
     """
 
     data_dir: str | None = setting(

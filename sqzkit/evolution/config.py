@@ -9,22 +9,9 @@ from sqzkit.base.settings import Settings, setting
 
 @dataclasses.dataclass(frozen=True)
 class EvolveConfig(Settings):
-    """One evolution.
+    """One evolution. Parameters fall by about the square of `environment` in a generation.
 
-    Attributes:
-      model_dir: run folder of the ancestor, trained and dense.
-      output_dir: where generations and lineage go.
-      generations: how many, 1 or more.
-      population: offspring a generation, of which the fittest lives, 1 or more.
-      environment: R, the share of channels that survives a generation on
-        average, above 0 and at most 1. Parameters fall by about its square.
-      train_epochs: how long each offspring is trained, 1 or more.
-      final_epochs: how long the last generation is trained on, as a run of its
-        own named "final"; 0 leaves it out.
-      base_learning_rate: highest rate of each training, above 0.
-      distillation: share of the loss that is agreement with the ancestor's
-        answers, 0..1; the rest is agreement with the labels.
-      seed: decides which channels are inherited, order and augmentation.
+    The fittest lives on; after the last generation it is trained further as the run "final".
     """
 
     model_dir: str = setting(path=True, help="Run folder of the ancestor, made by training.")

@@ -28,8 +28,8 @@ class SpaceTexts(Settings):
     preset: space.PresetName = setting(
         "default",
         group="Search space",
-        help="Values to start from; all but 'default' are the paper's sweeps (figure 3) and "
-        "its table 3.",
+        help="Values to start from; all but 'default' are the paper's sweeps (figure 3) and its "
+        "table 3.",
     )
     model: str | None = setting(None, help="Networks to start from: v1_0,v1_1.")
     bypass: str | None = setting(None, help="Bypasses: none,simple,complex.")
@@ -56,29 +56,16 @@ class ExploreConfig(Settings):
     """One exploration.
 
     Attributes:
-      study_dir: folder of the study; its trials' run folders are in it.
-      storage: database URL, or None for a journal file in `study_dir`.
-      study_name: name of the study within its storage.
-      data: where the images come from.
       space: which networks.
-      objectives: one to three names of `sqzkit.exploration.objectives`.
-      sampler: one of `SAMPLERS`.
-      trials: how many networks to finish, over all processes, 1 or more.
-      stop_bad: whether a trial that is beaten by its like is stopped early.
-      winner_drop: the winner is the cheapest network whose accuracy is at most
-        this much below the best one's, share 0..1.
       preset: preset of the space, for the paper's figures beside ours.
       training: how each network is trained.
-      threads: TensorFlow's threads in this process; 0 leaves it to TensorFlow.
     """
 
     study_dir: str = setting(
         path=True, group="Study", help="Folder of the study. A study in it is continued."
     )
     storage: str | None = setting(
-        None,
-        help="Database URL that several machines share.",
-        default_text="a file in --study_dir",
+        None, help="Database URL that several machines share.", default_text="a file in --study_dir"
     )
     study_name: str = setting("explore", help="Name of the study in --storage.")
     objectives: tuple[str, ...] = setting(

@@ -10,7 +10,7 @@ import time
 from sqzkit.base.keras import keras
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
-from sqzkit.compression.plan import CompressionConfig
+from sqzkit.compression.plan import CompressionConfig, StageName
 from sqzkit.models import registry
 from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import printed, svd
@@ -72,7 +72,7 @@ def deep_compression(experiment: Experiment) -> Row:
     )
 
 
-def _compressed(experiment: Experiment, stages: tuple[str, ...]) -> RunFolder:
+def _compressed(experiment: Experiment, stages: tuple[StageName, ...]) -> RunFolder:
     """Return the run of the pruned and shared AlexNet, with `stages` finished."""
     source, effort = experiment.folder.run("alexnet"), experiment.config.effort
     folder = copy_run(source, experiment.folder.run("alexnet_compressed"), ("train",))

@@ -100,17 +100,8 @@ class CompareConfig(Settings):
     """One comparison.
 
     Attributes:
-      output_dir: where everything goes.
       data: what is learned; that of `model_dir` where one is given.
-      rows: which of `ROWS`; what they are made from is made, too.
-      model_dir: run of a trained SqueezeNet to take, or None: train one.
-      evolved_dir: run of an evolved network to take, or None: evolve one.
-      model: which SqueezeNet is trained: "v1_0", "v1_1" or "tiny".
-      effort: how long everything is trained.
-      svd_energy: share of the energy fc6 and fc7 keep, above 0 and at most 1;
-        None: the largest with which the file is `svd_ratio` times smaller.
-      svd_ratio: that ratio, above 1 and at most 9; the paper's is 5.
-      seed: of everything, 0 or more.
+      svd_energy: None: the largest with which the file is `svd_ratio` times smaller.
       paper: the networks the paper's bytes are compared with.
     """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
-from sqzkit.compression.plan import CompressionConfig
+from sqzkit.compression.plan import CompressionConfig, StageName
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
 from sqzkit.paper import printed
@@ -103,7 +103,7 @@ def descendant(experiment: Experiment) -> RunFolder:
 
 
 def _run_stages(
-    experiment: Experiment, folder: RunFolder, bits: int, stages: tuple[str, ...]
+    experiment: Experiment, folder: RunFolder, bits: int, stages: tuple[StageName, ...]
 ) -> None:
     effort = experiment.config.effort
     names = reading.layer_names(load_run(folder.path, "train").model)

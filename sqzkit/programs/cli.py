@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from sqzkit.base import extras
 from sqzkit.base.errors import SqzkitError, UsageError
+from sqzkit.base.settings import Item
 from sqzkit.programs import flags
 
 INTERRUPTED = 130
@@ -50,7 +51,7 @@ class Program:
         call = f"sqzkit {self.name} {self.arguments}".strip()
         return f"usage: {call} [flags]\n\n{self.about}\n\n{flags.overview(self.flags())}\n"
 
-    def flags(self) -> dict[str, flags.Item]:
+    def flags(self) -> dict[str, Item]:
         """Return the settings by flag."""
         return flags.items(self.records)
 

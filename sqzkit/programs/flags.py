@@ -76,7 +76,7 @@ def unknown(
 
 def overview(known: Mapping[str, Item]) -> str:
     """Return the text of --help on the flags: defaults, legal values and units, in groups."""
-    lines = []
+    lines: list[str] = []
     for name, item in known.items():
         if item.setting.group or not lines:
             lines.append(f"\n{item.setting.group or 'Flags'}:")
@@ -114,7 +114,7 @@ def _default_text(item: Item) -> str:
     return f"default: {item.default:g}" if item.kind is float else f"default: {item.default}"
 
 
-class _Parser(flags.ArgumentParser):  # type: ignore[misc]
+class _Parser(flags.ArgumentParser):  # type: ignore[misc, unused-ignore]
     """Reads one value of a setting; its `UsageError` leaves absl as it is."""
 
     def __init__(self, item: Item) -> None:

@@ -11,21 +11,16 @@ MIN_BUDGET = 1000
 
 @dataclasses.dataclass(frozen=True)
 class OptimizeConfig(Settings):
-    """How to trade archive bytes for accuracy.
+    """How to trade archive bytes for accuracy. Either target searches the price of a bit.
 
-    Attributes:
-      optimize_for: "accuracy" (about the bytes of plain rounding, nearer to the
-        float model) or "size" (the fewest bytes that still agree with it).
-      archive_budget_bytes: of the whole `.sqz`; None takes the target's own price
-        for a bit. Either target searches the price that meets it.
-      seed: of the chosen photographs and the sampled positions.
+    Without a budget the target's own price is taken.
     """
 
     optimize_for: Target = setting(
         "size",
         help="Choose int8 weights by their bytes in the .sqz and by how much they change the "
-        "answers on the representative photographs: 'size' takes the fewest bytes, 'accuracy' "
-        "about those of plain rounding. The file is per_tensor.",
+        "answers on the representative photographs: 'size' takes the fewest bytes, 'accuracy'"
+        " about those of plain rounding. The file is per_tensor.",
     )
     archive_budget_bytes: int | None = setting(
         None, minimum=MIN_BUDGET, unit="bytes", help="With --optimize_for: limit of the .sqz file."

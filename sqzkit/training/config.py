@@ -40,30 +40,9 @@ NETWORK_FIELDS = (
 class TrainingConfig(Settings):
     """One run. `None` in a field of the network means the named model's own value.
 
-    Attributes:
-      model_dir: the run folder.
-      mode: "train", "eval" or "train_and_eval".
-      data: where the images come from.
-      cache_dir: folder for decoded images that do not fit in memory, or None:
-        they are decoded again every epoch then.
-      model: "v1_0", "v1_1" (what None means) or "tiny".
-      bypass, base_e, incr_e, pct3x3, freq, squeeze_ratio, fire_modules,
-        pool_after, normalization, dropout: fields of `SqueezeNetSpec`.
-      conv10_relu: whether conv10 is rectified, as the paper's is. Off, because
-        from scratch classes whose logit falls below zero never learn again.
-      weights: name of a published set to start from, or None.
-      weights_dir: folder looked at before it is fetched.
-      image_size: pixels, or None: 32 for images of at most that size, else 64.
-      train_epochs, train_steps: one of the two; steps are rounded to epochs.
-      train_batch_size ... watchdog_epochs: see `FitOptions`.
-      head_epochs, head_learning_rate: transfer learning trains the new head
-        alone first, with Adam, so that its random start does not spoil the rest.
-      mixed_precision_dtype: "float32", "float16" or "bfloat16".
-      distribution_strategy: one of `STRATEGIES`.
-      deterministic: the same seed gives the same weights, bit for bit, on one
-        CPU; and a killed run those of an undisturbed one.
-      tensorboard: whether to write logs for TensorBoard.
-      preset: which preset the values come from.
+    conv10 is not rectified by default, as the paper's is: from scratch, classes whose
+    logit falls below zero would never learn again. A new head is trained alone first,
+    with Adam, so that its random start does not spoil published weights.
     """
 
     model_dir: str = setting(

@@ -17,27 +17,16 @@ class FitOptions(Settings):
     """Everything that decides the weights a stage ends with.
 
     Attributes:
-      epochs: passes over the training split, 1 or more.
-      batch_size: examples a step over all replicas, 1 or more.
-      base_learning_rate: the schedule's highest rate, above 0.
-      lr_schedule: "constant", "linear" (to 0), "cosine" (to 0) or "step"
-        (a tenth at one half and again at three quarters of the steps).
-      warmup_epochs: linear rise from 0 to the base rate, 0..epochs.
-      optimizer: "sgd", "adam" or "adamw".
-      momentum: of SGD, [0, 1); ignored by Adam.
-      weight_decay: on kernels only, 0 or more. SGD adds it to the gradient,
-        as Caffe and the paper do; AdamW and Adam shrink the kernel by
-        rate * decay (Loshchilov and Hutter, 2019).
-      label_smoothing: share of the target spread over all classes, [0, 1).
-      augmentation: preset of `sqzkit.data`: "none", "light" or "standard".
-      seed: of shuffling, augmentation and dropout.
-      keep: "best" ends with the latest epoch within a standard error of the
-        highest validation accuracy, "last" with the last one.
-      best_from_epoch: epochs before this one (from 0) are never the best;
-        pruning sets it to the epoch at which the final sparsity is reached.
-      early_stopping_patience: stop after that many epochs without a higher
-        validation accuracy or a lower loss; 0 never stops early.
-      watchdog_epochs: fail after that many epochs at chance; 0 never.
+      lr_schedule: "linear" and "cosine" fall to 0; "step" falls to a tenth at one half
+        and again at three quarters of the steps.
+      weight_decay: SGD adds it to the gradient, as Caffe and the paper do; AdamW and Adam
+        shrink the kernel by rate * decay (Loshchilov and Hutter, 2019).
+      keep: "best" ends with the latest epoch within a standard error of the highest
+        validation accuracy, "last" with the last one.
+      best_from_epoch: epochs before this one (from 0) are never the best; pruning sets it
+        to the epoch at which the final sparsity is reached.
+      early_stopping_patience: counts epochs without a higher validation accuracy or a
+        lower loss.
     """
 
     epochs: int = setting(flag="train_epochs", minimum=1, help="Passes over the training split.")
