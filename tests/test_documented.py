@@ -76,8 +76,9 @@ def test_every_test_that_a_page_names_exists():
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_flag_is_exercised_by_a_test(name):
     """No flag is excused: each stands in a test of its program, or of the record it fills."""
-    called = re.escape(name.removeprefix("-m "))
-    near = re.compile(f"{called}|{RECORDS[name]}" if name in RECORDS else called)
+    stem = PROGRAMS[name].stem
+    called = rf'{re.escape(name.removeprefix("-m "))}|sqzkit {stem}\b|^    "{stem}": \('
+    near = re.compile(f"{called}|{RECORDS[name]}" if name in RECORDS else called, re.MULTILINE)
     texts = [text for path, text in TESTS.items() if near.search(text)]
     missing = [
         flag
