@@ -4,11 +4,17 @@ import json
 
 import pytest
 
-TINY = (
-    "--model=tiny --fire_modules=1 --pool_after=conv1 --train_batch_size=64 "
-    "--base_learning_rate=0.01 --train_epochs=2 --prune_epochs=1 "
-    "--cluster_epochs=1 --quantize_epochs=1"
-)
+TINY = {
+    "model": "tiny",
+    "fire_modules": 1,
+    "pool_after": ["conv1"],
+    "train_batch_size": 64,
+    "base_learning_rate": 0.01,
+    "train_epochs": 2,
+    "prune_epochs": 1,
+    "cluster_epochs": 1,
+    "quantize_epochs": 1,
+}
 NAME = "from_photographs_to_sqz.ipynb"
 
 
@@ -27,7 +33,7 @@ def test_no_outputs_are_committed(repository):
 def test_it_runs_from_top_to_bottom(notebook, repository, tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     monkeypatch.setenv("RUN", str(tmp_path / "run"))
-    monkeypatch.setenv("MORE_FLAGS", TINY)
+    monkeypatch.setenv("SETTINGS", json.dumps(TINY))
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
     client = nbclient.NotebookClient(
         notebook, timeout=600, resources={"metadata": {"path": str(repository / "docs")}}
