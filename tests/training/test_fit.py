@@ -12,7 +12,6 @@ from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.models import spec, squeezenet
-from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
 from sqzkit.training.evaluate import Evaluator
@@ -21,6 +20,7 @@ from sqzkit.training.options import FitOptions
 
 NETWORK = spec.tiny(4, dropout=0.3, fire_modules=1, pool_after=("conv1",))
 OPTIONS = FitOptions(epochs=4, batch_size=16, base_learning_rate=0.02, augmentation="light")
+STEADY = dataclasses.replace(OPTIONS, base_learning_rate=0.3, lr_schedule="constant")
 
 
 @pytest.fixture
@@ -38,6 +38,23 @@ def fit(colours, record):
         return fit_stage(model, StageFit(folder, "train", colours, record, options, **changes))
 
     return call
+
+
+@pytest.fixture(scope="module")
+def fit_small(colours, record):
+    """Fit one dense layer to the mean colour: where the network does not matter, it is quick."""
+
+    def call(folder, options=STEADY, dataset=colours, **changes):
+        keras.utils.set_random_seed(1)
+        return fit_stage(small(), StageFit(folder, "train", dataset, record, options, **changes))
+
+    return call
+
+
+def small():
+    inputs = keras.Input((32, 32, 3))
+    features = keras.layers.GlobalAveragePooling2D()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(4, name="head")(features))
 
 
 @pytest.fixture(scope="module")
@@ -118,26 +135,26 @@ def test_other_options_are_refused_by_name(fit, folder, undisturbed):
         fit(folder, FitOptions(**{**OPTIONS.to_json(), "epochs": 9}))
 
 
-def test_an_epoch_that_was_not_checkpointed_is_not_counted_twice(fit, folder):
+def test_an_epoch_that_was_not_checkpointed_is_not_counted_twice(fit_small, folder):
     with pytest.raises(KeyboardInterrupt):
-        fit(folder, callbacks=[Stop(2, 0)])
+        fit_small(folder, callbacks=[Stop(2, 0)])
     with open(folder.metrics_path, "a") as stream:
         stream.write(json.dumps({"stage": "train", "epoch": 3, "loss": 9.9}) + '\n{"stage": "tr')
-    fit(folder)
+    fit_small(folder)
     assert [line["epoch"] for line in folder.metrics()] == [1, 2, 3, 4]
     assert max(line["loss"] for line in folder.metrics()) < 9
 
 
-def test_nor_is_the_first_one_without_any_checkpoint(fit, folder):
+def test_nor_is_the_first_one_without_any_checkpoint(fit_small, folder):
     folder.append_metrics({"stage": "train", "epoch": 1, "loss": 9.9})
     with open(folder.metrics_path, "a") as stream:
         stream.write('{"stage": "tr')
-    fit(folder)
+    fit_small(folder)
     assert [line["epoch"] for line in folder.metrics()] == [1, 2, 3, 4]
     assert len(folder.metrics_path.read_text().splitlines()) == 4
 
 
-def test_callbacks_see_every_step_and_the_restored_optimizer(fit, folder):
+def test_callbacks_see_every_step_and_the_restored_optimizer(fit_small, folder):
     seen = []
 
     class Count(keras.callbacks.Callback):
@@ -151,8 +168,8 @@ def test_callbacks_see_every_step_and_the_restored_optimizer(fit, folder):
 
     first, second = Count(), Count()
     with pytest.raises(KeyboardInterrupt):
-        fit(folder, callbacks=[first, Stop(2, 3)])
-    fit(folder, callbacks=[second])
+        fit_small(folder, callbacks=[first, Stop(2, 3)])
+    fit_small(folder, callbacks=[second])
     assert (first.batches, second.batches) == (2 * 6 + 4, 2 * 6)
     assert seen == [0, 12]
 
@@ -169,8 +186,8 @@ def test_what_export_makes_is_stored(fit, folder):
     np.testing.assert_array_equal(kernel, result.model.get_layer("conv10").get_weights()[0])
 
 
-def test_a_loss_of_ones_own_is_minimized(fit, folder):
-    result = fit(folder, loss=lambda images, labels, logits: tf.reduce_sum(logits**2, axis=1))
+def test_a_loss_of_ones_own_is_minimized(fit_small, folder):
+    result = fit_small(folder, loss=lambda images, labels, logits: tf.reduce_sum(logits**2, axis=1))
     losses = [line["loss"] for line in folder.metrics()]
     assert losses[-1] < losses[0]
     assert result.metrics["top1"] < 0.9
@@ -186,44 +203,40 @@ class Spoil(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             # All answers are the last class, and so small a rate does not mend that.
-            self.model.get_layer("conv10").set_weights(
-                [np.zeros((1, 1, 16, 4)), np.array([0.0, 0.0, 0.0, 90.0])]
-            )
+            weights = [np.zeros((3, 4)), np.array([0.0, 0.0, 0.0, 90.0])]
+            self.model.get_layer("head").set_weights(weights)
 
     def on_epoch_end(self, epoch, logs=None):
         self.weights.append(self.model.get_weights())
 
 
-STEADY = dataclasses.replace(OPTIONS, epochs=8, lr_schedule="constant", watchdog_epochs=0)
-
-
-def test_the_best_weights_are_what_the_stage_ends_with(fit, folder):
-    spoil = Spoil(7)
-    result = fit(folder, STEADY, callbacks=[spoil])
+def test_the_best_weights_are_what_the_stage_ends_with(fit_small, folder):
+    spoil = Spoil(3)
+    result = fit_small(folder, callbacks=[spoil])
     lines = folder.metrics()
-    assert lines[7]["validation_accuracy"] == 0.25
-    assert lines[6]["validation_accuracy"] > 0.8
-    assert result.metrics["best_epoch"] == 7
-    assert result.metrics["validation_top1"] == lines[6]["validation_accuracy"]
-    for kept, found in zip(spoil.weights[6], result.model.get_weights(), strict=True):
+    assert lines[3]["validation_accuracy"] == 0.25
+    assert lines[2]["validation_accuracy"] == 1.0
+    assert result.metrics["best_epoch"] == 3
+    assert result.metrics["validation_top1"] == lines[2]["validation_accuracy"]
+    for kept, found in zip(spoil.weights[2], result.model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, found)
-    stored = read_weights(folder.weights_path("train"))["conv10"]["kernel"]
-    np.testing.assert_array_equal(stored, result.model.get_layer("conv10").get_weights()[0])
+    stored = read_weights(folder.weights_path("train"))["head"]["kernel"]
+    np.testing.assert_array_equal(stored, result.model.get_layer("head").get_weights()[0])
 
 
-def test_the_last_epoch_can_be_kept_though_it_is_worse(fit, folder):
-    spoil = Spoil(7)
-    last = fit(folder, dataclasses.replace(STEADY, keep="last"), callbacks=[spoil])
-    assert last.metrics["best_epoch"] == 8
+def test_the_last_epoch_can_be_kept_though_it_is_worse(fit_small, folder):
+    spoil = Spoil(3)
+    last = fit_small(folder, dataclasses.replace(STEADY, keep="last"), callbacks=[spoil])
+    assert last.metrics["best_epoch"] == 4
     assert last.metrics["validation_top1"] == 0.25
-    for kept, found in zip(spoil.weights[7], last.model.get_weights(), strict=True):
+    for kept, found in zip(spoil.weights[3], last.model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, found)
 
 
-@pytest.mark.parametrize(("first", "kept"), [(0, 7), (6, 7), (7, 8)])
-def test_no_epoch_before_the_first_that_may_be_kept_is(fit, folder, first, kept):
+@pytest.mark.parametrize(("first", "kept"), [(0, 3), (2, 3), (3, 4)])
+def test_no_epoch_before_the_first_that_may_be_kept_is(fit_small, folder, first, kept):
     options = dataclasses.replace(STEADY, best_from_epoch=first)
-    assert fit(folder, options, callbacks=[Spoil(7)]).metrics["best_epoch"] == kept
+    assert fit_small(folder, options, callbacks=[Spoil(3)]).metrics["best_epoch"] == kept
 
 
 @pytest.fixture
@@ -234,7 +247,7 @@ def turned(colours):
     return ImageDataset("turned", colours.labels, splits)
 
 
-def test_each_figure_is_of_its_own_split(folder, record, turned, monkeypatch):
+def test_each_figure_is_of_its_own_split(fit_small, folder, turned, monkeypatch):
     asked = []
     evaluate = Evaluator.__call__
 
@@ -243,11 +256,8 @@ def test_each_figure_is_of_its_own_split(folder, record, turned, monkeypatch):
         return evaluate(self, dataset, split, *rest)
 
     monkeypatch.setattr(Evaluator, "__call__", spy)
-    keras.utils.set_random_seed(1)
-    options = FitOptions(epochs=12, batch_size=16, base_learning_rate=0.02)
-    stage = StageFit(folder, "train", turned, record, options)
-    result = fit_stage(squeezenet.build(NETWORK, 32), stage)
-    assert asked == ["validation"] * 13 + ["test"]
+    result = fit_small(folder, dataset=turned)
+    assert asked == ["validation"] * 5 + ["test"]
     assert folder.metrics()[-1]["accuracy"] > 0.8  # of the training split
     assert result.metrics["validation_top1"] > 0.9
     assert result.metrics["validation_top5"] == result.metrics["top5"] == 1.0
@@ -256,7 +266,7 @@ def test_each_figure_is_of_its_own_split(folder, record, turned, monkeypatch):
     assert folder.finished_stage()["metrics"] == result.metrics
 
 
-def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(fit, folder):
+def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(fit_small, folder):
     rates = []
 
     class Note(keras.callbacks.Callback):
@@ -268,21 +278,21 @@ def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(fit, f
         OPTIONS, epochs=2, base_learning_rate=0.09, lr_schedule="linear", warmup_epochs=0.5
     )
     with pytest.raises(KeyboardInterrupt):
-        fit(folder, options, callbacks=[Note(), Stop(1, None)])
+        fit_small(folder, options, callbacks=[Note(), Stop(1, None)])
     del rates[6:]
-    fit(folder, options, callbacks=[Note()])
+    fit_small(folder, options, callbacks=[Note()])
     expected = [0.03, 0.06, 0.09, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02, 0.01]
     assert rates == pytest.approx(expected)
     assert [line["learning_rate"] for line in folder.metrics()] == pytest.approx([0.07, 0.01])
 
 
-def test_early_stopping_ends_after_its_patience(fit, folder):
+def test_early_stopping_ends_after_its_patience(fit_small, folder):
     options = {**OPTIONS.to_json(), "epochs": 30, "early_stopping_patience": 2}
 
     def worse(images, labels, logits):
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
-    result = fit(folder, FitOptions(**options), loss=worse)
+    result = fit_small(folder, FitOptions(**options), loss=worse)
     assert result.metrics["epochs"] < 30
     lines = folder.metrics()
     lowest = min(lines, key=lambda line: line["validation_loss"])
@@ -290,22 +300,22 @@ def test_early_stopping_ends_after_its_patience(fit, folder):
     assert result.metrics["epochs"] == max(lowest["epoch"], highest["epoch"]) + 2
 
 
-def test_a_diverging_run_stops_with_advice(fit, folder):
+def test_a_diverging_run_stops_with_advice(fit_small, folder):
     def loss(images, labels, logits):
         return tf.reduce_sum(logits, axis=1) * float("inf")
 
     with pytest.raises(RunError, match="epoch 1: the training diverged.*--base_learning_rate"):
-        fit(folder, loss=loss)
+        fit_small(folder, loss=loss)
     assert folder.finished_stages() == []
 
 
-def test_a_folder_that_cannot_be_written_is_named(fit, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(fit_small, tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises((RunError, OSError), match="run"):
-        fit(RunFolder(tmp_path / "run"))
+        fit_small(RunFolder(tmp_path / "run"))
 
 
-def test_photographs_that_vanish_are_named(fit, folder, tmp_path):
+def test_photographs_that_vanish_are_named(fit_small, folder, tmp_path):
     """Where they do not fit in memory, they are read by tf.data, which wraps every error."""
     splits = {}
     for split, count in (("train", 16), ("validation", 4), ("test", 4)):
@@ -320,23 +330,23 @@ def test_photographs_that_vanish_are_named(fit, folder, tmp_path):
             if epoch == 1:
                 (tmp_path / "train3.png").unlink()
 
-    model = squeezenet.build(NETWORK, 32)
-    stage = StageFit(folder, "train", photographs, default(32), OPTIONS, callbacks=[Remove()])
     with pytest.raises(RunError, match=r"^[^\n]*train3\.png: cannot be read: No such file[^\n]*$"):
-        fit_stage(model, stage)
+        fit_small(folder, dataset=photographs, callbacks=[Remove()])
     assert [line["epoch"] for line in folder.metrics()] == [1]
 
 
-def test_label_smoothing_raises_the_floor_of_the_loss(fit, folder, tmp_path):
-    options = {**OPTIONS.to_json(), "epochs": 12, "label_smoothing": 0.3}
-    fit(folder, FitOptions(**options))
-    fit(RunFolder(tmp_path / "hard"), FitOptions(**{**options, "label_smoothing": 0.0}))
+def test_label_smoothing_raises_the_floor_of_the_loss(fit_small, folder, tmp_path):
+    options = {**STEADY.to_json(), "label_smoothing": 0.3}
+    fit_small(folder, FitOptions(**options))
+    fit_small(RunFolder(tmp_path / "hard"), FitOptions(**{**options, "label_smoothing": 0.0}))
     soft, hard = (run.metrics()[-1]["loss"] for run in (folder, RunFolder(tmp_path / "hard")))
     floor = -(0.775 * np.log(0.775) + 3 * 0.075 * np.log(0.075))
     assert hard < floor * 0.8 < floor * 0.99 < soft
 
 
-def test_unreadable_photographs_are_left_out_before_the_steps_are_counted(folder, tmp_path):
+def test_unreadable_photographs_are_left_out_before_the_steps_are_counted(
+    fit_small, folder, tmp_path
+):
     splits = {}
     for split, count in (("train", 32), ("validation", 4), ("test", 4)):
         paths = [tmp_path / f"{split}{index}.png" for index in range(count)]
@@ -352,6 +362,5 @@ def test_unreadable_photographs_are_left_out_before_the_steps_are_counted(folder
             seen.append(batch)
 
     options = dataclasses.replace(OPTIONS, epochs=1)
-    stage = StageFit(folder, "train", photographs, default(32), options, callbacks=[Count()])
-    fit_stage(squeezenet.build(NETWORK, 32), stage)
+    fit_small(folder, options, photographs, callbacks=[Count()])
     assert seen == [0]  # of 31 photographs, not 32
