@@ -14,10 +14,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqzkit.base import records
+from sqzkit.base import records, settings
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
-from sqzkit.models.spec import MAX_CLASSES, NORMALIZATIONS
+from sqzkit.base.settings import setting
+from sqzkit.models.spec import MAX_CLASSES, Normalization
 from sqzkit.models.squeezenet import NORMALIZATION_MOMENTUM, add_softmax, ceil_pool
 from sqzkit.preprocessing import MAX_SIZE
 
@@ -44,31 +45,15 @@ class AlexNetSpec:
         al. (2014) cut dense layers by singular values.
     """
 
-    classes: int
-    normalization: str = "none"
-    dropout: float = 0.5
-    fc_units: int = 4096
-    fc6_rank: int = 0
-    fc7_rank: int = 0
+    classes: int = setting(minimum=2, maximum=MAX_CLASSES)
+    normalization: Normalization = setting("none")
+    dropout: float = setting(0.5, minimum=0, below=1)
+    fc_units: int = setting(4096, minimum=1, maximum=MAX_UNITS)
+    fc6_rank: int = setting(0, minimum=0, maximum=MAX_UNITS)
+    fc7_rank: int = setting(0, minimum=0, maximum=MAX_UNITS)
 
     def __post_init__(self) -> None:
-        if not 2 <= self.classes <= MAX_CLASSES:
-            raise UsageError(
-                f"classes {self.classes}: a classifier needs 2 or more, {MAX_CLASSES} at most"
-            )
-        if self.normalization not in NORMALIZATIONS:
-            raise UsageError(
-                f"normalization {self.normalization!r}: must be one of {', '.join(NORMALIZATIONS)}"
-            )
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout {self.dropout}: must be in [0, 1)")
-        if not 1 <= self.fc_units <= MAX_UNITS:
-            raise UsageError(f"fc_units {self.fc_units}: must be 1..{MAX_UNITS}")
-        for name in ("fc6_rank", "fc7_rank"):
-            if not 0 <= getattr(self, name) <= MAX_UNITS:
-                raise UsageError(
-                    f"{name} {getattr(self, name)}: must be 0 (not cut) to {MAX_UNITS}"
-                )
+        settings.check(self, prefix="")
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""

@@ -1,9 +1,9 @@
 """The published ImageNet weights of SqueezeNet that `--weights=NAME` knows."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,8 +13,6 @@ from sqzkit.coding import han_net
 from sqzkit.models import caffemodel, spec
 from sqzkit.models.download import Checksum, OpenUrl, RemoteFile, obtain, open_https
 from sqzkit.preprocessing import Preprocessing, caffe
-
-FORMATS = ("caffemodel", "han_net")
 
 # By layer name: kernel float32 [height, width, inputs, filters], bias float32 [filters].
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -28,9 +26,9 @@ class PublishedWeights:
       name: what `--weights` calls it.
       description: one line.
       spec: the network.
-      file_format: "caffemodel" or "han_net" (Deep Compression's `.net`).
       repository, commit, path: where it lies on GitHub.
       checksum: of the file.
+      file_format: "caffemodel", or "han_net" (Deep Compression's `.net`).
       top1, top5: accuracy its authors state on the ImageNet validation set, per cent.
       licence: SPDX identifier of the repository's licence.
       preprocessing: what it was trained with.
@@ -39,13 +37,13 @@ class PublishedWeights:
     name: str
     description: str
     spec: spec.SqueezeNetSpec
-    file_format: str
     repository: str
     commit: str
     path: str
     checksum: Checksum
-    top1: float
-    top5: float
+    file_format: Literal["caffemodel", "han_net"] = "caffemodel"
+    top1: float = 57.5
+    top5: float = 80.3
     licence: str = "BSD-2-Clause"
     preprocessing: Preprocessing = dataclasses.field(default_factory=caffe)
 
@@ -77,38 +75,29 @@ _ALL = (
         checksum=Checksum(
             "sha256", "e4ab6960ae8cd81505e1c2136921201507e930966c53deaf15862a395b3a3261"
         ),
-        top1=57.5,
-        top5=80.3,
     ),
     PublishedWeights(
         name="v1_0",
         description="SqueezeNet v1.0, the paper's network",
         spec=_network("v1_0", conv10_padding=1),
-        file_format="caffemodel",
         repository="forresti/SqueezeNet",
         commit="51147dc0681638c28aad593b9e923f3500117125",
         path="SqueezeNet_v1.0/squeezenet_v1.0.caffemodel",
         checksum=Checksum("git_blob", "a381d848b43d7048c3b362238ece2386c21d6ff0"),
-        top1=57.5,
-        top5=80.3,
     ),
     PublishedWeights(
         name="v1_1",
         description="SqueezeNet v1.1, 2.4 times less computation at the same accuracy",
         spec=_network("v1_1"),
-        file_format="caffemodel",
         repository="forresti/SqueezeNet",
         commit="51147dc0681638c28aad593b9e923f3500117125",
         path="SqueezeNet_v1.1/squeezenet_v1.1.caffemodel",
         checksum=Checksum("git_blob", "9d2fc33abf653a6e8b2ee6cc63ede0e72ec67f44"),
-        top1=57.5,
-        top5=80.3,
     ),
     PublishedWeights(
         name="simple_bypass",
         description="SqueezeNet v1.0 with simple bypass",
         spec=_network("v1_0", bypass="simple", conv10_padding=1),
-        file_format="caffemodel",
         repository="songhan/SqueezeNet-Residual",
         commit="f8dc32059d17a7039cc337ceb664dc503f930d8d",
         path="SqueezeNet_residual_top1_0.6038_top5_0.8250.caffemodel",
@@ -120,7 +109,6 @@ _ALL = (
         name="dsd",
         description="SqueezeNet v1.0 trained dense, sparse and dense again",
         spec=_network("v1_0", conv10_padding=1),
-        file_format="caffemodel",
         repository="songhan/SqueezeNet-DSD-Training",
         commit="de459d27c9e6cf6dd05ca2b74dcae4afe4b126c1",
         path="DSD_SqueezeNet_top1_0.617579_top5_0.834742.caffemodel",
@@ -189,9 +177,13 @@ def decode(content: bytes, record: PublishedWeights) -> Weights:
 
 def layer_name(caffe_name: str) -> str:
     """Return today's name of a layer of the authors' first prototxt (DSD and `.net` use it)."""
-    older = {"conv1x1_1": "squeeze1x1", "conv1x1_2": "expand1x1", "conv3x3_2": "expand3x3"}
-    name = re.sub(r"conv1x1_1|conv1x1_2|conv3x3_2", lambda match: older[match[0]], caffe_name)
-    return "conv10" if name == "conv_final" else name
+    for older, name in (
+        ("conv1x1_1", "squeeze1x1"),
+        ("conv1x1_2", "expand1x1"),
+        ("conv3x3_2", "expand3x3"),
+    ):
+        caffe_name = caffe_name.replace(older, name)
+    return "conv10" if caffe_name == "conv_final" else caffe_name
 
 
 def _shapes(network: spec.SqueezeNetSpec) -> dict[str, tuple[int, ...]]:
