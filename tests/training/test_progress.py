@@ -43,8 +43,8 @@ def test_a_terminal_is_refreshed_twice_a_second_at_most():
         now[0] += 0.125
         shown.step(0, step, 2.0, 0.25, 50.0)
     assert stream.getvalue().count("\r") == 2
-    assert "step 4/100" in stream.getvalue()
-    assert "50 images/s" in stream.getvalue()
+    first = "\r\x1b[Kprune epoch 1/2 step 4/100  loss 2.0000  accuracy 25.00%  50 images/s  "
+    assert stream.getvalue().startswith(first + "0:00:24 left\r")
 
 
 def test_a_resumed_stage_counts_only_its_own_epochs():
@@ -53,6 +53,8 @@ def test_a_resumed_stage_counts_only_its_own_epochs():
     assert shown.time_left(8) == "?"
     now[0] = 3600.0
     assert shown.time_left(9) == "1:00:00"
+    now[0] = 3665.0
+    assert shown.time_left(9) == "1:01:05"
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_advice():
@@ -88,3 +90,12 @@ def test_zero_epochs_never_stop():
     watchdog = Watchdog(10, 0, 0.01)
     for epoch in range(50):
         watchdog.check_epoch(math.log(10), 0.1, epoch)
+
+
+def test_only_a_loss_within_two_per_cent_of_chance_is_chance():
+    watchdog = Watchdog(10, 5, 0.01)
+    for share, stuck in ((1.019, 1), (0.981, 2), (1.021, 0), (0.979, 0)):
+        watchdog.check_epoch(math.log(10) * share, 0.1, 0)
+        assert watchdog.stuck == stuck
+    watchdog.check_epoch(math.log(10), 0.2, 0)  # twice as many right answers as by chance
+    assert watchdog.stuck == 0
