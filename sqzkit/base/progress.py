@@ -1,10 +1,16 @@
 """One line of progress for work that takes long enough to be wondered about."""
 
+import datetime
 import sys
 import time
 
 _SILENT_SECONDS = 3.0
 _BETWEEN_SECONDS = 2.0
+
+
+def time_left(seconds: float, done: float, missing: float) -> str:
+    """Return as h:mm:ss how long `missing` work takes if `done` work took `seconds`."""
+    return str(datetime.timedelta(seconds=max(0, round(seconds / done * missing))))
 
 
 class Progress:
@@ -25,8 +31,8 @@ class Progress:
         if now < self._next and not (done == self._total and self._next_was_reached):
             return
         self._next = now + _BETWEEN_SECONDS
-        left = (now - self._start) / max(done, 1) * (self._total - done)
-        text = f"{self._title}: {done:,} of {self._total:,}, {left:.0f} s left"
+        left = time_left(now - self._start, max(done, 1), self._total - done)
+        text = f"{self._title}: {done:,} of {self._total:,}, {left} left"
         print(text, file=sys.stderr, flush=True)
 
     @property

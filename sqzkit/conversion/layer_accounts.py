@@ -5,14 +5,13 @@ is not zero, the bits of a code and of an index, and the size before and after
 Huffman coding; beside them our coder and what no order-0 coder can beat.
 """
 
-import csv
 import dataclasses
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from sqzkit.base import tables
 from sqzkit.coding import deep_compression
 from sqzkit.coding.deep_compression import LayerAccount
 
@@ -74,20 +73,14 @@ def to_json(row: LayerAccount) -> dict[str, Any]:
 
 def to_csv(rows: Sequence[LayerAccount]) -> str:
     """Return the table as CSV, with field names as titles; sizes in bytes, density 0..1."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(TITLES), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(to_json(row) for row in rows)
-    return stream.getvalue()
+    return tables.to_csv([to_json(row) for row in rows])
 
 
 def to_markdown(rows: Sequence[LayerAccount]) -> str:
     """Return the table as Markdown; sizes in bytes."""
-    lines = [f"| {' | '.join(TITLES.values())} |", "|---" + "|---:" * (len(TITLES) - 1) + "|"]
-    for row in rows:
-        cells = [_cell(name, value) for name, value in to_json(row).items()]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return tables.to_markdown(
+        [{TITLES[name]: _cell(name, value) for name, value in to_json(row).items()} for row in rows]
+    )
 
 
 def _cell(name: str, value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.base import files
+from sqzkit.base import files, tables
 from sqzkit.base.keras import keras
 from sqzkit.coding import sqz
 from sqzkit.coding.deep_compression import LayerAccount
@@ -130,26 +130,21 @@ def in_words(row: StageRow) -> str:
 
 def stages_to_markdown(rows: list[StageRow]) -> str:
     """Return the stages as a Markdown table; sizes in bytes."""
-    titles = ("stage", "zeros", "values", "top-1 float", "top-1 int8")
-    sizes = ("float32 .tflite", "int8 .tflite", ".sqz", "times smaller")
     lines = [
-        f"| {' | '.join(titles + sizes)} |",
-        "|---" + "|---:" * (len(titles + sizes) - 1) + "|",
+        {
+            "stage": row.stage,
+            "zeros": f"{100 * row.sparsity:.1f} %",
+            "values": f"{row.distinct:,}",
+            "top-1 float": f"{100 * row.float_top1:.2f} %",
+            "top-1 int8": f"{100 * row.int8_top1:.2f} %",
+            "float32 .tflite": f"{row.float32_bytes:,}",
+            "int8 .tflite": f"{row.int8_bytes:,}",
+            ".sqz": f"{row.archive_bytes:,}",
+            "times smaller": f"{rows[0].float32_bytes / row.archive_bytes:.1f}",
+        }
+        for row in rows
     ]
-    for row in rows:
-        cells = [
-            row.stage,
-            f"{100 * row.sparsity:.1f} %",
-            f"{row.distinct:,}",
-            f"{100 * row.float_top1:.2f} %",
-            f"{100 * row.int8_top1:.2f} %",
-            f"{row.float32_bytes:,}",
-            f"{row.int8_bytes:,}",
-            f"{row.archive_bytes:,}",
-            f"{rows[0].float32_bytes / row.archive_bytes:.1f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return tables.to_markdown(lines)
 
 
 def _measure(folder: RunFolder, dataset: ImageDataset, entry: dict[str, Any]) -> StageRow:

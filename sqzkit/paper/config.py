@@ -176,4 +176,11 @@ class CompareConfig(Settings):
 
     def command(self) -> str:
         """Return the command line that gives this configuration."""
-        return assembly.command("compare", assembly.flat(type(self)), assembly.given(self))
+        values, known = assembly.given(self), assembly.flat(type(self))
+        names = assembly.flat(Effort)
+        efforts = {name: getattr(self.effort, name) for name in names}
+        changed = {name: size for name, size in efforts.items() if size != getattr(QUICK, name)}
+        if len(changed) < len(values.keys() & names.keys()):
+            kept = {name: value for name, value in values.items() if name not in names}
+            values = {**kept, "quick": True, **changed}
+        return assembly.command("compare", known, values)

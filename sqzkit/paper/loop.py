@@ -1,12 +1,12 @@
 """A comparison: make the rows that are missing, keep the finished ones, write the table."""
 
-import datetime
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
+from sqzkit.base import progress
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
@@ -127,5 +127,5 @@ def time_left(done: Sequence[Row], names: Sequence[str], effort: Effort) -> str:
     if not finished:
         return ""
     missing = sum(work(name, effort) for name in names) - finished
-    seconds = round(sum(row.seconds for row in done) / finished * missing)
-    return f", about {datetime.timedelta(seconds=seconds)} left"
+    seconds = sum(row.seconds for row in done)
+    return f", about {progress.time_left(seconds, finished, missing)} left"

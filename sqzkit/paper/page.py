@@ -1,12 +1,10 @@
 """The table of a comparison as files: one HTML page that needs nothing else, CSV, Markdown."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqzkit.base import files
+from sqzkit.base import files, tables
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.paper.config import QUICK, TITLES, CompareConfig
 from sqzkit.paper.folder import Comparison, Row
@@ -51,8 +49,8 @@ def write_table(
         command=config.command(),
     )
     head = f"# {dataset.name}: the SqueezeNet paper's table 2\n\n`{config.command()}`\n\n"
-    files.write_text(folder.path / "compare.csv", to_csv(records(rows)))
-    text = head + to_markdown(yours) + "\n" + to_markdown(paper)
+    files.write_text(folder.path / "compare.csv", tables.to_csv(records(rows)))
+    text = head + tables.to_markdown(yours) + "\n" + tables.to_markdown(paper)
     files.write_text(folder.path / "compare.md", text)
     path = folder.path / "compare.html"
     files.write_text(path, page)
@@ -120,23 +118,6 @@ def records(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "paper_top5": printed and printed.top5,
         })  # fmt: skip
     return lines
-
-
-def to_csv(lines: Sequence[dict[str, Any]]) -> str:
-    """Return lines of cells by column as CSV."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return stream.getvalue()
-
-
-def to_markdown(lines: Sequence[dict[str, str]]) -> str:
-    """Return lines of cells by column as Markdown."""
-    columns = list(lines[0])
-    rule = ["---", *["---:"] * (len(columns) - 1)]
-    cells = [columns, rule, *(list(line.values()) for line in lines)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 def accuracy_plot(rows: Sequence[Row]) -> str:

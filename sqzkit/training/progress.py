@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from sqzkit.base.errors import UnfitNetworkError
+from sqzkit.base.progress import time_left
 
 REFRESH_SECONDS = 0.5
 CHANCE_BAND = 0.02  # of ln(classes): how near the loss must be to count as chance
@@ -77,9 +78,7 @@ class Progress:
         finished = done - self.first_epoch
         if finished <= 0:
             return "?"
-        seconds = round((self.clock() - self.started) / finished * (self.epochs - done))
-        hours, rest = divmod(max(0, seconds), 3600)
-        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+        return time_left(self.clock() - self.started, finished, self.epochs - done)
 
     def _head(self, epoch: int) -> str:
         width = len(str(self.epochs))

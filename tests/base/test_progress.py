@@ -25,6 +25,6 @@ def test_long_work_says_how_far_it_is(monkeypatch, capsys):
     clock.now += 1
     shown.show(4000)
     assert capsys.readouterr().err.splitlines() == [
-        "work: 1,000 of 4,000, 12 s left",
-        "work: 4,000 of 4,000, 0 s left",
+        "work: 1,000 of 4,000, 0:00:12 left",
+        "work: 4,000 of 4,000, 0:00:00 left",
     ]

@@ -1,8 +1,12 @@
+import dataclasses
+
 import pytest
 
+from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.data.source import DataSource
-from sqzkit.paper.config import NEEDS, QUICK, ROWS, CompareConfig, Effort
+from sqzkit.paper.config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort
+from sqzkit.programs import flags
 
 
 def test_what_a_row_is_made_from_comes_before_it():
@@ -49,3 +53,21 @@ def test_which_rows_is_no_part_of_the_identity():
     one = CompareConfig("a", rows=("svd",)).identity()
     assert one == CompareConfig("b").identity()
     assert one != CompareConfig("a", effort=QUICK).identity()
+
+
+@pytest.mark.parametrize(
+    ("effort", "words"),
+    [
+        (FULL, []),
+        (QUICK, ["--quick"]),
+        (dataclasses.replace(QUICK, generations=3), ["--quick", "--generations=3"]),
+        (dataclasses.replace(FULL, generations=3), ["--generations=3"]),
+    ],
+)
+def test_the_command_makes_the_same_comparison(effort, words):
+    config = CompareConfig("/out", effort=effort)
+    command = config.command().split()
+    assert command[command.index("compare") + 1 :] == ["--output_dir=/out", *words]
+    known = assembly.flat(CompareConfig)
+    given, _ = flags.parse(["compare", "--output_dir=/out", *words], known)
+    assert assembly.build(CompareConfig, given) == config

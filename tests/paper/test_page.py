@@ -1,9 +1,11 @@
 import csv
 import dataclasses
 import io
+import os
 
 import pytest
 
+from sqzkit.base import tables
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.paper import page
 from sqzkit.paper.config import QUICK, CompareConfig
@@ -27,7 +29,7 @@ ROWS = (
 
 
 def test_every_size_is_set_in_ratio_to_alexnets_of_the_same_kind():
-    lines = list(csv.DictReader(io.StringIO(page.to_csv(page.records(ROWS)))))
+    lines = list(csv.DictReader(io.StringIO(tables.to_csv(page.records(ROWS)))))
     assert list(lines[1].items()) == [
         ("row", "svd"),
         ("file", "files/svd.yours.tflite"),
@@ -54,7 +56,7 @@ def test_every_size_is_set_in_ratio_to_alexnets_of_the_same_kind():
 
 
 def test_markdown_has_a_cell_for_every_column():
-    lines = page.to_markdown(page.paper_table(ROWS)).splitlines()
+    lines = tables.to_markdown(page.paper_table(ROWS)).splitlines()
     cells = [line.strip("| ").split(" | ") for line in lines]
     assert cells[0] == [
         *("network", "bytes", "times smaller", "latency, ms", "paper: MB"),
@@ -74,7 +76,7 @@ def written(tmp_path):
     config = dataclasses.replace(CompareConfig("out"), effort=QUICK)
     folder = Comparison(tmp_path, {})
     dataset = ImageDataset("<hands>", ("a", "b"), {})
-    path = page.write_table(ROWS, config, folder, dataset, ["x", "--rows=svd,evolved", "--quick"])
+    path = page.write_table(ROWS, config, folder, dataset)
     return pages.read(path.read_text(encoding="utf-8")), tmp_path
 
 
@@ -93,12 +95,13 @@ def test_the_page_holds_both_tables(written):
     assert found.headings[0] == "<hands>: the SqueezeNet paper's table 2"
     assert found.paragraphs[0].startswith("2 classes, 360 test images; every network was trained b")
     assert "with 1,000 classes and inputs of 227 pixels" in found.paragraphs[3]
-    assert found.commands == ["python -m sqzkit.compare --rows=svd,evolved --quick"]
+    (command,) = found.commands
+    assert command.endswith(f"sqzkit compare --output_dir={os.path.abspath('out')} --quick")
     assert "Notes" in found.headings and found.outside == []
     text = (folder / "compare.md").read_text()
-    assert text.startswith("# <hands>: the SqueezeNet paper's table 2\n\n`python -m sqzkit.comp")
+    assert text.startswith("# <hands>: the SqueezeNet paper's table 2\n\n`")
     assert text.count("\n| ") == 2 * 5
-    assert (folder / "compare.csv").read_text() == page.to_csv(page.records(ROWS))
+    assert (folder / "compare.csv").read_text() == tables.to_csv(page.records(ROWS))
 
 
 def test_accuracy_is_drawn_over_size(written):
