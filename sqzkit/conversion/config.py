@@ -31,6 +31,12 @@ class ConversionConfig(Settings):
     stage: str | None = setting(
         None, help="Stage of the run.", default_text="the last finished stage"
     )
+    data_dir: str | None = setting(
+        None,
+        path=True,
+        help="Where the photographs of the run are now, if they were moved.",
+        default_text="as the run recorded",
+    )
     weights: str | None = setting(
         None, help="Published ImageNet weights, such as deep_compression."
     )
@@ -103,6 +109,11 @@ class ConversionConfig(Settings):
             )
         if self.stage is not None and self.model_dir is None:
             raise UsageError(f"--stage={self.stage}: only a run folder (--model_dir) has stages")
+        if self.data_dir is not None and self.model_dir is None:
+            raise UsageError(
+                f"--data_dir={self.data_dir}: only a run (--model_dir) has data of its own; for "
+                "other models give --representative_dataset_dir"
+            )
         if self.keras_model_file is not None and not (self.preprocessing and self.labels_file):
             raise UsageError("--keras_model_file needs --preprocessing and --labels_file too")
         if self.model_dir is None and self.output_file is None:

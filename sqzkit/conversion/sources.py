@@ -58,7 +58,7 @@ class Source:
 def open_source(config: ConversionConfig) -> Source:
     """Return the source that the configuration names."""
     if config.model_dir is not None:
-        return from_run(config.model_dir, config.stage, config.seed)
+        return from_run(config.model_dir, config.stage, config.seed, config.data_dir)
     if config.weights is not None:
         return from_weights(config.weights, config.weights_dir)
     return from_keras_file(
@@ -66,14 +66,14 @@ def open_source(config: ConversionConfig) -> Source:
     )
 
 
-def from_run(model_dir: str, stage: str | None, seed: int) -> Source:
+def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None = None) -> Source:
     """Return a stage of a run (None: the last finished), with its data to measure on."""
     run = load_run(model_dir, stage)
     finished = run.folder.finished_stages()
     names = [entry["stage"] for entry in finished]
     stages = finished[: names.index(run.stage) + 1]
 
-    opened = functools.cache(run.open_data)
+    opened = functools.cache(lambda: run.open_data(data_dir=data_dir))
 
     def training(limit: int) -> np.ndarray:
         return raw_images(opened(), "train", run.preprocessing, limit, seed)[0]

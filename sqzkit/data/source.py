@@ -1,7 +1,6 @@
 """Where the images come from: a record that can be stored and opened again."""
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -70,15 +69,6 @@ class DataSource(Settings):
     def from_json(cls, record: Mapping[str, Any]) -> "DataSource":
         """Return the record `to_json` gave; raise `RunError` if it is none."""
         return records.build(cls, record, "a data source record", partial=True)
-
-    def absolute(self) -> "DataSource":
-        """Return the record with its folders as absolute paths, `~` expanded."""
-        paths = {
-            name: os.path.abspath(os.path.expanduser(value))
-            for name in ("data_dir", "tfds_data_dir")
-            if (value := getattr(self, name)) is not None
-        }
-        return dataclasses.replace(self, **paths)
 
     def flips(self, by_default: bool) -> bool:
         """Return whether to mirror, given what "auto" means for this data set."""

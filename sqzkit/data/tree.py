@@ -62,7 +62,9 @@ class Account:
             for reason, names in sorted(self.left_out.items())
         ]
         total = sum(map(len, self.left_out.values()))
-        return f"left out {total:,} of {self.files:,} files: {'; '.join(parts)}"
+        unsupported = " ".join(self.left_out.get("unsupported format", ())).lower()
+        hint = "; to read HEIC: pip install 'sqzkit[heif]'" if ".heic" in unsupported else ""
+        return f"left out {total:,} of {self.files:,} files: {'; '.join(parts)}{hint}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts and names as JSON-ready values."""

@@ -137,7 +137,7 @@ def load_run(model_dir: Path | str, stage: str | None = None) -> LoadedRun:
 
 def data_record(source: DataSource, dataset: ImageDataset) -> dict[str, Any]:
     """Return data.json: where a run's data come from (absolute paths), and what they are."""
-    return {**source.absolute().to_json(), **identity.record(dataset)}
+    return {**source.to_json(), **identity.record(dataset)}
 
 
 def write_account(folder: RunFolder, dataset: ImageDataset) -> None:

@@ -142,7 +142,7 @@ def reopen(config: TrainingConfig) -> Run:
     strategy = prepare(config.seed, config.deterministic, config.distribution_strategy, side)
     loaded = load_run(config.model_dir, "train")
     options = recorded_options(loaded.folder, "train", FitOptions)
-    dataset = loaded.open_data(config.cache_dir)
+    dataset = loaded.open_data(config.cache_dir, config.data.data_dir)
     return Run(loaded.folder, dataset, loaded.spec, loaded.preprocessing, options, strategy)
 
 
@@ -232,10 +232,9 @@ def _refuse_other_run(run: Run, source: DataSource) -> None:
     recorded, contents = read_data(folder)
     if recorded is None:
         return
-    source = source.absolute()
     if contents.get("photographs"):  # compared instead of the folder, which may have been moved
         recorded = dataclasses.replace(recorded, data_dir=source.data_dir)
-    refuse_other(folder.path / "data.json", recorded.absolute().to_json(), source.to_json())
+    refuse_other(folder.path / "data.json", recorded.to_json(), source.to_json())
     changes = identity.restore(run.dataset, contents)
     if changes.lost:
         raise UsageError(

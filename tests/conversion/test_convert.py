@@ -218,6 +218,25 @@ def test_photographs_that_decide_the_weights_too_are_more(keras_file, tmp_path):
     assert len(sources.representative_images(source, config)) == 8
 
 
+def test_broken_photographs_and_copies_are_left_out_up_to_a_share(keras_file, tmp_path, capsys):
+    directory = Path(photographs(tmp_path / "photos", count=60))
+    (directory / "copy.png").write_bytes((directory / "0.png").read_bytes())
+    (directory / "1.png").write_bytes((directory / "1.png").read_bytes()[:-30])
+    config = ConversionConfig(representative_dataset_dir=str(directory), **keras_file)
+    source = sources.open_source(config)
+    calibrating = sources.representative_images(source, config)
+    (images, _), _ = sources.verification_images(source, config)
+    both = np.concatenate([calibrating, images])
+    assert len(np.unique(both, axis=0)) == len(both) >= 58
+    said = capsys.readouterr().out
+    assert "--representative_dataset_dir: left out" in said
+    assert "1 unreadable (1.png)" in said
+    for number in range(2, 12):
+        (directory / f"{number}.png").write_bytes(b"no")
+    with pytest.raises(RunError, match="photographs cannot be read, more than"):
+        sources.verification_images(source, config)
+
+
 @pytest.fixture
 def quick(monkeypatch, converted):
     """Put a file converted before in place of the converter, which takes seconds."""

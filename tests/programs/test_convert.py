@@ -51,8 +51,8 @@ def test_an_output_that_exists_is_refused_at_once(repository, tmp_path):
 def test_help_names_every_flag_of_the_design(repository):
     result = convert(repository, "--help")
     for flag in (
-        "model_dir", "weights", "keras_model_file", "output_file", "quantization", "granularity",
-        "inference_input_type", "representative_dataset_dir", "calibration_steps", "verify",
+        "model_dir", "data_dir", "weights", "keras_model_file", "output_file", "quantization",
+        "granularity", "inference_input_type", "representative_dataset_dir", "calibration_steps", "verify",
         "max_accuracy_drop", "archive", "overwrite",
     ):  # fmt: skip
         assert f"--{flag}:" in result.stdout or f"--[no]{flag}:" in result.stdout, flag
