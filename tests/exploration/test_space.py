@@ -117,3 +117,30 @@ def test_a_range_without_an_end_is_refused_at_once(text):
         space.parse("pct3x3", text)
     with pytest.raises(UsageError, match="--base_e .*at most 1000"):
         space.parse("base_e", "1:9999999999:1")
+
+
+@pytest.mark.parametrize("name", ["base_e", "incr_e", "freq", "fire_modules", "image_size"])
+def test_whole_numbers_stay_whole(name):
+    (value,) = space.parse(name, "8")
+    assert isinstance(value, int)
+    assert list(space.from_texts({name: "8,9"}).choices) == [name]
+
+
+def test_the_default_space_is_made_of_known_values():
+    default = space.from_texts(space.PRESETS["default"]).choices
+    assert default == {
+        "model": ("v1_1", "v1_0"),
+        "bypass": ("none", "simple"),
+        "pool_after": (*("conv1+fire3+fire5", "conv1+fire4+fire8", "fire3+fire5+fire8"),),
+        "base_e": (32, 64, 96, 128),
+        "incr_e": (0, 32, 64, 96, 128),
+        "pct3x3": (0.25, 0.5, 0.75),
+        "squeeze_ratio": (0.125, 0.25, 0.375, 0.5),
+    }
+
+
+def test_a_range_has_at_most_a_thousand_values():
+    assert len(space.parse("base_e", "1:1000:1")) == 1000
+    with pytest.raises(UsageError, match="at most 1000 of them"):
+        space.parse("base_e", "1:1001:1")
+    assert space.parse("base_e", "5:5:3") == (5,)

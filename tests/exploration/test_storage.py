@@ -42,7 +42,10 @@ def test_a_database_that_others_are_just_making_is_tried_again(tmp_path, monkeyp
     refusals = iter([TableExistsError("table already exists")] * 2)
     real = explore_storage.optuna.storages.RDBStorage
 
+    asked = []
+
     def storage(*args, **kwargs):
+        asked.append(kwargs)
         for refusal in refusals:
             raise refusal
         return real(*args, **kwargs)
@@ -51,6 +54,41 @@ def test_a_database_that_others_are_just_making_is_tried_again(tmp_path, monkeyp
     monkeypatch.setattr(explore_storage.time, "sleep", lambda seconds: None)
     config = toys.config(tmp_path, storage=f"sqlite:///{tmp_path}/study.db")
     assert explore_storage.make_storage(config).get_all_studies() == []
+    # A connection that the server closed meanwhile is made again.
+    assert asked == [{"engine_kwargs": {"pool_pre_ping": True}}] * 3
+
+
+def test_a_database_that_is_never_ready_is_an_error(tmp_path, monkeypatch):
+    class TableExistsError(Exception):
+        __module__ = "sqlalchemy.exc"
+
+    pauses = []
+
+    def storage(*args, **kwargs):
+        raise TableExistsError("table already exists")
+
+    monkeypatch.setattr(explore_storage.optuna.storages, "RDBStorage", storage)
+    monkeypatch.setattr(explore_storage.time, "sleep", pauses.append)
+    with pytest.raises(RunError, match="table already exists"):
+        opened(tmp_path, storage=f"sqlite:///{tmp_path}/study.db")
+    assert pauses == [0.2, 0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_postgresql_is_reached_by_its_current_driver(scheme, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        explore_storage.optuna.storages, "RDBStorage", lambda url, **_: asked.append(url)
+    )
+    explore_storage.make_storage(toys.config(tmp_path, storage=f"{scheme}://me@host/db"))
+    explore_storage.make_storage(toys.config(tmp_path, storage="mysql://me@host/db"))
+    assert asked == ["postgresql+psycopg://me@host/db", "mysql://me@host/db"]
+
+
+def test_a_study_lies_in_its_folder(tmp_path):
+    finish_one(opened(tmp_path / "new" / "study"))
+    names = {path.name for path in (tmp_path / "new" / "study").iterdir()}
+    assert names == {"study.journal", "study.lock"}
 
 
 def test_a_database_without_its_driver_is_a_usage_error(tmp_path):
