@@ -6,15 +6,12 @@ size or number of replicas changes them by no more than rounding does.
 """
 
 import dataclasses
-import typing
 
 import numpy as np
+import tensorflow as tf
 
 from sqzkit.base.errors import UsageError
 from sqzkit.preprocessing import MAX_SIZE, Preprocessing
-
-if typing.TYPE_CHECKING:
-    import tensorflow as tf
 
 UNIFORMS = 8
 _LEFT, _TOP, _FLIP, _AREA, _ASPECT, _BRIGHTNESS, _CONTRAST, _SATURATION = range(UNIFORMS)
@@ -106,8 +103,8 @@ def draw(seed: int, epoch: int, num_examples: int) -> np.ndarray:
 
 
 def augment(
-    images: "tf.Tensor", uniforms: "tf.Tensor", augmentation: Augmentation, flip: bool, side: int
-) -> "tf.Tensor":
+    images: tf.Tensor, uniforms: tf.Tensor, augmentation: Augmentation, flip: bool, side: int
+) -> tf.Tensor:
     """Return augmented images.
 
     Args:
@@ -120,8 +117,6 @@ def augment(
     Returns:
       float32 [B, S, S, 3], RGB, 0..255, not rounded.
     """
-    import tensorflow as tf
-
     mirrored = uniforms[:, _FLIP] < 0.5 if augmentation.flip and flip else None
     if augmentation.smallest_area < 1:
         images = _resized_crop(images, uniforms, augmentation, mirrored, side)
@@ -132,15 +127,13 @@ def augment(
 
 
 def _shift(
-    images: "tf.Tensor",
-    uniforms: "tf.Tensor",
+    images: tf.Tensor,
+    uniforms: tf.Tensor,
     augmentation: Augmentation,
-    mirrored: "tf.Tensor | None",
+    mirrored: tf.Tensor | None,
     side: int,
-) -> "tf.Tensor":
+) -> tf.Tensor:
     """Cut squares of `side` at random places, by whole pixels, and mirror them."""
-    import tensorflow as tf
-
     whole = images.shape[1]
     margin = (whole - side) // 2
     reach = margin if margin > 0 else round(augmentation.shift * side)
@@ -156,31 +149,25 @@ def _shift(
     return images
 
 
-def _offset(uniforms: "tf.Tensor", column: int, margin: int, reach: int) -> "tf.Tensor":
+def _offset(uniforms: tf.Tensor, column: int, margin: int, reach: int) -> tf.Tensor:
     """Return int32 [B, 1] in margin - reach .. margin + reach, all equally likely."""
-    import tensorflow as tf
-
     steps = tf.floor(uniforms[:, column, tf.newaxis] * (2 * reach + 1))
     return tf.cast(steps, tf.int32) + (margin - reach)
 
 
-def _reflected(indices: "tf.Tensor", whole: int) -> "tf.Tensor":
+def _reflected(indices: tf.Tensor, whole: int) -> tf.Tensor:
     """Fold indices just outside 0..whole - 1 back, the border pixel not repeated."""
-    import tensorflow as tf
-
     return (whole - 1) - tf.abs((whole - 1) - tf.abs(indices))
 
 
 def _resized_crop(
-    images: "tf.Tensor",
-    uniforms: "tf.Tensor",
+    images: tf.Tensor,
+    uniforms: tf.Tensor,
     augmentation: Augmentation,
-    mirrored: "tf.Tensor | None",
+    mirrored: tf.Tensor | None,
     side: int,
-) -> "tf.Tensor":
+) -> tf.Tensor:
     """Cut rectangles of random area, aspect and place; scale them to `side`, bilinearly."""
-    import tensorflow as tf
-
     whole = images.shape[1]
     area = 1 - (1 - augmentation.smallest_area) * uniforms[:, _AREA]
     stretch = tf.exp(_signed(uniforms, _ASPECT) * float(np.log(augmentation.aspect) / 2))
@@ -200,14 +187,12 @@ def _resized_crop(
     )
 
 
-def _color(images: "tf.Tensor", uniforms: "tf.Tensor", augmentation: Augmentation) -> "tf.Tensor":
+def _color(images: tf.Tensor, uniforms: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
     """Change saturation about gray, contrast about mean gray, and brightness.
 
     All three are linear in a pixel, so one 3x3 matrix and one offset an image
     do them in a single pass.
     """
-    import tensorflow as tf
-
     brightness, contrast, saturation = (
         (_signed(uniforms, column) * reach)[:, tf.newaxis, tf.newaxis]
         for column, reach in (
@@ -225,5 +210,5 @@ def _color(images: "tf.Tensor", uniforms: "tf.Tensor", augmentation: Augmentatio
     return tf.reshape(tf.clip_by_value(pixels, 0.0, 255.0), shape)
 
 
-def _signed(uniforms: "tf.Tensor", column: int) -> "tf.Tensor":
+def _signed(uniforms: tf.Tensor, column: int) -> tf.Tensor:
     return 2 * uniforms[:, column] - 1

@@ -5,11 +5,11 @@ batch size, the number of threads, or what ran before.
 """
 
 import os
-import typing
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
+import tensorflow as tf
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import augmentation as augmenting
@@ -17,9 +17,6 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.store import ArrayStore, DecodingStore, decode_all, open_store
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import square_record
-
-if typing.TYPE_CHECKING:
-    import tensorflow as tf
 
 _BATCHES_AHEAD = 4
 
@@ -32,7 +29,7 @@ def training_batches(
     seed: int,
     epoch: int,
     shard: tuple[int, int] = (0, 1),
-) -> "tf.data.Dataset":
+) -> tf.data.Dataset:
     """Return one epoch of training batches, shuffled and augmented.
 
     Args:
@@ -53,8 +50,6 @@ def training_batches(
       UsageError: an argument is out of range.
       RunError: too many photographs cannot be decoded.
     """
-    import tensorflow as tf
-
     _check(batch_size, seed, epoch, shard)
     preset = augmenting.preset(augmentation)
     side = preset.training_side(preprocessing)
@@ -81,7 +76,7 @@ def evaluation_batches(
     preprocessing: Preprocessing,
     batch_size: int,
     shard: tuple[int, int] = (0, 1),
-) -> "tf.data.Dataset":
+) -> tf.data.Dataset:
     """Return every example of a split once, in order.
 
     Args:
@@ -94,8 +89,6 @@ def evaluation_batches(
     Returns:
       Batches as `training_batches` gives them.
     """
-    import tensorflow as tf
-
     _check(batch_size, 0, 0, shard)
     store = open_store(dataset, split, preprocessing)
 
@@ -154,10 +147,8 @@ def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
     return generator.permutation(num_examples)
 
 
-def normalize(images: "tf.Tensor", preprocessing: Preprocessing) -> "tf.Tensor":
+def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
     """Do as `photograph.normalize`, bit for bit, on float32 tensors."""
-    import tensorflow as tf
-
     if preprocessing.channel_order == "BGR":
         images = tf.reverse(images, [-1])
     mean = tf.constant(preprocessing.mean, tf.float32)
@@ -170,9 +161,8 @@ def _batches(
     batch_size: int,
     side: int,
     uniforms: np.ndarray,
-) -> "tf.data.Dataset":
+) -> tf.data.Dataset:
     """Return batches of (uint8 images, int32 labels, float32 uniforms)."""
-    import tensorflow as tf
 
     def fetch(
         indices: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
@@ -189,15 +179,13 @@ def _batches(
 
 
 def _read_ahead(
-    batches: "tf.data.Dataset", finish: Callable[..., tuple["tf.Tensor", "tf.Tensor"]]
-) -> "tf.data.Dataset":
+    batches: tf.data.Dataset, finish: Callable[..., tuple[tf.Tensor, tf.Tensor]]
+) -> tf.data.Dataset:
     """Return the batches finished by all cores, some ahead of the step that takes them.
 
     The numbers are fixed. TensorFlow's tuner of them doubles its sleep up to 10.24 s, and who
     drops an iterator, as every epoch does, may have to wait until it wakes.
     """
-    import tensorflow as tf
-
     options = tf.data.Options()
     options.autotune.enabled = False
     finished = batches.map(finish, num_parallel_calls=os.cpu_count()).prefetch(_BATCHES_AHEAD)
@@ -206,8 +194,6 @@ def _read_ahead(
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function marked so that TensorFlow traces it without rewriting its source."""
-    import tensorflow as tf
-
     return cast(Callable[..., Any], tf.autograph.experimental.do_not_convert(function))
 
 

@@ -10,22 +10,19 @@ import contextlib
 import hashlib
 import json
 import os
-import typing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
 from sqzkit.base.progress import Progress
 from sqzkit.data.dataset import Example, FileSlice, ImageDataset
 from sqzkit.preprocessing import Preprocessing
-
-if typing.TYPE_CHECKING:
-    import tensorflow as tf
 
 _WINDOW = 256
 
@@ -45,10 +42,8 @@ class ArrayStore:
         self._tensor: tf.Tensor | None = None
 
     @property
-    def tensor(self) -> "tf.Tensor":
+    def tensor(self) -> tf.Tensor:
         """The images as one tensor on the CPU, made once; for images in memory."""
-        import tensorflow as tf
-
         if self._tensor is None:
             with tf.device("CPU"):
                 self._tensor = tf.constant(self.images)

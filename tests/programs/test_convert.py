@@ -52,8 +52,8 @@ def test_help_names_every_flag_of_the_design(repository):
     result = convert(repository, "--help")
     for flag in (
         "model_dir", "data_dir", "weights", "keras_model_file", "output_file", "quantization",
-        "granularity", "inference_input_type", "representative_dataset_dir", "calibration_steps", "verify",
-        "max_accuracy_drop", "archive", "overwrite",
+        "granularity", "inference_input_type", "representative_dataset_dir", "calibration_steps",
+        "verify", "max_accuracy_drop", "archive", "overwrite",
     ):  # fmt: skip
         assert f"--{flag}:" in result.stdout or f"--[no]{flag}:" in result.stdout, flag
 
