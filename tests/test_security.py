@@ -71,7 +71,7 @@ def test_the_page_states_the_bounds_of_the_code():
         (download.MAX_BYTES, "download | 16 MiB |"),
         (weights.MAX_BYTES, "1 GiB (a checkpoint"),
         (keras_file.MAX_BYTES, "1 GiB (a checkpoint"),
-        (files.MAXIMUM_TEXT_BYTES, "metrics | 32 MiB |"),
+        (files.MAX_TEXT_BYTES, "metrics | 32 MiB |"),
         (decoding.MAX_BYTES, "photograph | 512 MiB;"),
     ):
         assert text in page

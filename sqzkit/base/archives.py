@@ -1,4 +1,4 @@
-"""Zip and HDF5 files of somebody else: nothing is expanded, or followed, without a bound."""
+"""Zip and HDF5 files from other people, read within bounds on memory and without links."""
 
 import copy
 import io
@@ -13,39 +13,38 @@ _END = b"PK\x05\x06"
 _END_FIELDS = struct.Struct("<4s4H2LH")
 _LOCATOR = b"PK\x06\x07"
 _LOCATOR_SIZE = 20
-_LONGEST_END = _END_FIELDS.size + 0xFFFF
-_MOST_DIRECTORY_BYTES = 1 << 20
-_MOST_DEPTH = 32
+_MAX_END = _END_FIELDS.size + 0xFFFF
+_MAX_DIRECTORY_BYTES = 1 << 20
+_MAX_DEPTH = 32
 
 
 def has_zip(content: bytes) -> bool:
     """Tell whether a zip may end where `content` does."""
-    return _END in content[-_LONGEST_END:]
+    return _END in content[-_MAX_END:]
 
 
-def read_zip(content: bytes, most_files: int, most_bytes: int) -> dict[str, bytes]:
-    """Return all files of a zip by name; names are only keys, no path is made of them.
+def read_zip(content: bytes, max_files: int, max_bytes: int) -> dict[str, bytes]:
+    """Return all files of a zip by name. The names are keys only; no path is made of them.
 
-    Memory stays below `most_bytes`, and some megabytes for the directory.
+    Memory stays below `max_bytes`, and some megabytes for the directory.
 
     Args:
       content: a zip, which may have anything before it.
-      most_files: it may hold at most so many.
-      most_bytes: they may have at most so many bytes together.
+      max_files: maximum number of files.
+      max_bytes: maximum bytes of all files together, expanded.
 
     Raises:
-      FormatError: it is damaged, of Zip64, larger, or compressed otherwise than
-        by deflate.
+      FormatError: it is damaged, a Zip64 file, too large, or compressed other than by deflate.
     """
     try:
         _check_directory(content)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             total = sum(member.file_size for member in members)
-            if len(members) > most_files or total > most_bytes:
+            if len(members) > max_files or total > max_bytes:
                 raise FormatError(
                     f"a zip of {len(members)} files and {total} bytes: at most "
-                    f"{most_files} and {most_bytes} are read"
+                    f"{max_files} and {max_bytes} are read"
                 )
             return {member.filename: read_member(archive, member) for member in members}
     except FormatError:
@@ -62,23 +61,23 @@ def _check_directory(content: bytes) -> None:
             raise FormatError("a zip of the Zip64 kind: not read")
         if len(content) - end >= _END_FIELDS.size:
             size = _END_FIELDS.unpack_from(content, end)[5]
-            if size > _MOST_DIRECTORY_BYTES:
+            if size > _MAX_DIRECTORY_BYTES:
                 raise FormatError(f"a zip whose list of files has {size} bytes")
 
 
 def _possible_ends(content: bytes) -> Iterator[int]:
-    # Which of them zipfile takes depends on comments: none may be too large.
-    at = content.rfind(_END, max(len(content) - _LONGEST_END, 0))
+    # Which one `zipfile` takes depends on comments, so none may announce too much.
+    at = content.rfind(_END, max(len(content) - _MAX_END, 0))
     while at >= 0:
         yield at
-        at = content.rfind(_END, max(len(content) - _LONGEST_END, 0), at)
+        at = content.rfind(_END, max(len(content) - _MAX_END, 0), at)
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return a file of a zip, which has not more bytes than are announced.
+    """Return a file of a zip that has exactly as many bytes as announced.
 
     Raises:
-      FormatError: it has others, is compressed otherwise than by deflate, or encrypted.
+      FormatError: it has more or fewer, is encrypted, or is compressed other than by deflate.
     """
     # The other methods expand without a bound.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -102,7 +101,7 @@ def check_hdf5(store: Any, size: int) -> dict[str, Any]:
     Raises `FormatError` if reading one of them could leave the file or fill the memory.
 
     Refused are links to other files, values kept in other files or computed
-    from others, elements that are no numbers, and more values than the file
+    from others, elements that are not numbers, and more values than the file
     has bytes (compressed, sparse or shared ones).
 
     Args:
@@ -120,7 +119,7 @@ def check_hdf5(store: Any, size: int) -> dict[str, Any]:
         if item.external or item.is_virtual:
             raise FormatError(f"the values of {name!r} lie in another file")
         if item.dtype.kind not in "iufb":
-            raise FormatError(f"{name!r} holds {item.dtype}, no numbers")
+            raise FormatError(f"{name!r} holds {item.dtype}, not numbers")
         total += item.nbytes
         if item.id.get_storage_size() != item.nbytes or total > size:
             raise FormatError(f"{name!r} announces {item.nbytes} bytes that the file does not hold")
@@ -129,10 +128,10 @@ def check_hdf5(store: Any, size: int) -> dict[str, Any]:
 
 
 def _hdf5_items(group: Any, depth: int, left: list[int]) -> Iterator[tuple[str, Any]]:
-    """Yield all items below `group`; `left` counts down what may still be visited."""
+    """Yield all items below `group`; `left[0]` counts down how many may still be visited."""
     import h5py
 
-    if depth > _MOST_DEPTH:
+    if depth > _MAX_DEPTH:
         raise FormatError("its groups are nested too deeply")
     for key in group:
         left[0] -= 1

@@ -1,4 +1,4 @@
-"""The two kinds of failure that end a program with one message, no traceback."""
+"""The errors that end a program with one message and without a traceback."""
 
 
 class SqzkitError(Exception):
@@ -12,7 +12,7 @@ class SqzkitError(Exception):
 
 
 class UsageError(SqzkitError):
-    """The call was wrong: nothing was started (exit code 2)."""
+    """The call was wrong; no work was started (exit code 2)."""
 
     exit_code = 2
 
@@ -22,23 +22,23 @@ class MissingExtraError(UsageError, ImportError):
 
 
 class RunError(SqzkitError):
-    """The call was right but the work failed (exit code 1)."""
+    """The call was right, but the work failed (exit code 1)."""
 
 
 class WriteError(RunError):
-    """A file cannot be written: the disk is full, or the folder may not be changed."""
+    """A file cannot be written: the disk is full, or the folder is read-only."""
 
 
 class UnfitNetworkError(RunError):
-    """The fault lies in the network, not in its surroundings: trying again is of no use."""
+    """The network itself cannot be trained or converted; trying again does not help."""
 
 
 class InvariantError(RunError):
-    """Something promised by an earlier step does not hold.
+    """A step did not keep what an earlier step guaranteed.
 
     Args:
       layer: name of the layer (or file) at which it fails.
-      message: what was promised and what was found.
+      message: what was guaranteed and what was found.
     """
 
     def __init__(self, layer: str, message: str) -> None:

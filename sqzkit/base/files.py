@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and their checksums."""
+"""Files that are either complete or absent, and their checksums."""
 
 import contextlib
 import glob
@@ -16,7 +16,7 @@ from sqzkit.base.errors import RunError, UsageError, WriteError
 _UNFINISHED = ".unfinished-"
 
 _PIECE_BYTES = 1 << 20
-MAXIMUM_TEXT_BYTES = 32 << 20  # the confusion matrix of 1,000 classes takes 9 MB as JSON
+MAX_TEXT_BYTES = 32 << 20  # the confusion matrix of 1,000 classes takes 9 MB as JSON
 
 
 def sha256(path: Path | str) -> str:
@@ -39,8 +39,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to it on success.
 
     The temporary name keeps `path`'s suffix, because some writers choose the
-    format by it. On any exception it is removed and `path` is untouched. What
-    killed processes of this machine left of the same file is removed, too.
+    format by it. On any exception it is removed and `path` is untouched. Temporary
+    files that killed processes of this machine left behind are removed too.
+
     Raises:
       WriteError: the folder cannot be written or the disk is full.
     """
@@ -61,7 +62,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(path: Path | str) -> Iterator[None]:
-    """Turn what the system says against writing `path` into a `WriteError` that names it."""
+    """Turn an `OSError` into a `WriteError` that names `path`."""
     try:
         yield
     except OSError as error:
@@ -72,7 +73,7 @@ def writing(path: Path | str) -> Iterator[None]:
 
 
 def is_unfinished(name: str) -> bool:
-    """Return whether a file of this name is a temporary one of `atomic_path`."""
+    """Return whether a file of this name is a temporary file of `atomic_path`."""
     return name.startswith(".") and _UNFINISHED in name
 
 
@@ -106,7 +107,7 @@ def read_bytes(path: Path | str, most: int) -> bytes:
     try:
         with open(path, "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            # By pieces, since the size of a pipe is not known, nor that of a file that grows.
+            # In pieces, because the size of a pipe or of a growing file is not known.
             pieces, length = [], 0
             while size <= most and length <= most and (piece := stream.read(_PIECE_BYTES)):
                 pieces.append(piece)
@@ -120,16 +121,16 @@ def read_bytes(path: Path | str, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def read_text(path: Path | str, most: int = MAXIMUM_TEXT_BYTES) -> str:
-    """Return a UTF-8 text file; raise `RunError` as `read_bytes`, or if it is none."""
+def read_text(path: Path | str, most: int = MAX_TEXT_BYTES) -> str:
+    """Return a UTF-8 text file; raise `RunError` as `read_bytes` does, or if it is not UTF-8."""
     try:
         return read_bytes(path, most).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RunError(f"{path} cannot be read: it is no UTF-8 text ({error})") from None
+        raise RunError(f"{path} cannot be read: it is not UTF-8 text ({error})") from None
 
 
 def read_json(path: Path | str) -> Any:
-    """Return the JSON value stored at `path`, of at most `MAXIMUM_TEXT_BYTES`.
+    """Return the JSON value stored at `path`, of at most `MAX_TEXT_BYTES`.
 
     Raises:
       RunError: the file is missing, too large, or is not JSON.
@@ -138,7 +139,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def parse_json(text: str | bytes, name: str) -> Any:
-    """Return the value of a JSON text; raise `RunError` with `name` if it is none."""
+    """Return the value of a JSON text; raise `RunError` with `name` if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -146,12 +147,12 @@ def parse_json(text: str | bytes, name: str) -> Any:
 
 
 def _host() -> str:
-    """Return four characters that tell machines apart which share a folder."""
+    """Return four characters that differ between machines that share a folder."""
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files of `path` whose process is no more."""
+    """Remove temporary files of `path` whose process has ended."""
     prefix = f".{path.stem}{_UNFINISHED}{_host()}-"
     for left in path.parent.glob(f"{glob.escape(prefix)}*{glob.escape(path.suffix)}"):
         pid = left.name.removeprefix(prefix).partition("-")[0]

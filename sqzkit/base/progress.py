@@ -1,4 +1,4 @@
-"""One line of progress for work that takes long enough to be wondered about."""
+"""Progress of work that takes longer than a few seconds, and the time left."""
 
 import datetime
 import sys
@@ -26,7 +26,7 @@ class Progress:
         self._next = self._start + _SILENT_SECONDS
 
     def show(self, done: int) -> None:
-        """Say that `done` of the total are done, if it is time to."""
+        """Print that `done` of the total are done, if the last line is two seconds old."""
         now = time.monotonic()
         if now < self._next and not (done == self._total and self._next_was_reached):
             return

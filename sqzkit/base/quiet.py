@@ -1,4 +1,4 @@
-"""Keep the chatter of C++ libraries off the terminal."""
+"""Keep messages of C++ libraries off the terminal."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Send what the process writes to standard error to nowhere; errors are exceptions."""
+    """Discard what is written to standard error; failures must be exceptions."""
     sys.stderr.flush()
     terminal = os.dup(2)
     try:

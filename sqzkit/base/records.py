@@ -1,7 +1,8 @@
 """From JSON values to a record, checked by the record's own annotations.
 
-A record read from a file may be anybody's: a whole number where a float is
-kept is taken, anything else that its field does not say is refused by name.
+A file may come from anyone. A whole number is accepted where a float is expected;
+any other mismatch is refused by the name of its field. Hand-written because it bounds
+lists and integers, and needs no library in the base installation.
 """
 
 import dataclasses
@@ -15,8 +16,8 @@ from sqzkit.base.errors import RunError, UsageError
 
 Record = TypeVar("Record")
 
-MOST_ITEMS = 10_000
-LARGEST_INTEGER = 1 << 53  # what JSON readers of all languages keep exactly
+MAX_ITEMS = 10_000
+MAX_INTEGER = 1 << 53  # what JSON readers of all languages keep exactly
 _SHOWN = 60
 
 
@@ -31,7 +32,7 @@ def build(kind: type[Record], values: Any, what: str, partial: bool = False) -> 
       partial: whether fields with a default may be absent.
 
     Raises:
-      RunError: no JSON object, an unknown or missing field, a value that its
+      RunError: not a JSON object, an unknown or missing field, a value that its
         annotation does not allow, or one that `kind` itself refuses.
     """
     try:
@@ -54,7 +55,7 @@ def _refuse_partial(kind: type[Any], values: Mapping[str, Any]) -> None:
 
 def _build(kind: type[Record], values: Any) -> Record:
     if not isinstance(values, Mapping):
-        raise _Mismatch(f"{_shown(values)} is no JSON object")
+        raise _Mismatch(f"{_shown(values)} is not a JSON object")
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in values:
@@ -84,10 +85,10 @@ def _plain(hint: Any, value: Any, name: str) -> Any:
         return _expect(value in legal, value, name, f"one of {', '.join(legal)}")
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
-        whole = number and isinstance(value, int) and abs(value) <= LARGEST_INTEGER
+        whole = number and isinstance(value, int) and abs(value) <= MAX_INTEGER
         return _expect(whole, value, name, "a whole number")
     if hint is float:
-        finite = number and abs(value) <= LARGEST_INTEGER if isinstance(value, int) else number
+        finite = number and abs(value) <= MAX_INTEGER if isinstance(value, int) else number
         _expect(finite and math.isfinite(value), value, name, "a number")
         return float(value)
     names = {str: "text", bool: "true or false", types.NoneType: "null"}
@@ -106,7 +107,7 @@ def _alternative(hint: Any, value: Any, name: str) -> Any:
 def _items(kinds: Sequence[Any], value: Any, name: str) -> tuple[Any, ...]:
     _expect(isinstance(value, list | tuple), value, name, "a list")
     if kinds[-1] is Ellipsis:
-        _expect(len(value) <= MOST_ITEMS, value, name, f"a list of at most {MOST_ITEMS} items")
+        _expect(len(value) <= MAX_ITEMS, value, name, f"a list of at most {MAX_ITEMS} items")
         kinds = [kinds[0]] * len(value)
     _expect(len(value) == len(kinds), value, name, f"a list of {len(kinds)} items")
     return tuple(_convert(kind, item, name) for kind, item in zip(kinds, value, strict=True))
@@ -119,7 +120,7 @@ def _expect(fits: bool, value: Any, name: str, expected: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
         return "a number beyond 2^53"
     if isinstance(value, list | tuple | dict):
         return f"{type(value).__name__} of {len(value)}"

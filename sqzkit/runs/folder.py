@@ -240,7 +240,7 @@ class RunFolder:
         """Return all lines of metrics, without an incomplete one (of a killed run)."""
         if not self.metrics_path.exists():
             return []
-        content = files.read_bytes(self.metrics_path, files.MAXIMUM_TEXT_BYTES)
+        content = files.read_bytes(self.metrics_path, files.MAX_TEXT_BYTES)
         lines = []
         for text in content.decode("utf-8", "replace").splitlines():
             try:

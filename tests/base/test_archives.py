@@ -136,7 +136,7 @@ def test_plain_numbers_pass():
     [
         (lambda s: s.create_dataset("x", (1 << 40,), np.float32), "announces"),
         (lambda s: s.create_dataset("x", (1 << 20,), np.float32, compression="gzip"), "announces"),
-        (lambda s: s.create_dataset("x", data=["text"]), "no numbers"),
+        (lambda s: s.create_dataset("x", data=["text"]), "not numbers"),
         (lambda s: s.create_dataset("x", data=h5py.Empty("f")), "holds nothing"),
         (lambda s: s.create_dataset("x", (4,), "f", external=[("out", 0, 16)]), "in another file"),
         (lambda s: s.__setitem__("x", h5py.SoftLink("/y")), "'x' is a link to somewhere else"),

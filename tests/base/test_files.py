@@ -113,7 +113,7 @@ def test_a_text_file_is_read_within_its_bound(tmp_path):
     with pytest.raises(RunError, match=r"labels\.txt: larger than the 7 bytes"):
         files.read_text(path, 7)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(RunError, match=r"labels\.txt cannot be read: it is no UTF-8 text"):
+    with pytest.raises(RunError, match=r"labels\.txt cannot be read: it is not UTF-8 text"):
         files.read_text(path)
     with pytest.raises(RunError, match="cannot be read: Is a directory"):
         files.read_text(tmp_path)

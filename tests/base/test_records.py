@@ -57,7 +57,7 @@ def test_values_become_what_the_annotations_say():
         ({"title": 3}, "title 3: must be"),
         ({"parts": {}}, "parts dict of 0: must be a list"),
         ({"parts": [{"size": 1}]}, "missing .* 'name'"),
-        ({"parts": [3]}, "3 is no JSON object"),
+        ({"parts": [3]}, "3 is not a JSON object"),
         ({"three": [1, 2]}, "must be a list of 3 items"),
         ({"parts": [{"name": "a"}] * 10_001}, "at most 10000"),
         ({"more": []}, "more list of 0: must be an object"),

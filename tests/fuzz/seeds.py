@@ -175,7 +175,7 @@ def run_folder(path: Path) -> RunFolder:
     sidecar_path = folder.conversions_path / "int8.tflite.json"
     sidecar_path.write_bytes(json_text({**sidecar, "verification": verified}))
     folder.write_record("compression", compression())
-    folder.add_command(["train.py", "--model_dir=run"])
+    folder.add_command("sqzkit train --model_dir=run")
     return folder
 
 

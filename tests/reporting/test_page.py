@@ -63,7 +63,7 @@ def folder(tmp_path):
         path.with_name(f"{path.name}.json").write_text(json.dumps(record))
     # Left by a conversion that was killed before its file was in place.
     (folder.conversions_path / "unfinished.tflite.json").write_text(json.dumps({"sizes": {}}))
-    folder.add_command(["train.py", "--model_dir=run", "--data_dir=my photos"])
+    folder.add_command("sqzkit train --model_dir=run '--data_dir=my photos'")
     return folder
 
 
@@ -244,7 +244,7 @@ def test_the_head_and_the_commands_are_the_runs(folder):
     found = seen(folder)
     assert found.headings[0] == "run"
     assert found.paragraphs[0] == "squeezenet · 3 classes · 32 × 32 pixels · train → prune"
-    assert found.commands == ["train.py --model_dir=run '--data_dir=my photos'"]
+    assert found.commands == ["sqzkit train --model_dir=run '--data_dir=my photos'"]
 
 
 def test_a_run_without_mistakes_says_so(folder):

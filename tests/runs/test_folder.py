@@ -100,14 +100,10 @@ def test_records_of_another_kind_are_named(folder):
         _ = folder.labels
 
 
-def test_commands_are_noted_once_and_quoted(folder):
-    for _ in range(2):
-        folder.add_command(["/somewhere/train.py", "--model_dir", "a run"])
-    folder.add_command(["convert.py"])
-    folder.add_command(["/somewhere/sqzkit/programs/evolve.py", "--seed=1"])
-    assert folder.read_record("commands") == [
-        *("train.py --model_dir 'a run'", "convert.py", "python -m sqzkit.evolve --seed=1")
-    ]
+def test_commands_are_noted_once(folder):
+    for command in ("sqzkit train --model_dir='a run'", "sqzkit convert") * 2:
+        folder.add_command(command)
+    assert folder.read_record("commands") == ["sqzkit train --model_dir='a run'", "sqzkit convert"]
 
 
 @pytest.mark.parametrize("name", ["../../other", "/etc/x", "a/b", "", "x" * 41, ".", "train\n"])
