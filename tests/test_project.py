@@ -68,6 +68,14 @@ def test_each_keras_has_one_door(repository):
         assert path in doors or not modules & {"tf_keras", "keras"}, path
 
 
+def test_tf_mot_has_one_door(repository):
+    door = repository / "sqzkit" / "compression" / "tfmot.py"
+    for path in (repository / "sqzkit").rglob("*.py"):
+        modules = imported_modules(ast.parse(path.read_text(encoding="utf-8")))
+        inside = any(module.startswith("tensorflow_model_optimization") for module in modules)
+        assert inside == (path == door), path
+
+
 def test_coders_do_without_tensorflow(repository):
     for path in (repository / "sqzkit" / "coding").rglob("*.py"):
         modules = imported_modules(ast.parse(path.read_text(encoding="utf-8")))

@@ -12,7 +12,7 @@ from sqzkit.conversion import keras_file
 from sqzkit.models import caffemodel, download, published, spec
 from sqzkit.preprocessing import decoding
 from sqzkit.runs import weights
-from sqzkit.tflite import associated_files, flatbuffer
+from sqzkit.tflite import flatbuffer, metadata
 
 TOP = Path(__file__).resolve().parents[1]
 SOURCES = [*(TOP / "sqzkit").rglob("*.py"), TOP / "train.py", TOP / "convert.py"]
@@ -64,9 +64,9 @@ def test_what_may_be_fetched_is_pinned():
 def test_the_page_states_the_bounds_of_the_code():
     page = (TOP / "SECURITY.md").read_text(encoding="utf-8")
     for bound, text in (
-        (flatbuffer.MAXIMUM_BYTES, "| `.tflite` | 512 MiB |"),
+        (flatbuffer.MAX_BYTES, "| `.tflite` | 512 MiB |"),
         (container.DEFAULT_LIMIT, "| 256 MiB (`--limit`)"),
-        (associated_files.MAXIMUM_BYTES, "64 files, 16 MiB together"),
+        (metadata.MAX_BYTES, "64 files, 16 MiB together"),
         (caffemodel.MAX_BYTES, "download | 16 MiB |"),
         (download.MAX_BYTES, "download | 16 MiB |"),
         (weights.MAX_BYTES, "1 GiB (a checkpoint"),

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from sqzkit.base.keras import keras
-from sqzkit.compression import distillation, lamp, sensitivity, stages
+from sqzkit.compression import distillation, sparsity, stages
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import LAMP, CompressionConfig, check_stages, stages_to_run
 from sqzkit.data import pipeline
@@ -151,8 +151,8 @@ def _targets(
     if start.config.sharing is None:
         return table.resolve(reading.layer_names(start.model))
     if start.config.sharing == LAMP:
-        return lamp.shared_out(reading.read_kernels(start.model), table.default)
-    scanned = sensitivity.scan(
+        return sparsity.share_out(reading.read_kernels(start.model), table.default)
+    scanned = sparsity.scan(
         start.model,
         _scan_loss(start, dataset, folder),
         folder,
@@ -164,7 +164,7 @@ def _targets(
     return targets
 
 
-def _scan_loss(start: stages.Start, dataset: ImageDataset, folder: RunFolder) -> sensitivity.Loss:
+def _scan_loss(start: stages.Start, dataset: ImageDataset, folder: RunFolder) -> sparsity.Loss:
     record = folder.preprocessing
     pixels, labels = pipeline.raw_images(
         dataset, "train", record, start.config.scan_examples, start.fit.seed

@@ -11,22 +11,15 @@ every weight up again at every step.
 from collections.abc import Mapping
 
 import numpy as np
-from tensorflow_model_optimization.clustering.keras import (
-    CentroidInitialization,
-    strip_clustering,
-)
-from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import (
-    cluster_weights,
-)
 
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
-from sqzkit.compression import grid, kernels, quantization, sharing
+from sqzkit.compression import codebooks, kernels, quantization, tfmot
 
 INITIALISATIONS = {
-    "linear": CentroidInitialization.LINEAR,
-    "kmeans++": CentroidInitialization.KMEANS_PLUS_PLUS,
-    "density": CentroidInitialization.DENSITY_BASED,
+    "linear": tfmot.CentroidInitialization.LINEAR,
+    "kmeans++": tfmot.CentroidInitialization.KMEANS_PLUS_PLUS,
+    "density": tfmot.CentroidInitialization.DENSITY_BASED,
 }
 UNIFORM = "uniform"
 LLOYD = "lloyd"
@@ -53,14 +46,16 @@ def wrap(model: keras.Model, clusters: Mapping[str, int], codebook: str) -> kera
             return layer
         pruned = bool((layer.kernel.numpy() == 0).any())
         check_clusters(layer.name, wanted, pruned)
-        return cluster_weights(layer, wanted, INITIALISATIONS[codebook], preserve_sparsity=pruned)
+        return tfmot.cluster_weights(
+            layer, wanted, INITIALISATIONS[codebook], preserve_sparsity=pruned
+        )
 
     return keras.models.clone_model(model, clone_function=clone)
 
 
 def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
     """Return the clustered weights by plain layer name (`kernels.write_weights`)."""
-    return kernels.read_weights(strip_clustering(wrapped))
+    return kernels.read_weights(tfmot.strip_clustering(wrapped))
 
 
 def fit_grids(model: keras.Model, clusters: Mapping[str, int]) -> Grids:
@@ -74,7 +69,7 @@ def fit_grids(model: keras.Model, clusters: Mapping[str, int]) -> Grids:
         wanted = clusters.get(name, 0)
         if wanted and kernel.size > wanted:
             check_clusters(name, wanted, pruned=True)
-            grids[name] = (grid.best_step(kernel, wanted), grid.highest_level(wanted))
+            grids[name] = (codebooks.best_step(kernel, wanted), codebooks.highest_level(wanted))
     return grids
 
 
@@ -98,7 +93,7 @@ def wrap_lloyd(model: keras.Model, clusters: Mapping[str, int]) -> keras.Model:
         wanted = clusters.get(layer.name, 0)
         if wanted and layer.kernel.shape.num_elements() > wanted:
             check_clusters(layer.name, wanted, pruned=True)
-            layer.kernel.assign(sharing.share(layer.kernel.numpy(), wanted))
+            layer.kernel.assign(codebooks.share(layer.kernel.numpy(), wanted))
             shared.add(layer.name)
     return quantization.wrap_codebooks(model, shared)
 

@@ -7,26 +7,24 @@ Zhu and Gupta, "To prune, or not to prune", 2017 (the cubic ramp); Han et al.,
 from collections.abc import Mapping
 
 import numpy as np
-from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
-from tensorflow_model_optimization.sparsity import keras as sparsity
 
 from sqzkit.base.keras import keras
-from sqzkit.compression import kernels, quantization
+from sqzkit.compression import kernels, quantization, tfmot
 
 RAMP_SHARE = 0.6  # of the steps; the rest lets the survivors recover under a fixed mask
 MASK_UPDATES = 60
 
 
-def schedule(target: float, steps: int) -> sparsity.PolynomialDecay:
+def schedule(target: float, steps: int) -> tfmot.PolynomialDecay:
     """Return the ramp from 0 to `target` over the first part of `steps`.
 
-    TF-MOT looks at the mask every `frequency` steps and only up to the end of
-    the ramp, so the end is laid on a look: else the target is never reached.
+    The end of the ramp is rounded to a multiple of `frequency`: TF-MOT updates
+    the mask only at those steps, so otherwise the target is never reached.
     """
     ramp = max(1, int(steps * RAMP_SHARE))
     frequency = max(1, ramp // MASK_UPDATES)
     end = max(1, ramp // frequency) * frequency
-    return sparsity.PolynomialDecay(0.0, target, 0, end, frequency=frequency)
+    return tfmot.PolynomialDecay(0.0, target, 0, end, frequency=frequency)
 
 
 def wrap(model: keras.Model, targets: Mapping[str, float], steps: int) -> keras.Model:
@@ -43,10 +41,10 @@ def wrap(model: keras.Model, targets: Mapping[str, float], steps: int) -> keras.
         if not targets.get(layer.name):
             return layer
         ramp = schedule(targets[layer.name], steps)
-        return sparsity.prune_low_magnitude(layer, pruning_schedule=ramp)
+        return tfmot.prune_low_magnitude(layer, pruning_schedule=ramp)
 
     wrapped = keras.models.clone_model(model, clone_function=clone)
-    for layer in pruning_wrapper.collect_prunable_layers(wrapped):
+    for layer in tfmot.collect_prunable_layers(wrapped):
         # What TF-MOT's UpdatePruningStep callback does when training begins;
         # done here, a resumed run cannot start the ramp again.
         layer.pruning_step.assign(0)
@@ -70,6 +68,6 @@ def wrap_pruned(model: keras.Model, targets: Mapping[str, float]) -> keras.Model
 
 def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
     """Return the pruned weights by plain layer name (`kernels.write_weights`)."""
-    for layer in pruning_wrapper.collect_prunable_layers(wrapped):
+    for layer in tfmot.collect_prunable_layers(wrapped):
         layer.pruning_obj.weight_mask_op()
-    return kernels.read_weights(sparsity.strip_pruning(wrapped))
+    return kernels.read_weights(tfmot.strip_pruning(wrapped))

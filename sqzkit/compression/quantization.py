@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_model_optimization.quantization import keras as quantization
 
 from sqzkit.base.keras import keras
-from sqzkit.compression import kernels
+from sqzkit.compression import kernels, tfmot
 from sqzkit.compression.quantizers import (
     CodebookQuantizer,
     GridQuantizer,
@@ -31,12 +30,12 @@ from sqzkit.compression.quantizers import (
     MaskedQuantizer,
 )
 
-MAXIMUM_DISTINCT = 255  # more values than int8 has are no codebook
+MAX_DISTINCT = 255  # more values than int8 has are no codebook
 
 layers = keras.layers
 
 
-class LayerQuantizeConfig(quantization.QuantizeConfig):
+class LayerQuantizeConfig(tfmot.QuantizeConfig):  # type: ignore[misc]
     """Quantizes a layer's kernel, its output, or both.
 
     Args:
@@ -70,7 +69,7 @@ class LayerQuantizeConfig(quantization.QuantizeConfig):
         if not self.output:
             return []
         return [
-            quantization.quantizers.AllValuesQuantizer(
+            tfmot.AllValuesQuantizer(
                 num_bits=8, per_axis=False, symmetric=False, narrow_range=False
             )
         ]
@@ -94,7 +93,7 @@ def wrap(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Mo
         if layer.name in grids:
             return GridQuantizer(*grids[layer.name])
         distinct = np.unique(layer.kernel.numpy()).size
-        return CodebookQuantizer() if distinct <= MAXIMUM_DISTINCT else MaskedQuantizer()
+        return CodebookQuantizer() if distinct <= MAX_DISTINCT else MaskedQuantizer()
 
     return _wrap(model, quantizer, outputs=True)
 
@@ -131,7 +130,7 @@ def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
     """
     weights = {}
     for layer in wrapped.layers:
-        if not isinstance(layer, quantization.QuantizeWrapperV2):
+        if not isinstance(layer, tfmot.QuantizeWrapperV2):
             if layer.weights:
                 weights[layer.name] = layer.get_weights()
         elif layer._weight_vars:  # no public way to a wrapper's kernel
@@ -157,7 +156,7 @@ def _wrap(
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         if layer.name not in configs:
             return layer
-        return quantization.QuantizeWrapperV2(layer, configs[layer.name])
+        return tfmot.QuantizeWrapperV2(layer, configs[layer.name])
 
     return keras.models.clone_model(model, clone_function=clone)
 

@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
-from tensorflow_model_optimization.quantization import keras as quantization
 
 from sqzkit.base.keras import keras
-from sqzkit.compression import grid
+from sqzkit.compression import codebooks, tfmot
 
 Variables = dict[str, Any]
 
 
-class KernelQuantizer(quantization.quantizers.LastValueQuantizer):
+class KernelQuantizer(tfmot.LastValueQuantizer):  # type: ignore[misc]
     """Base: what is multiplied is `kernel(...)`, rounded to 8 bits if asked.
 
     Args:
@@ -47,7 +45,7 @@ class KernelQuantizer(quantization.quantizers.LastValueQuantizer):
         kernel = self.kernel(inputs, weights)
         if not self.eight_bits:
             return kernel
-        return quant_ops.LastValueQuantize(
+        return tfmot.LastValueQuantize(
             kernel,
             weights["min_var"],
             weights["max_var"],
@@ -137,8 +135,8 @@ class GridQuantizer(KernelQuantizer):
         cls, kernel: np.ndarray, number_of_clusters: int, eight_bits: bool
     ) -> "GridQuantizer":
         """Return the quantizer whose step suits `kernel` best."""
-        step = grid.best_step(kernel, number_of_clusters)
-        return cls(step, grid.highest_level(number_of_clusters), eight_bits)
+        step = codebooks.best_step(kernel, number_of_clusters)
+        return cls(step, codebooks.highest_level(number_of_clusters), eight_bits)
 
     def variables(self, first: np.ndarray, layer: keras.layers.Layer) -> Variables:
         """Create the mask."""

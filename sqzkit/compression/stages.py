@@ -9,7 +9,7 @@ import numpy as np
 
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
-from sqzkit.compression import clustering, invariants, pruning, quantization
+from sqzkit.compression import clustering, pruning, quantization
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
 from sqzkit.models import registry
@@ -123,7 +123,7 @@ def _pruned(
         start.spec,
         start.options("prune", best_from_epoch=first_whole),
         strip,
-        lambda kernels: invariants.check_sparsity(kernels, targets),
+        lambda kernels: reading.check_sparsity(kernels, targets),
         {"sparsity": targets},
     )
 
@@ -162,8 +162,8 @@ def cluster(start: Start) -> Stage:
         strip = clustering.strip
 
     def check(kernels: Kernels) -> None:
-        invariants.check_zeros_kept(before, kernels)
-        invariants.check_clusters(kernels, clusters)
+        reading.check_zeros_kept(before, kernels)
+        reading.check_clusters(kernels, clusters)
 
     options = start.options("cluster", weight_decay=0.0)
     extras = {"clusters": clusters, "grids": grids}
@@ -183,9 +183,9 @@ def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
     shared = {name: kernel for name, kernel in before.items() if name not in grids}
 
     def check(kernels: Kernels) -> None:
-        invariants.check_zeros_kept(before, kernels)
-        invariants.check_clusters(kernels, clusters)
-        invariants.check_sharing_kept(shared, kernels)
+        reading.check_zeros_kept(before, kernels)
+        reading.check_clusters(kernels, clusters)
+        reading.check_sharing_kept(shared, kernels)
 
     options = start.options("quantize", weight_decay=0.0)
     wrapped = quantization.wrap(start.model, grids)

@@ -63,7 +63,7 @@ def _convert(source: Source, config: ConversionConfig) -> bytes:
     images = sources.representative_images(source, config)
     what = (source.model, source.preprocessing, source.labels, config.options)
     if config.optimize is not None and images is not None:
-        from sqzkit.conversion.optimized import convert_optimized
+        from sqzkit.conversion.converter import convert_optimized
 
         return convert_optimized(*what, images, config.optimize)
     content = convert_model(*what, images, source.foreign)

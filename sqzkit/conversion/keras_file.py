@@ -17,8 +17,10 @@ MAX_BYTES = 1 << 30
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 _MAX_FILES = 1000
 _MAX_DEPTH = 100
-_CODE_CLASSES = ("Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod")
-_CODE_CLASSES += ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+_CODE_CLASSES = (
+    *("Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod"),
+    *("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
+)
 _CODE_KINDS = ("function", "__lambda__", "__typespec__")
 _FILE_CLASSES = ("TextVectorization", "StringLookup", "IntegerLookup")
 _MODULES = tuple(

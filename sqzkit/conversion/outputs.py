@@ -67,7 +67,7 @@ def is_whole(path: Path, record: dict[str, Any]) -> bool:
     archive = record["sizes"].get("sqz")
     with contextlib.suppress(OSError):
         kept = archive is None or archive_path(path).stat().st_size == archive
-        return kept and files.sha256(path) == record["sha256"]
+        return bool(kept and files.sha256(path) == record["sha256"])
     return False
 
 

@@ -27,8 +27,10 @@ _TOLERANCE = 1e-4  # of a probability, between a network and the same one rebuil
 # TensorFlow operations that change no value, and those that networks without an activation at
 # their end end with.
 _PASSING = ("Identity", "Reshape", "Squeeze", "Cast", "StopGradient")
-_LOGITS = ("BiasAdd", "AddV2", "Add", "MatMul", "Conv2D", "Mean", "Max", "MaxPool", "AvgPool")
-_LOGITS += ("Relu", "LogSoftmax", "FusedBatchNormV3")
+_LOGITS = (
+    *("BiasAdd", "AddV2", "Add", "MatMul", "Conv2D", "Mean", "Max", "MaxPool", "AvgPool"),
+    *("Relu", "LogSoftmax", "FusedBatchNormV3"),
+)
 
 
 def prepare(model: Any, preprocessing: Preprocessing, foreign: bool = False) -> Any:
@@ -132,7 +134,7 @@ def probe_images(side: int) -> np.ndarray:
     smooth = tf.image.resize(corners, (side, side)).numpy()
     strength = np.linspace(0, 128, PROBE_IMAGES, dtype=np.float32)[:, None, None, None]
     noise = random.random(smooth.shape, np.float32) * 2 * strength - strength
-    return np.clip(smooth + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(smooth + noise, 0, 255), np.uint8)
 
 
 def _agree(model: keras.Model, rebuilt: keras.Model, preprocessing: Preprocessing) -> bool:
@@ -176,11 +178,11 @@ def _first_convolution(model: keras.Model) -> keras.layers.Conv2D | None:
     (node,) = model.get_layer(index=0).inbound_nodes
     readers = [outbound.layer for outbound in node.layer.outbound_nodes]
     readers = [layer for layer in readers if layer in model.layers]
-    first = readers[0] if len(readers) == 1 else None
-    # Subclasses (transposed convolutions) keep their kernels in another order.
-    if type(first) is not keras.layers.Conv2D or first.groups != 1:
+    if len(readers) != 1:
         return None
-    return first if first.padding == "valid" else None
+    # Subclasses (transposed convolutions) keep their kernels in another order.
+    plain = type(readers[0]) is keras.layers.Conv2D and readers[0].groups == 1
+    return readers[0] if plain and readers[0].padding == "valid" else None
 
 
 def _line(error: Exception) -> str:

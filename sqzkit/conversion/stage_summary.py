@@ -5,6 +5,7 @@ Written into the run folder as `compression.json`, `compression.csv` and
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ import tensorflow as tf
 
 from sqzkit.base import files, tables
 from sqzkit.base.keras import keras
-from sqzkit.coding import sqz
+from sqzkit.coding import deep_compression, sqz
 from sqzkit.coding.deep_compression import LayerAccount
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
-from sqzkit.conversion import checks, layer_accounts
+from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
 from sqzkit.data import pipeline
@@ -30,7 +31,24 @@ from sqzkit.training.options import FitOptions
 
 RECORD = "compression"
 HISTOGRAM_BINS = 64
-MAXIMUM_DRAWN_CENTROIDS = 255
+MAX_DRAWN_CENTROIDS = 255
+MAX_VALUES = 255
+INDEX_WIDTHS = (4, 8)
+TITLES = {
+    "name": "layer",
+    "weights": "weights",
+    "density": "density",
+    "distinct": "values",
+    "code_bits": "bits of a code",
+    "index_bits": "bits of an index",
+    "code_bytes": "codes",
+    "index_bytes": "indices",
+    "codebook_bytes": "codebook",
+    "huffman_bytes": "after Huffman",
+    "coder_bytes": "our coder",
+    "entropy_bytes": "order-0 entropy",
+}
+_AVERAGED = ("code_bits", "index_bits")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +120,11 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
     if record == {**record, **last}:
         return stages
     layers, histograms = _layers(folder, dataset, rows[-1]["stage"])
-    files.write_text(folder.path / f"{RECORD}.csv", layer_accounts.to_csv(layers))
-    text = f"{stages_to_markdown(stages)}\n{layer_accounts.to_markdown(layers)}"
+    files.write_text(folder.path / f"{RECORD}.csv", to_csv(layers))
+    text = f"{stages_to_markdown(stages)}\n{to_markdown(layers)}"
     files.write_text(folder.path / f"{RECORD}.md", text)
     # Last: it says that the tables of these weights are written.
-    drawn = {"layers": [layer_accounts.to_json(row) for row in layers], "histograms": histograms}
+    drawn = {"layers": [to_json(row) for row in layers], "histograms": histograms}
     folder.write_record(RECORD, {**last, **drawn})
     return stages
 
@@ -184,11 +202,9 @@ def _layers(
     model = load_run(folder.path, stage).model
     kernels = reading.read_kernels(model)
     stored = checks.int8_kernels(convert(folder, dataset, model), list(kernels))
-    rows = [
-        layer_accounts.measure(name, kernel, stored[name][0]) for name, kernel in kernels.items()
-    ]
+    rows = [measure(name, kernel, stored[name][0]) for name, kernel in kernels.items()]
     histograms = {name: histogram(kernel) for name, kernel in kernels.items()}
-    return [*rows, layer_accounts.total(rows)], histograms
+    return [*rows, total(rows)], histograms
 
 
 def histogram(kernel: np.ndarray) -> dict[str, Any]:
@@ -198,5 +214,62 @@ def histogram(kernel: np.ndarray) -> dict[str, Any]:
         return {"edges": [], "counts": [], "centroids": []}
     counts, edges = np.histogram(weights, HISTOGRAM_BINS)
     centroids = np.unique(kernel)
-    drawn = centroids if centroids.size <= MAXIMUM_DRAWN_CENTROIDS else centroids[:0]
+    drawn = centroids if centroids.size <= MAX_DRAWN_CENTROIDS else centroids[:0]
     return {"edges": edges.tolist(), "counts": counts.tolist(), "centroids": drawn.tolist()}
+
+
+def measure(name: str, kernel: np.ndarray, integers: np.ndarray) -> LayerAccount:
+    """Encode one layer in every way and count the bytes.
+
+    Of 4- and 8-bit indices the smaller is taken, as in the paper.
+    Args:
+      name: of the layer.
+      kernel: float32 [h, w, in, out] or [in, out].
+      integers: the same kernel as the int8 file holds it; encoded instead
+        where `kernel` has more values than a codebook.
+    """
+    few = np.unique(kernel[kernel != 0]).size <= MAX_VALUES
+    outputs_first = np.moveaxis(kernel if few else integers, -1, 0)
+    values = np.ascontiguousarray(outputs_first)
+    accounts = [deep_compression.account(name, values, width) for width in INDEX_WIDTHS]
+    return min(accounts, key=lambda account: account.huffman_bytes)
+
+
+def total(rows: Sequence[LayerAccount]) -> LayerAccount:
+    """Return the last row: sums, and bits as the average over the entries."""
+    entries = max(1, sum(row.entries for row in rows))
+    sums = {
+        field.name: sum(getattr(row, field.name) for row in rows)
+        for field in dataclasses.fields(LayerAccount)
+        if field.name != "name"
+    }
+    for field in _AVERAGED:
+        sums[field] = sum(getattr(row, field) * row.entries for row in rows) / entries
+    sums["density"] = sums["nonzero"] / max(1, sums["weights"])
+    sums["distinct"] = max(row.distinct for row in rows)
+    return LayerAccount(name="total", **sums)
+
+
+def to_json(row: LayerAccount) -> dict[str, Any]:
+    """Return the columns of a row as JSON-ready values; sizes in bytes, density 0..1."""
+    return {column: getattr(row, column) for column in TITLES}
+
+
+def to_csv(rows: Sequence[LayerAccount]) -> str:
+    """Return the table as CSV, with field names as titles; sizes in bytes, density 0..1."""
+    return tables.to_csv([to_json(row) for row in rows])
+
+
+def to_markdown(rows: Sequence[LayerAccount]) -> str:
+    """Return the table as Markdown; sizes in bytes."""
+    return tables.to_markdown(
+        [{TITLES[name]: _cell(name, value) for name, value in to_json(row).items()} for row in rows]
+    )
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "density":
+        return f"{100 * value:.1f} %"
+    if name in _AVERAGED:
+        return f"{value:.1f}"
+    return value if isinstance(value, str) else f"{value:,.0f}"

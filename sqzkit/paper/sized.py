@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from sqzkit.base.keras import keras
+from sqzkit.compression import codebooks
 from sqzkit.compression import kernels as reading
-from sqzkit.compression import sharing
 from sqzkit.models import inference, registry
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.paper.config import PaperSize
@@ -75,7 +75,7 @@ def head_like(kernel: np.ndarray, classes: int, seed: int) -> np.ndarray:
         head = reading.prune_once(head, reading.sparsity(kernel))
     values = np.unique(left).size
     shared = values <= min(MOST_SHARED, left.size // 2)
-    return sharing.share(head, values + 1) if shared else head
+    return codebooks.share(head, values + 1) if shared else head
 
 
 def layers_of(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:

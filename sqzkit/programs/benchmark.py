@@ -52,10 +52,10 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
 
 
 def _measure(path: str, asked: BenchmarkSettings) -> dict[str, Any]:
-    from sqzkit.tflite import latency, model_file
+    from sqzkit.tflite import flatbuffer, latency
     from sqzkit.tflite.flatbuffer import TFLiteFile
 
-    content = model_file.load(path)
+    content = flatbuffer.load(path)
     model = TFLiteFile(content)
     source = model.tensors[model.inputs[0]] if model.inputs else None
     operators = model.operator_counts()

@@ -14,7 +14,7 @@ import numpy as np
 
 from sqzkit.ptq.graph import Array, Graph, Weights
 
-LARGEST_FACTOR = 8.0
+MAX_FACTOR = 8.0
 
 
 def equalize(
@@ -27,7 +27,7 @@ def equalize(
       weights: kernel and bias by convolution.
       ranges: float32 [O], largest output of each channel, by convolution.
       strength: 0 changes nothing, 1 makes the ranges equal (up to a factor
-        of `LARGEST_FACTOR`, for channels that hardly ever fire).
+        of `MAX_FACTOR`, for channels that hardly ever fire).
     """
     kernels = {name: kernel.copy() for name, (kernel, _) in weights.items()}
     biases = {name: bias.copy() for name, (_, bias) in weights.items()}
@@ -38,7 +38,7 @@ def equalize(
             continue
         largest = max(float(ranges[name].max()) for name in names)
         for name, consumers in zip(names, found, strict=True):
-            share = np.clip(ranges[name] / largest, 1 / LARGEST_FACTOR, 1.0) ** strength
+            share = np.clip(ranges[name] / largest, 1 / MAX_FACTOR, 1.0) ** strength
             kernels[name] /= share
             biases[name] /= share
             for consumer, offset in consumers or ():

@@ -10,7 +10,7 @@ from sqzkit.ptq.layers import Rounded
 from sqzkit.ptq.simulation import Range
 from sqzkit.tflite.flatbuffer import Convolution, TFLiteFile
 
-_LARGEST_BIAS = 2**31 - 1
+_MAX_BIAS = 2**31 - 1
 _OPERATORS = {
     "max": "MAX_POOL_2D",
     "concat": "CONCATENATION",
@@ -53,7 +53,7 @@ def write(
         unit = float(np.float32(layer.step)) * float(np.float32(scale_in))
         bias = np.rint(layer.bias.astype(np.float64) / unit)
         values[place.kernel.index] = np.ascontiguousarray(layer.kernel.transpose(3, 0, 1, 2))
-        values[place.bias.index] = np.clip(bias, -_LARGEST_BIAS, _LARGEST_BIAS).astype(np.int32)
+        values[place.bias.index] = np.clip(bias, -_MAX_BIAS, _MAX_BIAS).astype(np.int32)
         new_scales[place.kernel.index] = _scale(layer.step)
         new_scales[place.bias.index] = _scale(unit)
     return file.replace(values, new_scales)

@@ -120,7 +120,7 @@ def _read_layer(layer: Any, inputs: tuple[str, ...], operations: list[Operation]
         operations[index] = dataclasses.replace(operations[index], relu=True)
         return inputs[0]
     operations.append(_operation(layer, kind, inputs))
-    return layer.name
+    return str(layer.name)
 
 
 def _operation(layer: Any, kind: str, inputs: tuple[str, ...]) -> Operation:

@@ -5,14 +5,14 @@ from collections import Counter
 
 import numpy as np
 
-from sqzkit.ptq import rounding, rounding_rate, simulation
+from sqzkit.ptq import rounding, simulation
 from sqzkit.ptq.calibration import Calibration
 from sqzkit.ptq.graph import Array, Graph, Operation, Weights
 from sqzkit.ptq.simulation import Range
 
 POSITIONS = 300  # of each photograph that a layer's moments are taken from
 _DAMPING = 0.01  # of the mean input variance, for directions the photographs lack
-_LEAST_SENSITIVITY = 0.05  # of the layer's mean
+_MIN_SENSITIVITY = 0.05  # of the layer's mean
 _PASSES = 2  # the first gives the second its prices
 _BATCH = 10
 
@@ -99,11 +99,11 @@ def _round_layer(
 ) -> Rounded:
     rows = kernel.reshape(-1, kernel.shape[3]).T.astype(np.float64)
     targets = rounding.retarget(rows, sample.moments, sample.crossed)
-    gains = np.maximum(sensitivity, max(_LEAST_SENSITIVITY * sensitivity.mean(), 1e-30))
+    gains = np.maximum(sensitivity, max(_MIN_SENSITIVITY * sensitivity.mean(), 1e-30))
     step = best_step(targets, sample.moments, gains, price)
-    levels = np.clip(np.rint(targets / step), -rounding.LARGEST, rounding.LARGEST)
+    levels = np.clip(np.rint(targets / step), -rounding.MAX_LEVEL, rounding.MAX_LEVEL)
     for _ in range(_PASSES):
-        bits = rounding_rate.bits_by_level(levels)
+        bits = rounding.bits_by_level(levels)
         levels = rounding.round_filters(targets, step, sample.moments, gains, price, bits)
     corrected = bias + rows @ sample.exact_mean - (levels * step) @ sample.mean
     shaped = np.ascontiguousarray(levels.T.reshape(kernel.shape)).astype(np.int8)
@@ -118,7 +118,7 @@ def best_step(targets: Array, moments: Array, gains: Array, price: float) -> flo
     slope = rounding.conditional_log_variance(targets, moments) + float(np.log(gains).mean())
     fit = np.sqrt(12 * price / np.log(2) * np.exp(-slope))
     # All-zero layers have no largest weight; any positive step serves them.
-    return float(np.float32(max(fit, np.abs(targets).max() / rounding.LARGEST, 1e-12)))
+    return float(np.float32(max(fit, np.abs(targets).max() / rounding.MAX_LEVEL, 1e-12)))
 
 
 def _apply(

@@ -29,13 +29,13 @@ from sqzkit.ptq.simulation import Range
 
 Progress = Callable[[str], None]
 
-MOST_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with their area
-LEAST_PHOTOGRAPHS = 8
+MAX_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with their area
+MIN_PHOTOGRAPHS = 8
 # Expected squared error of the logits, as a share of their variance.
 _ERROR_SHARES = {"accuracy": 4e-4, "size": 9e-4}
 _SEARCHES = 4  # roundings of the whole network to meet a budget
 _SLACK = 0.01  # of the budget that may stay unused
-_LONGEST_MOVE = 3.0  # in the logarithm of the price
+_MAX_MOVE = 3.0  # in the logarithm of the price
 _DISTINCT = 100  # integer steps between the template's biases
 _STRENGTH = 0.5  # of the equalization: between the activations' and the weights' optimum
 
@@ -185,7 +185,7 @@ def _next_price(tried: list[OptimizedWeights], wanted: float) -> float:
         run = np.log(last.price / tried[-2].price)
         measured = (last.coded_bytes - tried[-2].coded_bytes) / run
         slope = min(measured, slope / 4)
-    change = np.clip((wanted - last.coded_bytes) / slope, -_LONGEST_MOVE, _LONGEST_MOVE)
+    change = np.clip((wanted - last.coded_bytes) / slope, -_MAX_MOVE, _MAX_MOVE)
     return float(last.price * np.exp(change))
 
 
@@ -197,12 +197,12 @@ def _choose(photographs: Array, preprocessing: Preprocessing, config: OptimizeCo
             f"photographs {photographs.dtype} {list(photographs.shape)}: must be uint8 "
             f"[N, {side}, {side}, 3]"
         )
-    if len(photographs) < LEAST_PHOTOGRAPHS:
+    if len(photographs) < MIN_PHOTOGRAPHS:
         raise UsageError(
-            f"{len(photographs)} photographs: --optimize_for needs {LEAST_PHOTOGRAPHS} or more, "
+            f"{len(photographs)} photographs: --optimize_for needs {MIN_PHOTOGRAPHS} or more, "
             "better 100; give --representative_dataset_dir"
         )
-    most = max(LEAST_PHOTOGRAPHS, MOST_PHOTOGRAPHS * 256**2 // max(side, 256) ** 2)
+    most = max(MIN_PHOTOGRAPHS, MAX_PHOTOGRAPHS * 256**2 // max(side, 256) ** 2)
     count = min(len(photographs), most)
     chosen = np.random.default_rng(config.seed).permutation(len(photographs))[:count]
     return photographs[np.sort(chosen)]

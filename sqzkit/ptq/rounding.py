@@ -17,8 +17,9 @@ import numba
 import numpy as np
 
 Array = np.ndarray
-LARGEST = 127  # int8 kernels are symmetric: -127..127
+MAX_LEVEL = 127  # int8 kernels are symmetric: -127..127
 SWEEPS = 4
+_TRUST = 0.9  # weight of the counted values against the smooth law
 
 
 def round_filters(
@@ -146,10 +147,10 @@ def _cholesky(matrix: Array) -> Array:
 def _cheapest(target: float, gain: float, price: float, bits: Array) -> int:
     """Return the level with the least distortion plus rate: floor, ceiling, one nearer 0, or 0."""
     low = int(np.floor(target))
-    best, best_cost = 0, gain * target * target + price * bits[LARGEST]
+    best, best_cost = 0, gain * target * target + price * bits[MAX_LEVEL]
     for near in (low - 1, low, low + 1, low + 2):
-        level = min(max(near, -LARGEST), LARGEST)
-        cost = gain * (target - level) ** 2 + price * bits[level + LARGEST]
+        level = min(max(near, -MAX_LEVEL), MAX_LEVEL)
+        cost = gain * (target - level) ** 2 + price * bits[level + MAX_LEVEL]
         if cost < best_cost:
             best, best_cost = level, cost
     return best
@@ -165,11 +166,11 @@ def _improve(weights: Array, levels: Array, moments: Array, price: float, bits: 
             old = levels[i]
             best, best_cost = old, -1e-12
             for level in (old - 1, old + 1, 0):
-                if level == old or abs(level) > LARGEST:
+                if level == old or abs(level) > MAX_LEVEL:
                     continue
                 move = level - old
                 cost = 0.5 * move * move * moments[i, i] - move * slopes[i]
-                cost += price * (bits[level + LARGEST] - bits[old + LARGEST])
+                cost += price * (bits[level + MAX_LEVEL] - bits[old + MAX_LEVEL])
                 if cost < best_cost:
                     best, best_cost = level, cost
             if best != old:
@@ -194,3 +195,25 @@ def _solve(matrix: Array, target: Array) -> Array:
             solution[i] -= lower[k, i] * solution[k]
         solution[i] /= lower[i, i]
     return solution
+
+
+def bits_by_level(levels: Array) -> Array:
+    """Return float64 [255]: bits to store -127..127 in a layer like `levels`.
+
+    The archive's coder adapts to each layer, so a value costs about its information
+    in that layer: -log2 of how often it occurs. Single values are smoothed by a
+    geometric law, because a value that occurs twice in a small layer says little.
+
+    Args:
+      levels: integers in -127..127, any shape.
+    """
+    sizes = np.abs(np.asarray(levels, np.int64)).ravel()
+    counts = np.bincount(sizes, minlength=MAX_LEVEL + 1).astype(np.float64)
+    nonzero = counts[1:].sum()
+    mean = max((counts[1:] * np.arange(1, MAX_LEVEL + 1)).sum() / max(nonzero, 1.0), 1.02)
+    law = (1 - 1 / mean) ** np.arange(MAX_LEVEL)
+    smooth = law / law.sum() * nonzero
+    counts = np.concatenate([[counts[0] + 1], _TRUST * counts[1:] + (1 - _TRUST) * smooth + 1e-3])
+    bits = -np.log2(counts / counts.sum())
+    bits[1:] += 1  # the sign
+    return np.concatenate([bits[:0:-1], bits])

@@ -76,7 +76,11 @@ def round_to(value: Tensor, site: Range) -> Tensor:
 
 
 def apply(
-    graph: Graph, item: Operation, inputs: list[Tensor], kernels: Mapping, biases: Mapping
+    graph: Graph,
+    item: Operation,
+    inputs: list[Tensor],
+    kernels: Mapping[str, Tensor],
+    biases: Mapping[str, Tensor],
 ) -> Tensor:
     """Return the result of one operation on its inputs."""
     import tensorflow as tf

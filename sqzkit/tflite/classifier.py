@@ -23,7 +23,7 @@ from sqzkit.preprocessing import (
     named,
     photograph,
 )
-from sqzkit.tflite import metadata, model_file
+from sqzkit.tflite import flatbuffer, metadata
 from sqzkit.tflite.flatbuffer import Tensor, TFLiteFile
 
 Photograph = Path | str | bytes | Image.Image | np.ndarray
@@ -32,9 +32,9 @@ _INPUT_DTYPES = ("float32", "uint8", "int8", "int16")
 _RAW_ZEROS = {"uint8": 0, "int8": -128}
 _PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 _SQUASHING = ("SOFTMAX", "LOGISTIC")
-_MOST_THREADS = 4
+_MAX_THREADS = 4
 # Activations of a runnable model: v1.0 at 1,024 pixels has some 10^8 values in all.
-_MOST_VALUES = 1 << 28
+_MAX_VALUES = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Classifier:
         labels: Sequence[str] | None = None,
     ) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
-        content = model_file.load(model)
+        content = flatbuffer.load(model)
         try:
             self.model = TFLiteFile(content)
             self._input, self._output = _ends(self.model)
@@ -168,7 +168,7 @@ def quantize(values: np.ndarray, tensor: Tensor) -> np.ndarray:
         return values
     limits = np.iinfo(tensor.dtype)
     steps = np.rint(values / tensor.scales[0]) + tensor.zero_points[0]
-    return np.clip(steps, limits.min, limits.max).astype(tensor.dtype)
+    return np.asarray(np.clip(steps, limits.min, limits.max), tensor.dtype)
 
 
 def dequantize(values: np.ndarray, tensor: Tensor) -> np.ndarray:
@@ -176,11 +176,11 @@ def dequantize(values: np.ndarray, tensor: Tensor) -> np.ndarray:
     if tensor.dtype == "float32":
         return values
     steps = values.astype(np.int32) - tensor.zero_points[0]
-    return (steps * tensor.scales[0]).astype(np.float32)
+    return np.asarray(steps * tensor.scales[0], np.float32)
 
 
 def _threads() -> int:
-    return min(_MOST_THREADS, os.cpu_count() or 1)
+    return min(_MAX_THREADS, os.cpu_count() or 1)
 
 
 def _interpreter(content: bytes, num_threads: int) -> Any:
@@ -202,8 +202,8 @@ def _ends(model: TFLiteFile) -> tuple[Tensor, Tensor]:
             f"{len(model.outputs)} outputs instead of one each"
         )
     activations = [tensor for tensor in model.tensors if not model.is_constant(tensor)]
-    if sum(math.prod(tensor.shape) for tensor in activations) > _MOST_VALUES:
-        raise FormatError(f"its activations have more than {_MOST_VALUES:,} values")
+    if sum(math.prod(tensor.shape) for tensor in activations) > _MAX_VALUES:
+        raise FormatError(f"its activations have more than {_MAX_VALUES:,} values")
     source, target = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
     shape = source.shape
     if len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] != 3:
@@ -279,4 +279,4 @@ def _finish(model: TFLiteFile) -> Callable[[np.ndarray], np.ndarray]:
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return probabilities, float32 [..., classes]."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

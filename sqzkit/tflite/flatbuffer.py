@@ -16,11 +16,11 @@ from sqzkit.tflite.schema import Convolution, Operator, Tensor
 from sqzkit.tflite.tables import Source, Table
 
 IDENTIFIER = b"TFL3"
-MAXIMUM_BYTES = 1 << 29
-_MAXIMUM_ELEMENTS = 1 << 31
-_MAXIMUM_RANK = 16
+MAX_BYTES = 1 << 29
+_MAX_ELEMENTS = 1 << 31
+_MAX_RANK = 16
 
-__all__ = ["IDENTIFIER", "MAXIMUM_BYTES", "Convolution", "Operator", "TFLiteFile", "Tensor"]
+__all__ = ["IDENTIFIER", "MAX_BYTES", "Convolution", "Operator", "TFLiteFile", "Tensor"]
 
 
 class TFLiteFile:
@@ -35,8 +35,8 @@ class TFLiteFile:
     """
 
     def __init__(self, content: bytes) -> None:
-        if len(content) > MAXIMUM_BYTES:
-            raise FormatError(f"TFLite model of {len(content)} bytes: at most {MAXIMUM_BYTES}")
+        if len(content) > MAX_BYTES:
+            raise FormatError(f"TFLite model of {len(content)} bytes: at most {MAX_BYTES}")
         self.content = bytes(content)
         self._source = Source(self.content, "TFLite model")
         model = self._source.root(IDENTIFIER)
@@ -55,18 +55,6 @@ class TFLiteFile:
         self.operators = tuple(self._operator(table, codes) for table in tables)
         self._options = [table.table(4) for table in tables]
         self._expanded = self._find_expanded()
-
-    @classmethod
-    def read(cls, path: Path | str) -> "TFLiteFile":
-        """Return the file at `path`; raise `RunError` (`FormatError`) naming `path`."""
-        try:
-            if Path(path).stat().st_size > MAXIMUM_BYTES:
-                raise FormatError(f"larger than {MAXIMUM_BYTES} bytes")
-            return cls(Path(path).read_bytes())
-        except OSError as error:
-            raise RunError(f"{path} cannot be read: {error.strerror}") from error
-        except FormatError as error:
-            raise FormatError(f"{path}: {error}") from error
 
     def data(self, tensor: Tensor) -> np.ndarray:
         """Return a constant tensor's values, a read-only view in its shape.
@@ -181,7 +169,7 @@ class TFLiteFile:
 
     def _tensor(self, index: int, table: Table) -> Tensor:
         sides = table.vector(0, "int32")
-        if sides.size > _MAXIMUM_RANK:
+        if sides.size > _MAX_RANK:
             raise self._source.damaged(f"tensor {index} has {sides.size} dimensions")
         shape = tuple(int(side) for side in sides)
         code = table.scalar(1, "b", 0)
@@ -202,7 +190,7 @@ class TFLiteFile:
 
     def _check(self, tensor: Tensor) -> None:
         where = f"tensor {tensor.index} {tensor.name!r}"
-        if any(side < 0 for side in tensor.shape) or math.prod(tensor.shape) > _MAXIMUM_ELEMENTS:
+        if any(side < 0 for side in tensor.shape) or math.prod(tensor.shape) > _MAX_ELEMENTS:
             raise self._source.damaged(f"{where} has shape {list(tensor.shape)}")
         if tensor.buffer >= len(self._buffers):
             raise self._source.damaged(f"{where} is in buffer {tensor.buffer}, which is missing")
@@ -292,3 +280,38 @@ def _layer_name(tensor: str) -> str:
     """Return the Keras layer of a tensor named "MODEL/LAYER/Conv2D..." (or MatMul), or ""."""
     path = tensor.split(";", maxsplit=1)[0].split("/")
     return "/".join(path[1:-1]) if path[-1].startswith(("Conv2D", "MatMul")) else ""
+
+
+_IDENTIFIER_AT = slice(4, 8)
+
+
+def load(model: Path | str | bytes) -> bytes:
+    """Return the `.tflite` in a file or in bytes; a `.sqz` archive is expanded.
+
+    Raises:
+      RunError: the file cannot be read.
+      FormatError: it is neither, too large, or a damaged archive.
+    """
+    if isinstance(model, bytes):
+        return expand(model)
+    try:
+        size = Path(model).stat().st_size
+        if size > MAX_BYTES:
+            raise FormatError(f"{size} bytes: a model has at most {MAX_BYTES}")
+        return expand(Path(model).read_bytes())
+    except OSError as error:
+        raise RunError(f"{model} cannot be read: {error.strerror}") from error
+    except FormatError as error:
+        raise FormatError(f"{model}: {error}") from error
+
+
+def expand(content: bytes) -> bytes:
+    """Return the `.tflite` that `content` is or holds; raise `FormatError` if none."""
+    if content[_IDENTIFIER_AT] == IDENTIFIER:
+        return content
+    # Imported only for archives: the decoder's compiler (Numba) takes a while.
+    from sqzkit.coding import container, sqz
+
+    if not content.startswith(container.MAGIC):
+        raise FormatError("neither a .tflite model nor a .sqz archive")
+    return sqz.unpack(content, limit=MAX_BYTES)

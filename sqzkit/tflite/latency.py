@@ -57,17 +57,18 @@ def measure(content: bytes, threads: int, runs: int, warmup: int) -> Latency:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(theirs, threads, runs, warmup))
-    # Blocked in the child for good: at Ctrl-C this process says the one line, and ends it.
+    # The child never sees Ctrl-C: this process prints the one line and ends it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     try:
-        # Not as an argument: who writes those never learns that their reader died.
+        # Through the pipe, not as an argument: if the child died while it read its arguments,
+        # this process would block forever.
         ours.send_bytes(content)
         if not ours.poll(_WAIT_S):
             raise UnfitNetworkError(f"no result after {_WAIT_S:g} s; give fewer --runs")
-        answer = ours.recv()
+        answer: Latency | str = ours.recv()
     except (EOFError, ConnectionError):
         raise UnfitNetworkError(
             "the measuring process died: the model crashes the interpreter"

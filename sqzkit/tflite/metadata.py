@@ -8,18 +8,22 @@ too, so everything read is bounded and checked.
 """
 
 import dataclasses
+import io
 import json
 import math
+import zipfile
+from typing import Any
 
+import flatbuffers
 import numpy as np
 
+from sqzkit.base import archives
 from sqzkit.base import files as json_files
 from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.tflite import associated_files, table_writer
+from sqzkit.tflite import flatbuffer, tables
 from sqzkit.tflite.flatbuffer import TFLiteFile
-from sqzkit.tflite.table_writer import Scalar
-from sqzkit.tflite.tables import Source, Table
+from sqzkit.tflite.tables import Scalar, Source, Table
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -34,8 +38,11 @@ _IMAGE_PROPERTIES = 2
 _RGB = 1
 _NORMALIZATION_OPTIONS = 1
 
-
 LICENCE = "Apache-2.0"
+MAX_FILES = 64
+MAX_BYTES = 1 << 24
+_BUFFER_ALIGNMENT = 16
+_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,13 +118,13 @@ def attach(
     classes = model.tensors[model.outputs[0]].shape[-1]
     _check_labels(labels, classes)
     record = _record(model, preprocessing, description)
-    with_record = associated_files.add_entry(content, ENTRY, record)
+    with_record = add_entry(content, ENTRY, record)
     remaining = json.dumps(outside(preprocessing).to_json(), indent=2) + "\n"
     files = {
         LABELS_FILE: ("\n".join(labels) + "\n").encode(),
         PREPROCESSING_FILE: remaining.encode(),
     }
-    return associated_files.append(with_record, files)
+    return append_files(with_record, files)
 
 
 def read(model: TFLiteFile) -> ModelMetadata | None:
@@ -133,7 +140,7 @@ def read(model: TFLiteFile) -> ModelMetadata | None:
     subgraphs = root.tables(3)
     inputs = subgraphs[0].tables(2) if subgraphs else []
     outputs = subgraphs[0].tables(3) if subgraphs else []
-    files = associated_files.read(model.content)
+    files = read_files(model.content)
     mean, std = _normalization(inputs[0]) if inputs else (None, None)
     names = ("name", "description", "version", "author", "licence")
     texts = (root.text(slot) for slot in (0, 1, 2, 4, 5))
@@ -165,10 +172,10 @@ def _record(model: TFLiteFile, preprocessing: Preprocessing, description: Descri
         ],
         7: MINIMUM_PARSER_VERSION,
     }
-    return table_writer.write(root, IDENTIFIER)
+    return tables.write(root, IDENTIFIER)
 
 
-def _image_input(preprocessing: Preprocessing) -> dict:
+def _image_input(preprocessing: Preprocessing) -> dict[int, Any]:
     side = preprocessing.image_size
     size = {0: Scalar("uint32", side), 1: Scalar("uint32", side)}
     properties = {0: Scalar("int8", _RGB), 1: size}
@@ -188,7 +195,7 @@ def _image_input(preprocessing: Preprocessing) -> dict:
     }
 
 
-def _class_output(dtype: str) -> dict:
+def _class_output(dtype: str) -> dict[int, Any]:
     highest = 1.0 if dtype == "float32" else 255 / 256
     return {
         0: "probability",
@@ -199,7 +206,7 @@ def _class_output(dtype: str) -> dict:
     }
 
 
-def _file(name: str, description: str, kind: int) -> dict:
+def _file(name: str, description: str, kind: int) -> dict[int, Any]:
     return {0: name, 1: description, 2: Scalar("int8", kind)}
 
 
@@ -261,3 +268,56 @@ def _preprocessing(files: dict[str, bytes]) -> Preprocessing | None:
         return Preprocessing.from_json(record)
     except RunError as error:
         raise FormatError(f"TFLite metadata: {PREPROCESSING_FILE}: {error}") from error
+
+
+class _AligningBuilder(flatbuffers.Builder):  # type: ignore[misc]
+    """Keeps the 16-byte alignment of buffers that the schema asks for (`force_align`)."""
+
+    def CreateNumpyVector(self, values: np.ndarray) -> Any:  # noqa: N802 - the library's name
+        if values.dtype != np.uint8:
+            return super().CreateNumpyVector(values)
+        self.StartVector(1, values.size, _BUFFER_ALIGNMENT)
+        self.head = self.Head() - values.size
+        self.Bytes[self.Head() : self.Head() + values.size] = values.tobytes()
+        self.vectorNumElems = values.size
+        return self.EndVector()
+
+
+def add_entry(content: bytes, name: str, entry: bytes) -> bytes:
+    """Return a model of our own making with the metadata buffer `name` set to `entry`."""
+    # Imported here because it takes most of a second.
+    from ai_edge_litert import schema_py_generated as schema
+
+    model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
+    model.metadata = [item for item in model.metadata or [] if item.name != name.encode()]
+    record = schema.MetadataT(name=name, buffer=len(model.buffers))
+    model.metadata.append(record)
+    model.buffers.append(schema.BufferT(data=np.frombuffer(entry, np.uint8)))
+    builder = _AligningBuilder(len(content) + len(entry) + 4096)
+    builder.Finish(model.Pack(builder), flatbuffer.IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def append_files(content: bytes, files: dict[str, bytes]) -> bytes:
+    """Return `content` followed by a zip of `files`: not compressed, without dates."""
+    stream = io.BytesIO(content)
+    stream.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+    return stream.getvalue()
+
+
+def read_files(content: bytes) -> dict[str, bytes]:
+    """Return the files packed after a model by name; none if there is no zip.
+
+    Raises:
+      FormatError: the zip is damaged, or holds more than `MAX_FILES` files
+        or `MAX_BYTES` bytes.
+    """
+    if not archives.has_zip(content):
+        return {}
+    try:
+        return archives.read_zip(content, MAX_FILES, MAX_BYTES)
+    except FormatError as error:
+        raise FormatError(f"associated files of a model: {error}") from error

@@ -1,13 +1,19 @@
-"""A bounded reader of FlatBuffers tables: every offset is checked before it is followed.
+"""FlatBuffers tables: a bounded reader, and a writer from plain Python values.
+
+Every offset is checked before it is followed.
 
 The generated FlatBuffers classes trust the file. This one reads files that
 anybody may have made: whatever the bytes are, the answer is the field's value
 or a `FormatError`, in time and memory linear in the file's size.
 """
 
+import dataclasses
 import struct
+from typing import Any
 
+import flatbuffers
 import numpy as np
+from flatbuffers import number_types
 
 from sqzkit.base.errors import FormatError
 
@@ -47,7 +53,7 @@ class Source:
         """Return the little-endian integer at `position`."""
         if not 0 <= position <= len(self.content) - struct.calcsize(layout):
             raise self.damaged(f"offset {position} is outside its {len(self.content)} bytes")
-        return struct.unpack_from("<" + layout, self.content, position)[0]
+        return int(struct.unpack_from("<" + layout, self.content, position)[0])
 
     def damaged(self, reason: str) -> FormatError:
         """Return the error for a file whose structure is broken."""
@@ -145,3 +151,59 @@ class Table:
             return self._source.content[start : start + count].decode("utf-8")
         except UnicodeDecodeError:
             raise self._source.damaged(f"the text at {start} is not UTF-8") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scalar:
+    """A number stored in the table itself; `kind` is "int8", "uint8" or "uint32"."""
+
+    kind: str
+    value: int
+
+
+_FLAGS = {
+    "int8": number_types.Int8Flags,
+    "uint8": number_types.Uint8Flags,
+    "uint32": number_types.Uint32Flags,
+}
+
+
+def write(root: dict[int, Any], identifier: bytes) -> bytes:
+    """Return the file whose root table is `root`; the same values give the same bytes.
+
+    A table is a dictionary from field numbers (as in the schema) to values: a str; a
+    dict (a table); a list of dict or str (a vector of them); a float32 array (a vector
+    of floats); or a `Scalar`, a number in the table itself.
+    """
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(_table(builder, root), file_identifier=identifier)
+    return bytes(builder.Output())
+
+
+def _table(builder: flatbuffers.Builder, fields: dict[int, Any]) -> Any:
+    offsets = {
+        slot: _child(builder, value)
+        for slot, value in fields.items()
+        if not isinstance(value, Scalar)
+    }
+    builder.StartObject(max(fields, default=-1) + 1)
+    for slot, value in fields.items():
+        if isinstance(value, Scalar):
+            builder.PrependSlot(_FLAGS[value.kind], slot, value.value, 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(slot, offsets[slot], 0)
+    return builder.EndObject()
+
+
+def _child(builder: flatbuffers.Builder, value: Any) -> Any:
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, dict):
+        return _table(builder, value)
+    if isinstance(value, np.ndarray):
+        return builder.CreateNumpyVector(value)
+    items = [_child(builder, item) for item in value]
+    builder.StartVector(4, len(items), 4)
+    for item in reversed(items):
+        builder.PrependUOffsetTRelative(item)
+    return builder.EndVector()

@@ -37,10 +37,10 @@ def photographs(folder, limit):
 
 def answers(model, paths, on_arm):
     """Return the record that the app's BundledModelTest reads."""
-    from sqzkit.tflite import model_file
+    from sqzkit.tflite import flatbuffer
     from sqzkit.tflite.classifier import Classifier
 
-    content = model_file.load(model)
+    content = flatbuffer.load(model)
     classifier = Classifier(content)
     rows = []
     for path in paths:

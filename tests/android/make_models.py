@@ -88,18 +88,16 @@ def failing():
 
 def foreign(plain, deviation=127.5, files=None):
     """Return a float file of another maker: standard metadata with mean and deviation."""
-    from sqzkit.tflite import associated_files, metadata, table_writer
-    from sqzkit.tflite.table_writer import Scalar
+    from sqzkit.tflite import metadata, tables
+    from sqzkit.tflite.tables import Scalar
 
     values = {0: np.full(1, 127.5, np.float32), 1: np.full(1, deviation, np.float32)}
     image = {0: "image", 4: [{0: Scalar("uint8", 1), 1: values}]}
     names = {0: "names.txt", 2: Scalar("int8", 2)}
     record = {0: "Elsewhere", 3: [{2: [image], 3: [{0: "score", 6: [names]}]}], 7: "1.0.0"}
-    content = associated_files.add_entry(
-        plain, metadata.ENTRY, table_writer.write(record, metadata.IDENTIFIER)
-    )
+    content = metadata.add_entry(plain, metadata.ENTRY, tables.write(record, metadata.IDENTIFIER))
     named = {"names.txt": b"rot\r\ngr\xc3\xbcn\r\nblau\r\n"}
-    return associated_files.append(content, named if files is None else files)
+    return metadata.append_files(content, named if files is None else files)
 
 
 def altered(content, change):
@@ -179,7 +177,7 @@ def refused(plain):
 
 def main():
     from sqzkit.coding import sqz
-    from sqzkit.tflite import associated_files
+    from sqzkit.tflite import metadata
 
     OUT.mkdir(parents=True, exist_ok=True)
     plain = bare(colours())
@@ -198,7 +196,7 @@ def main():
         "colours_per_tensor.tflite": converted(granularity="per_tensor"),
         "bare_float.tflite": plain,
         "foreign.tflite": foreign(plain),
-        "four_labels.tflite": associated_files.append(cut, {"labels.txt": one_more}),
+        "four_labels.tflite": metadata.append_files(cut, {"labels.txt": one_more}),
         **refused(plain),
         "fails_when_bright.tflite": failing(),
         "grey_input.tflite": bare(colours(classes=2, channels=1)),

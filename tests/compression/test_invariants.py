@@ -4,7 +4,7 @@ import pytest
 from sqzkit import preprocessing
 from sqzkit.base.errors import InvariantError
 from sqzkit.base.keras import keras
-from sqzkit.compression import invariants, kernels
+from sqzkit.compression import kernels
 from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
@@ -16,35 +16,35 @@ KERNEL = np.array([[0.0, 1.0, 2.0, 2.0], [0.0, 3.0, 3.0, 1.0]], np.float32)
 
 
 def test_a_missing_zero_is_named():
-    invariants.check_sparsity({"conv1": KERNEL}, {"conv1": 0.25})
-    invariants.check_sparsity({"conv1": KERNEL + 1}, {"conv1": 0.0})
+    kernels.check_sparsity({"conv1": KERNEL}, {"conv1": 0.25})
+    kernels.check_sparsity({"conv1": KERNEL + 1}, {"conv1": 0.0})
     with pytest.raises(InvariantError, match="fire2: 2 of 8 weights are zero, 3 were asked for"):
-        invariants.check_sparsity({"fire2": KERNEL}, {"fire2": 0.375})
+        kernels.check_sparsity({"fire2": KERNEL}, {"fire2": 0.375})
 
 
 def test_a_weight_that_came_back_is_named():
     more_zeros = KERNEL * np.array([0, 0, 1, 1])
-    invariants.check_zeros_kept({"conv1": KERNEL}, {"conv1": more_zeros})
+    kernels.check_zeros_kept({"conv1": KERNEL}, {"conv1": more_zeros})
     with pytest.raises(InvariantError, match="conv1: 2 of its 4 pruned weights came back"):
-        invariants.check_zeros_kept({"conv1": more_zeros}, {"conv1": KERNEL})
+        kernels.check_zeros_kept({"conv1": more_zeros}, {"conv1": KERNEL})
 
 
 def test_one_value_too_many_is_named():
-    invariants.check_clusters({"conv1": KERNEL}, {"conv1": 4})
-    invariants.check_clusters({"conv1": KERNEL}, {"conv1": 0})
+    kernels.check_clusters({"conv1": KERNEL}, {"conv1": 4})
+    kernels.check_clusters({"conv1": KERNEL}, {"conv1": 0})
     with pytest.raises(InvariantError, match="conv1: 4 distinct values, at most 3"):
-        invariants.check_clusters({"conv1": KERNEL}, {"conv1": 3})
+        kernels.check_clusters({"conv1": KERNEL}, {"conv1": 3})
 
 
 def test_a_split_codebook_is_named_and_a_merged_one_is_fine():
-    invariants.check_sharing_kept({"conv1": KERNEL}, {"conv1": -2 * KERNEL})
-    invariants.check_sharing_kept({"conv1": KERNEL}, {"conv1": np.minimum(KERNEL, 2)})
+    kernels.check_sharing_kept({"conv1": KERNEL}, {"conv1": -2 * KERNEL})
+    kernels.check_sharing_kept({"conv1": KERNEL}, {"conv1": np.minimum(KERNEL, 2)})
     split = KERNEL.copy()
     split[0, 1] = 1.5
     with pytest.raises(InvariantError, match="conv1: its 4 shared values were split into 5"):
-        invariants.check_sharing_kept({"conv1": KERNEL}, {"conv1": split})
+        kernels.check_sharing_kept({"conv1": KERNEL}, {"conv1": split})
     every_value_its_own = {"conv1": np.arange(300.0)}
-    invariants.check_sharing_kept(every_value_its_own, {"conv1": np.zeros(300)})
+    kernels.check_sharing_kept(every_value_its_own, {"conv1": np.zeros(300)})
 
 
 def converted(model, record, granularity):

@@ -8,7 +8,7 @@ from tensorflow_model_optimization.quantization.keras import (
     quantize_apply,
 )
 
-from sqzkit.compression import clustering, invariants, kernels, quantization
+from sqzkit.compression import clustering, kernels, quantization
 from sqzkit.compression.quantizers import CodebookQuantizer, GridQuantizer, MaskedQuantizer
 from sqzkit.models import registry
 from tests.compression import small_chain
@@ -30,8 +30,8 @@ def test_training_keeps_zeros_and_sharing_and_moves_the_rest(clustered_model):
     small_chain.train_steps(wrapped)
     weights = quantization.strip(wrapped)
     after = {name: arrays[0] for name, arrays in weights.items()}
-    invariants.check_zeros_kept(first, after)
-    invariants.check_sharing_kept(first, after)
+    kernels.check_zeros_kept(first, after)
+    kernels.check_sharing_kept(first, after)
     for name, (kernel, bias) in before.items():
         assert np.unique(kernel).size <= 7
         assert not np.array_equal(kernel, after[name]), f"{name} was not trained"

@@ -2,20 +2,20 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.compression import kernels, sensitivity
+from sqzkit.compression import kernels, sparsity
 from sqzkit.runs.folder import RunFolder
 
 SIZES = {"robust": 1000, "delicate": 1000, "small": 10}
 
 
 def curve(slope):
-    return {sparsity: 0.1 + slope * sparsity**3 for sparsity in sensitivity.GRID}
+    return {sparsity: 0.1 + slope * sparsity**3 for sparsity in sparsity.GRID}
 
 
 @pytest.fixture
 def scanned():
     curves = {"robust": curve(0.1), "delicate": curve(5.0), "small": curve(1.0)}
-    return sensitivity.Scan(0.1, curves, SIZES)
+    return sparsity.Scan(0.1, curves, SIZES)
 
 
 def overall(proposal):
@@ -27,7 +27,7 @@ def test_the_target_is_met_over_all_layers_and_the_robust_one_bears_most(scanned
     proposal = scanned.proposal(target)
     assert overall(proposal) == pytest.approx(target, abs=0.002)
     assert proposal["robust"] >= proposal["small"] >= proposal["delicate"]
-    assert all(0 <= value <= sensitivity.HIGHEST for value in proposal.values())
+    assert all(0 <= value <= sparsity.SCAN_MAX for value in proposal.values())
 
 
 def test_layers_are_cut_to_the_same_rise_of_the_loss(scanned):
@@ -41,7 +41,7 @@ def test_layers_are_cut_to_the_same_rise_of_the_loss(scanned):
 
 
 def test_a_flat_loss_still_gives_a_proposal():
-    flat = sensitivity.Scan(2.3, dict.fromkeys(SIZES, dict.fromkeys(sensitivity.GRID, 2.3)), SIZES)
+    flat = sparsity.Scan(2.3, dict.fromkeys(SIZES, dict.fromkeys(sparsity.GRID, 2.3)), SIZES)
     assert overall(flat.proposal(0.7)) == pytest.approx(0.7, abs=0.01)
 
 
@@ -71,22 +71,22 @@ class Loss:
 def test_a_killed_scan_measures_only_what_is_missing(small_model, tmp_path):
     folder = RunFolder(tmp_path)
     before = kernels.read_kernels(small_model)
-    points = len(sensitivity.GRID)
+    points = len(sparsity.GRID)
     identity = {"weights": "abc", "examples": 8}
     lines = []
     with pytest.raises(KeyboardInterrupt):
-        sensitivity.scan(
+        sparsity.scan(
             small_model, Loss(small_model, 1 + 2 * points + 3), folder, identity, lines.append
         )
     assert len(lines) == 2
     for name, kernel in kernels.read_kernels(small_model).items():
         np.testing.assert_array_equal(kernel, before[name], err_msg="weights were not put back")
     again = Loss(small_model)
-    scanned = sensitivity.scan(small_model, again, folder, identity, lines.append)
+    scanned = sparsity.scan(small_model, again, folder, identity, lines.append)
     assert again.calls == 3 * points
     assert lines[-1].startswith("sensitivity 5/5 conv10: loss ")
     whole = Loss(small_model)
-    elsewhere = sensitivity.scan(small_model, whole, RunFolder(tmp_path / "b"), identity, str)
+    elsewhere = sparsity.scan(small_model, whole, RunFolder(tmp_path / "b"), identity, str)
     assert whole.calls == 1 + 5 * points
     assert elsewhere == scanned
     assert scanned.curves["conv1"][0.9] > scanned.curves["conv1"][0.3] > scanned.base
@@ -94,7 +94,7 @@ def test_a_killed_scan_measures_only_what_is_missing(small_model, tmp_path):
 
 def test_curves_of_other_weights_are_thrown_away(small_model, tmp_path):
     folder = RunFolder(tmp_path)
-    sensitivity.scan(small_model, Loss(small_model), folder, {"weights": "a"}, str)
+    sparsity.scan(small_model, Loss(small_model), folder, {"weights": "a"}, str)
     loss = Loss(small_model)
-    sensitivity.scan(small_model, loss, folder, {"weights": "b"}, str)
-    assert loss.calls == 1 + 5 * len(sensitivity.GRID)
+    sparsity.scan(small_model, loss, folder, {"weights": "b"}, str)
+    assert loss.calls == 1 + 5 * len(sparsity.GRID)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.compression import clustering, kernels, pruning, quantization, sharing
+from sqzkit.compression import clustering, codebooks, kernels, pruning, quantization
 from sqzkit.models import registry
 from tests.compression import small_chain
 
@@ -15,7 +15,7 @@ def error(kernel, shared):
 def test_few_values_zeros_kept_and_nothing_nearer(clusters):
     random = np.random.default_rng(0)
     kernel = (random.normal(size=(50, 60)) * (random.random((50, 60)) < 0.4)).astype(np.float32)
-    shared = sharing.share(kernel, clusters)
+    shared = codebooks.share(kernel, clusters)
     values = np.unique(shared[shared != 0])
     assert len(values) <= clusters - 1
     np.testing.assert_array_equal(shared == 0, kernel == 0)
@@ -29,13 +29,13 @@ def test_it_is_better_than_equal_steps():
     kernel = np.random.default_rng(0).laplace(0, 1, (80, 80)).astype(np.float32)
     steps = np.linspace(kernel.min(), kernel.max(), 15)
     even = steps[np.abs(kernel[..., None] - steps).argmin(axis=-1)]
-    assert error(kernel, sharing.share(kernel, 16)) < 0.7 * error(kernel, even)
+    assert error(kernel, codebooks.share(kernel, 16)) < 0.7 * error(kernel, even)
 
 
 @pytest.mark.parametrize("kernel", [np.zeros(5), np.full(5, 3.0), np.array([0, 1, 2.0])])
 def test_kernels_of_few_values_stay_as_they_are(kernel):
     kernel = kernel.astype(np.float32)
-    np.testing.assert_array_equal(sharing.share(kernel, 8), kernel)
+    np.testing.assert_array_equal(codebooks.share(kernel, 8), kernel)
 
 
 def test_values_are_trained_and_who_shares_them_is_not(small_model):
@@ -49,7 +49,9 @@ def test_values_are_trained_and_who_shares_them_is_not(small_model):
     for name, kernel in before.items():
         assert np.count_nonzero(kernel == 0) == kernels.zeros_due(kernel.size, 0.5), name
     clusters = {**dict.fromkeys(before, 8), "conv10": 0}
-    first = {name: sharing.share(kernel, clusters[name] or 999) for name, kernel in before.items()}
+    first = {
+        name: codebooks.share(kernel, clusters[name] or 999) for name, kernel in before.items()
+    }
     wrapped = clustering.wrap_lloyd(model, clusters)
     small_chain.train_steps(wrapped)
     for name, (kernel, _) in quantization.strip(wrapped).items():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sqzkit.coding import deep_compression
-from sqzkit.conversion import layer_accounts
+from sqzkit.conversion import stage_summary
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def clustered():
 
 
 def test_a_clustered_layer_is_measured_as_it_is(clustered):
-    row = layer_accounts.measure("fire2/expand3x3", clustered, np.zeros_like(clustered, np.int8))
+    row = stage_summary.measure("fire2/expand3x3", clustered, np.zeros_like(clustered, np.int8))
     assert row.weights == 4608
     assert row.nonzero == np.count_nonzero(clustered)
     assert row.distinct == 3
@@ -32,7 +32,7 @@ def test_a_clustered_layer_is_measured_as_it_is(clustered):
 def test_a_layer_that_was_not_clustered_is_measured_by_its_integers():
     kernel = np.random.default_rng(1).normal(size=(1, 1, 32, 64)).astype(np.float32)
     integers = np.round(kernel * 10).astype(np.int8)
-    row = layer_accounts.measure("conv10", kernel, integers)
+    row = stage_summary.measure("conv10", kernel, integers)
     assert row.distinct == np.unique(integers[integers != 0]).size
     assert row.nonzero == np.count_nonzero(integers)
 
@@ -41,14 +41,14 @@ def test_a_layer_that_was_not_clustered_is_measured_by_its_integers():
 def test_indices_are_wider_where_zeros_are_many(density, bits):
     random = np.random.default_rng(2).random((1, 1, 256, 256))
     kernel = (random < density).astype(np.float32)
-    assert layer_accounts.measure("conv10", kernel, kernel.astype(np.int8)).index_bits == bits
+    assert stage_summary.measure("conv10", kernel, kernel.astype(np.int8)).index_bits == bits
 
 
 def test_the_last_row_sums_up(clustered):
     integers = np.zeros_like(clustered, np.int8)
-    one = layer_accounts.measure("a", clustered, integers)
-    two = layer_accounts.measure("b", np.ones((1, 1, 4, 4), np.float32), integers)
-    last = layer_accounts.total([one, two])
+    one = stage_summary.measure("a", clustered, integers)
+    two = stage_summary.measure("b", np.ones((1, 1, 4, 4), np.float32), integers)
+    last = stage_summary.total([one, two])
     assert last.name == "total"
     assert last.weights == 4608 + 16
     assert last.coder_bytes == one.coder_bytes + two.coder_bytes
@@ -59,14 +59,14 @@ def test_the_last_row_sums_up(clustered):
 
 
 def test_csv_and_markdown_hold_the_same_figures(clustered):
-    rows = [layer_accounts.measure("fire2/expand3x3", clustered, np.zeros_like(clustered, np.int8))]
-    rows.append(layer_accounts.total(rows))
-    parsed = list(csv.DictReader(io.StringIO(layer_accounts.to_csv(rows))))
+    rows = [stage_summary.measure("fire2/expand3x3", clustered, np.zeros_like(clustered, np.int8))]
+    rows.append(stage_summary.total(rows))
+    parsed = list(csv.DictReader(io.StringIO(stage_summary.to_csv(rows))))
     assert [row["name"] for row in parsed] == ["fire2/expand3x3", "total"]
     assert int(parsed[0]["huffman_bytes"]) == rows[0].huffman_bytes
     assert float(parsed[0]["density"]) == rows[0].density
-    lines = layer_accounts.to_markdown(rows).splitlines()
+    lines = stage_summary.to_markdown(rows).splitlines()
     assert len(lines) == 4
-    assert {line.count("|") for line in lines} == {len(layer_accounts.TITLES) + 1}
+    assert {line.count("|") for line in lines} == {len(stage_summary.TITLES) + 1}
     assert f"| {rows[0].huffman_bytes:,} |" in lines[2]
     assert f"{100 * rows[0].density:.1f} %" in lines[2]

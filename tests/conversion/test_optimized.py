@@ -4,7 +4,7 @@ import pytest
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import sqz
 from sqzkit.conversion.config import ConversionConfig
-from sqzkit.conversion.optimized import convert_optimized
+from sqzkit.conversion.converter import convert_optimized
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.outputs import output_path
 from sqzkit.ptq.config import OptimizeConfig

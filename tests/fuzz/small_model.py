@@ -7,8 +7,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from sqzkit import preprocessing
-from sqzkit.tflite import associated_files, table_writer
-from sqzkit.tflite.table_writer import Scalar
+from sqzkit.tflite import metadata, tables
+from sqzkit.tflite.tables import Scalar
 
 
 def build(channels: int) -> bytes:
@@ -32,11 +32,11 @@ def build(channels: int) -> bytes:
     graph.operators[1].builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    entry = table_writer.write(_metadata(), b"M001")
-    described = associated_files.add_entry(bytes(builder.Output()), "TFLITE_METADATA", entry)
+    entry = tables.write(_metadata(), b"M001")
+    described = metadata.add_entry(bytes(builder.Output()), "TFLITE_METADATA", entry)
     record = json.dumps(preprocessing.default(32).to_json()).encode()
     labels = "".join(f"class {number}\n" for number in range(channels)).encode()
-    return associated_files.append(described, {"labels.txt": labels, "preprocessing.json": record})
+    return metadata.append_files(described, {"labels.txt": labels, "preprocessing.json": record})
 
 
 def _tensor(model: schema.ModelT, name: str, shape: tuple[int, ...]) -> schema.TensorT:

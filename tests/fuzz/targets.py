@@ -69,10 +69,10 @@ def _pack(content: bytes) -> None:
 
 
 def _read_tflite(content: bytes) -> None:
-    from sqzkit.tflite import classifier, metadata, model_file
+    from sqzkit.tflite import classifier, flatbuffer, metadata
     from sqzkit.tflite.flatbuffer import TFLiteFile
 
-    model = TFLiteFile(model_file.expand(content))
+    model = TFLiteFile(flatbuffer.expand(content))
     for tensor in model.tensors:
         if model.is_constant(tensor):
             model.data(tensor)
@@ -85,10 +85,10 @@ def _read_tflite(content: bytes) -> None:
 
 
 def _read_zip(content: bytes) -> None:
-    from sqzkit.tflite import associated_files
+    from sqzkit.tflite import metadata
 
-    files = associated_files.read(content)
-    assert sum(map(len, files.values())) <= associated_files.MAXIMUM_BYTES
+    files = metadata.read_files(content)
+    assert sum(map(len, files.values())) <= metadata.MAX_BYTES
 
 
 def _read_caffemodel(content: bytes) -> None:

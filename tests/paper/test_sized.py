@@ -3,7 +3,7 @@ import pytest
 
 from sqzkit.base.keras import keras
 from sqzkit.coding import layer_file
-from sqzkit.compression import kernels, sharing
+from sqzkit.compression import codebooks, kernels
 from sqzkit.models import registry
 from sqzkit.models import spec as specs
 from sqzkit.models.alexnet import AlexNetSpec
@@ -40,7 +40,7 @@ def test_a_head_is_as_sparse_and_as_coarse_as_the_trained_one(values):
     kernel = np.random.default_rng(1).normal(0, 0.3, (1, 1, 64, 10)).astype(np.float32)
     kernel = kernels.prune_once(kernel, 0.75)
     if values:
-        kernel = sharing.share(kernel, values)
+        kernel = codebooks.share(kernel, values)
     head = sized.head_like(kernel, 1000, seed=0)
     assert head.shape == (1, 1, 64, 1000)
     assert kernels.sparsity(head) == pytest.approx(0.75)

@@ -115,11 +115,11 @@ def test_a_file_that_is_no_model(photographs):
 def test_a_file_that_brings_nothing_is_told_its_labels_and_normalization(
     model_file, photographs, tmp_path
 ):
-    from sqzkit.tflite import associated_files
+    from sqzkit.tflite import metadata
 
     content = model_file.read_bytes()
     bare = tmp_path / "bare.tflite"
-    bare.write_bytes(associated_files.add_entry(content, metadata.ENTRY + "_", b""))
+    bare.write_bytes(metadata.add_entry(content, metadata.ENTRY + "_", b""))
     bare.write_bytes(bare.read_bytes().replace(b"TFLITE_METADATA\0", b"TFLITE_NOTHING!\0"))
     refused = classify(f"--model={bare}", photographs)
     assert (refused.returncode, "give --preprocessing" in refused.stderr) == (1, True)

@@ -51,7 +51,7 @@ def test_ranges_become_equal_within_a_site():
             continue
         before = np.concatenate([ranges[name] for name in names])
         now = np.concatenate([after[name] for name in names])
-        live = before > before.max() / equalization.LARGEST_FACTOR
+        live = before > before.max() / equalization.MAX_FACTOR
         np.testing.assert_allclose(now[live], before.max(), rtol=1e-3)
 
 

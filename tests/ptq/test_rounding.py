@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqzkit.ptq import rounding
-from sqzkit.ptq.rounding_rate import bits_by_level
+from sqzkit.ptq.rounding import bits_by_level
 
 
 def problem(seed, filters=12, inputs=20, density=0.6):
@@ -21,7 +21,7 @@ def distortion(weights, levels, step, moments, gains):
 
 
 def cost(weights, levels, step, moments, gains, price, bits):
-    rate = bits[levels.astype(int) + rounding.LARGEST][weights != 0].sum()
+    rate = bits[levels.astype(int) + rounding.MAX_LEVEL][weights != 0].sum()
     return distortion(weights, levels, step, moments, gains) + price * rate
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.coding import weights as coder
-from sqzkit.ptq.rounding_rate import bits_by_level
+from sqzkit.ptq.rounding import bits_by_level
 
 
 def laplacian(scale, density, shape=(64, 3, 3, 32), seed=0):

@@ -10,8 +10,8 @@ from PIL import Image
 from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
-from sqzkit.tflite import associated_files, metadata
 from sqzkit.tflite import classifier as classifier_module
+from sqzkit.tflite import metadata
 from sqzkit.tflite.classifier import Classifier, softmax
 from sqzkit.tflite.flatbuffer import Tensor
 from sqzkit.tflite.metadata import Description
@@ -116,10 +116,8 @@ def test_a_file_without_metadata_still_runs(bare_int8, noise_images):
 
 def test_other_makers_normalization_is_followed(bare_float, noise_images):
     record = {3: [{2: [{4: [{0: metadata.Scalar("uint8", 1), 1: normalization()}]}], 3: [{}]}]}
-    entry = metadata.table_writer.write(record, b"M001")
-    foreign = associated_files.append(
-        associated_files.add_entry(bare_float, metadata.ENTRY, entry), {}
-    )
+    entry = metadata.tables.write(record, b"M001")
+    foreign = metadata.append_files(metadata.add_entry(bare_float, metadata.ENTRY, entry), {})
     classifier = Classifier(foreign)
     assert classifier.preprocessing.mean == (10.0, 20.0, 30.0)
     np.testing.assert_allclose(classifier.preprocessing.scale, 1 / 64)
@@ -181,7 +179,7 @@ def test_description_is_kept(converted):
 
 
 def test_a_model_that_would_take_all_memory_is_refused(converted, monkeypatch):
-    monkeypatch.setattr(classifier_module, "_MOST_VALUES", 1000)
+    monkeypatch.setattr(classifier_module, "_MAX_VALUES", 1000)
     with pytest.raises(FormatError, match="activations have more than 1,000 values"):
         Classifier(converted["int8"])
 

@@ -7,10 +7,10 @@ import pytest
 
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.tflite import associated_files, metadata, table_writer
+from sqzkit.tflite import metadata, tables
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.metadata import Description
-from sqzkit.tflite.table_writer import Scalar
+from sqzkit.tflite.tables import Scalar
 
 LABELS = ("ant", "bee", "cat", "dog", "éel, grey")
 WORDS = Description("Name", "What it is", "1.2", "Somebody", "BSD-2-Clause")
@@ -96,9 +96,9 @@ def test_labels_must_fit(bare_float, record, labels):
 
 
 def foreign(bare_float, root, files):
-    entry = table_writer.write(root, b"M001")
-    with_entry = associated_files.add_entry(bare_float, "TFLITE_METADATA", entry)
-    return TFLiteFile(associated_files.append(with_entry, files))
+    entry = tables.write(root, b"M001")
+    with_entry = metadata.add_entry(bare_float, "TFLITE_METADATA", entry)
+    return TFLiteFile(metadata.append_files(with_entry, files))
 
 
 def normalized(mean, std):
@@ -130,7 +130,7 @@ def test_missing_and_damaged_files_are_refused(bare_float):
         with pytest.raises(FormatError, match=r"preprocessing\.json"):
             metadata.read(foreign(bare_float, {}, {"preprocessing.json": bad}))
     with pytest.raises(FormatError, match="not a TFLite metadata"):
-        metadata.read(TFLiteFile(associated_files.add_entry(bare_float, "TFLITE_METADATA", b"no")))
+        metadata.read(TFLiteFile(metadata.add_entry(bare_float, "TFLITE_METADATA", b"no")))
 
 
 def test_mutated_metadata_is_read_or_refused(described):
@@ -154,23 +154,23 @@ def test_mutated_metadata_is_read_or_refused(described):
 def test_a_zip_that_expands_without_bound_is_refused():
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("big", bytes(associated_files.MAXIMUM_BYTES + 1))
+        archive.writestr("big", bytes(metadata.MAX_BYTES + 1))
     with pytest.raises(FormatError, match="at most"):
-        associated_files.read(stream.getvalue())
+        metadata.read_files(stream.getvalue())
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("a", b"x")
     with pytest.raises(FormatError, match="unknown compression"):
-        associated_files.read(stream.getvalue())
+        metadata.read_files(stream.getvalue())
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        for i in range(associated_files.MAXIMUM_FILES + 1):
+        for i in range(metadata.MAX_FILES + 1):
             archive.writestr(str(i), b"")
     with pytest.raises(FormatError, match="at most"):
-        associated_files.read(stream.getvalue())
-    assert associated_files.read(b"no zip here") == {}
+        metadata.read_files(stream.getvalue())
+    assert metadata.read_files(b"no zip here") == {}
     with pytest.raises(FormatError, match="damaged zip|whose list of files has"):
-        associated_files.read(b"no zip here PK\x05\x06" + bytes(4) + b"\x09" * 12 + bytes(2))
+        metadata.read_files(b"no zip here PK\x05\x06" + bytes(4) + b"\x09" * 12 + bytes(2))
 
 
 def test_our_record_tells_only_what_is_left_to_do():

@@ -1,14 +1,14 @@
 import pytest
 
 from sqzkit.base.errors import FormatError, RunError
-from sqzkit.tflite import model_file
+from sqzkit.tflite import flatbuffer
 
 
 def test_a_tflite_is_taken_as_it_is(converted, tmp_path):
     path = tmp_path / "m.tflite"
     path.write_bytes(converted["int8"])
-    assert model_file.load(path) == converted["int8"]
-    assert model_file.load(converted["int8"]) == converted["int8"]
+    assert flatbuffer.load(path) == converted["int8"]
+    assert flatbuffer.load(converted["int8"]) == converted["int8"]
 
 
 def test_an_archive_is_expanded(converted, tmp_path):
@@ -18,22 +18,22 @@ def test_an_archive_is_expanded(converted, tmp_path):
     archive = sqz.pack(converted["int8"])
     assert len(archive) < len(converted["int8"])
     path.write_bytes(archive)
-    assert model_file.load(str(path)) == converted["int8"]
+    assert flatbuffer.load(str(path)) == converted["int8"]
     path.write_bytes(archive[:-3])
     with pytest.raises(FormatError, match=r"m\.sqz"):
-        model_file.load(path)
+        flatbuffer.load(path)
 
 
 def test_refuses_other_files(tmp_path, monkeypatch):
     path = tmp_path / "m.tflite"
     with pytest.raises(RunError, match="cannot be read"):
-        model_file.load(path)
+        flatbuffer.load(path)
     with pytest.raises(RunError, match="cannot be read"):
-        model_file.load(tmp_path)
+        flatbuffer.load(tmp_path)
     for content in (b"", b"text", b"PK\x03\x04 a zip"):
         path.write_bytes(content)
         with pytest.raises(FormatError, match="neither a .tflite model nor a .sqz archive"):
-            model_file.load(path)
-    monkeypatch.setattr(model_file, "MAXIMUM_BYTES", 3)
+            flatbuffer.load(path)
+    monkeypatch.setattr(flatbuffer, "MAX_BYTES", 3)
     with pytest.raises(FormatError, match="at most 3"):
-        model_file.load(path)
+        flatbuffer.load(path)

@@ -1,9 +1,9 @@
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from sqzkit.tflite import phone, table_writer
+from sqzkit.tflite import phone, tables
 from sqzkit.tflite.flatbuffer import IDENTIFIER, TFLiteFile
-from sqzkit.tflite.table_writer import Scalar
+from sqzkit.tflite.tables import Scalar
 
 CODES = vars(schema.BuiltinOperator)
 
@@ -12,7 +12,7 @@ def file_with(code, version):
     """A file of one operator code, which no operator uses."""
     entry = {0: Scalar("int8", min(code, 127)), 2: Scalar("uint32", version)}
     entry[3] = Scalar("uint32", code)
-    return TFLiteFile(table_writer.write({1: [entry], 2: [{}]}, IDENTIFIER))
+    return TFLiteFile(tables.write({1: [entry], 2: [{}]}, IDENTIFIER))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,15 @@
-"""How much pruning each layer bears: a scan that proposes the sparsity by layer.
+"""Share one sparsity out over the layers: by the weights (LAMP) or by a sensitivity scan.
 
-Han et al. 2015, section 3.1: each layer is pruned alone, without retraining,
-and the loss is measured. The proposal then shares one target for all layers
-together out so that every layer is cut to the same rise of the loss.
+Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", 2021: a
+weight's score is its square over the sum of the squares of all weights of its
+layer that are not smaller, itself included. The smallest scores of the whole
+network go, so that each layer's output is distorted about equally. It needs no
+photographs and no time, and never empties a layer: each one's largest weight
+has score 1.
+
+Han et al., "Learning both weights and connections", 2015, section 3.1: each
+layer is pruned alone, without retraining, and the loss is measured. The scan's
+proposal cuts every layer to the same rise of the loss.
 """
 
 import dataclasses
@@ -16,12 +23,40 @@ from sqzkit.base.keras import keras
 from sqzkit.compression import kernels as reading
 from sqzkit.runs.folder import RunFolder
 
+LAMP_MAX = 0.99
 GRID = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-HIGHEST = 0.98
+SCAN_MAX = 0.98
 RECORD = "sensitivity"
 
 Curves = dict[str, dict[float, float]]
 Loss = Callable[[], float]
+
+
+def share_out(kernels: Mapping[str, np.ndarray], target: float) -> dict[str, float]:
+    """Return the sparsity by layer that gives `target` over all layers together.
+
+    Args:
+      kernels: by layer, any shape.
+      target: share of zeros, 0..0.99.
+
+    Raises:
+      UsageError: `target` is out of range.
+    """
+    if not 0 <= target <= LAMP_MAX:
+        raise UsageError(
+            f"--target_sparsity lamp:{target}: shares out 0..{LAMP_MAX}; "
+            "beyond that give a table by layer"
+        )
+    scored = {name: scores(kernel) for name, kernel in kernels.items()}
+    ordered = np.sort(np.concatenate(list(scored.values())))
+    threshold = ordered[min(int(target * ordered.size), ordered.size - 1)]
+    return {name: round(float(np.mean(own < threshold)), 4) for name, own in scored.items()}
+
+
+def scores(kernel: np.ndarray) -> np.ndarray:
+    """Return the scores of a layer's weights, highest first: float64, 0..1."""
+    squares = np.sort(np.abs(kernel.ravel()).astype(np.float64))[::-1] ** 2
+    return np.asarray(squares / np.maximum(np.cumsum(squares), np.finfo(np.float64).tiny))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +81,9 @@ class Scan:
         Raises:
           UsageError: `target` is more than a scan can propose.
         """
-        if not 0 <= target <= HIGHEST:
+        if not 0 <= target <= SCAN_MAX:
             raise UsageError(
-                f"--target_sparsity scan:{target}: a scan proposes 0..{HIGHEST}; "
+                f"--target_sparsity scan:{target}: a scan proposes 0..{SCAN_MAX}; "
                 "beyond that give a table by layer"
             )
         low, high = 0.0, 1.0
@@ -69,11 +104,11 @@ class Scan:
     def _bearable(self, name: str, limit: float, share: float) -> float:
         points = [(0.0, self.base), *sorted(self.curves[name].items())]
         # Beyond the last measured point the loss is taken to go on rising.
-        points.append((HIGHEST, points[-1][1] + max(1e-6, points[-1][1] - self.base)))
+        points.append((SCAN_MAX, points[-1][1] + max(1e-6, points[-1][1] - self.base)))
         losses = np.maximum.accumulate([loss for _, loss in points])
         losses = losses + 1e-9 * np.arange(len(losses))
         bearable = float(np.interp(limit, losses, [sparsity for sparsity, _ in points]))
-        return max(bearable, HIGHEST * share**8)
+        return max(bearable, SCAN_MAX * share**8)
 
     def _overall(self, sparsities: Mapping[str, float]) -> float:
         size = sum(self.sizes.values())
