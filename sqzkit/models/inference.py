@@ -31,7 +31,7 @@ layers = keras.layers
 
 
 @keras.utils.register_keras_serializable(package="sqzkit")
-class AddConstant(keras.layers.Layer):
+class AddConstant(keras.layers.Layer):  # type: ignore[misc]
     """Add one constant per channel, not trained: what a padded border contributes."""
 
     def build(self, input_shape: Any) -> None:
