@@ -1,11 +1,10 @@
 """Weight sharing by TF-MOT, with the zeros of pruning kept.
 
 Han et al., "Deep Compression", 2016, section 3: the weights of a layer share
-a few values, and those are trained. Linear initialisation was the paper's
-best; "uniform" keeps them on an integer grid instead (`grid`), and "lloyd" is
-the paper's own order of things (`sharing`): k-means once, then the values are
-trained. It is the one that a layer of 38 million weights bears: TF-MOT looks
-every weight up again at every step.
+a few values, and those are trained. Linear initialisation was the paper's best.
+"uniform" keeps the values on a grid of equal steps instead, and "lloyd" does as
+the paper did: k-means once, then training of the values. Use "lloyd" for layers
+of millions of weights, because TF-MOT assigns every weight again at every step.
 """
 
 from collections.abc import Mapping

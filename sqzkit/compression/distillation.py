@@ -1,8 +1,7 @@
 """The dense network teaches the compressed one (Hinton et al., 2015).
 
-The stages are short and their network has lost most of its weights: the
-probabilities of the network it came from say more about a photograph than its
-label alone.
+The probabilities of the dense network say more about a photograph than its label
+alone, which helps a network that has lost most of its weights.
 """
 
 from collections.abc import Callable

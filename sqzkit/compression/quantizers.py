@@ -1,11 +1,10 @@
 """Weight quantizers for TF-MOT's wrappers that cannot lose zeros or shared values.
 
-TF-MOT's own cluster-preserving quantizers look nearest centroids up again at
-every step and take some layer-wide codebooks for per-channel ones; its layout
-transforms give the layers before a Concatenate or a ReLU layer the plain
-8-bit quantizer or none (facts in docs/compression.md). These three keep what
-is promised by construction: the assignment of weights to zero and to shared
-values is a constant of the graph.
+TF-MOT's own cluster-preserving quantizers assign weights to centroids again at
+every step and take some layer-wide codebooks for per-channel ones. Its layout
+transforms give the layers before a Concatenate or a ReLU layer the plain 8-bit
+quantizer or none (see docs/compression.md). With these three, the assignment of
+weights to zero and to shared values is a constant of the graph.
 
 All fake-quantize as the converter will: int8, one symmetric range a tensor.
 """
@@ -63,7 +62,7 @@ class KernelQuantizer(tfmot.LastValueQuantizer):  # type: ignore[misc]
         raise NotImplementedError
 
     def kernel(self, inputs: tf.Tensor, weights: Variables) -> tf.Tensor:
-        """Return the float kernel that keeps the promise."""
+        """Return the float kernel with its zeros and shared values."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -84,7 +83,7 @@ class MaskedQuantizer(KernelQuantizer):
 
 
 class CodebookQuantizer(KernelQuantizer):
-    """Weights that share a value go on sharing it; the values are trained.
+    """Weights that share a value keep sharing it; the values are trained.
 
     This is Deep Compression's trained quantization (Han et al. 2016, section
     3): the gradient of a centroid is the sum over the weights assigned to it.

@@ -4,7 +4,7 @@ Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", 2021: a
 weight's score is its square over the sum of the squares of all weights of its
 layer that are not smaller, itself included. The smallest scores of the whole
 network go, so that each layer's output is distorted about equally. It needs no
-photographs and no time, and never empties a layer: each one's largest weight
+photographs and no time, and never empties a layer: the largest weight of each
 has score 1.
 
 Han et al., "Learning both weights and connections", 2015, section 3.1: each
@@ -103,7 +103,7 @@ class Scan:
 
     def _bearable(self, name: str, limit: float, share: float) -> float:
         points = [(0.0, self.base), *sorted(self.curves[name].items())]
-        # Beyond the last measured point the loss is taken to go on rising.
+        # Beyond the last measured point, assume that the loss keeps rising.
         points.append((SCAN_MAX, points[-1][1] + max(1e-6, points[-1][1] - self.base)))
         losses = np.maximum.accumulate([loss for _, loss in points])
         losses = losses + 1e-9 * np.arange(len(losses))

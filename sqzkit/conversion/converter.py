@@ -171,7 +171,7 @@ def check_distinct(images: np.ndarray) -> None:
 
 
 def convert_optimized(
-    model: keras.Model,
+    model: Any,
     preprocessing: Preprocessing,
     labels: tuple[str, ...],
     options: ConversionOptions,
@@ -181,7 +181,7 @@ def convert_optimized(
     """Convert to int8 per tensor with optimized kernels; see `sqzkit.ptq.optimize`.
 
     Args:
-      model: as for `convert_model`, of layers that the optimizer knows.
+      model: as for `convert_model`, of Keras 2, of layers that the optimizer knows.
       preprocessing: what `model` expects of its input.
       labels: class names in class order.
       options: int8, per_tensor.
@@ -194,6 +194,11 @@ def convert_optimized(
     Raises:
       RunError: the budget cannot be met.
     """
+    if not isinstance(model, keras.Model):
+        raise UsageError(
+            "--optimize_for: only models of Keras 2 can be optimized, this one was saved by "
+            "Keras 3; leave the flag out"
+        )
     overhead = 0
     if config.archive_budget_bytes is not None:
         plain = convert_model(model, preprocessing, labels, options, photographs)

@@ -1,4 +1,4 @@
-"""Which files convert.py writes, that none is replaced by accident, and their sizes.
+"""The files that convert.py writes: their names, their sizes, and writing all or none of them.
 
 Imports nothing heavy.
 """

@@ -129,7 +129,7 @@ def from_keras_file(path: str, record: str, labels_file: str) -> Source:
 
 
 def representative_images(source: Source, config: ConversionConfig) -> np.ndarray | None:
-    """Return uint8 [N, S, S, 3] to calibrate on, or None if none is needed.
+    """Return uint8 [N, S, S, 3] to calibrate on, or None if the format needs no calibration.
 
     The run's own training split, else `--representative_dataset_dir`.
 
@@ -153,21 +153,21 @@ def verification_images(source: Source, config: ConversionConfig) -> tuple[Image
 
     The run's test split; else photographs of `--representative_dataset_dir`
     that were not calibrated on, whose labels are not known; else, for a model
-    of another maker, pictures drawn by chance.
+    of another maker, random pictures.
     """
     if source.test is not None:
         return source.test(), "the test split"
     if config.representative_dataset_dir is None:
         drawn = probe_images(source.preprocessing.image_size)
-        return ((drawn, None), "pictures drawn by chance") if source.foreign else None
+        return ((drawn, None), "random pictures") if source.foreign else None
     where = f"{config.representative_dataset_dir} (photographs not calibrated on, labels unknown)"
     return (_load(source, config, "verification"), None), where
 
 
 def _calibrated_on(config: ConversionConfig, photographs: int) -> int:
-    """Return how many photographs are not kept to verify on, where there is no test split.
+    """Return how many photographs to calibrate on where there is no test split.
 
-    Half; three quarters where they decide the weights too, all if nothing is verified.
+    Half; three quarters if they decide the weights too; all if nothing is verified.
     """
     if not config.verify:
         return photographs

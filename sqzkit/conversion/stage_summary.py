@@ -1,4 +1,4 @@
-"""What compression did to a run: bytes and accuracy after every stage, and the table by layer.
+"""Bytes and accuracy of a run after every stage of compression, and a table by layer.
 
 Written into the run folder as `compression.json`, `compression.csv` and
 `compression.md`; the report page draws it.
@@ -130,7 +130,7 @@ def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
 
 
 def _measured(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of a record that are whole; others are measured anew."""
+    """Return the complete rows of a record; the others are measured again."""
     names = {field.name for field in dataclasses.fields(StageRow)}
     rows = record.get("stages")
     listed = rows if isinstance(rows, list) else []

@@ -1,4 +1,4 @@
-"""A converted file beside the float model it was made from, on the same photographs."""
+"""Compare a converted file with its float model on the same photographs."""
 
 import dataclasses
 from typing import Any
@@ -20,7 +20,7 @@ _MAX_OTHER_ANSWERS = 2.0
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """What both answered.
+    """How the answers of both compare.
 
     Attributes:
       examples: how many photographs.
@@ -121,7 +121,7 @@ def refuse_difference(
       verification: of the file.
       quantization: what explains small differences.
       max_accuracy_drop: percentage points; more photographs may get another first answer.
-      foreign: whether integer files are judged, too: nobody tried them on a model like this.
+      foreign: whether integer files are judged, too.
     """
     where = f"on {verification.where} ({verification.examples} photographs)"
     limit = _MAX_DIFFERENCE.get(quantization)

@@ -1,4 +1,4 @@
-"""What the photographs tell of a network: ranges, and how much each output matters."""
+"""Measure a network on photographs: activation ranges, and how much each output matters."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping

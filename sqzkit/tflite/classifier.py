@@ -58,14 +58,14 @@ class Classifier:
       labels: to use instead of the file's.
 
     Attributes:
-      labels: class names in class order ("class N" where nobody gives names).
+      labels: class names in class order ("class N" if there are no names).
       preprocessing: from a photograph to the input's real values.
       model: the file's tensors and operators.
 
     Raises:
       RunError: the file cannot be read.
-      FormatError: it is no image classifier, damaged, or its labels are not as
-        many as its outputs.
+      FormatError: the file is not an image classifier, is damaged, or has another
+        number of labels than of outputs.
     """
 
     def __init__(
@@ -258,7 +258,9 @@ def _labels(
     if not labels:
         return tuple(f"class {i}" for i in range(classes))
     if len(labels) != classes:
-        raise FormatError(f"{len(labels)} labels for {classes} outputs: they must be as many")
+        raise FormatError(
+            f"{len(labels)} labels for {classes} outputs: give one label for each output"
+        )
     return labels
 
 

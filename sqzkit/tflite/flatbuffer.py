@@ -30,7 +30,7 @@ class TFLiteFile:
       content: the whole file.
 
     Raises:
-      FormatError: `content` is no TFLite model, or damaged: an offset, tensor
+      FormatError: `content` is not a TFLite model, or is damaged: an offset, tensor
         number, buffer number or buffer size is out of bounds.
     """
 
@@ -72,7 +72,7 @@ class TFLiteFile:
         return values.reshape(tensor.shape)
 
     def is_constant(self, tensor: Tensor) -> bool:
-        """Tell whether the file holds the tensor's values."""
+        """Return whether the file holds the tensor's values."""
         return self._buffers[tensor.buffer][1] > 0
 
     def metadata_entry(self, name: str) -> bytes | None:
@@ -110,7 +110,7 @@ class TFLiteFile:
 
         A kernel is [output, height, width, input] or, dense, [output, input];
         those that are no constants are left out. The layer is Keras's name,
-        "" where the tensor names do not tell it.
+        "" if the tensor names do not contain it.
         """
         found = []
         for operator in self.operators:
@@ -306,7 +306,7 @@ def load(model: Path | str | bytes) -> bytes:
 
 
 def expand(content: bytes) -> bytes:
-    """Return the `.tflite` that `content` is or holds; raise `FormatError` if none."""
+    """Return the `.tflite` in `content`, itself or in a `.sqz`; else raise `FormatError`."""
     if content[_IDENTIFIER_AT] == IDENTIFIER:
         return content
     # Imported only for archives: the decoder's compiler (Numba) takes a while.

@@ -1,4 +1,4 @@
-"""Standard TFLite Metadata: what a `.tflite` says about its input, output and labels.
+"""Read and write TFLite Metadata: what a `.tflite` says about its input, output and labels.
 
 The numbers below are the fields of the public schema (metadata_schema.fbs
 1.1.0, file identifier M001). The record lies in the metadata buffer
@@ -309,7 +309,7 @@ def append_files(content: bytes, files: dict[str, bytes]) -> bytes:
 
 
 def read_files(content: bytes) -> dict[str, bytes]:
-    """Return the files packed after a model by name; none if there is no zip.
+    """Return the files packed after a model by name; {} if there is no zip.
 
     Raises:
       FormatError: the zip is damaged, or holds more than `MAX_FILES` files

@@ -1,4 +1,4 @@
-"""What the parts of a `.tflite` are called, and records of what is read from one."""
+"""Names of the parts of a `.tflite`, and records of what is read from one."""
 
 import dataclasses
 import functools
@@ -66,7 +66,7 @@ class Convolution:
     """A CONV_2D with constant kernel [output, height, width, input] and bias [output].
 
     Attributes:
-      layer: the Keras layer's name, "" where the tensor names do not tell it.
+      layer: the Keras layer's name, "" if the tensor names do not contain it.
       input, output: numbers of the activations.
       padding: "SAME" or "VALID".
       strides: rows, columns.

@@ -108,7 +108,7 @@ class Table:
     def outside(self, offset: int, size: int) -> tuple[int, int] | None:
         """Return (position, number) of the bytes behind the tables that two fields tell.
 
-        None where they tell of none: TFLite means nothing by the positions 0 and 1.
+        None if there are none: TFLite gives the positions 0 and 1 no meaning.
         """
         start, count = self.scalar(offset, "Q", 0), self.scalar(size, "Q", 0)
         if start <= 1:

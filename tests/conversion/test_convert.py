@@ -261,7 +261,7 @@ def test_a_keras_file_without_photographs(keras_file, quick, record, tmp_path):
     record.save(tmp_path / "p.json")
     given = {**keras_file, "preprocessing": str(tmp_path / "p.json")}
     checked = convert.convert(ConversionConfig(FLOAT, **given)).record["verification"]
-    assert (checked["where"], checked["agreement"]) == ("pictures drawn by chance", 1)
+    assert (checked["where"], checked["agreement"]) == ("random pictures", 1)
 
 
 def test_a_file_of_other_probabilities_is_refused(keras_file, quick):

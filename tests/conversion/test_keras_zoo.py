@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from sqzkit import preprocessing
-from sqzkit.base.errors import RunError
+from sqzkit.base.errors import FormatError, RunError
 from sqzkit.base.keras import keras
 from sqzkit.base.keras3 import keras3
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import gives_probabilities, prepare
+from sqzkit.conversion.verify import refuse_difference, verify
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import phone
 from sqzkit.tflite.classifier import Classifier, softmax
@@ -98,3 +99,45 @@ def test_logits_and_probabilities_are_told_apart_wherever_they_arise(version):
     for kind in (zoo.nested, zoo.residual):
         assert gives_probabilities(kind(library, "softmax"))
         assert not gives_probabilities(kind(library, None))
+
+
+# Of keras.applications, of both versions; at 96 pixels, with random weights.
+APPLICATIONS = (
+    *("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0"),
+    *("ResNet50", "ResNet50V2", "DenseNet121", "Xception", "InceptionV3", "NASNetMobile"),
+    *("VGG16", "ConvNeXtTiny", "InceptionResNetV2"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", LIBRARIES)
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_networks_of_keras_applications(name, version, tmp_path):
+    """Its own probabilities in float; int8 with the same first answers, or a refusal."""
+    library, record = LIBRARIES[version], preprocessing.named("raw", 96)
+    library.utils.set_random_seed(1)
+    model = getattr(library.applications, name)(
+        weights=None, input_shape=(96, 96, 3), classes=5, classifier_activation="softmax"
+    )
+    model = zoo.enliven(model, normalize(zoo.pictures(24, 96, seed=1), record), "softmax")
+    pictures = zoo.pictures(50, 96, seed=2)
+    expected = np.asarray(model(normalize(pictures, record), training=False))
+    model.save(tmp_path / "m.keras")
+    try:
+        loaded = load_keras_file(tmp_path / "m.keras")
+    except FormatError as error:
+        assert "holds code" in str(error) or "wants to import" in str(error)
+        return
+    options = ConversionOptions("none")
+    content = convert_model(loaded, record, LABELS, options, foreign=True)
+    assert np.abs(Classifier(content).predict(pictures) - expected).max() < 1e-3
+    assert not phone.unknown_operators(TFLiteFile(content))
+    calibration = zoo.pictures(24, 96, seed=1)
+    integer = convert_model(loaded, record, LABELS, ConversionOptions(), calibration, foreign=True)
+    verification = verify(loaded, record, integer, pictures, None, "pictures", foreign=True)
+    try:
+        refuse_difference(verification, "int8", 0.5, foreign=True)
+    except RunError:
+        return
+    found = Classifier(integer).predict(pictures)
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.98
