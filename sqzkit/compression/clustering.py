@@ -72,11 +72,6 @@ def fit_grids(model: keras.Model, clusters: Mapping[str, int]) -> Grids:
     return grids
 
 
-def wrap_uniform(model: keras.Model, grids: Grids) -> keras.Model:
-    """Return a model that trains `model` with the kernels of `grids` on their grid."""
-    return quantization.wrap_grids(model, grids)
-
-
 def wrap_lloyd(model: keras.Model, clusters: Mapping[str, int]) -> keras.Model:
     """Return a model that trains the shared values of `model`, whose kernels are clustered now.
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from sqzkit.base.keras import keras
-from sqzkit.compression import codebooks, tfmot
+from sqzkit.compression import tfmot
 
 Variables = dict[str, Any]
 
@@ -113,7 +113,7 @@ class CodebookQuantizer(KernelQuantizer):
         return looked_up + tf.zeros_like(inputs) * inputs
 
 
-class GridQuantizer(KernelQuantizer):
+class GridQuantizer(MaskedQuantizer):
     """Weights are rounded to multiples of a fixed step; zeros stay zeros.
 
     The gradient passes straight through the rounding (Bengio et al. 2013),
@@ -129,20 +129,8 @@ class GridQuantizer(KernelQuantizer):
         self.step = step
         self.levels = levels
 
-    @classmethod
-    def fitted(
-        cls, kernel: np.ndarray, number_of_clusters: int, eight_bits: bool
-    ) -> "GridQuantizer":
-        """Return the quantizer whose step suits `kernel` best."""
-        step = codebooks.best_step(kernel, number_of_clusters)
-        return cls(step, codebooks.highest_level(number_of_clusters), eight_bits)
-
-    def variables(self, first: np.ndarray, layer: keras.layers.Layer) -> Variables:
-        """Create the mask."""
-        return {"mask": _constant(layer, "zero_mask", (first != 0).astype(np.float32))}
-
     def kernel(self, inputs: tf.Tensor, weights: Variables) -> tf.Tensor:
-        """Return the kernel rounded to the grid."""
+        """Return the masked kernel rounded to the grid."""
         limit = self.levels * self.step
         clipped = tf.clip_by_value(inputs, -limit, limit)
         rounded = tf.round(clipped / self.step) * self.step

@@ -106,38 +106,24 @@ def prune(start: Start, targets: dict[str, float]) -> Stage:
     zeros = sum(sizes[name] * target for name, target in targets.items())
     lower_dropout(start.model, 1 - zeros / sum(sizes.values()))
     if start.config.prune_schedule == "once":
-        wrapped = pruning.wrap_pruned(start.model, targets)
-        return _pruned(start, targets, wrapped, quantization.strip, 0)
-    end = max((pruning.schedule(t, steps).end_step for t in targets.values() if t), default=1)
-    first_whole = min(epochs - 1, math.ceil(end / start.steps_per_epoch) - 1)
-    wrapped = pruning.wrap(start.model, targets, steps)
-    return _pruned(start, targets, wrapped, pruning.strip, first_whole)
+        wrapped, strip = pruning.wrap_pruned(start.model, targets), quantization.strip
+        first_whole = 0
+    else:
+        end = max((pruning.schedule(t, steps).end_step for t in targets.values() if t), default=1)
+        first_whole = min(epochs - 1, math.ceil(end / start.steps_per_epoch) - 1)
+        wrapped, strip = pruning.wrap(start.model, targets, steps), pruning.strip
+    options = start.options("prune", best_from_epoch=first_whole)
 
+    def check(kernels: Kernels) -> None:
+        reading.check_sparsity(kernels, targets)
 
-def _pruned(
-    start: Start, targets: dict[str, float], wrapped: keras.Model, strip: Strip, first_whole: int
-) -> Stage:
-    return Stage(
-        "prune",
-        wrapped,
-        start.spec,
-        start.options("prune", best_from_epoch=first_whole),
-        strip,
-        lambda kernels: reading.check_sparsity(kernels, targets),
-        {"sparsity": targets},
-    )
+    return Stage("prune", wrapped, start.spec, options, strip, check, {"sparsity": targets})
 
 
 def dense(start: Start) -> Stage:
     """Prepare the last step of dense-sparse-dense training: no mask, a small rate."""
-    return Stage(
-        "dense",
-        start.model,
-        start.spec,
-        start.options("dense"),
-        reading.read_weights,
-        lambda kernels: None,
-    )
+    options = start.options("dense")
+    return Stage("dense", start.model, start.spec, options, reading.read_weights, lambda _: None)
 
 
 def cluster(start: Start) -> Stage:
@@ -150,13 +136,12 @@ def cluster(start: Start) -> Stage:
     lower_dropout(start.model, 1 - reading.overall_sparsity(before))
     clusters = start.config.cluster_table().resolve(list(before))
     grids: Grids = {}
+    strip = quantization.strip
     if start.config.codebook == clustering.UNIFORM:
         grids = clustering.fit_grids(start.model, clusters)
-        wrapped = clustering.wrap_uniform(start.model, grids)
-        strip = quantization.strip
+        wrapped = quantization.wrap_grids(start.model, grids)
     elif start.config.codebook == clustering.LLOYD:
         wrapped = clustering.wrap_lloyd(start.model, clusters)
-        strip = quantization.strip
     else:
         wrapped = clustering.wrap(start.model, clusters, start.config.codebook)
         strip = clustering.strip

@@ -59,10 +59,6 @@ class Graph:
         """Return the convolutions in order."""
         return tuple(item for item in self.operations if item.kind == "conv")
 
-    def sites(self) -> tuple[str, ...]:
-        """Return the names of the activation scales, in order."""
-        return tuple(dict.fromkeys(item.site for item in self.operations))
-
     def consumers(self, name: str) -> tuple[Operation, ...]:
         """Return the operations that read `name`."""
         return tuple(item for item in self.operations if name in item.inputs)

@@ -36,7 +36,7 @@ def results(network, images):
 
 def test_every_site_has_a_range_and_logits_are_not_clipped(network, images, measured):
     graph, _ = network
-    assert set(measured.ranges) == set(graph.sites())
+    assert set(measured.ranges) == {item.site for item in graph.operations}
     logits = np.concatenate([values["pool10"] for values in results(network, images)])
     site = measured.ranges["pool10"]
     assert site.lowest * site.step <= logits.min() + site.step
@@ -53,7 +53,7 @@ def test_rectified_sites_start_at_zero_and_cover_at_least_half(network, images, 
 
 def test_a_rare_peak_is_clipped(network, images):
     graph, weights = network
-    extremes = {site: (0.0, 1.0) for site in graph.sites()}
+    extremes = {site: (0.0, 1.0) for site in {item.site for item in graph.operations}}
     values = results(network, images)
     for item in graph.operations:
         low, high = extremes[item.site]
