@@ -7,6 +7,7 @@ from sqzkit import preprocessing
 from sqzkit.base.errors import FormatError, RunError
 from sqzkit.base.keras import keras
 from sqzkit.base.keras3 import keras3
+from sqzkit.coding import sqz
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.options import ConversionOptions
@@ -52,6 +53,7 @@ def check(kind, version, last, quantization, folder):
     else:
         assert difference.mean() < 0.05
     assert not phone.unknown_operators(TFLiteFile(content))
+    return content
 
 
 # Each kind, each end and each version of Keras at least once; the slow test below has them all.
@@ -65,7 +67,10 @@ def test_float_files_give_kerass_probabilities(kind, version, last, tmp_path):
 
 @pytest.mark.parametrize("quantization", ["dynamic", "int8"])
 def test_dense_layers_are_quantized_as_phones_know_them(quantization, tmp_path):
-    check(zoo.functional, 3, "softmax", quantization, tmp_path)
+    content = check(zoo.functional, 3, "softmax", quantization, tmp_path)
+    archive = sqz.pack(content)
+    assert sqz.unpack(archive) == content
+    assert Classifier(archive).labels == LABELS
 
 
 @pytest.mark.slow
