@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import script  # noqa: E402
 from sqzkit.base.errors import FormatError, RunError, UsageError  # noqa: E402
-from sqzkit.tflite import metadata, model_file  # noqa: E402
+from sqzkit.tflite import flatbuffer, metadata  # noqa: E402
 from sqzkit.tflite.flatbuffer import TFLiteFile  # noqa: E402
 
 SUFFIXES = (".tflite", ".sqz")
@@ -74,7 +74,7 @@ def _checked(model: Path) -> Path:
     if model.suffix not in SUFFIXES or not model.is_file():
         raise UsageError(f"--model={model}: must be an existing {' or '.join(SUFFIXES)} file")
     try:
-        check_model(TFLiteFile(model_file.load(model)))
+        check_model(TFLiteFile(flatbuffer.load(model)))
     except FormatError as error:
         raise UsageError(f"--model={model}: the app cannot use it: {error}") from error
     return model.resolve()

@@ -56,7 +56,7 @@ def run_stages(
       InvariantError: a stage lost zeros or shared values.
     """
     check_stages(config.stages)
-    wanted = [stage for stage in config.stages if stage != "train"]
+    wanted: list[str] = [stage for stage in config.stages if stage != "train"]
     entries = {entry["stage"]: entry for entry in folder.finished_stages()}
     todo = stages_to_run(wanted, list(entries))
     for stage in wanted:
