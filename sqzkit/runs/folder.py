@@ -210,9 +210,9 @@ class RunFolder:
         entries = self.finished_stages()
         if not entries:
             raise RunError(f"{self.path}: no stage is finished yet; run train.py to its end")
-        for entry in reversed(entries):
-            if stage is None or entry["stage"] == stage:
-                return entry
+        wanted = [entry for entry in entries if stage is None or entry["stage"] == stage]
+        if wanted:
+            return wanted[-1]
         finished = ", ".join(entry["stage"] for entry in entries)
         raise UsageError(f"stage {stage!r} of {self.path}: not finished; there is {finished}")
 
