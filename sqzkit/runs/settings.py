@@ -1,6 +1,7 @@
 """Settings as a run folder records them: read back, compared, refused where they differ."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -33,6 +34,16 @@ def recorded_options(folder: RunFolder, stage: str, kind: type[Options]) -> Opti
     return records.build(kind, values, what, partial=True)
 
 
+def _same(recorded: Any, asked: Any) -> bool:
+    """Return whether two JSON values are equal; old records hold paths relative to the caller."""
+    if isinstance(recorded, dict) and isinstance(asked, dict):
+        names = {*recorded, *asked}
+        return all(_same(recorded.get(name), asked.get(name)) for name in names)
+    if isinstance(recorded, str) and isinstance(asked, str) and os.path.isabs(asked):
+        return os.path.abspath(recorded) == asked
+    return bool(recorded == asked)
+
+
 def refuse_other(
     where: Path | str,
     recorded: Mapping[str, Any],
@@ -51,7 +62,7 @@ def refuse_other(
     differences = [
         f"{key}: {recorded.get(key)!r} there, {asked.get(key)!r} asked"
         for key in sorted({*recorded, *asked})
-        if recorded.get(key) != asked.get(key)
+        if not _same(recorded.get(key), asked.get(key))
     ]
     if differences:
         raise UsageError(

@@ -54,5 +54,15 @@ def test_every_other_setting_is_named():
         refuse_other("here", {"a": 1}, {}, "--output_dir")
 
 
+def test_a_relative_path_of_an_old_record_is_the_same_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = {"model_dir": str(tmp_path / "run"), "data": {"data_dir": str(tmp_path / "photos")}}
+    refuse_other("here", {"model_dir": "run", "data": {"data_dir": "photos"}}, asked)
+    with pytest.raises(UsageError, match="model_dir: 'other' there"):
+        refuse_other("here", {"model_dir": "other", "data": {"data_dir": "photos"}}, asked)
+    with pytest.raises(UsageError, match="'photographs'"):
+        refuse_other("here", {"model_dir": "run", "data": {"data_dir": "photographs"}}, asked)
+
+
 def test_plain_values_are_what_json_gives_back():
     assert plain({"a": (1, (2,))}) == {"a": [1, [2]]}
