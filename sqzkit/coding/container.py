@@ -12,59 +12,17 @@ import zlib
 import numpy as np
 
 from sqzkit.base.errors import FormatError
+from sqzkit.coding import archive as rules
 from sqzkit.coding import streams, varint
-from sqzkit.coding.symbols import WIDTHS, SymbolTensor
+from sqzkit.coding.archive import FILE, MAX_SPANS, MAX_STREAMS, NET, Archive, Piece
+from sqzkit.coding.symbols import SymbolTensor
 
 MAGIC = b"\x89SQZ"
 VERSION = 1
-FILE, NET = 0, 1  # what an archive holds
 HEADER = struct.Struct("<4sBBHQ32sI")
 CHECKED = HEADER.size - 4  # the CRC-32 covers all but itself
 DEFAULT_LIMIT = 256 << 20
-# What the streams may hold together, times the packed file: a FILE's bytes and
-# its codebooks; of a NET, whose pruned weights take no byte, a rank per weight.
-MOST_TIMES = {FILE: 2, NET: 16}
-MOST_STREAMS, MOST_SPANS = 64, 1 << 16
-MOST_DIRECTORY = 32 << 20
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of the file that does not come from stream 0.
-
-    Attributes:
-      gap: bytes of stream 0 before it.
-      length: in bytes.
-      stream: the stream its bytes are the next of; 0 for a product.
-      source, factor: of a product: the piece whose float32s are multiplied,
-        and the float32 they are multiplied by.
-    """
-
-    gap: int
-    length: int
-    stream: int
-    source: int = 0
-    factor: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Archive:
-    """An archive taken apart.
-
-    Attributes:
-      kind: FILE or NET.
-      size: bytes of the packed file. digest: its SHA-256.
-      streams: stream 0 is what is left of the file beside the pieces.
-      tensors: those of the weights stream, in order.
-      pieces: in the order of the file.
-    """
-
-    kind: int
-    size: int
-    digest: bytes
-    streams: tuple[streams.Coded, ...]
-    tensors: tuple[SymbolTensor, ...] = ()
-    pieces: tuple[Piece, ...] = ()
+MAX_DIRECTORY = 1 << 20
 
 
 def write(archive: Archive) -> bytes:
@@ -79,33 +37,36 @@ def write(archive: Archive) -> bytes:
 
 
 def read(content: bytes, limit: int = DEFAULT_LIMIT) -> Archive:
-    """Take an archive apart, unpacking nothing but its directory.
+    """Take an archive apart, unpacking nothing but its directory; `content` is not copied.
 
     Args:
       content: a whole archive.
       limit: largest legal size of the packed file, in bytes.
 
     Raises:
-      FormatError: it is no archive, a newer one, damaged, or larger than `limit`.
+      FormatError: not an archive, a newer one, damaged, or larger than `limit`.
     """
     kind, size, digest = _read_header(content, limit)
-    reader = varint.Reader(content[HEADER.size :], "the archive")
-    plain = reader.number(MOST_DIRECTORY)
-    packed = reader.bytes(reader.number(len(content)))
+    reader = varint.Reader(memoryview(content), "the archive", HEADER.size)
+    plain = reader.number(MAX_DIRECTORY)
+    packed = reader.bytes(reader.number(plain + streams.MAX_GROWTH))
     directory = varint.Reader(streams.inflate(packed, plain), "the archive's directory")
-    coded, tensors, pieces = _read_directory(directory, size * MOST_TIMES[kind])
-    filled = []
-    for stream, length in coded:
-        filled.append(dataclasses.replace(stream, content=reader.bytes(length)))
+    listed = [_read_stream(directory, len(content)) for _ in range(directory.number(MAX_STREAMS))]
+    tensors = tuple(_read_tensor(directory) for _ in range(directory.number(MAX_SPANS)))
+    pieces = [_read_piece(directory, len(listed)) for _ in range(directory.number(MAX_SPANS))]
+    directory.end()
+    coded = [dataclasses.replace(stream, content=reader.bytes(length)) for stream, length in listed]
     reader.end()
-    return Archive(kind, size, digest, tuple(filled), tensors, pieces)
+    archive = Archive(kind, size, digest, tuple(coded), tensors, tuple(pieces))
+    rules.check(archive, len(content))
+    return archive
 
 
-def check(content: bytes, archive: Archive) -> bytes:
+def check(content: bytes | bytearray, archive: Archive) -> bytes:
     """Return `content` if it is what was packed, else raise `FormatError`."""
     if len(content) != archive.size or hashlib.sha256(content).digest() != archive.digest:
         raise FormatError("the archive is damaged: what comes out is not what was packed (SHA-256)")
-    return content
+    return bytes(content)
 
 
 def _read_header(content: bytes, limit: int) -> tuple[int, int, bytes]:
@@ -136,8 +97,7 @@ def _write_directory(archive: Archive) -> bytes:
         written.append(varint.write(stream.method, stream.stride, stream.size, len(stream.content)))
     written.append(varint.write(len(archive.tensors)))
     for tensor in archive.tensors:
-        entries = len(tensor.codebook) // tensor.width
-        written.append(varint.write(*tensor.shape, tensor.width, tensor.center, entries))
+        written.append(varint.write(*tensor.shape, tensor.width, tensor.center, tensor.entries))
     written.append(varint.write(len(archive.pieces)))
     for piece in archive.pieces:
         written.append(varint.write(piece.gap, piece.length, piece.stream))
@@ -146,50 +106,19 @@ def _write_directory(archive: Archive) -> bytes:
     return b"".join(written)
 
 
-def _read_directory(
-    reader: varint.Reader, most: int
-) -> tuple[list[tuple[streams.Coded, int]], tuple[SymbolTensor, ...], tuple[Piece, ...]]:
-    coded, total = [], 0
-    for _ in range(reader.number(MOST_STREAMS)):
-        method, stride = reader.number(255), reader.number(255)
-        size, length = reader.number(most), reader.number()
-        coded.append((streams.Coded(method, stride, size, b""), length))
-        total += size
-    tensors, elements, books = [], 0, 0
-    _check_announced(total, most)
-    for _ in range(reader.number(MOST_SPANS)):
-        tensors.append(_read_tensor(reader, most))
-        elements += tensors[-1].size
-        books += len(tensors[-1].codebook)
-        _check_announced(max(elements, books), most)
-    pieces = [_read_piece(reader, most, len(coded)) for _ in range(reader.number(MOST_SPANS))]
-    reader.end()
-    return coded, tuple(tensors), tuple(pieces)
+def _read_stream(reader: varint.Reader[bytes], most: int) -> tuple[streams.Coded, int]:
+    method, stride, size = reader.number(255), reader.number(255), reader.number()
+    return streams.Coded(method, stride, size, b""), reader.number(most)
 
 
-def _check_announced(total: int, most: int) -> None:
-    if total > most:
-        raise FormatError(f"the archive announces {total} bytes: {most} are possible")
+def _read_tensor(reader: varint.Reader[bytes]) -> SymbolTensor:
+    shape = (reader.number(), reader.number(), reader.number(), reader.number())
+    return SymbolTensor(shape, reader.number(8), reader.number(255), reader.number(256))
 
 
-def _read_tensor(reader: varint.Reader, size: int) -> SymbolTensor:
-    sides = tuple(reader.number(size) for _ in range(4))
-    width, center, entries = reader.number(8), reader.number(255), reader.number(256)
-    if width not in WIDTHS:
-        raise FormatError(f"the archive's directory: elements of {width} bytes")
-    if not all(sides) or (width == 1) != (entries == 0):
-        raise FormatError("the archive's directory: a tensor without elements or codebook")
-    tensor = SymbolTensor(
-        (sides[0], sides[1], sides[2], sides[3]), width, center, bytes(entries * width)
-    )
-    if tensor.size * width > size:
-        raise FormatError(f"the archive's directory: a tensor of {tensor.size} in a file of {size}")
-    return tensor
-
-
-def _read_piece(reader: varint.Reader, size: int, count: int) -> Piece:
-    gap, length, stream = reader.number(size), reader.number(size), reader.number(count - 1)
+def _read_piece(reader: varint.Reader[bytes], count: int) -> Piece:
+    gap, length, stream = reader.number(), reader.number(), reader.number(max(count - 1, 0))
     if stream:
         return Piece(gap, length, stream)
-    source = reader.number(MOST_SPANS)
-    return Piece(gap, length, 0, source, float(np.frombuffer(reader.bytes(4), "<f4")[0]))
+    source = reader.number(MAX_SPANS)
+    return Piece(gap, length, 0, source, struct.unpack("<f", reader.bytes(4))[0])

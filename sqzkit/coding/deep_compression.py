@@ -170,4 +170,4 @@ def _coder_bytes(kernel: np.ndarray) -> int:
     if not found:  # 255 values and both zeros
         found = symbols.to_symbols((little + 0).tobytes(), kernel.dtype.itemsize, shape)
     assert found is not None
-    return len(weights.encode([found[1]]))
+    return len(weights.encode([found.symbols]))

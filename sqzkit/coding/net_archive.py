@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sqzkit.base.errors import FormatError
-from sqzkit.coding import container, han_net, streams, weights
-from sqzkit.coding.container import Archive
+from sqzkit.coding import han_net, streams, weights
+from sqzkit.coding.archive import NET, Archive
 from sqzkit.coding.han_net import ENTRIES, Convolution, HanLayer, HanNet
 from sqzkit.coding.symbols import SymbolTensor
 
@@ -25,8 +25,11 @@ def to_archive(content: bytes) -> Archive | None:
         net = han_net.read(content)
     except FormatError:
         return None
-    if han_net.write(net) != content:
-        return None
+    return archive_of(net, content) if han_net.write(net) == content else None
+
+
+def archive_of(net: HanNet, content: bytes) -> Archive:
+    """Return the archive of `net`, whose file is `content`."""
     books, orders, tensors, symbols = [], [], [], []
     for layer in net.layers:
         order = np.argsort(layer.codebook, kind="stable").astype(np.uint8)
@@ -48,30 +51,26 @@ def to_archive(content: bytes) -> Archive | None:
         ),
     ]
     digest = hashlib.sha256(content).digest()
-    return Archive(container.NET, len(content), digest, tuple(coded), tuple(tensors))
+    return Archive(NET, len(content), digest, tuple(coded), tuple(tensors))
 
 
-def from_archive(parts: Archive, plain: Sequence[bytes]) -> bytes:
+def from_archive(parts: Archive, plain: Sequence[streams.Buffer]) -> bytes:
     """Return the `.net` of an archive whose streams decode to `plain`."""
-    count = len(parts.tensors)
-    if len(plain) != 4 or len(plain[BOOKS]) != 4 * ENTRIES * count:
-        raise FormatError("the archive's streams do not make a .net file")
-    if len(plain[ORDERS]) != ENTRIES * count:
-        raise FormatError("the archive's codebook orders are incomplete")
-    biases, ranks, layers = plain[BIASES], plain[WEIGHTS], []
+    biases, ranks, layers = plain[BIASES], np.frombuffer(plain[WEIGHTS], np.uint8), []
     for number, tensor in enumerate(parts.tensors):
         outputs, height, width, inputs = tensor.shape
-        order = from_digits(plain[ORDERS][ENTRIES * number : ENTRIES * (number + 1)])
-        book = np.zeros(ENTRIES, np.float32)
+        order = from_digits(bytes(plain[ORDERS][ENTRIES * number : ENTRIES * (number + 1)]))
+        book = np.zeros(ENTRIES, "<f4")
         book[order] = np.frombuffer(plain[BOOKS], "<f4", ENTRIES, 4 * ENTRIES * number)
         own, ranks = ranks[: tensor.size], ranks[tensor.size :]
         bias, biases = biases[: 4 * outputs], biases[4 * outputs :]
-        if len(own) != tensor.size or len(bias) != 4 * outputs:
-            raise FormatError("the archive's weights or biases end early")
-        codes = order[np.frombuffer(own, np.uint8)].reshape(tensor.shape).transpose(0, 3, 1, 2)
+        codes = order[own].reshape(tensor.shape).transpose(0, 3, 1, 2)
         convolution = Convolution(str(number), (outputs, inputs, height, width))
         layers.append(HanLayer(convolution, codes, book, np.frombuffer(bias, "<f4")))
-    return han_net.write(HanNet(tuple(layers)))
+    content = han_net.write(HanNet(tuple(layers)))
+    if len(content) != parts.size:
+        raise FormatError(f"the archive's .net file has {len(content)} bytes, not {parts.size}")
+    return content
 
 
 def to_digits(order: np.ndarray) -> list[int]:

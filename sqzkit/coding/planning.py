@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from sqzkit.coding import streams, symbols
-from sqzkit.coding.container import Piece
+from sqzkit.coding.archive import Piece
 from sqzkit.coding.spans import TYPES, Span, find_spans
 from sqzkit.coding.weights import four_dimensions
 
@@ -29,14 +29,13 @@ class Plan:
     Attributes:
       rest: what belongs to no piece. pieces: in the file's order; their
         streams are numbered 1.. by `groups`, then codebooks, then weights.
-      tensors, symbols: of the weights stream.
+      tensors: of the weights stream.
     """
 
     rest: bytes = b""
     groups: list[Group] = dataclasses.field(default_factory=list)
     pieces: list[Piece] = dataclasses.field(default_factory=list)
-    tensors: list[symbols.SymbolTensor] = dataclasses.field(default_factory=list)
-    symbols: list[np.ndarray] = dataclasses.field(default_factory=list)
+    tensors: list[symbols.Coded] = dataclasses.field(default_factory=list)
 
 
 def plan(content: bytes) -> Plan:
@@ -61,9 +60,7 @@ def plan(content: bytes) -> Plan:
         made.rest += gap
         end = span.offset + span.length
         if index in as_weights:
-            tensor, values = as_weights[index]
-            made.tensors.append(tensor)
-            made.symbols.append(values)
+            made.tensors.append(as_weights[index])
             made.pieces.append(Piece(len(gap), span.length, len(names) + 2))
         elif index in products:
             made.pieces.append(Piece(len(gap), span.length, 0, *products[index]))
@@ -75,7 +72,7 @@ def plan(content: bytes) -> Plan:
     return made
 
 
-def _weights(content: bytes, span: Span) -> tuple[symbols.SymbolTensor, np.ndarray] | None:
+def _weights(content: bytes, span: Span) -> symbols.Coded | None:
     """Return the span as symbols if the weights' coder is the one for it."""
     elements = span.length // WIDTHS[span.dtype]
     wide = WIDTHS[span.dtype] > 1
@@ -83,9 +80,9 @@ def _weights(content: bytes, span: Span) -> tuple[symbols.SymbolTensor, np.ndarr
         return None
     run = content[span.offset : span.offset + span.length]
     found = symbols.to_symbols(run, WIDTHS[span.dtype], four_dimensions(span.shape))
-    if not found or (wide and 4 * len(found[0].codebook) > span.length):
+    if not found or (wide and 4 * len(found.codebook) > span.length):
         return None
-    return found if _entropy_bytes(found[1]) < len(streams.deflate(run)) * 1.02 else None
+    return found if _entropy_bytes(found.symbols) < len(streams.deflate(run)) * 1.02 else None
 
 
 def _entropy_bytes(values: np.ndarray) -> float:

@@ -6,13 +6,14 @@ assert unpack(archive) == model
 
 import dataclasses
 import hashlib
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, net_archive, planning, streams, symbols, weights
-from sqzkit.coding.container import Archive, Piece
+from sqzkit.coding.archive import FILE, NET, Archive, Piece
 
 DEFAULT_LIMIT = container.DEFAULT_LIMIT
 
@@ -53,9 +54,11 @@ def pack(content: bytes) -> bytes:
       content: best a `.tflite`; any other bytes are packed as plain bytes.
     """
     plain = _archive(content, [streams.encode(content)])
-    net = net_archive.to_archive(content)
-    split = net or _split(content)
-    return min((container.write(made) for made in (split, plain) if made), key=len)
+    packed = [net_archive.to_archive(content) or _split(content), plain]
+    legal = [made for made in map(container.write, filter(None, packed)) if _is_legal(made)]
+    if not legal:  # tiny pieces by the thousand, or zeros by the million
+        legal = [container.write(_archive(content, [streams.deflate_loosely(content)]))]
+    return min(legal, key=len)
 
 
 def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
@@ -67,10 +70,9 @@ def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
         four times the result and 64 MiB.
     """
     parts = container.read(archive, limit)
-    plain = decode_streams(parts)
-    if parts.kind == container.NET:
-        return container.check(net_archive.from_archive(parts, plain), parts)
-    return container.check(_assemble(parts, plain), parts)
+    if parts.kind == NET:
+        return container.check(net_archive.from_archive(parts, _decode_streams(parts)), parts)
+    return container.check(_assemble(parts, _decode_streams(parts)), parts)
 
 
 def info(archive: bytes, limit: int = DEFAULT_LIMIT) -> ArchiveInfo:
@@ -78,27 +80,24 @@ def info(archive: bytes, limit: int = DEFAULT_LIMIT) -> ArchiveInfo:
     parts = container.read(archive, limit)
     listed = tuple(
         StreamInfo(
-            streams.NAMES[stream.method] if stream.method < len(streams.NAMES) else "unknown",
+            streams.NAMES[stream.method],
             stream.size,
             len(stream.content),
         )
         for stream in parts.streams
     )
-    kind = "Caffe .net" if parts.kind == container.NET else "file"
+    kind = "Caffe .net" if parts.kind == NET else "file"
     elements = sum(tensor.size for tensor in parts.tensors)
     digest = parts.digest.hex()
     return ArchiveInfo(kind, parts.size, len(archive), digest, listed, len(parts.tensors), elements)
 
 
-def decode_streams(parts: Archive) -> list[bytes]:
-    """Return what each stream decodes to."""
-    plain: list[bytes] = []
-    for stream in parts.streams:
-        if stream.method == streams.WEIGHTS:
-            plain.append(_decode_weights(parts, stream, plain[-1] if plain else b""))
-        else:
-            plain.append(streams.decode(stream))
-    return plain
+def _is_legal(archive: bytes) -> bool:
+    try:
+        container.read(archive, sys.maxsize)
+    except FormatError:
+        return False
+    return True
 
 
 def _split(content: bytes) -> Archive | None:
@@ -108,52 +107,41 @@ def _split(content: bytes) -> Archive | None:
         return None
     coded = [streams.encode(parts.rest, 4)]
     coded += [streams.encode(group.content, group.stride) for group in parts.groups]
-    if parts.tensors:
-        books = b"".join(tensor.codebook for tensor in parts.tensors)
-        coded.append(streams.encode(books, 4))
-        packed = weights.encode(parts.symbols)
-        if sum(tensor.size for tensor in parts.tensors) > streams.most_expanded(len(packed)):
+    tensors = [made.tensor for made in parts.tensors]
+    if tensors:
+        coded.append(streams.encode(b"".join(made.codebook for made in parts.tensors), 4))
+        packed = weights.encode([made.symbols for made in parts.tensors])
+        if sum(tensor.size for tensor in tensors) > streams.max_declared(len(packed)):
             return None
-        size = sum(tensor.size * tensor.width for tensor in parts.tensors)
+        size = sum(tensor.size * tensor.width for tensor in tensors)
         coded.append(streams.Coded(streams.WEIGHTS, 1, size, packed))
-    return _archive(content, coded, parts.tensors, parts.pieces)
+    return _archive(content, coded, tensors, parts.pieces)
 
 
-def _decode_weights(parts: Archive, stream: streams.Coded, books: bytes) -> bytes:
-    size = sum(tensor.size * tensor.width for tensor in parts.tensors)
-    if size != stream.size:
-        raise FormatError(f"weights stream of {stream.size} bytes for tensors of {size}")
-    streams.check_expansion(sum(tensor.size for tensor in parts.tensors), len(stream.content))
-    decoded = weights.decode(stream.content, [tensor.shape for tensor in parts.tensors])
-    written = []
-    for tensor, values in zip(parts.tensors, decoded, strict=True):
-        length = len(tensor.codebook)
-        if length > len(books):
-            raise FormatError("the archive's codebooks end early")
-        filled = dataclasses.replace(tensor, codebook=books[:length])
-        books = books[length:]
-        written.append(symbols.from_symbols(filled, values))
-    return b"".join(written)
+def _decode_streams(parts: Archive) -> list[streams.Buffer]:
+    """Return what each stream decodes to."""
+    plain: list[streams.Buffer] = []
+    for stream in parts.streams:
+        if stream.method == streams.WEIGHTS:
+            shapes = [tensor.shape for tensor in parts.tensors]
+            values = weights.decode(stream.content, shapes)
+            plain.append(symbols.from_symbols(parts.tensors, values, plain[-1]))
+        else:
+            plain.append(streams.decode(stream))
+    return plain
 
 
-def _assemble(parts: Archive, plain: Sequence[bytes]) -> bytes:
-    """Lay the pieces between what is left of stream 0."""
-    if not plain:
-        raise FormatError("the archive has no stream")
-    total = sum(piece.gap + piece.length for piece in parts.pieces)
-    if total > parts.size:
-        raise FormatError(f"the archive's pieces end at {total} in a file of {parts.size}")
-    result = np.zeros(parts.size, np.uint8)
-    taken = [0] * len(plain)
-    starts, at = [], 0
+def _assemble(parts: Archive, plain: Sequence[streams.Buffer]) -> bytearray:
+    """Lay the pieces between what is left of stream 0; `archive.check` saw to the lengths."""
+    result = bytearray(parts.size)
+    target, sources = memoryview(result), [memoryview(content) for content in plain]
+    taken, starts, at = [0] * len(plain), [], 0
 
     def take(number: int, length: int) -> None:
         nonlocal at
-        content = plain[number][taken[number] : taken[number] + length]
-        if len(content) != length:
-            raise FormatError(f"stream {number} of the archive ends early")
+        start = taken[number]
+        target[at : at + length] = sources[number][start : start + length]
         taken[number] += length
-        result[at : at + length] = np.frombuffer(content, np.uint8)
         at += length
 
     for piece in parts.pieces:
@@ -165,23 +153,20 @@ def _assemble(parts: Archive, plain: Sequence[bytes]) -> bytes:
             at += piece.length
     take(0, parts.size - at)
     _multiply(parts.pieces, starts, result)
-    return result.tobytes()
+    return result
 
 
-def _multiply(pieces: Sequence[Piece], starts: Sequence[int], result: np.ndarray) -> None:
+def _multiply(pieces: Sequence[Piece], starts: Sequence[int], result: bytearray) -> None:
     """Fill the pieces that are a factor times another piece."""
     for piece, start in zip(pieces, starts, strict=True):
         if piece.stream:
             continue
-        if piece.source >= len(pieces) or pieces[piece.source].length != piece.length:
-            raise FormatError("a product in the archive names no piece of its length")
-        source = starts[piece.source]
-        floats = result[source : source + piece.length].tobytes()
-        if len(floats) % 4 or not pieces[piece.source].stream:
-            raise FormatError("a product in the archive names no piece of floats")
+        floats = np.frombuffer(result, "<f4", piece.length // 4, starts[piece.source])
         with np.errstate(all="ignore"):
-            product = np.frombuffer(floats, "<f4") * np.float32(piece.factor)
-        result[start : start + piece.length] = np.frombuffer(product.tobytes(), np.uint8)
+            product = floats * np.float32(piece.factor)
+        if not np.isfinite(product).all():
+            raise FormatError("a product in the archive is not finite")
+        result[start : start + piece.length] = product.astype("<f4", copy=False).tobytes()
 
 
 def _archive(
@@ -191,6 +176,4 @@ def _archive(
     pieces: Sequence[Piece] = (),
 ) -> Archive:
     digest = hashlib.sha256(content).digest()
-    return Archive(
-        container.FILE, len(content), digest, tuple(coded), tuple(tensors), tuple(pieces)
-    )
+    return Archive(FILE, len(content), digest, tuple(coded), tuple(tensors), tuple(pieces))

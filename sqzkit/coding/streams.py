@@ -4,6 +4,7 @@ stored    the bytes themselves
 deflate   RFC 1951, no header
 mixed     context mixing with a stride (`kernels.mixed_bytes`); for small streams
 planes    all first bytes of the elements, then all second ones ..., deflated
+weights   int8 tensors (`sqzkit.coding.weights`); coded elsewhere
 """
 
 import dataclasses
@@ -16,10 +17,14 @@ from sqzkit.base.errors import FormatError
 
 STORED, DEFLATE, MIXED, PLANES, WEIGHTS = range(5)
 NAMES = ("stored", "deflate", "mixed bytes", "byte planes, deflate", "weights")
+STRIDES = ((1,), (1,), (1, 2, 4, 8), (2, 4, 8), (1,))  # legal ones, by method
 
-MOST_MIXED = 192 << 10  # bytes: about 1.5 microseconds each, so a third of a second
-MOST_EXPANSION = 1024  # times the coded bytes (and 64 more): no bombs
-STRIDES = (1, 2, 4, 8)
+MAX_MIXED = 192 << 10  # bytes, which take about a microsecond each
+MAX_EXPANSION, SPARE = 1024, 64
+MAX_GROWTH = 64  # bytes by which a deflated stream may exceed what it holds
+FLUSH_BYTES = 64 << 10
+
+Buffer = bytes | memoryview
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Coded:
     method: int
     stride: int
     size: int
-    content: bytes
+    content: Buffer
 
 
 def encode(content: bytes, stride: int = 1, mixed: bool = True) -> Coded:
@@ -50,36 +55,46 @@ def encode(content: bytes, stride: int = 1, mixed: bool = True) -> Coded:
     return min(_candidates(content, stride, mixed), key=lambda coded: len(coded.content))
 
 
-def decode(coded: Coded) -> bytes:
-    """Return the bytes; `coded.size` of them or a `FormatError`.
-
-    The caller has bounded `coded.size`.
-    """
-    if coded.method not in (STORED, DEFLATE, MIXED, PLANES):
+def check(coded: Coded) -> None:
+    """Raise `FormatError` if no stream has such a method, stride or sizes. Reads no content."""
+    if coded.method >= len(STRIDES):
         raise FormatError(
             f"stream of the unknown method {coded.method}; a newer sqzkit may read it"
         )
-    if coded.stride not in STRIDES:
-        raise FormatError(f"stream with elements of {coded.stride} bytes, not one of {STRIDES}")
+    if coded.stride not in STRIDES[coded.method]:
+        raise FormatError(
+            f"stream ({NAMES[coded.method]}) with elements of {coded.stride} bytes: "
+            f"legal are {STRIDES[coded.method]}"
+        )
+    length = len(coded.content)
+    if coded.method == STORED and length != coded.size:
+        raise FormatError(f"stored stream of {length} bytes where {coded.size} were announced")
+    if coded.method == MIXED and coded.size > MAX_MIXED:
+        raise FormatError(f"mixed stream of {coded.size} bytes: at most {MAX_MIXED} are legal")
+    if coded.method in (DEFLATE, PLANES) and length > coded.size + MAX_GROWTH:
+        raise FormatError(f"deflated stream of {length} bytes where {coded.size} were announced")
+
+
+def decode(coded: Coded) -> Buffer:
+    """Return the bytes, `coded.size` of them, of any stream but weights.
+
+    Memory takes at most twice the size beside the coded bytes.
+
+    Raises:
+      FormatError: `check` refuses the stream, or its content is damaged.
+    """
+    check(coded)
     if coded.method == MIXED:
-        return _mixed(coded)
-    content = coded.content if coded.method == STORED else inflate(coded.content, coded.size)
-    if len(content) != coded.size:
-        raise FormatError(f"stream of {len(content)} bytes where {coded.size} were announced")
+        return _unmix(coded)
+    if coded.method == STORED:
+        return coded.content
+    content = inflate(coded.content, coded.size)
     return join_planes(content, coded.stride) if coded.method == PLANES else content
 
 
-def most_expanded(coded: int) -> int:
-    """Return the most bytes or weights that `coded` bytes of a mixed coder may stand for."""
-    return MOST_EXPANSION * (coded + 64)
-
-
-def check_expansion(size: int, coded: int) -> None:
-    """Raise if `coded` bytes announce more than any encoder of ours would make of them."""
-    if size > most_expanded(coded):
-        raise FormatError(
-            f"{coded} bytes announce {size}: more than {MOST_EXPANSION} times as many"
-        )
+def max_declared(length: int) -> int:
+    """Return the most bytes that an archive of `length` bytes may stand for: no bombs."""
+    return MAX_EXPANSION * (length + SPARE)
 
 
 def deflate(content: bytes) -> bytes:
@@ -88,32 +103,44 @@ def deflate(content: bytes) -> bytes:
     return packer.compress(content) + packer.flush()
 
 
-def inflate(content: bytes, size: int) -> bytes:
-    """Return at most `size` bytes of a raw deflate stream that must end there."""
+def deflate_loosely(content: bytes) -> Coded:
+    """Return `content` deflated to at least a thousandth: no archive may expand much further."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    parts = []
+    for start in range(0, len(content), FLUSH_BYTES):
+        parts.append(packer.compress(content[start : start + FLUSH_BYTES]))
+        parts.append(packer.flush(zlib.Z_SYNC_FLUSH))
+    return Coded(DEFLATE, 1, len(content), b"".join(parts) + packer.flush())
+
+
+def inflate(content: Buffer, size: int) -> bytes:
+    """Return the `size` bytes of a raw deflate stream that must end there."""
     unpacker = zlib.decompressobj(-15)
     try:
-        expanded = unpacker.decompress(content, max(size, 1))
-        if len(expanded) <= size and not unpacker.eof:
-            expanded += unpacker.decompress(unpacker.unconsumed_tail, 1)
+        expanded = unpacker.decompress(content, size + 1)
     except zlib.error as error:
         raise FormatError(f"deflated stream is damaged: {error}") from None
-    if not unpacker.eof or unpacker.unused_data:
-        raise FormatError("deflated stream is damaged: it does not end where it should")
+    if not unpacker.eof or unpacker.unused_data or len(expanded) != size:
+        raise FormatError("deflated stream is damaged: it does not end where announced")
     return expanded
 
 
 def split_planes(content: bytes, stride: int) -> bytes:
     """Return all first bytes of the elements, all second bytes, ...; what is left over last."""
     whole = len(content) // stride * stride
-    planes = np.frombuffer(content[:whole], np.uint8).reshape(-1, stride).T
+    planes = np.frombuffer(content, np.uint8, whole).reshape(-1, stride).T
     return planes.tobytes() + content[whole:]
 
 
-def join_planes(content: bytes, stride: int) -> bytes:
+def join_planes(content: bytes, stride: int) -> memoryview:
     """Undo `split_planes`."""
-    whole = len(content) // stride * stride
-    planes = np.frombuffer(content[:whole], np.uint8).reshape(stride, -1).T
-    return planes.tobytes() + content[whole:]
+    rows = len(content) // stride
+    planes = np.frombuffer(content, np.uint8)
+    joined = planes.copy()
+    joined[: rows * stride].reshape(rows, stride)[:] = (
+        planes[: rows * stride].reshape(stride, rows).T
+    )
+    return joined.data
 
 
 def _candidates(content: bytes, stride: int, mixed: bool) -> Iterator[Coded]:
@@ -121,9 +148,9 @@ def _candidates(content: bytes, stride: int, mixed: bool) -> Iterator[Coded]:
     yield Coded(DEFLATE, 1, len(content), deflate(content))
     if stride > 1:
         yield Coded(PLANES, stride, len(content), deflate(split_planes(content, stride)))
-    if mixed and 0 < len(content) <= MOST_MIXED:
+    if mixed and 0 < len(content) <= MAX_MIXED:
         coded = mix(content, stride)
-        if len(content) <= most_expanded(len(coded)):
+        if len(content) <= max_declared(len(coded)):
             yield Coded(MIXED, stride, len(content), coded)
 
 
@@ -140,16 +167,13 @@ def mix(content: bytes, stride: int) -> bytes:
     return binary.finish(registers, buffer)
 
 
-def _mixed(coded: Coded) -> bytes:
+def _unmix(coded: Coded) -> memoryview:
     from sqzkit.coding.kernels import binary, mixed_bytes  # brings numba
 
-    check_expansion(coded.size, len(coded.content))
-    if coded.size > MOST_MIXED:
-        raise FormatError(f"mixed stream of {coded.size} bytes: at most {MOST_MIXED} are legal")
     model = mixed_bytes.Model(coded.size)
-    buffer = np.frombuffer(coded.content, np.uint8).copy()
+    coder = binary.decoder(coded.content)
     values = np.zeros(coded.size, np.uint8)
-    registers = binary.decoder_state(buffer)
     state = model.bits, model.slots, model.weights
-    mixed_bytes.code_bytes((registers, buffer), values, coded.stride, *state)
-    return values.tobytes()
+    mixed_bytes.code_bytes(coder, values, coded.stride, *state)
+    binary.check_end(coder)
+    return values.data

@@ -7,14 +7,16 @@ modulo 256.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding.weights import Shape
 
-MOST_DISTINCT = 256
+MAX_DISTINCT = 256
 WIDTHS = (1, 2, 4, 8)
+_BLOCK = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,14 +28,13 @@ class SymbolTensor:
       width: bytes of an element in the file: 1, 2, 4 or 8.
       center: what symbol 0 stands for: the byte itself (width 1) or the index
         in the codebook.
-      codebook: the elements of the codebook, ascending, `width` bytes each;
-        empty for width 1.
+      entries: elements of the codebook, 0 for width 1.
     """
 
     shape: Shape
     width: int
     center: int
-    codebook: bytes = b""
+    entries: int = 0
 
     @property
     def size(self) -> int:
@@ -42,30 +43,67 @@ class SymbolTensor:
         return outputs * height * breadth * inputs
 
 
-def to_symbols(content: bytes, width: int, shape: Shape) -> tuple[SymbolTensor, np.ndarray] | None:
-    """Return the tensor and its int8 symbols, or None if it has too many distinct elements."""
+@dataclasses.dataclass(frozen=True)
+class Coded:
+    """A tensor's `symbols` (int8, of its shape), and its codebook's bytes, ascending."""
+
+    tensor: SymbolTensor
+    symbols: np.ndarray
+    codebook: bytes = b""
+
+
+def to_symbols(content: bytes, width: int, shape: Shape) -> Coded | None:
+    """Return a tensor as symbols, or None if it has too many distinct elements."""
     if width == 1:
         values = np.frombuffer(content, np.uint8)
         center = int(np.bincount(values, minlength=256).argmax())
         symbols = (values - np.uint8(center)).view(np.int8)
-        return SymbolTensor(shape, 1, center), symbols.reshape(shape)
+        return Coded(SymbolTensor(shape, 1, center), symbols.reshape(shape))
     codebook, ranks = np.unique(_order(content, width), return_inverse=True)
-    if len(codebook) > MOST_DISTINCT:
+    if len(codebook) > MAX_DISTINCT:
         return None
     center = min(int(np.searchsorted(codebook, 0)), len(codebook) - 1)
     symbols = (ranks.astype(np.uint8) - np.uint8(center)).view(np.int8)
-    return SymbolTensor(shape, width, center, _unorder(codebook, width)), symbols.reshape(shape)
+    tensor = SymbolTensor(shape, width, center, len(codebook))
+    return Coded(tensor, symbols.reshape(shape), _unorder(codebook, width))
 
 
-def from_symbols(tensor: SymbolTensor, symbols: np.ndarray) -> bytes:
-    """Undo `to_symbols`; raise `FormatError` for a symbol outside the codebook."""
-    if tensor.width == 1:
-        return (symbols.view(np.uint8) + np.uint8(tensor.center)).tobytes()
-    codebook = np.frombuffer(tensor.codebook, np.uint8).reshape(-1, tensor.width)
-    ranks = symbols.reshape(-1).view(np.uint8) + np.uint8(tensor.center)
-    if ranks.size and int(ranks.max()) >= len(codebook):
-        raise FormatError(f"a weight names an entry outside its codebook of {len(codebook)}")
-    return codebook[ranks].tobytes()
+def from_symbols(
+    tensors: Sequence[SymbolTensor], symbols: np.ndarray, codebooks: bytes | memoryview
+) -> memoryview:
+    """Return the elements of all `tensors`.
+
+    Args:
+      tensors: what `to_symbols` said of each.
+      symbols: int8, flat, one tensor's behind the other's; may be overwritten.
+      codebooks: one behind the other.
+
+    Raises:
+      FormatError: a symbol lies outside its codebook.
+    """
+    ranks = symbols.view(np.uint8)
+    size = sum(tensor.size * tensor.width for tensor in tensors)
+    elements = ranks if size == ranks.size else np.empty(size, np.uint8)
+    at = start = book = 0
+    for tensor in tensors:
+        width, end = tensor.width, at + tensor.size * tensor.width
+        own = ranks[start : start + tensor.size]
+        if width == 1:
+            np.add(own, np.uint8(tensor.center), out=elements[at:end])
+        else:
+            entries = np.frombuffer(codebooks, f"<u{width}", tensor.entries, book)
+            _look_up(own, tensor.center, entries, elements[at:end].view(f"<u{width}"))
+        at, start, book = end, start + tensor.size, book + tensor.entries * width
+    return elements.data
+
+
+def _look_up(ranks: np.ndarray, center: int, entries: np.ndarray, elements: np.ndarray) -> None:
+    # Block by block, because numpy turns indices into integers of eight bytes.
+    for start in range(0, ranks.size, _BLOCK):
+        chosen = ranks[start : start + _BLOCK] + np.uint8(center)
+        if int(chosen.max()) >= len(entries):
+            raise FormatError(f"a weight names an entry outside its codebook of {len(entries)}")
+        elements[start : start + _BLOCK] = entries[chosen]
 
 
 def _order(content: bytes, width: int) -> np.ndarray:

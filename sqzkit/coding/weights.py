@@ -18,40 +18,39 @@ def encode(tensors: Sequence[np.ndarray]) -> bytes:
     from sqzkit.coding.kernels import binary  # brings numba
     from sqzkit.coding.kernels import weights as kernel
 
-    model = kernel.Model().arrays()
-    room = 64 + sum(400 + 2 * tensor.size for tensor in tensors)
-    buffer = np.zeros(room, np.uint8)
-    registers = binary.encoder_state()
     for tensor in tensors:
         if tensor.dtype != np.int8:
             raise UsageError(f"weights are {tensor.dtype}: the coder takes int8")
-        values = tensor.flatten()
-        shape = four_dimensions(tensor.shape)
-        kernel.code_tensor((registers, buffer), values, shape, model)
+    shapes = _shapes([four_dimensions(tensor.shape) for tensor in tensors])
+    values = np.concatenate([np.zeros(0, np.int8), *(tensor.reshape(-1) for tensor in tensors)])
+    buffer = np.zeros(64 + 400 * len(tensors) + 2 * values.size, np.uint8)
+    registers = binary.encoder_state()
+    kernel.code_tensors((registers, buffer), values, shapes, kernel.Model().arrays())
     return binary.finish(registers, buffer)
 
 
-def decode(coded: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
-    """Return the int8 tensors of `shapes` that `encode` coded.
+def decode(coded: bytes | memoryview, shapes: Sequence[Shape]) -> np.ndarray:
+    """Return the int8 values, flat, of the tensors of `shapes` that `encode` coded.
 
-    The caller bounds the sizes. Damaged bytes give other values, never an
-    endless loop: whoever calls compares a checksum.
+    The caller bounds the sizes. Beside the result, memory takes at most three
+    times the largest tensor.
+
+    Raises:
+      FormatError: not what an encoder writes. Other damage gives other values,
+        never an endless loop: whoever calls compares a checksum.
     """
     from sqzkit.coding.kernels import binary  # brings numba
     from sqzkit.coding.kernels import weights as kernel
 
-    model = kernel.Model().arrays()
-    buffer = np.frombuffer(coded, np.uint8).copy()
-    registers = binary.decoder_state(buffer)
-    decoded = []
-    for shape in shapes:
-        if any(side < 1 for side in shape):
-            raise FormatError(f"a coded tensor has the shape {shape}: sides must be positive")
-        values = np.zeros(int(np.prod(shape, dtype=np.int64)), np.int8)
-        if not kernel.code_tensor((registers, buffer), values, shape, model):
-            raise FormatError("a coded tensor uses no value at all")
-        decoded.append(values.reshape(shape))
-    return decoded
+    if any(side < 1 for shape in shapes for side in shape):
+        raise FormatError("a coded tensor's sides must be positive")
+    sides = _shapes(shapes)
+    values = np.zeros(int(sides.prod(axis=1).sum()), np.int8)
+    coder = binary.decoder(coded)
+    if kernel.code_tensors(coder, values, sides, kernel.Model().arrays()) < len(shapes):
+        raise FormatError("a coded tensor uses no value at all")
+    binary.check_end(coder)
+    return values
 
 
 def encoded_size(tensor: np.ndarray) -> int:
@@ -76,3 +75,7 @@ def four_dimensions(shape: Sequence[int]) -> Shape:
         return (1, 1, 1, sides[0])
     outputs, *rest = sides
     return (outputs, *padding, *rest)  # type: ignore[return-value]
+
+
+def _shapes(shapes: Sequence[Shape]) -> np.ndarray:
+    return np.array(shapes, np.int64).reshape(-1, 4)

@@ -1,6 +1,6 @@
 """Write tests/golden/sqz: archives that every decoder of `.sqz` must read, or refuse.
 
-    python tests/coding/make_golden_sqz.py
+    python -m tests.coding.make_golden_sqz
 
 Run it only when the format changes on purpose; a released version never does.
 """
@@ -8,20 +8,16 @@ Run it only when the format changes on purpose; a released version never does.
 import hashlib
 import json
 import struct
-import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-
-from conftest import build_tflite, sparse_kernel  # noqa: E402
-
-from sqzkit.coding import codebook, container, han_net, sqz  # noqa: E402
+from sqzkit.coding import codebook, container, han_net, sqz
+from tests.coding import crafted
+from tests.coding.conftest import build_tflite, sparse_kernel
+from tests.coding.drafts import HEADER, checked
 
 FOLDER = Path(__file__).parents[1] / "golden" / "sqz"
-HEADER = 52
 
 
 def contents() -> dict[str, bytes]:
@@ -35,6 +31,7 @@ def contents() -> dict[str, bytes]:
     smooth = np.cumsum(random.normal(0, 9, (12, 7, 7, 3)), axis=1)
     smooth = np.clip(np.cumsum(smooth, axis=2), -127, 127).astype(np.int8)
     scales = (random.random(24) + 0.5).astype(np.float32)
+    half = (np.arange(256) / 64 - 2).astype(np.float16)
     pruned = clustered * (random.random(clustered.shape) < 0.5)
     return {
         "empty": b"",
@@ -67,6 +64,12 @@ def contents() -> dict[str, bytes]:
         "codebook_float16": build_tflite([pruned.astype(np.float16)]),
         "several": build_tflite([sparse_kernel((16, 3, 3, 16), n) for n in range(10, 14)]),
         "caffe_net": han_net.write(small_net()),
+        "kernel_9x9": build_tflite([sparse_kernel((3, 9, 9, 2), 14, 0.7)]),
+        "two_outputs": build_tflite([sparse_kernel((2, 1, 1, 300), 15, 0.7)]),
+        "two_places": build_tflite([sparse_kernel((1, 1, 2, 300), 16, 0.7)]),
+        "flat": build_tflite([sparse_kernel((700,), 17)]),
+        "codebook_int64": build_tflite([(7 * sparse_kernel((1500,), 18, 0.5)).astype(np.int64)]),
+        "codebook_256": build_tflite([np.tile(half[:256], 30)[random.permutation(7680)]]),
     }
 
 
@@ -83,28 +86,28 @@ def small_net() -> han_net.HanNet:
     return han_net.HanNet(tuple(layers))
 
 
-def refused(good: bytes) -> dict[str, tuple[bytes, str]]:
-    """Return archives to refuse, with a word that the message must have."""
+def refused(good: bytes) -> dict[str, tuple[bytes, str, str]]:
+    """Return archives to refuse, a word that the message must have, and the rule."""
     newer = checked(good[:4] + b"\x02" + good[5:])
     huge = checked(good[:8] + struct.pack("<Q", 5 << 40) + good[16:])
     other = checked(good[:16] + bytes(32) + good[48:])
+    sums = "CRC32 is that of the archive."
     return {
-        "not_an_archive": (b"PK\x03\x04" + good[4:], "89 53 51 5A"),
-        "header_only": (good[:30], "header"),
-        "cut_off": (good[:-9], "CRC-32"),
-        "bit_flipped": (good[:200] + bytes([good[200] ^ 4]) + good[201:], "CRC-32"),
-        "longer": (good + b"\0", "CRC-32"),
-        "newer": (newer, "newer"),
-        "terabytes": (huge, "limit"),
-        "other_digest": (other, "SHA-256"),
-        "directory_cut": (checked(good[:HEADER] + good[HEADER + 9 :]), "archive"),
+        "not_an_archive": (b"PK\x03\x04" + good[4:], "89 53 51 5A", "Magic is 89 53 51 5A."),
+        "header_only": (good[:30], "header", "An archive has at least 52 bytes."),
+        "cut_off": (good[:-9], "CRC-32", sums),
+        "bit_flipped": (good[:200] + bytes([good[200] ^ 4]) + good[201:], "CRC-32", sums),
+        "longer": (good + b"\0", "CRC-32", sums),
+        "newer": (newer, "newer", "Version is at most 1."),
+        "terabytes": (huge, "limit", "File_Size is at most what the caller allows."),
+        "other_digest": (other, "SHA-256", "What comes out has the SHA-256 of the header."),
+        "directory_cut": (
+            checked(good[:HEADER] + good[HEADER + 9 :]),
+            "archive",
+            "The directory is deflated.",
+        ),
+        **crafted.refused(),
     }
-
-
-def checked(archive: bytes) -> bytes:
-    """Return `archive` with its CRC-32 made right."""
-    crc = zlib.crc32(archive[HEADER:], zlib.crc32(archive[: HEADER - 4]))
-    return archive[: HEADER - 4] + struct.pack("<I", crc) + archive[HEADER:]
 
 
 def main() -> None:
@@ -114,17 +117,27 @@ def main() -> None:
         archive = sqz.pack(content)
         if content[4:8] == b"TFL3":  # of the smallest the plain archive would be smaller
             archive = container.write(sqz._split(content))
-        (FOLDER / f"{name}.sqz").write_bytes(archive)
-        digest = hashlib.sha256(content).hexdigest()
-        packed = hashlib.sha256(archive).hexdigest()
-        entry = {"file": f"{name}.sqz", "kind": "net" if name == "caffe_net" else "file"}
-        entry |= {"size": len(content), "sha256": digest, "archive_sha256": packed}
-        entry["methods"] = [stream.method for stream in sqz.info(archive).streams]
-        listed.append(entry)
-    for name, (archive, word) in refused((FOLDER / "kernel_1x1.sqz").read_bytes()).items():
+        listed.append(_accept(name, archive))
+    for name, draft in crafted.accepted().items():
+        listed.append(_accept(name, draft.sealed()))
+    for name, (archive, word, rule) in refused((FOLDER / "kernel_1x1.sqz").read_bytes()).items():
         (FOLDER / f"bad_{name}.sqz").write_bytes(archive)
-        listed.append({"file": f"bad_{name}.sqz", "error": word})
+        listed.append({"file": f"bad_{name}.sqz", "error": word, "rule": rule})
     (FOLDER / "index.json").write_text(json.dumps(listed, indent=1) + "\n")
+
+
+def _accept(name: str, archive: bytes) -> dict[str, object]:
+    """Write an archive; return its entry in the index."""
+    (FOLDER / f"{name}.sqz").write_bytes(archive)
+    content, found = sqz.unpack(archive), sqz.info(archive)
+    return {
+        "file": f"{name}.sqz",
+        "kind": "net" if found.kind == "Caffe .net" else "file",
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "archive_sha256": hashlib.sha256(archive).hexdigest(),
+        "methods": [stream.method for stream in found.streams],
+    }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import han_net, sqz
-from tests.coding.make_golden_sqz import HEADER, checked
+from tests.coding.drafts import HEADER, checked
 
 FOLDER = Path(__file__).parents[1] / "golden" / "sqz"
 CASES = 10_000

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import container, han_net, net_archive, sqz
+from sqzkit.coding.archive import Piece
 from tests.coding.make_golden_sqz import small_net
 
 PUBLISHED = "e4ab6960ae8cd81505e1c2136921201507e930966c53deaf15862a395b3a3261"
@@ -114,11 +116,20 @@ def test_other_files_are_no_net(net_file):
 
 def test_incomplete_archives_of_nets_are_refused(net_file):
     archive = net_archive.to_archive(net_file)
-    plain = sqz.decode_streams(archive)
-    assert net_archive.from_archive(archive, plain) == net_file
-    for number in range(4):
-        short = [*plain]
-        short[number] = short[number][:-1]
-        with pytest.raises(FormatError):
-            net_archive.from_archive(archive, short)
-    assert container.read(container.write(archive)) == archive
+    written = container.write(archive)
+    assert container.read(written) == archive
+    assert sqz.unpack(written) == net_file
+    for number, stream in enumerate(archive.streams):
+        short = dataclasses.replace(stream, size=stream.size - 1)
+        coded = [*archive.streams]
+        coded[number] = short
+        with pytest.raises(FormatError, match=r"do not make a \.net|weights stream"):
+            container.read(container.write(dataclasses.replace(archive, streams=tuple(coded))))
+    wrong = [
+        dataclasses.replace(archive, streams=archive.streams[1:]),
+        dataclasses.replace(archive, streams=archive.streams[:3], tensors=()),
+        dataclasses.replace(archive, pieces=(Piece(0, 0, 1),)),
+    ]
+    for one in wrong:
+        with pytest.raises(FormatError, match=r"\.net"):
+            container.read(container.write(one))

@@ -51,28 +51,50 @@ def test_no_damage_makes_the_reader_fail(tflite, kernel, outside):
         spans.find_spans(content[:cut])
 
 
+def back(coded):
+    """The elements of one tensor of symbols."""
+    return symbols.from_symbols([coded.tensor], coded.symbols.reshape(-1), coded.codebook)
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.float16, np.float32, np.int32, np.int64])
 def test_symbols_give_the_elements_back(kernel, dtype):
     values = kernel((6, 1, 1, 40)).astype(dtype)
-    tensor, coded = symbols.to_symbols(values.tobytes(), values.itemsize, (6, 1, 1, 40))
-    assert coded.dtype == np.int8
-    assert symbols.from_symbols(tensor, coded) == values.tobytes()
+    coded = symbols.to_symbols(values.tobytes(), values.itemsize, (6, 1, 1, 40))
+    assert coded.symbols.dtype == np.int8
     if values.itemsize > 1 and dtype != np.int64:
-        assert ((coded == 0) == (values == 0)).all()
+        assert ((coded.symbols == 0) == (values == 0)).all()
+    assert back(coded) == values.tobytes()
 
 
 def test_codebooks_of_256_floats_with_both_zeros_come_back():
     book = np.concatenate([[-0.0], np.linspace(-1, 5, 255)]).astype(np.float32)
-    values = np.random.default_rng(0).choice(book, 2000)
-    tensor, coded = symbols.to_symbols(values.tobytes(), 4, four_dimensions(values.shape))
-    assert symbols.from_symbols(tensor, coded) == values.tobytes()
+    values = np.random.default_rng(0).choice(book, 200_000)
+    coded = symbols.to_symbols(values.tobytes(), 4, four_dimensions(values.shape))
+    assert back(coded) == values.tobytes()
     assert symbols.to_symbols(np.arange(257.0).astype("<f4").tobytes(), 4, (1, 1, 1, 257)) is None
 
 
-def test_symbols_outside_the_codebook_are_refused():
-    tensor = symbols.SymbolTensor((1, 1, 1, 2), 4, 0, bytes(8))
+def test_tensors_of_several_widths_lie_one_behind_the_other(kernel):
+    arrays = [kernel((5, 7)), kernel((3, 9)).astype(np.float16), kernel((1, 11)).astype(np.int32)]
+    coded = [
+        symbols.to_symbols(array.tobytes(), array.itemsize, four_dimensions(array.shape))
+        for array in arrays
+    ]
+    elements = symbols.from_symbols(
+        [one.tensor for one in coded],
+        np.concatenate([one.symbols.reshape(-1) for one in coded]),
+        b"".join(one.codebook for one in coded),
+    )
+    assert elements == b"".join(array.tobytes() for array in arrays)
+
+
+@pytest.mark.parametrize("place", [1, 70_000])
+def test_symbols_outside_the_codebook_are_refused(place):
+    tensor = symbols.SymbolTensor((1, 1, 1, 80_000), 4, 0, 2)
+    values = np.zeros(80_000, np.int8)
+    values[place] = 2
     with pytest.raises(FormatError, match="codebook of 2"):
-        symbols.from_symbols(tensor, np.array([0, 2], np.int8))
+        symbols.from_symbols([tensor], values, bytes(8))
 
 
 def test_a_bias_scale_is_stored_as_a_product(tflite, kernel):

@@ -1,3 +1,4 @@
+import math
 import struct
 import tracemalloc
 import zlib
@@ -7,7 +8,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, sqz, streams, varint
-from tests.coding.make_golden_sqz import checked
+from tests.coding.drafts import checked
 
 
 def models(tflite, kernel):
@@ -97,11 +98,16 @@ def test_another_result_is_never_returned():
 @pytest.mark.parametrize(
     ("pieces", "message"),
     [
-        ([container.Piece(0, 41, 0, 0, 1.0)], "end at"),
+        ([container.Piece(0, 2, 1), container.Piece(0, 39, 1)], "end at"),
         ([container.Piece(0, 4, 0, 9, 1.0)], "no piece"),
-        ([container.Piece(0, 4, 0, 0, 1.0)], "no piece of floats"),
-        ([container.Piece(3, 4, 1)], "stream 1 of the archive ends early"),
-        ([container.Piece(41, 0, 1)], "(stream 0|end at)"),
+        ([container.Piece(0, 4, 0, 0, 1.0)], "no piece of its length"),
+        ([container.Piece(0, 2, 1), container.Piece(0, 2, 0, 0, 1.0)], "no piece of floats"),
+        ([container.Piece(0, 2, 1), container.Piece(0, 4, 0, 0, 1.0)], "no piece of its length"),
+        ([container.Piece(0, 0, 1), container.Piece(0, 0, 0, 0, float("nan"))], "factor nan"),
+        ([container.Piece(0, 0, 1), container.Piece(0, 0, 0, 0, -math.inf)], "factor -inf"),
+        ([container.Piece(3, 4, 1)], "stream 0 of the archive has 38 bytes, not 36"),
+        ([container.Piece(3, 1, 1)], "stream 0 of the archive has 38 bytes, not 39"),
+        ([container.Piece(41, 0, 1)], "end at"),
     ],
 )
 def test_pieces_that_do_not_fit_are_refused(pieces, message):

@@ -6,6 +6,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, sqz, streams
+from tests.coding import crafted
 from tests.coding.make_golden_sqz import contents
 
 FOLDER = Path(__file__).parents[1] / "golden" / "sqz"
@@ -30,9 +31,9 @@ def test_golden_damage_is_refused_with_the_reason(entry):
 
 
 def test_the_encoder_still_writes_the_same_archives():
-    made = contents()
-    for entry in GOOD:
-        content = made[entry["file"].removesuffix(".sqz")]
+    listed = {entry["file"].removesuffix(".sqz"): entry for entry in GOOD}
+    for name, content in contents().items():
+        entry = listed[name]
         archive = sqz.pack(content)
         if content[4:8] == b"TFL3":
             archive = container.write(sqz._split(content))
@@ -44,6 +45,18 @@ def test_the_encoder_still_writes_the_same_archives():
             assert (old.method, old.size) == (new.method, new.size)
             if old.method in (streams.STORED, streams.MIXED, streams.WEIGHTS):
                 assert old.content == new.content  # zlib's bytes may differ between builds
+
+
+def test_the_index_lists_every_archive():
+    assert {entry["file"] for entry in INDEX} == {path.name for path in FOLDER.glob("*.sqz")}
+    assert {f"bad_{name}.sqz" for name in crafted.REFUSED} < {entry["file"] for entry in BAD}
+
+
+@pytest.mark.parametrize("name", crafted.REFUSED)
+def test_an_archive_breaks_one_rule_alone(name):
+    """Without the edit that breaks a rule it is read, so it is refused for nothing else."""
+    _, start, _, _ = crafted.REFUSED[name]
+    sqz.unpack(start().sealed())
 
 
 def test_every_method_is_covered():

@@ -45,10 +45,8 @@ def test_lies_about_sizes_are_refused():
     for size in (0, len(TEXT) - 1, len(TEXT) + 1, 1 << 40):
         with pytest.raises(FormatError):
             streams.decode(streams.Coded(streams.DEFLATE, 1, size, packed))
-    with pytest.raises(FormatError, match="times as many"):
-        streams.decode(streams.Coded(streams.MIXED, 1, 190_000, b"abc"))
     with pytest.raises(FormatError, match="at most"):
-        streams.decode(streams.Coded(streams.MIXED, 1, streams.MOST_MIXED + 1, bytes(9999)))
+        streams.decode(streams.Coded(streams.MIXED, 1, streams.MAX_MIXED + 1, bytes(9999)))
     with pytest.raises(FormatError, match="announced"):
         streams.decode(streams.Coded(streams.STORED, 1, 4, b"abc"))
 

@@ -14,6 +14,7 @@ for lossless data compression", 2005).
 import numba
 import numpy as np
 
+from sqzkit.base.errors import FormatError
 from sqzkit.coding.kernels import tables
 
 SQUASH = tables.squash_table()
@@ -21,6 +22,7 @@ STRETCH = tables.stretch_table()
 RATE = tables.rate_table()
 
 FRESH = np.uint32(1 << 31)
+INITIAL_RANGE = 0xFFFFFFFF
 LOW, RANGE, CODE, POSITION, DECODING = range(5)
 LIMIT = tables.STRETCH_LIMIT
 WEIGHT_LIMIT = 1 << 20
@@ -33,25 +35,47 @@ def compiled(function):
     time; the option is private, so do without it where it is gone.
     """
     try:
-        return numba.njit(cache=True, nogil=True, _nrt=False)(function)
+        return _compile(function, _nrt=False)
     except (KeyError, TypeError):
         return allocating(function)
 
 
 def allocating(function):
     """Compile with numba, kept on disk between runs; the function may allocate arrays."""
-    return numba.njit(cache=True, nogil=True)(function)
+    return _compile(function)
+
+
+def _compile(function, **options):
+    try:
+        return numba.njit(cache=True, nogil=True, **options)(function)
+    except RuntimeError:  # neither beside the module nor in the home can a cache be kept
+        return numba.njit(nogil=True, **options)(function)
 
 
 def encoder_state() -> np.ndarray:
     """Return the coder's registers for encoding: int64 [5]."""
-    return np.array([0, 0xFFFFFFFF, 0, 0, 0], np.int64)
+    return np.array([0, INITIAL_RANGE, 0, 0, 0], np.int64)
 
 
-def decoder_state(coded: np.ndarray) -> np.ndarray:
-    """Return the coder's registers after reading the first four bytes of `coded`."""
-    first = bytes(coded[:4]) + bytes(4)
-    return np.array([0, 0xFFFFFFFF, int.from_bytes(first[:4], "big"), 4, 1], np.int64)
+def decoder(coded: bytes | memoryview) -> tuple[np.ndarray, np.ndarray]:
+    """Return registers and buffer for decoding, the first four bytes of `coded` read.
+
+    Raises:
+      FormatError: these are FF FF FF FF: no code is that large.
+    """
+    first = int.from_bytes(bytes(coded[:4]).ljust(4, b"\0"), "big")
+    if first == INITIAL_RANGE:
+        raise FormatError("a coded stream begins with FF FF FF FF, which stands for no value")
+    registers = np.array([0, INITIAL_RANGE, first, 4, 1], np.int64)
+    return registers, np.frombuffer(coded, np.uint8).copy()
+
+
+def check_end(coder: tuple[np.ndarray, np.ndarray]) -> None:
+    """Raise `FormatError` if bytes are left that the decoder never came to."""
+    registers, buffer = coder
+    if registers[POSITION] < buffer.size:
+        left = buffer.size - int(registers[POSITION])
+        raise FormatError(f"a coded stream has {left} bytes more than it needs")
 
 
 def finish(registers: np.ndarray, buffer: np.ndarray) -> bytes:
@@ -74,18 +98,18 @@ def code_bit(registers, buffer, bit, probability):
     width = registers[RANGE]
     bound = (width * probability) >> 16
     if registers[DECODING]:
-        bit = 1 if registers[CODE] < bound else 0
-        if bit:
-            width = bound
-        else:
-            registers[CODE] -= bound
-            width -= bound
+        code = registers[CODE] - bound
+        one = code >> 63  # all ones if the bit is 1: a branch would be mispredicted half the time
+        code += bound & one
+        width = bound + ((width - 2 * bound) & ~one)
+        bit = -one
         while width < 1 << 24:
             position = registers[POSITION]
             following = np.int64(buffer[position]) if position < buffer.size else np.int64(0)
-            registers[CODE] = (registers[CODE] << 8) | following
+            code = (code << 8) | following
             registers[POSITION] = position + 1
             width <<= 8
+        registers[CODE] = code
     else:
         if bit:
             width = bound
@@ -114,11 +138,9 @@ def update_slot(slots, index, bit, limit):
     slot = np.int64(slots[index])
     seen = slot & 1023
     probability = slot >> 10
-    target = np.int64(4194303) if bit else np.int64(0)
+    target = -np.int64(bit) & 4194303
     probability += ((target - probability) * RATE[seen]) >> 16
-    if seen < limit:
-        seen += 1
-    slots[index] = (probability << 10) | seen
+    slots[index] = (probability << 10) | (seen + (1 if seen < limit else 0))
 
 
 @compiled

@@ -23,32 +23,35 @@ from sqzkit.coding.kernels.binary import (
 from sqzkit.coding.kernels.predictors import (
     ABOVE,
     ABOVE2,
-    ALL_LEVEL,
     BEFORE,
     BEFORE2,
     CORNER,
     CORNER2,
+    DENSITY,
     LEFT,
-    OF_ALL,
-    OF_OUTPUT,
+    LEVEL,
     ROW_DENSITY,
     ROW_LEVEL,
     UP,
-    approach,
 )
 
 LOG0 = tables.logarithm_table(0)
 LOG1 = tables.logarithm_table(1)
 LOG2 = tables.logarithm_table(2)
-LARGEST = 4095  # last entry of those
+MAX_LOGGED = 4095  # last entry of those
 
 ZERO_INPUTS, SIGN_INPUTS, MAGNITUDE_INPUTS, LOW_INPUTS = 4, 3, 4, 2
-ZERO_CONTEXTS, SIGN_CONTEXTS, MAGNITUDE_CONTEXTS = 1024, 128, 64
+ZERO_CONTEXTS, SIGN_CONTEXTS = 1024, 128
+# Where the slots of each magnitude context begin. The last two know only the top nodes.
+NODES, TOP_NODES = 256, 16
+BY_SIGN, BY_EXPECTED = 0, 2 * NODES
+BY_STRENGTH = BY_EXPECTED + 64 * NODES
+BY_ROW = BY_STRENGTH + 32 * TOP_NODES
+MAGNITUDE_SLOTS = BY_ROW + 64 * TOP_NODES
 ZERO_RATE, SIGN_RATE, MAGNITUDE_RATE = 3, 4, 3
 SLOT_LIMIT = 1000
 CARRIED_LIMIT = 30
 USED_LIMIT = 60
-FIRST_LOW_NODE = 16
 VALUE = (predictor.VALUE_SPEED, predictor.VALUE_FLOOR)
 SCALE = (predictor.SCALE_SPEED, predictor.SCALE_FLOOR)
 
@@ -60,13 +63,13 @@ class Model:
         self.used = np.full(2 * 8 * 4, FRESH, np.uint32)
         self.zero = np.full(ZERO_INPUTS * ZERO_CONTEXTS, FRESH, np.uint32)
         self.sign = np.full(SIGN_INPUTS * SIGN_CONTEXTS, FRESH, np.uint32)
-        self.magnitude = np.full(MAGNITUDE_INPUTS * MAGNITUDE_CONTEXTS * 256, FRESH, np.uint32)
+        self.magnitude = np.full(MAGNITUDE_SLOTS, FRESH, np.uint32)
         self.zero_weights = np.full(16 * ZERO_INPUTS, 20000, np.int32)
         self.sign_weights = np.full(SIGN_INPUTS, 16384, np.int32)
         self.magnitude_weights = np.full(8 * MAGNITUDE_INPUTS, 16384, np.int32)
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Return the state as `code_tensor` takes it."""
+        """Return the state as `code_tensors` takes it."""
         return tuple(vars(self).values())
 
 
@@ -74,15 +77,14 @@ class Model:
 def forget(slots, limit):
     """Let every slot adapt again as if it had seen at most `limit` bits."""
     for index in range(slots.size):
-        if slots[index] & 1023 > limit:
-            slots[index] = (slots[index] & np.uint32(0xFFFFFC00)) | np.uint32(limit)
+        slots[index] -= max(slots[index] & 1023, limit) - limit
 
 
 @compiled
-def mark_used(values, used):
+def mark_used(values, start, end, used):
     """Set used [2, 512] at [sign, 256 + magnitude] for each value; zero's sign is 0."""
-    for value in values:
-        used[1 if value < 0 else 0, 256 + abs(np.int64(value))] = 1
+    for at in range(start, end):
+        used[1 if values[at] < 0 else 0, 256 + abs(np.int64(values[at]))] = 1
 
 
 @compiled
@@ -119,23 +121,26 @@ def ternary(value):
 
 
 @compiled
-def code_zero(coder, bit, model, chosen, marks, densities, place):
+def code_zero(coder, bit, model, work, strength, expected, means, place):
     """Code whether a weight is not zero."""
-    near, strength, expected, level = marks
-    of_input, of_row = densities
-    chosen[0] = min(LOG2[near], 31) * 16 + of_input
-    chosen[1] = ZERO_CONTEXTS + min(LOG1[strength], 15) * 32 + min(LOG1[level >> 6], 31)
-    chosen[2] = 2 * ZERO_CONTEXTS + min(place, 63) * 16 + of_row
+    chosen, _, near = work
+    size = abs(near[LEFT]) + abs(near[UP]) + abs(near[BEFORE]) + abs(near[BEFORE2])
+    size = min(size + abs(near[ABOVE]) + abs(near[ABOVE2]), MAX_LOGGED)
+    dense = means[DENSITY] >> 12
+    chosen[0] = min(LOG2[size], 31) * 16 + dense
+    chosen[1] = ZERO_CONTEXTS + min(LOG1[strength], 15) * 32 + min(LOG1[means[LEVEL] >> 6], 31)
+    chosen[2] = 2 * ZERO_CONTEXTS + min(place, 63) * 16 + (means[ROW_DENSITY] >> 12)
     chosen[3] = 3 * ZERO_CONTEXTS + min(LOG2[expected], 63) * 16 + min(LOG0[strength], 15)
-    first = of_input * ZERO_INPUTS
+    first = dense * ZERO_INPUTS
     return mixed_bit(
         coder, bit, model[1], chosen, ZERO_INPUTS, model[4], first, ZERO_RATE, SLOT_LIMIT
     )
 
 
 @compiled
-def code_sign(coder, bit, model, chosen, near, quarter, strength):
+def code_sign(coder, bit, model, work, quarter, strength):
     """Code whether a weight is negative."""
+    chosen, _, near = work
     chosen[0] = ternary(near[LEFT]) * 27 + ternary(near[UP]) * 9
     chosen[0] += ternary(near[CORNER]) * 3 + ternary(near[CORNER2])
     chosen[1] = SIGN_CONTEXTS + ternary(near[BEFORE]) * 9 + ternary(near[BEFORE2]) * 3
@@ -145,7 +150,17 @@ def code_sign(coder, bit, model, chosen, near, quarter, strength):
 
 
 @compiled
-def code_magnitude(coder, magnitude, model, chosen, tree, contexts):
+def find_bases(bases, negative, quarter, strength, expected, row_level):
+    """Fill `bases` [MAGNITUDE_INPUTS] with where the slots begin that predict a magnitude."""
+    against = 16 if (quarter < 0 and not negative) or (quarter > 0 and negative) else 0
+    bases[0] = BY_SIGN + negative * NODES
+    bases[1] = BY_EXPECTED + min(LOG2[expected], 63) * NODES
+    bases[2] = BY_STRENGTH + (min(LOG1[strength], 15) + against) * TOP_NODES
+    bases[3] = BY_ROW + min(LOG2[row_level >> 6], 63) * TOP_NODES
+
+
+@compiled
+def code_magnitude(coder, magnitude, model, chosen, tree, bases):
     """Code a magnitude that is not zero, from the top bit, by the tree of those that occur."""
     node = 1
     for depth in range(8):
@@ -155,9 +170,9 @@ def code_magnitude(coder, magnitude, model, chosen, tree, contexts):
         elif tree[2 * node + 1] == 0:
             bit = 0
         else:
-            inputs = MAGNITUDE_INPUTS if node < FIRST_LOW_NODE else LOW_INPUTS
+            inputs = MAGNITUDE_INPUTS if node < TOP_NODES else LOW_INPUTS
             for k in range(inputs):
-                chosen[k] = (k * MAGNITUDE_CONTEXTS + contexts[k]) * 256 + node
+                chosen[k] = bases[k] + node
             first = depth * MAGNITUDE_INPUTS
             bit = mixed_bit(
                 coder, bit, model[3], chosen, inputs, model[6], first, MAGNITUDE_RATE, SLOT_LIMIT
@@ -167,119 +182,91 @@ def code_magnitude(coder, magnitude, model, chosen, tree, contexts):
 
 
 @compiled
-def magnitude_contexts(contexts, negative, quarter, strength, expected, row_level):
-    """Fill `contexts` [MAGNITUDE_INPUTS] with what a magnitude is predicted by."""
-    along = -quarter if negative else quarter
-    contexts[0] = negative
-    contexts[1] = min(LOG2[expected], 63)
-    contexts[2] = min(LOG1[strength], 15) + (0 if along >= 0 else 16)
-    contexts[3] = min(LOG2[row_level >> 6], 63)
-
-
-@compiled
-def code_weight(coder, value, model, work, used, clues, place):
-    """Code one weight, of which `clues` are known; return its magnitude and whether negative."""
-    chosen, contexts, near = work
-    quarter, expected, level, densities, row_level = clues
-    strength = min(abs(quarter), LARGEST)
-    size = abs(near[LEFT]) + abs(near[UP]) + abs(near[BEFORE]) + abs(near[BEFORE2])
-    size = np.int64(min(size + abs(near[ABOVE]) + abs(near[ABOVE2]), LARGEST))
-    if densities[0] >= 0:
-        marks = (size, strength, expected, level)
-        if not code_zero(coder, int(value != 0), model, chosen, marks, densities, place):
-            return np.int64(0), 0
+def code_weight(coder, value, model, work, used, clues, means, place):
+    """Code one weight, of which `clues` and `means` are known; return it."""
+    chosen, bases, _ = work
+    quarter, expected, zero_used = clues
+    strength = min(abs(quarter), MAX_LOGGED)
+    if zero_used:
+        bit = int(value != 0)
+        if not code_zero(coder, bit, model, work, strength, expected, means, place):
+            return np.int64(0)
     negative = int(used[1, 1])
     if used[0, 1] and used[1, 1]:
-        negative = code_sign(coder, int(value < 0), model, chosen, near, quarter, strength)
-    magnitude_contexts(contexts, negative, quarter, strength, expected, row_level)
-    magnitude = code_magnitude(coder, abs(value), model, chosen, used[negative], contexts)
-    return np.int64(magnitude), negative
-
-
-@compiled
-def remember(magnitude, means, maps, spot, channel, place):
-    """Let the running means know a magnitude."""
-    of_place, of_input, of_position, density, level = maps
-    fixed = magnitude << 8
-    nonzero = 65535 if magnitude else 0
-    approach(of_place, spot, fixed, 3)
-    approach(of_input, channel, fixed, 5)
-    approach(of_position, place, fixed, 5)
-    approach(means, OF_OUTPUT, fixed, 5)
-    approach(means, OF_ALL, fixed, 8)
-    approach(density, channel, nonzero, 4)
-    approach(means, ROW_DENSITY, nonzero, 5)
-    if magnitude:
-        approach(level, channel, fixed, 4)
-        approach(means, ROW_LEVEL, fixed, 4)
-        approach(means, ALL_LEVEL, fixed, 9)
+        negative = code_sign(coder, int(value < 0), model, work, quarter, strength)
+    find_bases(bases, negative, quarter, strength, expected, means[ROW_LEVEL])
+    magnitude = np.int64(code_magnitude(coder, abs(value), model, chosen, used[negative], bases))
+    return -magnitude if negative else magnitude
 
 
 @allocating
-def code_weights(coder, values, shape, model, used, zero_used):
-    """Encode or decode `values` one by one, given which of them occur."""
+def code_weights(coder, values, start, shape, model, used, zero_used):
+    """Encode or decode a tensor's weights one by one, given which of them occur."""
     outputs, height, width, inputs = shape
-    here = pad = height * width * inputs
-    tensor = np.zeros(pad + values.size, np.int16)
-    taps, features, scales, value_weights, scale_weights = predictor.new_state()
-    of_place = np.full(pad, 8 << 8, np.int64)
-    of_input = np.full(inputs, 8 << 8, np.int64)
-    of_position = np.full(height * width, 8 << 8, np.int64)
-    density = np.full(inputs, 32768, np.int64)
-    level = np.full(inputs, 16 << 8, np.int64)
-    maps = (of_place, of_input, of_position, density, level)
-    means = np.array([8 << 8, 8 << 8, 16 << 8, 16 << 8, 32768])
+    places = height * width
+    taps, features, scales, value_weights, scale_weights = predictor.new_predictors()
+    means, memory = predictor.new_means(shape)
     near = np.zeros(predictor.NEIGHBOURS, np.int32)
     work = (np.zeros(8, np.int64), np.zeros(MAGNITUDE_INPUTS, np.int64), near)
-    for _ in range(outputs):
+    here = start
+    for output in range(outputs):
         predictor.start_output(means)
-        for place in range(height * width):
-            beside = predictor.find_taps(taps, shape, place, here)
+        for place in range(places):
+            beside = predictor.find_taps(taps, shape, output, place, here)
+            predictor.recall_position(means, memory, output, place)
+            visit, visits = output * places + place, outputs * places
+            turn = (output, outputs, visit, visits, places * inputs, inputs)
             for channel in range(inputs):
-                predictor.gather(features, near, tensor, taps, beside, here, channel)
+                predictor.gather(features, near, values, taps, beside, here, channel)
                 spot = place * inputs + channel
-                predictor.find_scales(
-                    scales, near, means, of_place[spot], of_input[channel], of_position[place]
-                )
+                predictor.recall(means, memory, values, turn, here, spot, channel)
+                predictor.find_scales(scales, near, means)
                 predicted = predictor.linear(value_weights, features)
                 scale = predictor.linear(scale_weights, scales)
-                expected = min(max((scale + 8192) >> 14, 0), LARGEST)
-                quarter = (predicted + 8192) >> 14
-                dense = density[channel] >> 12 if zero_used else np.int64(-1)
-                densities = (dense, means[ROW_DENSITY] >> 12)
-                clues = (quarter, expected, level[channel], densities, means[ROW_LEVEL])
-                value = np.int64(values[here - pad])
-                magnitude, negative = code_weight(coder, value, model, work, used, clues, place)
-                value = -magnitude if negative else magnitude
-                values[here - pad] = value
-                tensor[here] = value
+                clues = (
+                    (predicted + 8192) >> 14,
+                    min(max((scale + 8192) >> 14, 0), MAX_LOGGED),
+                    zero_used,
+                )
+                value = np.int64(values[here])
+                value = code_weight(coder, value, model, work, used, clues, means, place)
+                values[here] = value
                 here += 1
+                magnitude = abs(value)
                 predictor.learn(value_weights, features, (value << 16) - predicted, VALUE)
                 predictor.learn(scale_weights, scales, (magnitude << 18) - scale, SCALE)
-                remember(magnitude, means, maps, spot, channel, place)
+                predictor.remember(means, magnitude)
+            if output + 1 < outputs:
+                memory[1][place] = means[predictor.OF_POSITION]
 
 
 @allocating
-def code_tensor(coder, values, shape, model):
+def code_tensors(coder, values, shapes, model):
     """Encode `values` (int8, flat), or decode into it.
 
     Args:
       coder: registers and buffer.
-      values: int8, flat.
-      shape: outputs, height, width, inputs.
+      values: the tensors one behind the other.
+      shapes: int64 [tensors, 4]: outputs, height, width, inputs.
       model: the arrays of `Model`.
 
     Returns:
-      False if the coded tensor uses no value at all, which is damage.
+      The number of the first tensor that uses no value at all, which is
+      damage; without one, the number of tensors.
     """
-    used = np.zeros((2, 512), np.uint8)
-    if not coder[0][DECODING]:
-        mark_used(values, used)
-    zero_used = code_used(coder[0], coder[1], model[0], used)
-    for slots in model[1:4]:
-        forget(slots, CARRIED_LIMIT)
-    if used[0, 1] or used[1, 1]:
-        code_weights(coder, values, shape, model, used, zero_used)
-        return True
-    values[:] = 0
-    return zero_used == 1
+    start = 0
+    for number in range(len(shapes)):
+        shape = (shapes[number, 0], shapes[number, 1], shapes[number, 2], shapes[number, 3])
+        end = start + shape[0] * shape[1] * shape[2] * shape[3]
+        used = np.zeros((2, 512), np.uint8)
+        if not coder[0][DECODING]:
+            mark_used(values, start, end, used)
+        zero_used = code_used(coder[0], coder[1], model[0], used)
+        for slots in model[1:4]:
+            forget(slots, CARRIED_LIMIT)
+        if used[0, 1] or used[1, 1]:
+            code_weights(coder, values, start, shape, model, used, zero_used)
+        elif not zero_used:
+            return number
+        start = end
+    return len(shapes)

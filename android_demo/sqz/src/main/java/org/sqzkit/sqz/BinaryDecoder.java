@@ -13,12 +13,23 @@ final class BinaryDecoder {
     private long range = 0xFFFFFFFFL;
     private long code;
 
-    BinaryDecoder(byte[] coded, int start, int end) {
+    BinaryDecoder(byte[] coded, int start, int end) throws SqzException {
         this.coded = coded;
         this.end = end;
         position = start;
         for (int k = 0; k < 4; k++) {
             code = code << 8 | next();
+        }
+        if (code >= range) {
+            throw new SqzException("a coded stream begins with FF FF FF FF");
+        }
+    }
+
+    /** Fails if bytes are left that the decoder never came to. */
+    void checkEnd() throws SqzException {
+        if (position != end) {
+            throw new SqzException(
+                    "a coded stream has " + (end - position) + " bytes more than it needs");
         }
     }
 
@@ -157,9 +168,7 @@ final class BinaryDecoder {
     /** Lets every slot adapt again as if it had seen at most limit bits. */
     static void forget(int[] slots, int limit) {
         for (int k = 0; k < slots.length; k++) {
-            if ((slots[k] & 1023) > limit) {
-                slots[k] = (slots[k] & ~1023) | limit;
-            }
+            slots[k] -= Math.max(slots[k] & 1023, limit) - limit;
         }
     }
 

@@ -8,16 +8,16 @@ final class Directory {
     static final int PLANES = 3;
     static final int WEIGHTS = 4;
 
-    private static final int MOST_STREAMS = 64;
-    private static final int MOST_LISTED = 1 << 16;
-    private static final String NAME = "the archive's directory";
+    private static final int MAX_STREAMS = 64;
+    private static final int MAX_SPANS = 1 << 16;
+    private static final int MAX_SIZE = SqzDecoder.MAX_SIZE;
 
     /** A coded run of bytes. */
     static final class Stream {
         int method;
         int stride;
         int size;
-        long coded;
+        int coded;
         int start;
     }
 
@@ -27,7 +27,15 @@ final class Directory {
         int width;
         int center;
         int entries;
-        int size;
+
+        /** Returns the number of weights, 2^62 for more than any archive may have. */
+        long size() {
+            long size = 1;
+            for (int side : sides) {
+                size = size > MAX_SIZE ? 1L << 62 : size * side;
+            }
+            return size;
+        }
     }
 
     /** A run of the file that does not come from stream 0. */
@@ -43,81 +51,61 @@ final class Directory {
     final Tensor[] tensors;
     final Piece[] pieces;
 
-    Directory(byte[] content, int fileSize) throws SqzException {
-        Varints reader = new Varints(content, 0, NAME);
-        long most = Math.min(2L * fileSize, SqzDecoder.LARGEST);
-        streams = new Stream[reader.small(MOST_STREAMS)];
-        long total = 0;
+    Directory(byte[] content, int archiveLength) throws SqzException {
+        Varints reader = new Varints(content, 0, "the archive's directory");
+        streams = new Stream[reader.number(MAX_STREAMS)];
         for (int k = 0; k < streams.length; k++) {
-            streams[k] = stream(reader, most);
-            total += streams[k].size;
+            streams[k] = stream(reader, archiveLength);
         }
-        int count = listed(reader, content.length);
-        tensors = new Tensor[count];
-        long elements = 0;
-        for (int k = 0; k < count; k++) {
-            tensors[k] = tensor(reader, most);
-            elements += tensors[k].size;
+        tensors = new Tensor[reader.number(Math.min(MAX_SPANS, content.length))];
+        for (int k = 0; k < tensors.length; k++) {
+            tensors[k] = tensor(reader);
         }
-        if (Math.max(total, elements) > most) {
-            throw new SqzException("the archive announces " + Math.max(total, elements)
-                    + " bytes: " + most + " are possible");
-        }
-        count = listed(reader, content.length);
-        pieces = new Piece[count];
-        for (int k = 0; k < count; k++) {
-            pieces[k] = piece(reader, most, streams.length);
+        pieces = new Piece[reader.number(Math.min(MAX_SPANS, content.length))];
+        for (int k = 0; k < pieces.length; k++) {
+            pieces[k] = piece(reader, streams.length);
         }
         reader.end();
     }
 
-    /** Each tensor and piece takes at least three bytes, so no count goes beyond the content. */
-    private static int listed(Varints reader, int length) throws SqzException {
-        return reader.small(Math.min(MOST_LISTED, length));
+    /** Returns the number of the weights stream, -1 if there is none. */
+    int weightsStream() {
+        for (int k = streams.length - 1; k >= 0; k--) {
+            if (streams[k].method == WEIGHTS) {
+                return k;
+            }
+        }
+        return -1;
     }
 
-    private static Stream stream(Varints reader, long most) throws SqzException {
+    private static Stream stream(Varints reader, int archiveLength) throws SqzException {
         Stream stream = new Stream();
-        stream.method = reader.small(255);
-        stream.stride = reader.small(255);
-        stream.size = reader.small(most);
-        stream.coded = reader.number(Long.MAX_VALUE);
+        stream.method = reader.number(255);
+        stream.stride = reader.number(255);
+        stream.size = reader.number(MAX_SIZE);
+        stream.coded = reader.number(archiveLength);
         return stream;
     }
 
-    private static Tensor tensor(Varints reader, long most) throws SqzException {
+    private static Tensor tensor(Varints reader) throws SqzException {
         Tensor tensor = new Tensor();
-        long size = 1;
         for (int k = 0; k < 4; k++) {
-            tensor.sides[k] = reader.small(most);
-            size = size > most ? size : size * tensor.sides[k];
+            tensor.sides[k] = reader.number(MAX_SIZE);
         }
-        tensor.width = reader.small(8);
-        tensor.center = reader.small(255);
-        tensor.entries = reader.small(256);
-        int width = tensor.width;
-        if (width != 1 && width != 2 && width != 4 && width != 8) {
-            throw new SqzException(NAME + ": elements of " + width + " bytes");
-        }
-        if (size == 0 || (width == 1) != (tensor.entries == 0)) {
-            throw new SqzException(NAME + ": a tensor without elements or codebook");
-        }
-        if (size * width > most) {
-            throw new SqzException(NAME + ": a tensor larger than its file");
-        }
-        tensor.size = (int) size;
+        tensor.width = reader.number(8);
+        tensor.center = reader.number(255);
+        tensor.entries = reader.number(256);
         return tensor;
     }
 
-    private static Piece piece(Varints reader, long most, int streams) throws SqzException {
+    private static Piece piece(Varints reader, int streams) throws SqzException {
         Piece piece = new Piece();
-        piece.gap = reader.small(most);
-        piece.length = reader.small(most);
-        piece.stream = reader.small(Math.max(streams - 1, 0));
+        piece.gap = reader.number(MAX_SIZE);
+        piece.length = reader.number(MAX_SIZE);
+        piece.stream = reader.number(Math.max(streams - 1, 0));
         if (piece.stream == 0) {
-            piece.source = reader.small(MOST_LISTED);
-            byte[] bits = reader.bytes(4);
-            piece.factor = Float.intBitsToFloat(SqzDecoder.littleEndian(bits, 0));
+            piece.source = reader.number(MAX_SPANS);
+            piece.factor = Float.intBitsToFloat(reader.littleEndian());
         }
         return piece;
     }

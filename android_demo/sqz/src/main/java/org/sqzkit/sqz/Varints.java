@@ -1,7 +1,5 @@
 package org.sqzkit.sqz;
 
-import java.util.Arrays;
-
 /** Reads numbers and bytes from front to back, never past the end. */
 final class Varints {
     private final byte[] content;
@@ -15,7 +13,7 @@ final class Varints {
     }
 
     /** Returns the next number, at most the given one. */
-    long number(long most) throws SqzException {
+    int number(int most) throws SqzException {
         long value = 0;
         for (int shift = 0; ; shift += 7) {
             if (shift > 56) {
@@ -26,6 +24,9 @@ final class Varints {
             }
             int next = content[position++];
             value |= (next & 127L) << shift;
+            if (next == 0 && shift > 0) {
+                throw new SqzException(name + ": " + value + " in more bytes than it needs");
+            }
             if (next >= 0) {
                 break;
             }
@@ -33,28 +34,22 @@ final class Varints {
         if (value > most) {
             throw new SqzException(name + ": " + value + " where at most " + most + " is possible");
         }
-        return value;
+        return (int) value;
     }
 
-    /** Returns the next number, at most the given one, as an int. */
-    int small(long most) throws SqzException {
-        return (int) number(Math.min(most, Integer.MAX_VALUE));
+    /** Returns the next four bytes as a number, lowest first. */
+    int littleEndian() throws SqzException {
+        return SqzDecoder.littleEndian(content, skip(4));
     }
 
     /** Returns where the next count bytes begin and passes over them. */
-    int skip(long count) throws SqzException {
+    int skip(int count) throws SqzException {
         if (count > content.length - position) {
             throw new SqzException(name + " ends early");
         }
         int start = position;
-        position += (int) count;
+        position += count;
         return start;
-    }
-
-    /** Returns a copy of the next count bytes. */
-    byte[] bytes(int count) throws SqzException {
-        int start = skip(count);
-        return Arrays.copyOfRange(content, start, start + count);
     }
 
     /** Fails if anything is left. */

@@ -9,21 +9,30 @@ final class WeightsDecoder {
     private static final int ZERO_INPUTS = 4;
     private static final int SIGN_INPUTS = 3;
     private static final int MAGNITUDE_INPUTS = 4;
-    private static final int FIRST_LOW_NODE = 16;
     private static final int ZERO_CONTEXTS = 1024;
     private static final int SIGN_CONTEXTS = 128;
-    private static final int MAGNITUDE_CONTEXTS = 64;
+    private static final int NODES = 256;
+    private static final int TOP_NODES = 16;
+    /** Where the slots of each magnitude context begin. The last two know only the top nodes. */
+    private static final int BY_EXPECTED = 2 * NODES;
+    private static final int BY_STRENGTH = BY_EXPECTED + 64 * NODES;
+    private static final int BY_ROW = BY_STRENGTH + 32 * TOP_NODES;
+    private static final int MAGNITUDE_SLOTS = BY_ROW + 64 * TOP_NODES;
     private static final int SLOT_LIMIT = 1000;
     private static final int CARRIED_LIMIT = 30;
-    private static final int LEAST_STEP = 8192;
+    private static final int MIN_STEP = 8192;
     private static final int WEIGHT_BOUND = 1 << 17;
+    private static final int FIRST_MEAN = 8 << 8;
+    private static final int FIRST_LEVEL = 16 << 8;
+    private static final int FIRST_DENSITY = 1 << 15;
+    private static final char[] NONE = new char[0];
 
     private final BinaryDecoder coder;
+    private final byte[] values;
     private final int[] usedSlots = BinaryDecoder.fresh(64);
     private final int[] zeroSlots = BinaryDecoder.fresh(ZERO_INPUTS * ZERO_CONTEXTS);
     private final int[] signSlots = BinaryDecoder.fresh(SIGN_INPUTS * SIGN_CONTEXTS);
-    private final int[] magnitudeSlots =
-            BinaryDecoder.fresh(MAGNITUDE_INPUTS * MAGNITUDE_CONTEXTS * 256);
+    private final int[] magnitudeSlots = BinaryDecoder.fresh(MAGNITUDE_SLOTS);
     private final int[] zeroWeights = BinaryDecoder.weights(16 * ZERO_INPUTS, 20000);
     private final int[] signWeights = BinaryDecoder.weights(SIGN_INPUTS, 16384);
     private final int[] magnitudeWeights = BinaryDecoder.weights(8 * MAGNITUDE_INPUTS, 16384);
@@ -36,21 +45,29 @@ final class WeightsDecoder {
     private final int[] valueWeights = new int[TAPS];
     private final int[] scaleWeights = new int[TAPS];
     private int outputs, height, width, inputs;
-    private int[] ofPlace, ofInput, ofPosition, density, level;
+    /**
+     * Running means for later outputs, kept only where they are asked for a third time: the first
+     * answer is a constant, and the second follows from one weight. All are 16 bits.
+     */
+    private char[] ofPlace, ofInput, ofPosition, density, level;
+    private int output, visit;
+    private int placeMean, inputMean, positionMean, densityMean, levelMean;
     private int rowLevel, allLevel, ofOutput, ofAll, rowDensity;
     private int before, before2, above, above2, left, up, corner, corner2;
     private int expected, quarter, strength, near;
 
-    WeightsDecoder(BinaryDecoder coder) {
+    /** Decodes into values, tensor by tensor. */
+    WeightsDecoder(BinaryDecoder coder, byte[] values) {
         this.coder = coder;
+        this.values = values;
     }
 
-    /** Decodes a tensor into values[pad..], the first pad = height*width*inputs being zero. */
-    void decode(byte[] values, int outputs, int height, int width, int inputs) throws SqzException {
-        this.outputs = outputs;
-        this.height = height;
-        this.width = width;
-        this.inputs = inputs;
+    /** Decodes a tensor, of which values are zero, into values[start..]. */
+    void decode(int start, int[] sides) throws SqzException {
+        outputs = sides[0];
+        height = sides[1];
+        width = sides[2];
+        inputs = sides[3];
         boolean zeroUsed = decodeUsed();
         boolean othersUsed = (used[0][1] | used[1][1]) != 0;
         if (!zeroUsed && !othersUsed) {
@@ -63,16 +80,22 @@ final class WeightsDecoder {
             return;
         }
         reset();
-        int here = height * width * inputs;
-        for (int output = 0; output < outputs; output++) {
+        int here = start;
+        for (output = 0; output < outputs; output++) {
             ofOutput = ofAll;
             rowLevel = allLevel;
-            rowDensity = 32768;
+            rowDensity = FIRST_DENSITY;
             for (int place = 0; place < height * width; place++) {
                 int beside = findTaps(place, here);
+                visit = output * height * width + place;
+                positionMean = output > 0 ? ofPosition[place] : FIRST_MEAN;
                 for (int channel = 0; channel < inputs; channel++) {
-                    decodeOne(values, here, place, channel, beside, zeroUsed);
+                    recall(here, place * inputs + channel, channel);
+                    decodeOne(here, place, channel, beside, zeroUsed);
                     here++;
+                }
+                if (output + 1 < outputs) {
+                    ofPosition[place] = (char) positionMean;
                 }
             }
         }
@@ -106,15 +129,18 @@ final class WeightsDecoder {
         Arrays.fill(valueWeights, 0);
         Arrays.fill(scaleWeights, 4000);
         Arrays.fill(scales, 0);
-        ofPlace = BinaryDecoder.weights(height * width * inputs, 8 << 8);
-        ofInput = BinaryDecoder.weights(inputs, 8 << 8);
-        ofPosition = BinaryDecoder.weights(height * width, 8 << 8);
-        density = BinaryDecoder.weights(inputs, 32768);
-        level = BinaryDecoder.weights(inputs, 16 << 8);
-        allLevel = 16 << 8;
-        ofAll = 8 << 8;
+        int places = height * width;
+        boolean kept = (long) outputs * places > 2;
+        ofPlace = outputs > 2 ? new char[places * inputs] : NONE;
+        ofPosition = outputs > 1 ? new char[places] : NONE;
+        ofInput = kept ? new char[inputs] : NONE;
+        density = kept ? new char[inputs] : NONE;
+        level = kept ? new char[inputs] : NONE;
+        allLevel = FIRST_LEVEL;
+        ofAll = FIRST_MEAN;
     }
 
+    /** Finds where each neighbour's run of inputs begins, -1 outside the tensor. */
     private int findTaps(int place, int here) {
         int kernel = height * width * inputs;
         int beside = 0;
@@ -123,17 +149,52 @@ final class WeightsDecoder {
             int row = place / width;
             int column = place % width;
             int line = width * inputs;
-            taps[0] = column >= 1 ? here - inputs : 0;
-            taps[1] = row >= 1 ? here - line : 0;
-            taps[2] = row >= 1 && column >= 1 ? here - line - inputs : 0;
-            taps[3] = row >= 1 && column + 1 < width ? here - line + inputs : 0;
-            taps[4] = column >= 2 ? here - 2 * inputs : 0;
-            taps[5] = row >= 2 ? here - 2 * line : 0;
+            taps[0] = column >= 1 ? here - inputs : -1;
+            taps[1] = row >= 1 ? here - line : -1;
+            taps[2] = row >= 1 && column >= 1 ? here - line - inputs : -1;
+            taps[3] = row >= 1 && column + 1 < width ? here - line + inputs : -1;
+            taps[4] = column >= 2 ? here - 2 * inputs : -1;
+            taps[5] = row >= 2 ? here - 2 * line : -1;
         }
         for (int k = beside; k < TAPS - 2; k++) {
-            taps[k] = (int) Math.max(here - (k - beside + 1L) * kernel, 0);
+            int back = k - beside + 1;
+            taps[k] = back <= output ? here - back * kernel : -1;
         }
         return beside;
+    }
+
+    /** Brings the means of a place and an input up to the weight that was there last. */
+    private void recall(int here, int spot, int channel) {
+        int mean = FIRST_MEAN;
+        if (output > 0) {
+            int fixed = Math.abs(values[here - height * width * inputs]) << 8;
+            mean = output > 1 ? ofPlace[spot] : mean;
+            mean += (fixed - mean) >> 3;
+            if (output + 1 < outputs) {
+                ofPlace[spot] = (char) mean;
+            }
+        }
+        placeMean = mean;
+        inputMean = FIRST_MEAN;
+        densityMean = FIRST_DENSITY;
+        levelMean = FIRST_LEVEL;
+        if (visit == 0) {
+            return;
+        }
+        if (visit > 1) {
+            inputMean = ofInput[channel];
+            densityMean = density[channel];
+            levelMean = level[channel];
+        }
+        int fixed = Math.abs(values[here - inputs]) << 8;
+        inputMean += (fixed - inputMean) >> 5;
+        densityMean += ((fixed != 0 ? 65535 : 0) - densityMean) >> 4;
+        levelMean += fixed != 0 ? (fixed - levelMean) >> 4 : 0;
+        if (visit + 1 < outputs * height * width) {
+            ofInput[channel] = (char) inputMean;
+            density[channel] = (char) densityMean;
+            level[channel] = (char) levelMean;
+        }
     }
 
     /** The sum of the products, as a tree: added one to the next, each would wait for the one before. */
@@ -145,12 +206,12 @@ final class WeightsDecoder {
     }
 
     private static void learn(int[] weights, int[] features, long error, int speed, int floor) {
-        if (Math.abs(error) * (speed / floor) < (LEAST_STEP - 1L) << 16) {
+        if (Math.abs(error) * (speed / floor) < (MIN_STEP - 1L) << 16) {
             return; // whatever the energy, the step would be too small
         }
         int energy = floor + linear(features, features);
         int step = (int) ((error * (speed / energy)) >> 16);
-        if (Math.abs(step) < LEAST_STEP) {
+        if (Math.abs(step) < MIN_STEP) {
             return;
         }
         int beyond = 0; // gets a bit from 18 on where a weight leaves its bound, which is rare
@@ -164,10 +225,9 @@ final class WeightsDecoder {
         }
     }
 
-    private void decodeOne(
-            byte[] values, int here, int place, int channel, int beside, boolean zeroUsed) {
+    private void decodeOne(int here, int place, int channel, int beside, boolean zeroUsed) {
         for (int k = 0; k < TAPS - 2; k++) {
-            features[k] = values[taps[k] + channel];
+            features[k] = taps[k] >= 0 ? values[taps[k] + channel] : 0;
         }
         before = channel >= 1 ? values[here - 1] : 0;
         before2 = channel >= 2 ? values[here - 2] : 0;
@@ -184,8 +244,7 @@ final class WeightsDecoder {
         }
         above = features[beside];
         above2 = features[beside + 1];
-        int spot = place * inputs + channel;
-        findScales(spot, channel, place, beside);
+        findScales(beside);
         int scale = linear(scaleWeights, scales);
         expected = Math.min(Math.max((scale + 8192) >> 14, 0), 4095);
         quarter = (predicted + 8192) >> 14;
@@ -196,7 +255,7 @@ final class WeightsDecoder {
                 4095);
         int magnitude = 0;
         int value = 0;
-        boolean nonzero = !zeroUsed || decodeNonzero(channel, place);
+        boolean nonzero = !zeroUsed || decodeNonzero(place);
         if (nonzero) {
             boolean negative = decodeNegative();
             magnitude = decodeMagnitude(negative);
@@ -206,22 +265,17 @@ final class WeightsDecoder {
         learn(valueWeights, features, ((long) value << 16) - predicted, 30064771, 2000);
         learn(scaleWeights, scales, ((long) magnitude << 18) - scale, 21474836, 1600);
         int fixed = magnitude << 8;
-        ofPlace[spot] += (fixed - ofPlace[spot]) >> 3;
-        ofInput[channel] += (fixed - ofInput[channel]) >> 5;
         ofOutput += (fixed - ofOutput) >> 5;
-        ofPosition[place] += (fixed - ofPosition[place]) >> 5;
+        positionMean += (fixed - positionMean) >> 5;
         ofAll += (fixed - ofAll) >> 8;
-        int seen = nonzero ? 65535 : 0;
-        density[channel] += (seen - density[channel]) >> 4;
-        rowDensity += (seen - rowDensity) >> 5;
+        rowDensity += ((nonzero ? 65535 : 0) - rowDensity) >> 5;
         if (nonzero) {
-            level[channel] += (fixed - level[channel]) >> 4;
             rowLevel += (fixed - rowLevel) >> 4;
             allLevel += (fixed - allLevel) >> 9;
         }
     }
 
-    private void findScales(int spot, int channel, int place, int beside) {
+    private void findScales(int beside) {
         scales[0] = Math.abs(left) << 2;
         scales[1] = Math.abs(up) << 2;
         scales[2] = Math.abs(corner) << 2;
@@ -232,18 +286,18 @@ final class WeightsDecoder {
         scales[7] = Math.abs(above2) << 2;
         scales[8] = Math.abs(features[beside + 2]) << 2;
         scales[9] = Math.abs(features[beside + 3]) << 2;
-        scales[10] = ofPlace[spot] >> 6;
-        scales[11] = ofInput[channel] >> 6;
+        scales[10] = placeMean >> 6;
+        scales[11] = inputMean >> 6;
         scales[12] = ofOutput >> 6;
-        scales[13] = ofPosition[place] >> 6;
+        scales[13] = positionMean >> 6;
         scales[14] = ofAll >> 6;
     }
 
-    private boolean decodeNonzero(int channel, int place) {
-        int dense = density[channel] >> 12;
+    private boolean decodeNonzero(int place) {
+        int dense = densityMean >> 12;
         int a = Math.min(Tables.LOG2[near], 31) * 16 + dense;
         int b = ZERO_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 32
-                + Math.min(Tables.LOG1[level[channel] >> 6], 31);
+                + Math.min(Tables.LOG1[levelMean >> 6], 31);
         int c = 2 * ZERO_CONTEXTS + Math.min(place, 63) * 16 + (rowDensity >> 12);
         int d = 3 * ZERO_CONTEXTS + Math.min(Tables.LOG2[expected], 63) * 16
                 + Math.min(Tables.LOG0[strength], 15);
@@ -265,10 +319,10 @@ final class WeightsDecoder {
         int along = negative ? -quarter : quarter;
         int toward = Math.min(Tables.LOG1[strength], 15) + (along >= 0 ? 0 : 16);
         int sign = negative ? 1 : 0;
-        int a = sign * 256;
-        int b = magnitudeBase(1, Math.min(Tables.LOG2[expected], 63));
-        int c = magnitudeBase(2, toward);
-        int d = magnitudeBase(3, Math.min(Tables.LOG2[rowLevel >> 6], 63));
+        int a = sign * NODES;
+        int b = BY_EXPECTED + Math.min(Tables.LOG2[expected], 63) * NODES;
+        int c = BY_STRENGTH + toward * TOP_NODES;
+        int d = BY_ROW + Math.min(Tables.LOG2[rowLevel >> 6], 63) * TOP_NODES;
         byte[] tree = used[sign];
         int node = 1;
         for (int depth = 0; depth < 8; depth++) {
@@ -279,7 +333,7 @@ final class WeightsDecoder {
                 bit = 0;
             } else {
                 int first = depth * MAGNITUDE_INPUTS;
-                bit = node < FIRST_LOW_NODE
+                bit = node < TOP_NODES
                         ? coder.mixedBit(magnitudeSlots, a + node, b + node, c + node, d + node,
                                 magnitudeWeights, first, 3, SLOT_LIMIT)
                         : coder.mixedBit(magnitudeSlots, a + node, b + node,
@@ -288,10 +342,6 @@ final class WeightsDecoder {
             node = 2 * node + bit;
         }
         return node - 256;
-    }
-
-    private static int magnitudeBase(int table, int context) {
-        return (table * MAGNITUDE_CONTEXTS + context) * 256;
     }
 
     private static int ternary(int value) {

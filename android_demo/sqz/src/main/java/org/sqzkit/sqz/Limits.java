@@ -1,0 +1,167 @@
+package org.sqzkit.sqz;
+
+/** The rules that an archive's lists obey (docs/sqz.md, "Limits"); nothing is decoded before. */
+final class Limits {
+    static final int MAX_MIXED = 192 << 10;
+    static final int MAX_GROWTH = 64;
+    private static final int MAX_EXPANSION = 1024;
+    private static final int SPARE = 64;
+    private static final int FREE_SPANS = 4096;
+    private static final int TENSOR_WEIGHTS = 256;
+    private static final int PIECE_BYTES = 64;
+    private static final int MIXED_SHARE = 16;
+    private static final int MAX_NET_WEIGHTS = 1 << 22;
+
+    private final Directory directory;
+    private final int fileSize;
+    private long declared;
+    private long weights;
+
+    /** Fails if an archive of a number of bytes may not list what the directory does. */
+    static void check(Directory directory, int fileSize, boolean net, long archiveLength)
+            throws SqzException {
+        Limits limits = new Limits(directory, fileSize);
+        limits.checkStreams(MAX_EXPANSION * (archiveLength + SPARE));
+        limits.checkTensors();
+        if (net) {
+            limits.checkNet();
+        } else {
+            limits.checkFile();
+        }
+    }
+
+    private Limits(Directory directory, int fileSize) {
+        this.directory = directory;
+        this.fileSize = fileSize;
+    }
+
+    private void checkStreams(long most) throws SqzException {
+        long mixed = 0;
+        for (Directory.Stream stream : directory.streams) {
+            declared += stream.size;
+            mixed += stream.method == Directory.MIXED ? stream.size : 0;
+            checkStream(stream);
+        }
+        require(Math.max(fileSize, declared) <= most,
+                "the archive announces more than " + most + " bytes");
+        require(mixed <= MAX_MIXED + declared / MIXED_SHARE, "the archive has too many mixed bytes");
+    }
+
+    private static void checkStream(Directory.Stream stream) throws SqzException {
+        int stride = stream.stride;
+        int method = stream.method;
+        boolean wider = stride == 2 || stride == 4 || stride == 8;
+        boolean planes = method == Directory.PLANES;
+        boolean mixed = method == Directory.MIXED;
+        require(method <= Directory.WEIGHTS, "stream of the unknown method " + method);
+        require(stride == 1 ? !planes : wider && (mixed || planes),
+                "stream of method " + method + " with elements of " + stride + " bytes");
+        require(!mixed || stream.size <= MAX_MIXED,
+                "mixed stream of " + stream.size + " bytes: at most " + MAX_MIXED + " are legal");
+        String sizes = stream.coded + " bytes where " + stream.size + " were announced";
+        require(method != Directory.STORED || stream.coded == stream.size, "stored stream of " + sizes);
+        require(!planes && method != Directory.DEFLATE
+                || stream.coded <= (long) stream.size + MAX_GROWTH, "deflated stream of " + sizes);
+    }
+
+    private void checkTensors() throws SqzException {
+        Directory.Tensor[] tensors = directory.tensors;
+        int streams = 0;
+        for (Directory.Stream stream : directory.streams) {
+            streams += stream.method == Directory.WEIGHTS ? 1 : 0;
+        }
+        require(streams == Math.min(tensors.length, 1),
+                streams + " weights streams for " + tensors.length + " tensors");
+        long bytes = 0;
+        for (Directory.Tensor tensor : tensors) {
+            int width = tensor.width;
+            long elements = tensor.size();
+            require(elements > 0, "a tensor without weights");
+            require(elements <= SqzDecoder.MAX_SIZE, "a tensor larger than any file");
+            require(width == 1 || width == 2 || width == 4 || width == 8,
+                    "a tensor with elements of " + width + " bytes");
+            require((width == 1) == (tensor.entries == 0),
+                    tensor.entries + " codebook entries of " + width + " bytes");
+            weights += elements;
+            bytes += elements * width;
+        }
+        long size = streams == 0 ? bytes : directory.streams[directory.weightsStream()].size;
+        require(size == bytes, "weights stream of " + size + " bytes for tensors of " + bytes);
+        require(tensors.length <= FREE_SPANS + weights / TENSOR_WEIGHTS,
+                tensors.length + " tensors with only " + weights + " weights");
+    }
+
+    /** The pieces and what lies between them take each byte of each stream once. */
+    private void checkFile() throws SqzException {
+        Directory.Piece[] pieces = directory.pieces;
+        long[] taken = new long[directory.streams.length];
+        require(taken.length > 0, "the archive has no stream");
+        require(pieces.length <= FREE_SPANS + fileSize / PIECE_BYTES,
+                pieces.length + " pieces in a file of " + fileSize + " bytes");
+        long end = 0;
+        for (Directory.Piece piece : pieces) {
+            end += (long) piece.gap + piece.length;
+            taken[0] += piece.gap;
+            if (piece.stream == 0) {
+                checkProduct(piece);
+            } else {
+                taken[piece.stream] += piece.length;
+            }
+        }
+        require(end <= fileSize, "the archive's pieces end at " + end + " in a file of " + fileSize);
+        taken[0] += fileSize - end;
+        if (directory.tensors.length > 0) {
+            takeCodebooks(taken);
+        }
+        for (int k = 0; k < taken.length; k++) {
+            require(taken[k] == directory.streams[k].size, "stream " + k + " of the archive has "
+                    + directory.streams[k].size + " bytes, not " + taken[k]);
+        }
+    }
+
+    private void takeCodebooks(long[] taken) throws SqzException {
+        int number = directory.weightsStream() - 1;
+        boolean own = number >= 1;
+        for (Directory.Piece piece : directory.pieces) {
+            own &= piece.stream != number;
+        }
+        require(own, "the archive's codebooks have no stream of their own");
+        for (Directory.Tensor tensor : directory.tensors) {
+            taken[number] += tensor.entries * tensor.width;
+        }
+        require(taken[number] <= fileSize, "the archive's codebooks are larger than its file");
+    }
+
+    private void checkProduct(Directory.Piece piece) throws SqzException {
+        Directory.Piece[] pieces = directory.pieces;
+        require(piece.source < pieces.length && piece.length % 4 == 0
+                        && pieces[piece.source].stream != 0
+                        && pieces[piece.source].length == piece.length,
+                "a product in the archive names no piece of floats of its length");
+        require(Math.abs(piece.factor) <= Float.MAX_VALUE,
+                "a product in the archive has the factor " + piece.factor);
+    }
+
+    private void checkNet() throws SqzException {
+        Directory.Tensor[] tensors = directory.tensors;
+        Directory.Stream[] streams = directory.streams;
+        long outputs = 0;
+        for (Directory.Tensor tensor : tensors) {
+            require(tensor.width == 1, "a .net archive with codebooks of its own");
+            outputs += tensor.sides[0];
+        }
+        require(directory.pieces.length == 0, "a .net archive with pieces");
+        require(weights <= MAX_NET_WEIGHTS, "a .net archive of " + weights + " weights");
+        require(tensors.length > 0 && streams.length == 4 && streams[3].method == Directory.WEIGHTS
+                        && streams[0].size == 4L * NetFile.ENTRIES * tensors.length
+                        && streams[1].size == (long) NetFile.ENTRIES * tensors.length
+                        && streams[2].size == 4 * outputs,
+                "the archive's streams do not make a .net file");
+    }
+
+    private static void require(boolean condition, String otherwise) throws SqzException {
+        if (!condition) {
+            throw new SqzException(otherwise);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+"""The Java decoder of `.sqz`, compiled with the JDK that is there, answering from a process."""
+
+import dataclasses
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MODULE = REPOSITORY / "android_demo/sqz/src"
+PROGRAM = "org.sqzkit.sqz.DecodeArchives"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What the decoder said of an archive.
+
+    Attributes:
+      sha256: of the file that came out, None if the archive was refused.
+      seconds: of processor time.
+      reason: why the archive was refused.
+    """
+
+    sha256: str | None
+    seconds: float
+    reason: str = ""
+
+
+def is_available() -> bool:
+    """Return whether this machine has a JDK."""
+    return shutil.which("javac") is not None
+
+
+class JavaDecoder:
+    """A process that decodes archives.
+
+    Args:
+      limit: largest legal size of a decoded file.
+      heap: of the virtual machine.
+    """
+
+    def __init__(self, limit: int, heap: str = "256m") -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        sources = sorted(MODULE.glob("main/java/org/sqzkit/sqz/*.java"))
+        sources.append(MODULE / "test/java/org/sqzkit/sqz/DecodeArchives.java")
+        subprocess.run(
+            ["javac", "--release", "11", "-nowarn", "-d", self._folder.name, *map(str, sources)],
+            check=True,
+        )
+        command = ["java", f"-Xmx{heap}", "-cp", self._folder.name, PROGRAM, str(limit)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+
+    def __enter__(self) -> "JavaDecoder":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def decode(self, archive: bytes) -> Answer:
+        """Return what the decoder says of `archive`.
+
+        Raises:
+          ChildProcessError: it died.
+        """
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(struct.pack(">I", len(archive)) + archive)
+        self._process.stdin.flush()
+        line = self._process.stdout.readline().decode().rstrip("\n")
+        word, _, rest = line.partition(" ")
+        first, _, last = rest.partition(" ")
+        if word == "accepted":
+            return Answer(first, int(last) / 1e6)
+        if word == "refused":
+            return Answer(None, int(first) / 1e6, last)
+        raise ChildProcessError(f"the Java decoder died: {line!r}")

@@ -1,0 +1,266 @@
+"""Mutants of archives that know the format: both decoders must say the same of each.
+
+    python -m tests.coding.mutants --count=20000
+
+Damages lists, numbers, streams and their coded bytes, then makes right what
+would end the decoding early (CRC-32, mostly also SHA-256), so that most
+mutants get deep into the decoders.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.java_decoder import JavaDecoder
+from sqzkit.base.errors import FormatError
+from sqzkit.coding import sqz, streams
+from sqzkit.coding.weights import four_dimensions
+from tests.coding.crafted import coded, floats
+from tests.coding.drafts import Draft, long_number
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "sqz"
+LIMIT = 1 << 21
+NUMBERS = (0, 1, 2, 3, 4, 7, 8, 9, 63, 64, 127, 128, 255, 256, 257, 4095, 4097, 65_535, 65_537)
+NUMBERS += ((1 << 20) + 1, 196_609, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 40) + 5, 1 << 62)
+FACTORS = (0.0, -0.0, 1.0, 0.1, 3e38, 1e-38, float("nan"), float("inf"), -float("inf"))
+Mutation = Callable[[Draft, random.Random], None]
+
+
+def seeds() -> list[Draft]:
+    """Return the golden archives that decode in a moment."""
+    listed = json.loads((GOLDEN / "index.json").read_text())
+    small = [e["file"] for e in listed if e.get("size", LIMIT) < 200_000]
+    return [Draft.of((GOLDEN / name).read_bytes()) for name in small]
+
+
+def any_number(draft: Draft, chance: random.Random) -> None:
+    """Change a number of the directory, by little or to another."""
+    fields = chance.choice([draft.streams, draft.tensors, draft.pieces] or [draft.streams])
+    if not fields:
+        return
+    row = chance.choice(fields)
+    place = chance.randrange(4 if fields is draft.streams else len(row))
+    value = row[place]
+    if isinstance(value, bytes):
+        row[place] = floats(chance.choice(FACTORS))
+    elif chance.random() < 0.6:
+        row[place] = min(max(value + chance.choice((-8, -4, -2, -1, 1, 2, 4, 8)), 0), 1 << 62)
+    elif chance.random() < 0.8:
+        row[place] = chance.choice(NUMBERS)
+    else:
+        row[place] = long_number(value, chance.randrange(1, 11))
+
+
+def any_list(draft: Draft, chance: random.Random) -> None:
+    """Drop, double or swap entries of a list, or announce another number of them."""
+    number = chance.randrange(3)
+    rows = (draft.streams, draft.tensors, draft.pieces)[number]
+    way = chance.randrange(4)
+    if way == 0 or not rows:
+        draft.counts[number] = max(len(rows) + chance.choice((-1, 1, 64)), 0)
+    elif way == 1:
+        rows.insert(chance.randrange(len(rows) + 1), [*chance.choice(rows)])
+    elif way == 2:
+        rows.pop(chance.randrange(len(rows)))
+    else:
+        one, other = chance.randrange(len(rows)), chance.randrange(len(rows))
+        rows[one], rows[other] = rows[other], rows[one]
+
+
+def header(draft: Draft, chance: random.Random) -> None:
+    way = chance.randrange(5)
+    if way == 0:
+        draft.size = max(draft.size + chance.choice((-4, -1, 1, 4)), 0)
+    elif way == 1:
+        draft.size = chance.choice(NUMBERS)
+    elif way == 2:
+        draft.kind = chance.randrange(3)
+    elif way == 3:
+        draft.version = chance.randrange(3)
+    else:
+        draft.reserved = chance.choice((1, 256))
+
+
+def directory(draft: Draft, chance: random.Random) -> None:
+    """Damage the directory's own bytes, or its announced sizes."""
+    content = bytearray(draft.directory_bytes())
+    way = chance.randrange(4)
+    if way == 0:
+        draft.directory_sizes[chance.randrange(2)] = max(len(content) + chance.randrange(-3, 4), 0)
+    elif way == 1:
+        draft.directory = bytes(content[: chance.randrange(len(content) + 1)])
+    elif way == 2:
+        draft.directory = bytes(content) + chance.randbytes(chance.randrange(1, 4))
+    elif content:
+        content[chance.randrange(len(content))] = chance.randrange(256)
+        draft.directory = bytes(content)
+
+
+def coded_bytes(draft: Draft, chance: random.Random) -> None:
+    """Damage what a stream is coded as; its announced coded size follows."""
+    stream = chance.choice(draft.streams) if draft.streams else [0, 1, 0, 0, b""]
+    content = bytearray(stream[4])
+    way = chance.randrange(6)
+    if way == 0 and content:
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    elif way == 1:
+        content = content[: max(len(content) - chance.randrange(1, 6), 0)]
+    elif way == 2:
+        content += bytes(chance.randrange(1, 7))
+    elif way == 3:
+        content[:4] = b"\xff\xff\xff" + chance.choice((b"\xff", b"\xfe", b"\x00"))
+    elif way == 4:
+        content = bytearray(chance.randbytes(len(content)))
+    else:
+        content += chance.randbytes(chance.randrange(1, 80))
+    stream[3:] = [len(content), bytes(content)]
+
+
+def border(draft: Draft, chance: random.Random) -> None:
+    """Move bytes over the border of two coded streams, or give a stream one of its neighbour's."""
+    if len(draft.streams) < 2:
+        return
+    number = chance.randrange(len(draft.streams) - 1)
+    one, other = draft.streams[number : number + 2]
+    place = max(len(one[4]) + chance.choice((-2, -1, 1, 2)), 0)
+    both = one[4] + other[4]
+    one[3:], other[3:] = [len(both[:place]), both[:place]], [len(both[place:]), both[place:]]
+
+
+def method(draft: Draft, chance: random.Random) -> None:
+    """Code a stream in another way, of which most are right."""
+    number = chance.randrange(len(draft.streams)) if draft.streams else 0
+    if not draft.streams or draft.streams[number][0] == streams.WEIGHTS:
+        return
+    old = draft.streams[number]
+    try:
+        plain = bytes(streams.decode(streams.Coded(old[0], old[1], old[2], old[4])))
+    except FormatError:
+        return
+    way = chance.randrange(4)
+    if way == 3:
+        packer = zlib.compressobj(chance.randrange(10), zlib.DEFLATED, -15, 9, chance.randrange(5))
+        middle = chance.randrange(len(plain) + 1)
+        made = packer.compress(plain[:middle]) + packer.flush(zlib.Z_FULL_FLUSH)
+        made += packer.compress(plain[middle:]) + packer.flush()
+        draft.streams[number] = [streams.DEFLATE, 1, len(plain), len(made), made]
+    elif len(plain) < 20_000:
+        draft.streams[number] = coded(way + (way == 2), plain, chance.choice((1, 2, 4, 8)))
+
+
+def pieces(draft: Draft, chance: random.Random) -> None:
+    """Cut, join or move pieces so that the file may still come out whole."""
+    if not draft.pieces:
+        return
+    number = chance.randrange(len(draft.pieces))
+    piece = draft.pieces[number]
+    way = chance.randrange(5)
+    if way == 0 and piece[2] and isinstance(piece[1], int):
+        cut = chance.randrange(piece[1] + 1)
+        draft.pieces[number : number + 1] = [
+            [piece[0], cut, piece[2]],
+            [0, piece[1] - cut, *piece[2:]],
+        ]
+    elif way == 1:
+        draft.pieces.insert(number, [0, 0, chance.randrange(1, len(draft.streams) + 1)])
+    elif way == 2 and piece[2]:
+        source = chance.randrange(len(draft.pieces))
+        draft.pieces[number] = [*piece[:2], 0, source, floats(chance.choice(FACTORS))]
+    elif way == 3 and piece[2] and isinstance(piece[1], int):
+        length = min(piece[1], 4 * chance.randrange(3))
+        source = (
+            [piece[0], length, piece[2]],
+            [0, length, 0, number, floats(chance.choice(FACTORS))],
+        )
+        draft.pieces[number : number + 1] = [*source, [0, piece[1] - length, piece[2]]]
+        draft.size += length
+    elif isinstance(piece[0], int):
+        piece[0] = max(piece[0] + chance.choice((-1, 1)), 0)
+
+
+def tensors(draft: Draft, chance: random.Random) -> None:
+    """Give a tensor another shape of the same size, center, or cut it in two."""
+    if not draft.tensors:
+        return
+    number = chance.randrange(len(draft.tensors))
+    tensor = draft.tensors[number]
+    sides = [side for side in tensor[:4] if isinstance(side, int)]
+    way = chance.randrange(4)
+    if len(sides) < 4 or way == 0:
+        tensor[5] = chance.randrange(256)
+    elif way == 1:
+        chance.shuffle(sides)
+        tensor[:4] = sides
+    elif way == 2:
+        joined = [min(sides[0] * sides[1], 1 << 62), *sides[2:]]
+        tensor[:4] = four_dimensions(joined if chance.random() < 0.5 else joined[::-1])
+    elif sides[0] > 1:
+        cut = chance.randrange(1, sides[0])
+        halves = [cut, *tensor[1:]], [sides[0] - cut, *tensor[1:]]
+        draft.tensors[number : number + 1] = list(halves)
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *(any_number, any_number, any_list, header, directory, coded_bytes, coded_bytes, border),
+    *(method, method, pieces, pieces, tensors, tensors),
+)
+
+
+def mutant(drafts: list[Draft], chance: random.Random) -> bytes:
+    """Return an archive after one to three mutations, mostly sealed again."""
+    draft = chance.choice(drafts).copy()
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        chance.choice(MUTATIONS)(draft, chance)
+    if chance.random() < 0.05:
+        draft.tail = chance.randbytes(chance.randrange(1, 5))
+    if chance.random() < 0.9:
+        try:
+            return draft.sealed(LIMIT)
+        except FormatError:
+            pass
+    return draft.write()
+
+
+def answer(archive: bytes) -> tuple[str | None, str]:
+    """Return the SHA-256 of what Python gets of `archive`, or None and the reason."""
+    try:
+        return hashlib.sha256(sqz.unpack(archive, LIMIT)).hexdigest(), ""
+    except FormatError as error:
+        return None, str(error)
+
+
+def disagreements(count: int, seed: int) -> tuple[list[str], int]:
+    """Return what the decoders disagree about among `count` mutants, and how many they accept."""
+    chance, drafts, found, accepted = random.Random(seed), seeds(), [], 0
+    with JavaDecoder(LIMIT) as java:
+        for _ in range(count):
+            archive = mutant(drafts, chance)
+            (own, reason), other = answer(archive), java.decode(archive)
+            accepted += own is not None
+            if own != other.sha256:
+                found.append(
+                    f"Python: {own or reason}; Java: {other.sha256 or other.reason}; "
+                    f"archive {archive.hex()}"
+                )
+    return found, accepted
+
+
+def main() -> None:
+    """Compare the decoders on as many mutants as were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=20_000, help="mutants")
+    parser.add_argument("--seed", type=int, default=1, help="of the chance")
+    flags = parser.parse_args()
+    found, accepted = disagreements(flags.count, flags.seed)
+    print("\n".join(found[:20]))
+    print(f"{flags.count} mutants: {accepted} accepted, {len(found)} disagreements")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Python and Java say the same of every archive, and neither is busy or large for long."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import java_decoder
+from sqzkit.coding import container
+from tests.coding import hostile, mutants
+
+FOLDER = Path(__file__).parents[1] / "golden" / "sqz"
+INDEX = json.loads((FOLDER / "index.json").read_text())
+
+pytestmark = pytest.mark.skipif(not java_decoder.is_available(), reason="needs a JDK")
+
+
+@pytest.fixture(scope="module")
+def java():
+    """The Java decoder with a small heap."""
+    with java_decoder.JavaDecoder(container.DEFAULT_LIMIT) as decoder:
+        yield decoder
+
+
+@pytest.mark.parametrize("entry", INDEX, ids=lambda entry: entry["file"])
+def test_java_reads_and_refuses_every_golden_archive(java, entry):
+    found = java.decode((FOLDER / entry["file"]).read_bytes())
+    assert found.sha256 == entry.get("sha256")
+    assert entry.get("error", "") in found.reason
+
+
+def test_the_decoders_agree_on_mutants():
+    found, accepted = mutants.disagreements(count=400, seed=3)
+    assert found == []
+    assert accepted > 80
+
+
+@pytest.mark.slow
+def test_the_decoders_agree_on_more_mutants():
+    found, accepted = mutants.disagreements(count=4000, seed=4)
+    assert found == []
+    assert accepted > 800
+
+
+@pytest.mark.parametrize("name", hostile.ARCHIVES)
+def test_no_archive_keeps_java_busy_for_long(java, name):
+    archive, declared = hostile.ARCHIVES[name]()
+    java.decode(archive)  # is compiled
+    assert java.decode(archive).seconds < 2 * hostile.seconds(declared)
