@@ -71,11 +71,10 @@ def test_what_does_not_exist_is_noticed():
     assert not exists(".search.surgery")
 
 
-@pytest.mark.parametrize("page", ALL_PAGES, ids=named)
+# The changelog names modules as they were.
+@pytest.mark.parametrize("page", [p for p in ALL_PAGES if p.stem != "CHANGELOG"], ids=named)
 def test_modules_and_paths_that_a_page_names_exist(page):
     text = page.read_text(encoding="utf-8")
-    if page.name == "CHANGELOG.md":  # tells of modules that were
-        text = text.split("## ")[1] if text.count("## ") == 1 else ""
     names = set(_NAME.findall(text)) - MAVEN_PROPERTIES
     assert [name for name in names if not exists(name)] == []
     paths = [path for path in _PATH.findall(text) if not re.search(r"/target/|[A-Z]{6}", path)]
