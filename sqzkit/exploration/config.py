@@ -150,7 +150,8 @@ class ExploreConfig(Settings):
 
     def identity(self) -> dict[str, Any]:
         """Return what all processes of one study must agree on."""
-        record = self.to_json()
+        # Machines of one study may keep the data in different places: their paths as given.
+        record = {**self.to_json(), "data": dataclasses.asdict(self.data)}
         return {name: record[name] for name in _IDENTITY}
 
 

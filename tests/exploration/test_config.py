@@ -4,6 +4,7 @@ import pytest
 
 from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
+from sqzkit.data.source import DataSource
 from sqzkit.exploration import config
 from sqzkit.programs import flags
 from tests.exploration import toys
@@ -49,6 +50,14 @@ def test_what_the_processes_must_agree_on():
     assert one.identity() != toys.config("a", {"base_e": "8"}).identity()
     assert one.identity() != toys.config("a", objectives=("accuracy",)).identity()
     json.dumps(one.identity())
+
+
+def test_machines_may_keep_the_data_in_different_folders(tmp_path, monkeypatch):
+    one = toys.config("a", data=DataSource("photos"))
+    before = one.identity()
+    monkeypatch.chdir(tmp_path)
+    assert toys.config("a", data=DataSource("photos")).identity() == before
+    assert one.to_json()["data"]["data_dir"] == str(tmp_path / "photos")
 
 
 def resolve(*arguments):
