@@ -67,9 +67,10 @@ def open_folder(source: DataSource) -> ImageDataset:
     _leave_out_copied_splits(found, digests, dataset)
     _leave_out_copies(found, digests, dataset)
     _refuse_empty(top, found, account)
+    index = {label: number for number, label in enumerate(labels)}
     examples = {
         split: [
-            Example(path, labels.index(label), digests[path])
+            Example(path, index[label], digests[path])
             for label, paths in by_class.items()
             for path in paths
         ]
@@ -83,7 +84,7 @@ def existing_folder(path: Path | str, flag: str = "--data_dir") -> Path:
     """Return `path`; raise `UsageError` unless it is a folder."""
     top = Path(path).expanduser()
     if not top.exists():
-        raise UsageError(f"{flag} {path}: no such folder")
+        raise UsageError(f"{flag} {path}: no such folder; name the place where it is now")
     if not top.is_dir():
         raise UsageError(f"{flag} {path}: a file, where a folder of photographs is needed")
     return top

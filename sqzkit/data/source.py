@@ -67,7 +67,7 @@ class DataSource(Settings):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "DataSource":
-        """Return the record `to_json` gave; raise `RunError` if it is none."""
+        """Return the record `to_json` gave; raise `RunError` if it is not one."""
         return records.build(cls, record, "a data source record", partial=True)
 
     def flips(self, by_default: bool) -> bool:

@@ -161,9 +161,10 @@ class _Walk:
             else:
                 self.account.files += 1
                 folder.photographs.append(folder.path / entry.name)
-        for path in _previews(folder.photographs):
-            folder.photographs.remove(path)
+        previews = _previews(folder.photographs)
+        for path in sorted(previews):
             self.account.leave_out("made by another program", self._name(path))
+        folder.photographs = [path for path in folder.photographs if path not in previews]
 
     def follow(self, folder: Folder, entry: os.DirEntry[str]) -> None:
         self._descend(folder, Folder(folder.path / entry.name, folder.depth + 1))
@@ -235,8 +236,8 @@ def _reason_by_kind(entry: os.DirEntry[str]) -> Reason | None:
         return None  # a link to nothing: reading it will say so
 
 
-def _previews(photographs: list[Path]) -> list[Path]:
+def _previews(photographs: list[Path]) -> set[Path]:
     """Return small versions that other programs made of a photograph beside them, by name."""
     stems = {path.stem.lower() for path in photographs}
     found = ((path, _PREVIEW.fullmatch(path.stem.lower())) for path in photographs)
-    return [path for path, match in found if match and (match["first"] or match["last"]) in stems]
+    return {path for path, match in found if match and (match["first"] or match["last"]) in stems}
