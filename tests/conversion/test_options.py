@@ -45,6 +45,10 @@ def test_illegal_options(arguments, message):
         ({"model_dir": "a", "max_accuracy_drop": -1.0}, "--max_accuracy_drop -1"),
         ({"model_dir": "a", "seed": -1}, "--seed -1"),
         ({"weights": "v1_0", "stage": "prune", "output_file": "a.tflite"}, "--stage=prune"),
+        (
+            {"weights": "v1_0", "data_dir": "p", "output_file": "a.tflite"},
+            "only a run .--model_dir. has",
+        ),
     ],
 )
 def test_illegal_configurations(arguments, message):

@@ -43,7 +43,8 @@ PROGRAMS = {
     "convert": (
         ("--model_dir=a",),
         {
-            "model_dir": "b", "stage": "prune", "weights": "!dsd --output_file=a.tflite",
+            "model_dir": "b", "data_dir": "d", "stage": "prune",
+            "weights": "!dsd --output_file=a.tflite",
             "weights_dir": "w", "keras_model_file": "!m.keras --preprocessing=unit "
             "--labels_file=l --output_file=a.tflite", "preprocessing": "caffe",
             "labels_file": "names", "output_file": "o.tflite", "quantization": "float16",
