@@ -8,6 +8,7 @@ import static org.junit.Assert.assertTrue;
 import android.app.Activity;
 import android.content.pm.PackageInfo;
 import android.content.pm.PackageManager;
+import android.graphics.Color;
 import android.util.TypedValue;
 import android.view.View;
 import android.view.ViewGroup;
@@ -30,6 +31,7 @@ import org.sqzkit.demo.phone.PhoneTestRunner;
 @Config(sdk = 35, qualifiers = "w320dp-h533dp")
 public class AccessibilityTest {
     private static final int TARGET_DP = 48;
+    private static final double MIN_CONTRAST = 4.5;
 
     /** A name, patterns without words, and words that are German too. */
     private static final java.util.List<String> SAME = Arrays.asList(
@@ -142,6 +144,36 @@ public class AccessibilityTest {
         Object[] found = java.util.regex.Pattern.compile("%[0-9]\\$[a-z]").matcher(text).results()
                 .map(java.util.regex.MatchResult::group).sorted().toArray();
         return Arrays.toString(found);
+    }
+
+    /** Colors of texts and of what they stand on, the wallpaper's on Android 12 and newer. */
+    private static void checkContrasts() {
+        int[][] pairs = {{R.color.text, R.color.page}, {R.color.text, R.color.card},
+            {R.color.text, R.color.button}, {R.color.text_quiet, R.color.page},
+            {R.color.text_quiet, R.color.card}, {R.color.text_quiet, R.color.frame},
+            {R.color.accent, R.color.page}, {R.color.on_brand, R.color.brand},
+            {R.color.error_text, R.color.error}};
+        android.content.Context app = RuntimeEnvironment.getApplication();
+        for (int[] pair : pairs) {
+            double text = Color.luminance(app.getColor(pair[0]));
+            double under = Color.luminance(app.getColor(pair[1]));
+            double contrast = (Math.max(text, under) + 0.05) / (Math.min(text, under) + 0.05);
+            assertTrue(app.getResources().getResourceEntryName(pair[0]) + " on "
+                    + app.getResources().getResourceEntryName(pair[1]) + ": " + contrast,
+                    contrast >= MIN_CONTRAST);
+        }
+    }
+
+    @Test
+    @Config(sdk = {24, 35}, qualifiers = "notnight")
+    public void textsCanBeReadByDay() {
+        checkContrasts();
+    }
+
+    @Test
+    @Config(sdk = {24, 35}, qualifiers = "night")
+    public void textsCanBeReadByNight() {
+        checkContrasts();
     }
 
     private boolean lightNavigationBar() {

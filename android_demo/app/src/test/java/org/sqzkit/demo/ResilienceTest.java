@@ -219,7 +219,7 @@ public class ResilienceTest {
     public void aModelThatFailsWhileRunningIsPutAside() throws Exception {
         Screens.useModel("fails_when_bright.tflite");
         classify(0xff000000);
-        assertEquals("fails_when_bright.tflite", state().models().current().title());
+        assertEquals("fails when bright", state().models().current().title());
         classify(WHITE);
         assertEquals("the former model goes on", "Colours", state().models().current().title());
         assertEquals(R.string.error_does_not_run, state().models().failure().error().resource());

@@ -10,9 +10,10 @@ import java.nio.ByteBuffer;
  */
 public record LoadedModel(ModelEntry entry, ModelFile file, ByteBuffer content, String sha256) {
 
-    /** What to call it: the name in its metadata, else the file's. */
+    /** Returns the name in its metadata, or the file's without its ending. */
     public String title() {
-        return file.name().isEmpty() ? entry.fileName() : file.name();
+        return file.name().isEmpty()
+                ? entry.fileName().replaceAll("\\.(tflite|sqz)$", "").replace('_', ' ') : file.name();
     }
 
     /** Size of the .tflite. */
