@@ -225,7 +225,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(finished, command, 
         command(*flags), capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "goes on after epoch" in done.stdout
+    assert "resumes after epoch" in done.stdout
     undisturbed = kernels(finished[0] / "train.weights.h5")
     resumed = kernels(tmp_path / "run" / "train.weights.h5")
     assert undisturbed.keys() == resumed.keys()

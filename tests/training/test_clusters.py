@@ -161,7 +161,7 @@ def test_after_a_worker_was_killed_all_go_on_from_the_last_checkpoint(start, tmp
     assert "Traceback" not in rest
     assert (folder / "checkpoints" / "train.npz").exists()
     outputs = finish(*workers())
-    assert "train: goes on after epoch 1" in outputs[0]
+    assert "train: resumes after epoch 1" in outputs[0]
     assert len(losses(folder)) == 2
     assert losses(folder)[1][0] < losses(folder)[0][0]
 
@@ -209,7 +209,7 @@ def test_parameter_servers_lose_a_worker_and_the_chief_and_go_on(start, tmp_path
     # A worker that is started again takes part again; so does the chief.
     servers[-1] = launch(server_tasks[-1])
     (output,) = finish(launch(chief_task))
-    assert "train: goes on after epoch 2" in output
+    assert "train: resumes after epoch 2" in output
     found = losses(folder)
     assert len(found) == 3
     assert found[2][0] < found[0][0]
