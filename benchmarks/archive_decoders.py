@@ -13,10 +13,9 @@ from pathlib import Path
 
 from absl import flags
 
-from benchmarks import java_decoder
+from benchmarks import java_decoder, script
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.programs import cli
 
 RUNS = 12  # the virtual machine compiles during the first ones
 _MOST = flags.DEFINE_float(
@@ -72,4 +71,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    script.run(main)

@@ -164,18 +164,11 @@ def newcomers_folder(tmp_path_factory):
     return folder
 
 
-# A page's training takes minutes; a tiny network for two epochs runs the same lines.
-SMALL = """import functools, sqzkit
-sqzkit.train = functools.partial(sqzkit.train, model="tiny", train_epochs=2)
-sqzkit.convert = functools.partial(sqzkit.convert, max_accuracy_drop=100)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=named)
 def test_every_python_block_runs(page, newcomers_folder):
     """In order, in one process for each page."""
-    script = "\n".join([SMALL, *code_blocks(page)])
+    script = "\n".join(code_blocks(page))
     call = [sys.executable, "-c", script]
     done = subprocess.run(
         call, cwd=newcomers_folder, capture_output=True, text=True, timeout=600, check=False

@@ -101,6 +101,7 @@ def accepted() -> dict[str, Draft]:
     whole = TEXT[:500] + b"a block" + TEXT[500:]
     several = Draft(len(whole), [[DEFLATE, 1, len(whole), len(blocks), blocks]])
     return {
+        "example": example(),
         "everything": base(),
         "planes_left_over": planes,
         "mixed_strides": mixed,
@@ -113,6 +114,14 @@ def accepted() -> dict[str, Draft]:
         "mixed_bytes_clamped": Draft(len(broken), [coded(MIXED, broken)]),
         "predictors_clamped": of_weights(fourfold()),
     }
+
+
+def example() -> Draft:
+    """Return the archive that docs/sqz.md traces: eight mixed bytes around six weights."""
+    draft = of_weights(np.array([0, 3, 1, 0, -3, 3], np.int8).reshape(1, 1, 2, 3))
+    draft.streams[0] = coded(MIXED, b"sqz: sqz")
+    draft.pieces[0][0], draft.size = 5, 14
+    return draft
 
 
 def of_weights(values: np.ndarray) -> Draft:

@@ -73,6 +73,50 @@ def contents() -> dict[str, bytes]:
     }
 
 
+ABOUT = {
+    "empty": "no byte",
+    "one_byte": "one byte, stored",
+    "text": "labels as mixed bytes",
+    "noise": "random bytes, stored",
+    "zeros": "zeros as mixed bytes",
+    "deflated": "more text than may be mixed",
+    "float_planes": "floats as byte planes of 4 bytes",
+    "kernel_1x1": "a convolution of 1x1",
+    "kernel_3x3": "a convolution of 3x3",
+    "kernel_stem": "a first convolution of 7x7, smooth",
+    "kernel_odd": "odd sides, the values -128 and 127",
+    "depthwise": "one output",
+    "dense_layer": "a dense layer",
+    "uint8": "elements around 128: `Center`",
+    "two_values": "two values, no zero",
+    "one_value": "a tensor of one value",
+    "all_zero": "a tensor of zeros",
+    "per_channel": "scales, and products of them",
+    "codebook_float32": "a codebook of float32",
+    "codebook_float16": "a codebook of float16",
+    "several": "four tensors, one model",
+    "caffe_net": "kind 1: a network of SqueezeNet v1.0's shape",
+    "kernel_9x9": "a kernel of more than 64 places",
+    "two_outputs": "two outputs of one place",
+    "two_places": "one output of two places",
+    "flat": "a tensor of one side",
+    "codebook_int64": "a codebook of 8-byte elements",
+    "codebook_256": "a codebook of 256 entries",
+    "example": "the example above",
+    "everything": "pieces of every kind",
+    "planes_left_over": "byte planes of 8, 4 and 2 bytes, with bytes left over",
+    "mixed_strides": "mixed bytes of each stride",
+    "empty_parts": "streams, gaps and pieces without a byte",
+    "odd_products": "a source behind its product; subnormal numbers, -0",
+    "code_ahead": "a coded stream with a zero byte that need not be there",
+    "deflate_blocks": "deflated blocks of all three types",
+    "net_small": "kind 1: gaps of 0, 15, 31 and more zeros, a kernel without entries",
+    "mixing_weights_clamped": "mixing weights at their limit, in the weights stream",
+    "mixed_bytes_clamped": "mixing weights at their limit, in mixed bytes",
+    "predictors_clamped": "predictors' weights at their limit",
+}
+
+
 def small_net() -> han_net.HanNet:
     """Return a Caffe net of SqueezeNet v1.0's shape with few weights left."""
     random, layers = np.random.default_rng(30), []
@@ -137,6 +181,7 @@ def _accept(name: str, archive: bytes) -> dict[str, object]:
         "sha256": hashlib.sha256(content).hexdigest(),
         "archive_sha256": hashlib.sha256(archive).hexdigest(),
         "methods": [stream.method for stream in found.streams],
+        "about": ABOUT[name],
     }
 
 
