@@ -33,7 +33,7 @@ OTHER_JOBS = (
     "report --model_dir=run",
     "evolve --model_dir=run --output_dir=bred --generations=1 --population=1 --train_epochs=1 "
     "--final_epochs=0",
-    "explore --study_dir=study --model=tiny --trials=1 --train_epochs=1",
+    "explore --study_dir=study --model=tiny --pool_after=conv1 --trials=1 --train_epochs=1",
     "compare --help",
     "net --help",
     "throughput --help",
