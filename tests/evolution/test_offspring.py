@@ -72,7 +72,7 @@ def parent(tmp_path_factory):
         augmentation="light", early_stopping_patience=3, warmup_epochs=2.0, weight_decay=0.125,
     )  # fmt: skip
     folder.finish_stage("train", {"top1": 0.5}, {**recorded.to_json(), "of_later_versions": 1})
-    return LoadedRun(folder, spec.to_json(), "train", model, default(32), ("a", "b"), None)
+    return LoadedRun(folder, spec.to_json(), "train", model, default(32), ("a", "b"), None, {})
 
 
 def filters_of(model, layer):

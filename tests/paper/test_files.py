@@ -1,5 +1,6 @@
 """The files of a row, with a tiny network and its real file formats."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -47,7 +48,8 @@ def run(network, tmp_path):
     folder.path.mkdir(parents=True)
     folder.weights_path("train").write_text("weights")
     folder.finish_stage("train", {"top1": 0.5}, {})
-    return LoadedRun(folder, spec.to_json(), "train", model, default(32), ("a", "b", "c"), None)
+    labels = ("a", "b", "c")
+    return LoadedRun(folder, spec.to_json(), "train", model, default(32), labels, None, {})
 
 
 @pytest.fixture
@@ -137,8 +139,7 @@ def test_a_row_of_an_archive_is_measured_on_the_int8_file_in_it(experiment, run)
 def test_a_run_elsewhere_is_named_in_full(experiment, run, tmp_path):
     elsewhere = RunFolder(tmp_path / "elsewhere")
     run.folder.path.rename(elsewhere.path)
-    moved = LoadedRun(elsewhere, *[getattr(run, name) for name in (
-        "spec", "stage", "model", "preprocessing", "labels", "source")])  # fmt: skip
+    moved = dataclasses.replace(run, folder=elsewhere)
     assert files._origin(experiment, moved)["run"] == str(elsewhere.path.resolve())
 
 

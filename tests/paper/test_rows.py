@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.compression import plan
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.source import DataSource
 from sqzkit.models.alexnet import AlexNetSpec
@@ -107,8 +106,7 @@ def test_squeezenet_is_pruned_once_for_both_numbers_of_bits(experiment, calls, b
     assert options is RECORDED and dataset is experiment.dataset
     assert second.number_of_clusters == values and second.codebook == "lloyd"
     assert second.target_sparsity == "0,fire9/expand3x3=0.7,conv10=0.8"
-    epochs = {"prune": 16, "cluster": 17, "quantize": 18}
-    assert second.epochs == {**plan.EPOCHS, **epochs}
+    assert [second.epochs(stage) for stage in second.stages[1:]] == [16, 17, 18]
     assert finished(calls) == (name, name, None, "sqz")
 
 
@@ -164,7 +162,7 @@ def test_alexnet_is_trained_at_the_papers_size(experiment, calls):
     spec = AlexNetSpec.from_json(folder.read_spec())
     assert (spec.classes, spec.normalization, spec.fc_units) == (2, "batch", 24)
     assert folder.preprocessing.image_size == 67 and folder.labels == ("a", "b")
-    assert folder.read_record("data")["data_dir"] == "photographs"
+    assert folder.read_record("data")["data_dir"].endswith("photographs")
     assert folder.read_record("flags") == {"compare": {"seed": 8, "note": ""}}
     assert finished(calls) == ("alexnet", "alexnet", None, "float32")
 
@@ -230,8 +228,8 @@ def test_alexnet_is_pruned_and_shared_as_printed(experiment, calls, make, stages
     assert config.target_sparsity == printed.sparsity_table(printed.ALEXNET_DENSITY, LAYERS)
     assert config.number_of_clusters == "0,conv1/a=255,conv10=255,fc6=32"
     assert (config.codebook, config.prune_schedule) == ("lloyd", "once")
-    assert (config.epochs["prune"], config.epochs["cluster"]) == (13, 14)
-    assert (config.learning_rate["prune"], config.learning_rate["cluster"]) == (2e-4, 5e-5)
+    assert (config.epochs("prune"), config.epochs("cluster")) == (13, 14)
+    assert (config.learning_rate("prune"), config.learning_rate("cluster")) == (2e-4, 5e-5)
     assert config.distillation == 0.0
     assert options is RECORDED and dataset is experiment.dataset
     name, stage, form = kind
