@@ -178,13 +178,17 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
             return;
         }
         int turn = from.turn(displayTurn);
-        runner.classify(() -> pixels(runner, frame, turn), this::show, error -> {
+        boolean accepted = runner.classify(() -> pixels(runner, frame, turn), this::show, error -> {
             busy.set(false);
             engine.models().putAside(runner, error);
             if (visible) {
                 showModelFailure();
             }
         });
+        if (!accepted) {
+            busy.set(false); // another model has just taken its place
+            frame.close();
+        }
     }
 
     /** On the model's thread, which is the only one that uses the converter. */

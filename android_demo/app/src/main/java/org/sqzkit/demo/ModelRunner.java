@@ -5,6 +5,7 @@ import android.os.Looper;
 import java.io.Closeable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -60,8 +61,9 @@ final class ModelRunner implements Closeable {
      *
      * @param done gets the result on the main thread, null if there were no pixels
      * @param failed gets the error on the main thread; the model should not be used any more
+     * @return whether the picture will be classified; not if the model is closed
      */
-    void classify(Source source, Consumer<Result> done, Consumer<AppError> failed) {
+    boolean classify(Source source, Consumer<Result> done, Consumer<AppError> failed) {
         AtomicBoolean answered = new AtomicBoolean();
         Runnable limit = () -> {
             if (answered.compareAndSet(false, true)) {
@@ -69,16 +71,21 @@ final class ModelRunner implements Closeable {
                 failed.accept(new AppError(R.string.error_timeout));
             }
         };
-        main.postDelayed(limit, LIMIT_MILLIS);
-        thread.execute(() -> {
-            Runnable outcome = outcome(source, done, failed);
-            main.post(() -> {
-                main.removeCallbacks(limit);
-                if (answered.compareAndSet(false, true)) {
-                    outcome.run();
-                }
+        try {
+            thread.execute(() -> {
+                Runnable outcome = outcome(source, done, failed);
+                main.post(() -> {
+                    main.removeCallbacks(limit);
+                    if (answered.compareAndSet(false, true)) {
+                        outcome.run();
+                    }
+                });
             });
-        });
+        } catch (RejectedExecutionException e) {
+            return false;
+        }
+        main.postDelayed(limit, LIMIT_MILLIS);
+        return true;
     }
 
     private Runnable outcome(Source source, Consumer<Result> done, Consumer<AppError> failed) {

@@ -86,7 +86,7 @@ final class ModelSession {
     private void openAny(String wanted, AppState.Failure reason) {
         Set<String> avoided = new HashSet<>(failed);
         RunOptions options = state.state().options();
-        start(Step.OPENING, "", running -> {
+        start(Step.OPENING, "", true, running -> {
             AppState.Failure first = reason;
             for (ModelEntry entry : candidates(wanted, avoided)) {
                 try {
@@ -226,10 +226,32 @@ final class ModelSession {
     }
 
     private void start(Step step, String name, TaskRunner.Work<Outcome> work) {
+        start(step, name, false, work);
+    }
+
+    /**
+     * Starts a task in place of the present one.
+     *
+     * @param last whether nothing else is to be tried if no model is open afterwards
+     */
+    private void start(Step step, String name, boolean last, TaskRunner.Work<Outcome> work) {
         tasks.cancel(task);
         state.updateModels(now -> now.with((AppState.Failure) null).with(step));
-        task = tasks.start(LIMIT_MILLIS, work, this::apply, error -> state.updateModels(
-                now -> now.with(new AppState.Failure(name, error)).with(Step.IDLE)));
+        task = tasks.start(LIMIT_MILLIS, work, outcome -> {
+            apply(outcome);
+            replaceNone(last, outcome.failure());
+        }, error -> {
+            AppState.Failure failure = new AppState.Failure(name, error);
+            state.updateModels(now -> now.with(failure).with(Step.IDLE));
+            replaceNone(last, failure);
+        });
+    }
+
+    /** Opens a model if there is none: the task may have taken the place of the first opening. */
+    private void replaceNone(boolean last, AppState.Failure failure) {
+        if (runner == null && !last) {
+            openAny(preferences.model(), failure);
+        }
     }
 
     private Outcome outcome(ModelRunner next, AppState.Failure failure) throws AppError {
@@ -249,7 +271,6 @@ final class ModelSession {
             photos.classifyAgain();
         } else if (!changed && current != null && !lists(outcome.entries(), current.entry())) {
             drop();
-            openAny("", null);
         }
     }
 

@@ -233,6 +233,15 @@ public class LiveActivityTest {
     }
 
     @Test
+    public void aFrameForAModelThatIsBeingReplacedIsGivenBack() throws Exception {
+        LiveActivity screen = openWithCamera();
+        Screens.engine().models().runner().close();
+        assertTrue(give(screen, Screens.RED).closed);
+        assertTrue("and the next one too", give(screen, Screens.RED).closed);
+        assertEquals("", error());
+    }
+
+    @Test
     public void saysWhenAnotherAppTakesTheCamera() {
         LiveActivity screen = openWithCamera();
         shadowOf((CameraManager) Screens.context().getSystemService(Context.CAMERA_SERVICE))

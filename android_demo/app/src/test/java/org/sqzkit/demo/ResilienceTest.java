@@ -228,6 +228,26 @@ public class ResilienceTest {
         assertEquals("also at the next start", "Colours", state().models().current().title());
     }
 
+    /** The shared file takes the place of the first opening, which must not be lost with it. */
+    @Test
+    public void aBadModelSharedAtTheStartLeavesTheFormerOne() throws Exception {
+        controller.close();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        Screens.engine().models().open(Screens.offer("notes.tflite", "no model at all".getBytes()));
+        Screens.settle();
+        assertEquals("Colours", state().models().current().title());
+        assertEquals(R.string.error_not_a_model, state().models().failure().error().resource());
+    }
+
+    @Test
+    public void clearingWhileTheFirstModelOpensLeavesAModel() throws Exception {
+        controller.close();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        Screens.engine().clearStorage();
+        Screens.settle();
+        assertEquals("Colours", state().models().current().title());
+    }
+
     @Test
     public void modelsThatAllFailDoNotTakeTurnsForEver() throws Exception {
         Screens.useModel("fails_when_bright.tflite");
