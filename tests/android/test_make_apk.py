@@ -40,14 +40,14 @@ def test_a_model_that_the_app_refuses_is_refused_before_building(
     make_apk, repository, name, reason
 ):
     with pytest.raises(FormatError, match=reason):
-        make_apk.check_model(TFLiteFile.read(repository / MODELS / f"{name}.tflite"))
+        make_apk.check_model(TFLiteFile((repository / MODELS / f"{name}.tflite").read_bytes()))
 
 
 @pytest.mark.parametrize(
     "name", ["colours_int8", "colours_uint8", "colours_float", "bare_float", "foreign"]
 )
 def test_a_model_that_the_app_opens_is_accepted(make_apk, repository, name):
-    make_apk.check_model(TFLiteFile.read(repository / MODELS / f"{name}.tflite"))
+    make_apk.check_model(TFLiteFile((repository / MODELS / f"{name}.tflite").read_bytes()))
 
 
 def test_the_program_names_the_model_and_the_reason(repository):
