@@ -4,13 +4,15 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 WORKERS ?= 2
 INPUTS  ?= 1000000
+PACKAGE ?= training
+SAMPLE  ?= 100
 
 DEMO    ?= runs/demo
 PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-.PHONY: demo apk install test package docs hooks coverage fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
+.PHONY: demo apk install test package docs hooks coverage mutants fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -20,6 +22,7 @@ help:
 	@echo "make fuzz       damaged files, a million of them   [INPUTS=n]"
 	@echo "make package    build the wheel and try it in clean environments"
 	@echo "make docs       build the documentation as a site: build/docs/index.html"
+	@echo "make mutants    how many small faults the tests notice   [PACKAGE=training SAMPLE=100]"
 	@echo "make apk        the Android app, with its model   [MODEL=path]"
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
@@ -55,6 +58,10 @@ coverage: $(VENV)/.installed
 # Damages a million files of all kinds; minutes on two free cores.
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.run --inputs=$(INPUTS) --folder=build/fuzz
+
+# Small faults, one at a time: how many of them the fast tests of a package notice. An hour or so.
+mutants: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.mutants --package=$(PACKAGE) --sample=$(SAMPLE)
 
 test-fast: $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"

@@ -8,7 +8,7 @@ tests/PACKAGE/test_NAME.py without the slow tests. A sample is drawn by seed, si
 faults take hours. Exit code 1: fewer than `--bar` of them were noticed. The survivors are
 printed: a test should notice each, unless it changes nothing that can be seen.
 
-Needs cosmic-ray (`pip install cosmic-ray`).
+`make mutants PACKAGE=training SAMPLE=100` runs it.
 """
 
 import argparse
