@@ -134,10 +134,12 @@ def border(draft: Draft, chance: random.Random) -> None:
 
 def method(draft: Draft, chance: random.Random) -> None:
     """Code a stream in another way, of which most are right."""
-    number = chance.randrange(len(draft.streams)) if draft.streams else 0
-    if not draft.streams or draft.streams[number][0] == streams.WEIGHTS:
+    if not draft.streams:
         return
+    number = chance.randrange(len(draft.streams))
     old = draft.streams[number]
+    if old[0] == streams.WEIGHTS or not all(isinstance(field, int) for field in old[:4]):
+        return
     try:
         plain = bytes(streams.decode(streams.Coded(old[0], old[1], old[2], old[4])))
     except FormatError:
