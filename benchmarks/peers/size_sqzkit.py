@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import contender
-from sqzkit.coding import han_net, spans, sqz
+from sqzkit.coding import han_net, planning, sqz
 from sqzkit.conversion.outputs import sizes
 
 
@@ -50,7 +50,7 @@ def tflite_tensors(content: bytes) -> tuple[dict[str, Any], bytes]:
     Kernels come as [filters, height, width, inputs] and become [filters, inputs, height, width].
     """
     tensors, rest, end = {}, [], 0
-    for index, span in enumerate(spans.find_spans(content)):
+    for index, span in enumerate(planning.find_spans(content)):
         # Strings, and the scales of the tensors, stay with the rest.
         if span.role != "tensor" or span.dtype not in ("int8", "int32") or not span.shape:
             continue

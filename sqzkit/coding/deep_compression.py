@@ -15,8 +15,9 @@ from sqzkit.base.errors import FormatError
 from sqzkit.coding import bits, codebook, huffman, relative_index, symbols, varint, weights
 
 INDEX_BITS = 4
+_HUFFMAN = 1  # how codes and indices are stored
 DTYPES = (np.dtype("<f4"), np.dtype("i1"), np.dtype("<f2"))
-MOST_WEIGHTS = 1 << 28
+MAX_WEIGHTS = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,31 +98,27 @@ def account(name: str, kernel: np.ndarray, index_bits: int = INDEX_BITS) -> Laye
         huffman_code_bytes=len(huffman.encode(entries, len(book))),
         huffman_index_bytes=len(huffman.encode(gaps, 1 << index_bits)),
         coder_bytes=_coder_bytes(kernel),
-        entropy_bytes=entropy_bytes(entries) + entropy_bytes(gaps),
+        entropy_bytes=symbols.entropy_bytes(entries) + symbols.entropy_bytes(gaps),
     )
 
 
-def encode_layer(kernel: np.ndarray, index_bits: int = INDEX_BITS, coded: bool = True) -> bytes:
-    """Return the layer as Deep Compression stores it.
+def encode_layer(kernel: np.ndarray, index_bits: int = INDEX_BITS) -> bytes:
+    """Return the layer as Deep Compression stores it, Huffman coded.
 
     Args:
       kernel: float32, float16 or int8 of any shape; negative zeros become zero.
       index_bits: 1..8 bits of a relative index.
-      coded: Huffman, else fixed width.
     """
     codes, book = codebook.encode(kernel)
     gaps, entries = relative_index.encode(codes.reshape(-1), index_bits)
-    if coded:
-        parts = [huffman.encode(entries, len(book)), huffman.encode(gaps, 1 << index_bits)]
-    else:
-        parts = [bits.pack(entries, _code_bits(book)), bits.pack(gaps, index_bits)]
+    parts = [huffman.encode(entries, len(book)), huffman.encode(gaps, 1 << index_bits)]
     dtype = DTYPES.index(kernel.dtype)
-    head = varint.write(dtype, index_bits, int(coded), kernel.ndim, *kernel.shape)
+    head = varint.write(dtype, index_bits, _HUFFMAN, kernel.ndim, *kernel.shape)
     head += varint.write(len(book), len(entries), len(parts[0]), len(parts[1]))
     return head + book.tobytes() + b"".join(parts)
 
 
-def decode_layer(content: bytes, most: int = MOST_WEIGHTS) -> np.ndarray:
+def decode_layer(content: bytes, most: int = MAX_WEIGHTS) -> np.ndarray:
     """Return the layer that `encode_layer` took.
 
     Args:
@@ -133,30 +130,19 @@ def decode_layer(content: bytes, most: int = MOST_WEIGHTS) -> np.ndarray:
     """
     reader = varint.Reader(content, "the layer")
     dtype = DTYPES[reader.number(len(DTYPES) - 1)]
-    index_bits, coded = reader.number(8), reader.number(1)
+    index_bits, stored_as = reader.number(8), reader.number(_HUFFMAN)
     shape = [reader.number(most) for _ in range(reader.number(8))]
     size = math.prod(shape)
-    if size > most or not index_bits:
+    if size > most or not index_bits or stored_as != _HUFFMAN:
         raise FormatError(f"a layer of {size} weights: at most {most} are legal")
-    entries, count = reader.number(codebook.MOST), reader.number(size)
+    entries, count = reader.number(codebook.MAX_ENTRIES), reader.number(size)
     lengths = reader.number(len(content)), reader.number(len(content))
     book = np.frombuffer(reader.bytes(entries * dtype.itemsize), dtype)
     parts = [reader.bytes(length) for length in lengths]
     reader.end()
-    if coded:
-        values, gaps = (huffman.decode(part, count) for part in parts)
-    else:
-        values = bits.unpack(parts[0], count, _code_bits(book))
-        gaps = bits.unpack(parts[1], count, index_bits)
+    values, gaps = (huffman.decode(part, count) for part in parts)
     dense = relative_index.decode(gaps, values, size, index_bits)
     return codebook.decode(dense, book).reshape(shape)
-
-
-def entropy_bytes(values: np.ndarray) -> float:
-    """Return the order-0 entropy of unsigned integers, in bytes."""
-    counts = np.bincount(values.reshape(-1).astype(np.int64))
-    counts = counts[counts > 0]
-    return float(-(counts * np.log2(counts / max(values.size, 1))).sum() / 8)
 
 
 def _code_bits(book: np.ndarray) -> int:

@@ -1,17 +1,60 @@
-"""Which part of a file goes to which coder."""
+"""Which part of a file goes to which coder.
+
+The constant tensors of a TensorFlow Lite file and their scales are taken out of
+the graph. Whatever does not fit the file is not a tensor. The archive carries
+what is found here, so a decoder needs none of it.
+"""
 
 import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from sqzkit.base.errors import FormatError
+from sqzkit.base.flatbuffer_tables import Source, Table
 from sqzkit.coding import streams, symbols
 from sqzkit.coding.archive import Piece
-from sqzkit.coding.spans import TYPES, Span, find_spans
 from sqzkit.coding.weights import four_dimensions
 
-LEAST_WEIGHTS = 64  # elements; smaller int8 tensors stay among the plain bytes
-LEAST_CODED = 1024  # elements of wider types worth a codebook
-WIDTHS = dict(TYPES.values())
+IDENTIFIER = b"TFL3"
+MAX_TENSORS = 32_768
+MAX_SIDES = 16
+MIN_WEIGHTS = 64  # elements; smaller int8 tensors stay among the plain bytes
+MIN_CODED = 1024  # elements of wider types worth a codebook
+
+# TensorType of the TFLite schema: name and bytes of an element.
+TYPES = {
+    0: ("float32", 4),
+    1: ("float16", 2),
+    2: ("int32", 4),
+    3: ("uint8", 1),
+    4: ("int64", 8),
+    6: ("bool", 1),
+    7: ("int16", 2),
+    9: ("int8", 1),
+    10: ("float64", 8),
+}
+_WIDTHS = dict(TYPES.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A run of numbers in a file.
+
+    Attributes:
+      offset, length: in bytes.
+      dtype: one of `TYPES`' names, little-endian in the file.
+      shape: sides of the tensor, outermost first; their product is the number of elements.
+      role: "tensor", or "scales" of a tensor.
+    """
+
+    offset: int
+    length: int
+    dtype: str
+    shape: tuple[int, ...]
+    role: str = "tensor"
 
 
 @dataclasses.dataclass
@@ -38,6 +81,25 @@ class Plan:
     tensors: list[symbols.Coded] = dataclasses.field(default_factory=list)
 
 
+def find_spans(content: bytes) -> list[Span]:
+    """Return the constant tensors and scale vectors of a `.tflite`, by offset, none overlapping.
+
+    Any other content, and a damaged file, gives what could be found, at worst
+    nothing: this never raises.
+    """
+    found: list[Span] = []
+    try:
+        for span in itertools.islice(_spans(content), 2 * MAX_TENSORS):
+            found.append(span)
+    except FormatError:
+        pass
+    kept: list[Span] = []
+    for span in sorted(set(found), key=lambda span: (span.offset, -span.length)):
+        if span.length and (not kept or span.offset >= kept[-1].offset + kept[-1].length):
+            kept.append(span)
+    return kept
+
+
 def plan(content: bytes) -> Plan:
     """Return how to split `content`; without pieces if it is no `.tflite`."""
     spans = find_spans(content)
@@ -51,7 +113,7 @@ def plan(content: bytes) -> Plan:
         )
     )
     made.groups = [
-        Group(next(WIDTHS[s.dtype] for s in spans if s.dtype + s.role == name)) for name in names
+        Group(next(_WIDTHS[s.dtype] for s in spans if s.dtype + s.role == name)) for name in names
     ]
     products = _products(content, spans)
     end = 0
@@ -74,22 +136,19 @@ def plan(content: bytes) -> Plan:
 
 def _weights(content: bytes, span: Span) -> symbols.Coded | None:
     """Return the span as symbols if the weights' coder is the one for it."""
-    elements = span.length // WIDTHS[span.dtype]
-    wide = WIDTHS[span.dtype] > 1
-    if span.role != "tensor" or elements < (LEAST_CODED if wide else LEAST_WEIGHTS):
+    elements = span.length // _WIDTHS[span.dtype]
+    wide = _WIDTHS[span.dtype] > 1
+    if span.role != "tensor" or elements < (MIN_CODED if wide else MIN_WEIGHTS):
         return None
     run = content[span.offset : span.offset + span.length]
-    found = symbols.to_symbols(run, WIDTHS[span.dtype], four_dimensions(span.shape))
+    found = symbols.to_symbols(run, _WIDTHS[span.dtype], four_dimensions(span.shape))
     if not found or (wide and 4 * len(found.codebook) > span.length):
         return None
-    return found if _entropy_bytes(found.symbols) < len(streams.deflate(run)) * 1.02 else None
-
-
-def _entropy_bytes(values: np.ndarray) -> float:
-    """Return the order-0 entropy of int8 `values`, in bytes."""
-    counts = np.bincount(values.reshape(-1).view(np.uint8))
-    counts = counts[counts > 0]
-    return float(-(counts * np.log2(counts / values.size)).sum() / 8)
+    return (
+        found
+        if symbols.entropy_bytes(found.symbols.view(np.uint8)) < len(streams.deflate(run)) * 1.02
+        else None
+    )
 
 
 def _products(content: bytes, spans: list[Span]) -> dict[int, tuple[int, float]]:
@@ -126,3 +185,31 @@ def _factor(source: np.ndarray, product: np.ndarray) -> float | None:
         if np.isfinite(factor) and np.array_equal(source * factor, product):
             return float(factor)
     return None
+
+
+def _spans(content: bytes) -> Iterator[Span]:
+    model = Source(content, "TFLite model").root(IDENTIFIER)
+    buffers = model.tables(4)
+    # Offsets may be shared, so that a small file can list one subgraph a thousand times.
+    listed = (subgraph.tables(0) for subgraph in model.tables(2))
+    for tensor in itertools.islice(itertools.chain.from_iterable(listed), MAX_TENSORS):
+        quantization = tensor.table(4)
+        if quantization:
+            start, count = quantization.extent(2, 4)
+            if count > 1:
+                yield Span(start, 4 * count, "float32", (count,), "scales")
+        number = tensor.scalar(2, "I", 0)
+        if number < len(buffers):
+            yield from _constant(tensor, buffers[number])
+
+
+def _constant(tensor: Table, buffer: Table) -> Iterator[Span]:
+    """Yield the span of a tensor's values, if the file holds them."""
+    start, length = buffer.outside(1, 2) or buffer.extent(0, 1)
+    name, size = TYPES.get(tensor.scalar(1, "b", 0), ("", 0))
+    shape = tensor.vector(0, "int32")
+    if not start or not size or len(shape) > MAX_SIDES:
+        return
+    sides = tuple(int(side) for side in shape)
+    if math.prod(max(side, 0) for side in sides) * size == length:
+        yield Span(start, length, name, sides)

@@ -97,6 +97,13 @@ def from_symbols(
     return elements.data
 
 
+def entropy_bytes(values: np.ndarray) -> float:
+    """Return the order-0 entropy of unsigned integers, in bytes."""
+    counts = np.bincount(values.reshape(-1).astype(np.int64))
+    counts = counts[counts > 0]
+    return float(-(counts * np.log2(counts / max(values.size, 1))).sum() / 8)
+
+
 def _look_up(ranks: np.ndarray, center: int, entries: np.ndarray, elements: np.ndarray) -> None:
     # Block by block, because numpy turns indices into integers of eight bytes.
     for start in range(0, ranks.size, _BLOCK):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sqzkit.base.errors import FormatError, InvariantError, RunError
+from sqzkit.base.flatbuffer_tables import Source, Table
 from sqzkit.tflite import schema
 from sqzkit.tflite.schema import Convolution, Operator, Tensor
-from sqzkit.tflite.tables import Source, Table
 
 IDENTIFIER = b"TFL3"
 MAX_BYTES = 1 << 29
@@ -183,7 +183,7 @@ class TFLiteFile:
             zero_points=quantization.vector(3, "int64") if quantization else np.empty(0, np.int64),
             axis=quantization.scalar(6, "i", 0) if quantization else 0,
             buffer=table.scalar(2, "I", 0),
-            scales_position=quantization.vector_position(2) if quantization else 0,
+            scales_position=quantization.extent(2, 4)[0] if quantization else 0,
         )
         self._check(tensor)
         return tensor
@@ -258,11 +258,7 @@ class TFLiteFile:
 def _extent(buffer: Table) -> tuple[int, int]:
     """Return where a buffer's bytes begin and how many there are."""
     # Behind the flatbuffer, as ai-edge-quantizer and files over 2 GB keep them.
-    outside = buffer.outside(1, 2)
-    if outside is not None:
-        return outside
-    values = buffer.vector(0, "uint8")
-    return buffer.vector_position(0), values.size
+    return buffer.outside(1, 2) or buffer.extent(0, 1)
 
 
 def _operator_code(table: Table) -> tuple[str, int]:

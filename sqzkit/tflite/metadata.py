@@ -17,13 +17,13 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from sqzkit.base import archives
+from sqzkit.base import archives, flatbuffer_tables
 from sqzkit.base import files as json_files
 from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.base.flatbuffer_tables import Scalar, Source, Table
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.tflite import flatbuffer, tables
+from sqzkit.tflite import flatbuffer
 from sqzkit.tflite.flatbuffer import TFLiteFile
-from sqzkit.tflite.tables import Scalar, Source, Table
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -172,7 +172,7 @@ def _record(model: TFLiteFile, preprocessing: Preprocessing, description: Descri
         ],
         7: MINIMUM_PARSER_VERSION,
     }
-    return tables.write(root, IDENTIFIER)
+    return flatbuffer_tables.write(root, IDENTIFIER)
 
 
 def _image_input(preprocessing: Preprocessing) -> dict[int, Any]:

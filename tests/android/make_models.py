@@ -88,14 +88,17 @@ def failing():
 
 def foreign(plain, deviation=127.5, files=None):
     """Return a float file of another maker: standard metadata with mean and deviation."""
-    from sqzkit.tflite import metadata, tables
-    from sqzkit.tflite.tables import Scalar
+    from sqzkit.base import flatbuffer_tables
+    from sqzkit.base.flatbuffer_tables import Scalar
+    from sqzkit.tflite import metadata
 
     values = {0: np.full(1, 127.5, np.float32), 1: np.full(1, deviation, np.float32)}
     image = {0: "image", 4: [{0: Scalar("uint8", 1), 1: values}]}
     names = {0: "names.txt", 2: Scalar("int8", 2)}
     record = {0: "Elsewhere", 3: [{2: [image], 3: [{0: "score", 6: [names]}]}], 7: "1.0.0"}
-    content = metadata.add_entry(plain, metadata.ENTRY, tables.write(record, metadata.IDENTIFIER))
+    content = metadata.add_entry(
+        plain, metadata.ENTRY, flatbuffer_tables.write(record, metadata.IDENTIFIER)
+    )
     named = {"names.txt": b"rot\r\ngr\xc3\xbcn\r\nblau\r\n"}
     return metadata.append_files(content, named if files is None else files)
 

@@ -7,8 +7,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from sqzkit import preprocessing
-from sqzkit.tflite import metadata, tables
-from sqzkit.tflite.tables import Scalar
+from sqzkit.base import flatbuffer_tables
+from sqzkit.base.flatbuffer_tables import Scalar
+from sqzkit.tflite import metadata
 
 
 def build(channels: int) -> bytes:
@@ -32,7 +33,7 @@ def build(channels: int) -> bytes:
     graph.operators[1].builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    entry = tables.write(_metadata(), b"M001")
+    entry = flatbuffer_tables.write(_metadata(), b"M001")
     described = metadata.add_entry(bytes(builder.Output()), "TFLITE_METADATA", entry)
     record = json.dumps(preprocessing.default(32).to_json()).encode()
     labels = "".join(f"class {number}\n" for number in range(channels)).encode()

@@ -60,9 +60,9 @@ def _read_sqz(content: bytes) -> None:
 
 
 def _pack(content: bytes) -> None:
-    from sqzkit.coding import planning, spans
+    from sqzkit.coding import planning
 
-    found = spans.find_spans(content)
+    found = planning.find_spans(content)
     for before, after in itertools.pairwise(found):
         assert before.offset + before.length <= after.offset
     planning.plan(content)

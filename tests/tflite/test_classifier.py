@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sqzkit.base import flatbuffer_tables
 from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
@@ -116,7 +117,7 @@ def test_a_file_without_metadata_still_runs(bare_int8, noise_images):
 
 def test_other_makers_normalization_is_followed(bare_float, noise_images):
     record = {3: [{2: [{4: [{0: metadata.Scalar("uint8", 1), 1: normalization()}]}], 3: [{}]}]}
-    entry = metadata.tables.write(record, b"M001")
+    entry = flatbuffer_tables.write(record, b"M001")
     foreign = metadata.append_files(metadata.add_entry(bare_float, metadata.ENTRY, entry), {})
     classifier = Classifier(foreign)
     assert classifier.preprocessing.mean == (10.0, 20.0, 30.0)

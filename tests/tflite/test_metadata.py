@@ -5,12 +5,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 
+from sqzkit.base import flatbuffer_tables
 from sqzkit.base.errors import FormatError, UsageError
+from sqzkit.base.flatbuffer_tables import Scalar
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.tflite import metadata, tables
+from sqzkit.tflite import metadata
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.metadata import Description
-from sqzkit.tflite.tables import Scalar
 
 LABELS = ("ant", "bee", "cat", "dog", "éel, grey")
 WORDS = Description("Name", "What it is", "1.2", "Somebody", "BSD-2-Clause")
@@ -96,7 +97,7 @@ def test_labels_must_fit(bare_float, record, labels):
 
 
 def foreign(bare_float, root, files):
-    entry = tables.write(root, b"M001")
+    entry = flatbuffer_tables.write(root, b"M001")
     with_entry = metadata.add_entry(bare_float, "TFLITE_METADATA", entry)
     return TFLiteFile(metadata.append_files(with_entry, files))
 

@@ -1,9 +1,10 @@
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from sqzkit.tflite import phone, tables
+from sqzkit.base import flatbuffer_tables
+from sqzkit.base.flatbuffer_tables import Scalar
+from sqzkit.tflite import phone
 from sqzkit.tflite.flatbuffer import IDENTIFIER, TFLiteFile
-from sqzkit.tflite.tables import Scalar
 
 CODES = vars(schema.BuiltinOperator)
 
@@ -12,7 +13,7 @@ def file_with(code, version):
     """A file of one operator code, which no operator uses."""
     entry = {0: Scalar("int8", min(code, 127)), 2: Scalar("uint32", version)}
     entry[3] = Scalar("uint32", code)
-    return TFLiteFile(tables.write({1: [entry], 2: [{}]}, IDENTIFIER))
+    return TFLiteFile(flatbuffer_tables.write({1: [entry], 2: [{}]}, IDENTIFIER))
 
 
 @pytest.mark.parametrize(

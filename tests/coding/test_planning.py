@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError
-from sqzkit.coding import planning, spans, symbols
+from sqzkit.coding import planning, symbols
 from sqzkit.coding.weights import four_dimensions
 
 
@@ -14,7 +14,7 @@ from sqzkit.coding.weights import four_dimensions
 def test_tensors_and_scales_are_found_where_they_are(tflite, kernel, outside):
     weights, bias = kernel((8, 3, 3, 4)), np.arange(8, dtype=np.int32)
     content = tflite([weights, bias], [[0.5, 0.25], None], b"labels", outside)
-    found = {(span.role, span.dtype): span for span in spans.find_spans(content)}
+    found = {(span.role, span.dtype): span for span in planning.find_spans(content)}
     for key, values in (
         (("tensor", "int8"), weights),
         (("tensor", "int32"), bias),
@@ -30,7 +30,7 @@ def test_tensors_and_scales_are_found_where_they_are(tflite, kernel, outside):
     "content", [b"", b"TFL3", b"....TFL3", b"\xff" * 4 + b"TFL3" + b"\xff" * 99]
 )
 def test_other_bytes_have_no_spans(content):
-    assert spans.find_spans(content) == []
+    assert planning.find_spans(content) == []
 
 
 @pytest.mark.parametrize("outside", [None, 600])
@@ -43,12 +43,12 @@ def test_no_damage_makes_the_reader_fail(tflite, kernel, outside):
         for place in random.integers(0, len(content), 3):
             damaged[place] = random.integers(0, 256)
         end = 0
-        for span in spans.find_spans(bytes(damaged)):
+        for span in planning.find_spans(bytes(damaged)):
             assert end <= span.offset
             end = span.offset + span.length
             assert end <= len(damaged)
     for cut in range(0, len(content), 7):
-        spans.find_spans(content[:cut])
+        planning.find_spans(content[:cut])
 
 
 def back(coded):
@@ -140,6 +140,6 @@ def test_shared_lists_are_not_walked_without_end():
     subgraphs = repeated(table(_0=tensors), 20_000)
     builder.Finish(table(_2=subgraphs, _4=buffers), b"TFL3")
     start = time.thread_time()
-    assert spans.find_spans(bytes(builder.Output())) == []
+    assert planning.find_spans(bytes(builder.Output())) == []
     traced = sys.gettrace() is not None  # as coverage does; everything takes four times as long
     assert time.thread_time() - start < (4 if traced else 1)

@@ -82,28 +82,29 @@ class Table:
 
     def tables(self, field: int) -> "list[Table]":
         """Return a vector of tables; absent is empty."""
-        start, count = self._vector(field, 4)
+        start, count = self.extent(field, 4)
         return [Table(self._source, self._follow(start + 4 * i)) for i in range(count)]
 
     def text(self, field: int) -> str:
         """Return a string field; absent is empty."""
-        start, count = self._vector(field, 1)
+        start, count = self.extent(field, 1)
         return self._decode(start, count)
 
     def texts(self, field: int) -> list[str]:
         """Return a vector of strings; absent is empty."""
-        start, count = self._vector(field, 4)
+        start, count = self.extent(field, 4)
         return [self._text_at(self._follow(start + 4 * i)) for i in range(count)]
 
     def vector(self, field: int, dtype: str) -> np.ndarray:
         """Return a vector of numbers as a read-only view of the file; absent is empty."""
         kind = np.dtype(dtype).newbyteorder("<")
-        start, count = self._vector(field, kind.itemsize)
+        start, count = self.extent(field, kind.itemsize)
         return np.frombuffer(self._source.content, kind, count, start)
 
-    def vector_position(self, field: int) -> int:
-        """Return where the first element of a vector lies in the file; 0 where absent."""
-        return self._vector(field, 1)[0]
+    def extent(self, field: int, item_size: int) -> tuple[int, int]:
+        """Return where a vector's elements lie in the file, and their number; absent is (0, 0)."""
+        position = self._target(field)
+        return (0, 0) if position is None else self._extent(position, item_size)
 
     def outside(self, offset: int, size: int) -> tuple[int, int] | None:
         """Return (position, number) of the bytes behind the tables that two fields tell.
@@ -130,10 +131,6 @@ class Table:
     def _target(self, field: int) -> int | None:
         position = self._field(field)
         return None if position is None else self._follow(position)
-
-    def _vector(self, field: int, item_size: int) -> tuple[int, int]:
-        position = self._target(field)
-        return (0, 0) if position is None else self._extent(position, item_size)
 
     def _extent(self, position: int, item_size: int) -> tuple[int, int]:
         count = self._source.unpack("I", position)

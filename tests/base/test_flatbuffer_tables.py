@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError
-from sqzkit.tflite.tables import Source
+from sqzkit.base.flatbuffer_tables import Source
 
 
 def written():
@@ -56,14 +56,14 @@ def test_absent_fields_are_empty():
     assert root.texts(9) == []
     assert root.table(9) is None
     assert root.vector(9, "int8").size == 0
-    assert root.vector_position(9) == 0
+    assert root.extent(9, 4) == (0, 0)
 
 
-def test_vector_position_is_where_the_values_lie():
+def test_the_extent_is_where_the_values_lie():
     content = written()
     root = Source(content, "test file").root(b"TEST")
-    start = root.vector_position(3)
-    assert np.frombuffer(content, "<f4", 2, start).tolist() == [1.5, -2.0]
+    start, count = root.extent(3, 4)
+    assert np.frombuffer(content, "<f4", count, start).tolist() == [1.5, -2.0]
 
 
 @pytest.mark.parametrize("content", [b"", b"1234567", written()[:4] + b"NOPE" + written()[8:]])
