@@ -4,7 +4,7 @@ import numpy as np
 
 from sqzkit.base.errors import FormatError, UsageError
 
-MOST = 256
+MAX_ENTRIES = 256
 
 
 def encode(values: np.ndarray, name: str = "the layer") -> tuple[np.ndarray, np.ndarray]:
@@ -17,10 +17,10 @@ def encode(values: np.ndarray, name: str = "the layer") -> tuple[np.ndarray, np.
       UsageError: more than 255 distinct values other than zero.
     """
     others = np.unique(values[values != 0])
-    if len(others) >= MOST:
+    if len(others) >= MAX_ENTRIES:
         raise UsageError(
             f"{name} has {len(others)} distinct values that are not zero: a codebook takes at most "
-            f"{MOST - 1}; cluster it first (--stages=cluster)"
+            f"{MAX_ENTRIES - 1}; cluster it first (--stages=cluster)"
         )
     codebook = np.concatenate([np.zeros(1, values.dtype), others])
     codes = np.where(values == 0, 0, np.searchsorted(others, values) + 1)

@@ -12,7 +12,7 @@ from sqzkit.coding.kernels.binary import FRESH, allocating, compiled, mixed_bit
 ORDERS = 9  # inputs by context
 INPUTS = ORDERS + 1  # and one by the longest match
 SHORTEST_MATCH, LONGEST_LOOK = 5, 32
-LEAST_BITS, MOST_BITS = 10, 16
+MIN_BITS, MAX_BITS = 10, 16
 SETS = 32
 RATE, SLOT_LIMIT = 14, 255
 MULTIPLIER = 0x9E3779B1
@@ -22,7 +22,7 @@ class Model:
     """Adaptive state of one stream of `size` bytes."""
 
     def __init__(self, size: int) -> None:
-        self.bits = min(max(size.bit_length() + 3, LEAST_BITS), MOST_BITS)
+        self.bits = min(max(size.bit_length() + 3, MIN_BITS), MAX_BITS)
         self.slots = np.full(INPUTS << self.bits, FRESH, np.uint32)
         self.weights = np.full(SETS * INPUTS, 17000, np.int32)
 
