@@ -29,9 +29,24 @@ def sha256(path: Path | str) -> str:
 
 
 def refuse_existing(path: Path | str, overwrite: bool, flag: str = "--overwrite") -> None:
-    """Raise `UsageError` if `path` exists and may not be replaced."""
-    if Path(path).exists() and not overwrite:
+    """Raise `UsageError` if `path` exists and may not be replaced.
+
+    A link, folder, device or pipe may never be replaced: renaming a file to its
+    name would destroy it.
+    """
+    path = Path(path)
+    if path.is_symlink():
+        raise UsageError(f"{path} is a link to {os.readlink(path)!r}; name the file itself")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is not a file but a {_kind(path)}; give another name")
+    if path.exists() and not overwrite:
         raise UsageError(f"{path} exists; give {flag} to replace it, or another name")
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    return "device" if path.is_char_device() or path.is_block_device() else "pipe or socket"
 
 
 @contextlib.contextmanager
@@ -43,9 +58,12 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     files that killed processes of this machine left behind are removed too.
 
     Raises:
-      WriteError: the folder cannot be written or the disk is full.
+      WriteError: the folder cannot be written, the disk is full, or `path` is
+        there and is not a file.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise WriteError(f"cannot write {path}: it is a {_kind(path)}; give another name")
     owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.stem}{_UNFINISHED}{owner}{path.suffix}")
     try:
@@ -98,8 +116,13 @@ def json_text(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def read_bytes(path: Path | str, most: int) -> bytes:
+def read_bytes(path: Path | str, most: int, flag: str = "") -> bytes:
     """Return the content of a file of at most `most` bytes.
+
+    Args:
+      path: of the file.
+      most: the maximum; no more is read of a file without an end.
+      flag: which one raises the maximum.
 
     Raises:
       RunError: the file is missing, larger, or cannot be read.
@@ -117,7 +140,10 @@ def read_bytes(path: Path | str, most: int) -> bytes:
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
     if max(size, length) > most:
-        raise RunError(f"{path}: larger than the {most:,} bytes that are read of such a file")
+        advice = f"; raise {flag} if it is what you mean" if flag else ""
+        raise RunError(
+            f"{path}: larger than the {most:,} bytes that are read of such a file{advice}"
+        )
     return b"".join(pieces)
 
 

@@ -26,27 +26,40 @@ class Packed:
       size: its bytes.
       source_size: bytes of the file that it was made from.
       written: False if it was there already, made from the same content.
+      tensors: how many are in the archive as weights: int8 or clustered ones.
+      plain: whether most of the archive is something else, so that a general
+        program may make it smaller.
     """
 
     path: Path
     size: int
     source_size: int
     written: bool = True
+    tensors: int = 0
+    plain: bool = True
 
     def __fspath__(self) -> str:
         return str(self.path)
 
 
-def pack(path: PathLike, output: PathLike | None = None, *, overwrite: bool = False) -> Packed:
+def pack(
+    path: PathLike,
+    output: PathLike | None = None,
+    *,
+    overwrite: bool = False,
+    limit: int = sqz.DEFAULT_LIMIT,
+) -> Packed:
     """Pack a file, such as a `.tflite` model, into a `.sqz` archive; unpacking gives every bit.
 
     Args:
       path: the file.
       output: the archive to write; None: `path` with ".sqz" appended.
       overwrite: whether it may be replaced. An archive of the same content is kept as it is.
+      limit: maximum bytes of the file.
 
     Raises:
-      SqzkitError: it exists (`UsageError`), or a file cannot be read or written (`RunError`).
+      SqzkitError: the file is missing, or the archive exists or is no ordinary file
+        (`UsageError`), or one cannot be read or written (`RunError`).
 
     Example:
       >>> archive = sqzkit.pack(model, "model.sqz")
@@ -55,13 +68,15 @@ def pack(path: PathLike, output: PathLike | None = None, *, overwrite: bool = Fa
     """
     source = Path(os.path.expanduser(path))
     target = Path(os.path.expanduser(output or f"{os.fspath(path)}{SUFFIX}"))
-    content = files.read_bytes(source, sqz.DEFAULT_LIMIT)
-    if not overwrite and _holds(target, content):
-        return Packed(target, target.stat().st_size, len(content), written=False)
+    files.refuse_existing(target, overwrite=True)  # before a device is read without end
+    content = _content(source, limit)
+    if not overwrite and _holds(target, content, limit):
+        found = archive_info(target, limit)
+        return _packed(target, found, written=False)
     files.refuse_existing(target, overwrite)
     archive = sqz.pack(content)
     files.write_bytes(target, archive)
-    return Packed(target, len(archive), len(content))
+    return _packed(target, sqz.info(archive, limit))
 
 
 def unpack(
@@ -101,10 +116,15 @@ def archive_info(path: PathLike, limit: int = sqz.DEFAULT_LIMIT) -> ArchiveInfo:
     return _named(Path(os.path.expanduser(path)), lambda archive: sqz.info(archive, limit), limit)
 
 
-def _holds(archive: Path, content: bytes) -> bool:
+def _packed(path: Path, found: ArchiveInfo, written: bool = True) -> Packed:
+    sizes = found.archive_size, found.size
+    return Packed(path, *sizes, written, found.tensors, found.is_plain)
+
+
+def _holds(archive: Path, content: bytes, limit: int) -> bool:
     """Return whether `archive` was packed from `content`: by a call that was killed later, say."""
     try:
-        found = archive_info(archive)
+        found = archive_info(archive, limit)
     except (OSError, SqzkitError):
         return False
     return found.sha256 == hashlib.sha256(content).hexdigest()
@@ -114,6 +134,12 @@ def _named(path: Path, work: Callable[[bytes], Result], limit: int) -> Result:
     """Return `work(content of path)`; its errors name the file."""
     try:
         # No archive is longer than its file by more than its header and some 80 bytes.
-        return work(files.read_bytes(path, limit + (1 << 16)))
+        return work(_content(path, limit + (1 << 16)))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
+
+
+def _content(path: Path, most: int) -> bytes:
+    if not path.exists():
+        raise UsageError(f"cannot read {path}: there is no such file")
+    return files.read_bytes(path, most, "--limit")

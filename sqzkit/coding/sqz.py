@@ -16,6 +16,7 @@ from sqzkit.coding import container, net_archive, planning, streams, symbols, we
 from sqzkit.coding.archive import FILE, NET, Archive, Piece
 
 DEFAULT_LIMIT = container.DEFAULT_LIMIT
+_PLAIN = [streams.NAMES[method] for method in (streams.STORED, streams.DEFLATE, streams.PLANES)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,12 @@ class ArchiveInfo:
     streams: tuple[StreamInfo, ...]
     tensors: int
     weights: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether most of the archive is neither weights nor small enough to be mixed."""
+        plain = sum(one.coded for one in self.streams if one.method in _PLAIN)
+        return not self.tensors or 2 * plain > self.archive_size
 
 
 def pack(content: bytes) -> bytes:

@@ -23,7 +23,7 @@ class SqzSettings(Settings):
     )
     overwrite: bool = setting(False, help="Replace the output file if it exists.")
     limit: int = setting(
-        256 << 20, minimum=1, unit="bytes", help="Maximum size of an unpacked file."
+        256 << 20, minimum=1, unit="bytes", help="Maximum size of the file that an archive holds."
     )
 
 
@@ -38,12 +38,15 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
 def _pack(path: str, asked: SqzSettings) -> None:
     from sqzkit.coding import archive_files  # brings numba
 
-    packed = archive_files.pack(path, asked.output, overwrite=asked.overwrite)
+    packed = archive_files.pack(path, asked.output, overwrite=asked.overwrite, limit=asked.limit)
     if not packed.written:
         print(f"{packed.path} already holds {path}")
         return
     share = 100 * packed.size / max(packed.source_size, 1)
     print(f"{packed.path}: {packed.size:,} bytes, {share:.1f} % of {packed.source_size:,}")
+    if packed.plain:
+        told = f"most of {path} is not" if packed.tensors else f"{path} holds no tensors that are"
+        print(f"{told} int8 or clustered; xz may make it smaller")
 
 
 def _unpack(path: str, asked: SqzSettings) -> None:

@@ -16,6 +16,8 @@ that are zero stay zero.
 import numba
 import numpy as np
 
+from sqzkit.base import jit
+
 Array = np.ndarray
 MAX_LEVEL = 127  # int8 kernels are symmetric: -127..127
 SWEEPS = 4
@@ -80,7 +82,7 @@ def conditional_log_variance(filters: Array, moments: Array, sample: int = 8) ->
     return float(np.concatenate(logs).mean()) if logs else 0.0
 
 
-@numba.njit(parallel=True, cache=True)
+@jit.compiled(parallel=True)
 def _retarget_all(filters: Array, moments: Array, targets: Array) -> Array:
     result = np.zeros(filters.shape)
     for row in numba.prange(filters.shape[0]):
@@ -92,7 +94,7 @@ def _retarget_all(filters: Array, moments: Array, targets: Array) -> Array:
     return result
 
 
-@numba.njit(parallel=True, cache=True)
+@jit.compiled(parallel=True)
 def _round_all(filters: Array, moments: Array, gains: Array, price: float, bits: Array) -> Array:
     rounded = np.zeros(filters.shape, np.int8)
     for row in numba.prange(filters.shape[0]):
@@ -108,7 +110,7 @@ def _round_all(filters: Array, moments: Array, gains: Array, price: float, bits:
     return rounded
 
 
-@numba.njit(cache=True)
+@jit.compiled()
 def _submatrix(matrix: Array, kept: Array) -> Array:
     local = np.empty((kept.size, kept.size))
     for i in range(kept.size):
@@ -117,7 +119,7 @@ def _submatrix(matrix: Array, kept: Array) -> Array:
     return local
 
 
-@numba.njit(cache=True)
+@jit.compiled()
 def _nearest_plane(weights: Array, moments: Array, price: float, bits: Array) -> Array:
     """Decide from the last weight to the first; each knows the errors already made."""
     lower = _cholesky(moments)
@@ -130,7 +132,7 @@ def _nearest_plane(weights: Array, moments: Array, price: float, bits: Array) ->
     return levels
 
 
-@numba.njit(cache=True)
+@jit.compiled()
 def _cholesky(matrix: Array) -> Array:
     """Return L with L L^T = `matrix`; our own, because LAPACK's threads fight prange's."""
     lower = np.zeros(matrix.shape)
@@ -143,7 +145,7 @@ def _cholesky(matrix: Array) -> Array:
     return lower
 
 
-@numba.njit(cache=True)
+@jit.compiled()
 def _cheapest(target: float, gain: float, price: float, bits: Array) -> int:
     """Return the level with the least distortion plus rate: floor, ceiling, one nearer 0, or 0."""
     low = int(np.floor(target))
@@ -156,7 +158,7 @@ def _cheapest(target: float, gain: float, price: float, bits: Array) -> int:
     return best
 
 
-@numba.njit(cache=True)
+@jit.compiled()
 def _improve(weights: Array, levels: Array, moments: Array, price: float, bits: Array) -> None:
     """Change single levels by one, or to zero, while that lowers the cost."""
     slopes = moments @ (weights - levels)
@@ -181,7 +183,7 @@ def _improve(weights: Array, levels: Array, moments: Array, price: float, bits: 
             break
 
 
-@numba.njit(cache=True)
+@jit.compiled()
 def _solve(matrix: Array, target: Array) -> Array:
     """Return x with `matrix` x = `target`, for a positive definite matrix."""
     lower = _cholesky(matrix)

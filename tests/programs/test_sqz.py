@@ -1,7 +1,12 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tests.coding.conftest import build_tflite, sparse_kernel
 
 
 def run(repository, *arguments):
@@ -22,6 +27,7 @@ def test_pack_info_unpack(repository, packed):
     told = run(repository, "info", archive)
     assert told.returncode == 0
     assert "file of 1,683" in told.stdout
+    assert "0 weight tensors" in told.stdout
     content = packed.read_bytes()
     packed.unlink()
     assert run(repository, "unpack", archive).returncode == 0
@@ -32,7 +38,7 @@ def test_nothing_is_overwritten_unasked(repository, packed):
     archive = packed.with_name("model.tflite.sqz")
     before = archive.stat().st_mtime_ns
     again = run(repository, "pack", packed)
-    assert (again.returncode, again.stdout) == (0, f"{archive} holds {packed} already\n")
+    assert (again.returncode, again.stdout) == (0, f"{archive} already holds {packed}\n")
     assert archive.stat().st_mtime_ns == before
     other = packed.with_name("other.tflite")
     other.write_bytes(packed.read_bytes() + b"more")
@@ -62,3 +68,74 @@ def test_mistakes_are_one_line_and_name_the_file(repository, packed, tmp_path):
         assert word in result.stderr
         assert "Traceback" not in result.stderr
     assert not damaged.with_suffix("").exists()
+
+
+def test_files_without_tensors_are_named_in_one_line(repository, packed):
+    plain = run(repository, "pack", packed, "--overwrite")
+    assert plain.stdout.splitlines()[1:] == [
+        f"{packed} holds no tensors that are int8 or clustered; xz may make it smaller"
+    ]
+    mixed = packed.with_name("mixed.tflite")
+    floats = np.random.default_rng(0).normal(0, 1, (300, 300)).astype(np.float32)
+    mixed.write_bytes(build_tflite([sparse_kernel((64, 1, 1, 64)), floats]))
+    assert run(repository, "pack", mixed).stdout.splitlines()[1:] == [
+        f"most of {mixed} is not int8 or clustered; xz may make it smaller"
+    ]
+    model = packed.with_name("int8.tflite")
+    model.write_bytes(build_tflite([sparse_kernel((64, 1, 1, 64))]))
+    assert len(run(repository, "pack", model).stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["pack", "unpack"])
+def test_links_devices_folders_and_pipes_are_never_replaced(repository, packed, command):
+    folder = packed.parent
+    source = packed if command == "pack" else packed.with_name("model.tflite.sqz")
+    (folder / "target").write_bytes(b"precious")
+    (folder / "link").symlink_to("target")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    for name, word in (
+        (folder / "link", "is a link to 'target'"),
+        (folder / "dangling", "is a link to 'nowhere'"),
+        (folder / "folder", "is not a file but a folder"),
+        (folder / "pipe", "is not a file but a pipe"),
+        ("/dev/null", "is not a file but a device"),
+    ):
+        done = run(repository, command, source, f"--output={name}", "--overwrite")
+        assert (done.returncode, done.stdout) == (2, ""), name
+        assert len(done.stderr.splitlines()) == 1
+        assert word in done.stderr
+    assert (folder / "target").read_bytes() == b"precious"
+    assert (folder / "link").is_symlink()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_endless_and_huge_inputs_are_refused(repository, tmp_path):
+    with open(tmp_path / "sparse", "wb") as sparse:
+        sparse.truncate(40 << 30)
+    for source in (tmp_path / "sparse", "/dev/zero"):
+        done = run(repository, "pack", source, f"--output={tmp_path / 'out'}", "--limit=9999999")
+        assert done.returncode == 1
+        assert "larger than the 9,999,999 bytes" in done.stderr
+        assert "raise --limit" in done.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_for_compiled_functions_is_optional(repository, packed):
+    """Neither beside the modules nor in the home does numba find a place for its cache."""
+    environment = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator"}
+    code = (
+        "import sqzkit.ptq.rounding\n"
+        "from sqzkit.coding.kernels import binary\n"
+        "assert binary.code_bit(*binary.decoder(bytes(4)), 0, 9) == 1\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -11,9 +11,9 @@ some slots with learnt weights (Mahoney, "Adaptive weighing of context models
 for lossless data compression", 2005).
 """
 
-import numba
 import numpy as np
 
+from sqzkit.base import jit
 from sqzkit.base.errors import FormatError
 from sqzkit.coding.kernels import tables
 
@@ -29,27 +29,20 @@ WEIGHT_LIMIT = 1 << 20
 
 
 def compiled(function):
-    """Compile with numba, kept on disk between runs; the function allocates no arrays.
+    """Compile a function that allocates no arrays.
 
     Without numba's reference counts (`_nrt`) each bit takes a third of the
     time; the option is private, so do without it where it is gone.
     """
     try:
-        return _compile(function, _nrt=False)
+        return jit.compiled(nogil=True, _nrt=False)(function)
     except (KeyError, TypeError):
         return allocating(function)
 
 
 def allocating(function):
-    """Compile with numba, kept on disk between runs; the function may allocate arrays."""
-    return _compile(function)
-
-
-def _compile(function, **options):
-    try:
-        return numba.njit(cache=True, nogil=True, **options)(function)
-    except RuntimeError:  # neither beside the module nor in the home can a cache be kept
-        return numba.njit(nogil=True, **options)(function)
+    """Compile a function that may allocate arrays."""
+    return jit.compiled(nogil=True)(function)
 
 
 def encoder_state() -> np.ndarray:
