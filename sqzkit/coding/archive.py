@@ -95,6 +95,9 @@ def _check_tensors(archive: Archive) -> None:
         raise FormatError(
             f"weights stream of {archive.streams[coded[0]].size} bytes for tensors of {size}"
         )
+    length = len(archive.streams[coded[0]].content) if coded else 0
+    if length > streams.max_coded(weights, len(archive.tensors)):
+        raise FormatError(f"weights stream of {length} bytes for {weights} weights")
     if len(archive.tensors) > FREE_SPANS + weights // TENSOR_WEIGHTS:
         raise FormatError(f"{len(archive.tensors)} tensors with only {weights} weights")
 

@@ -69,6 +69,8 @@ def check(coded: Coded) -> None:
     length = len(coded.content)
     if coded.method == STORED and length != coded.size:
         raise FormatError(f"stored stream of {length} bytes where {coded.size} were announced")
+    if coded.method == MIXED and length > max_coded(coded.size):
+        raise FormatError(f"mixed stream of {length} bytes where {coded.size} were announced")
     if coded.method == MIXED and coded.size > MAX_MIXED:
         raise FormatError(f"mixed stream of {coded.size} bytes: at most {MAX_MIXED} are legal")
     if coded.method in (DEFLATE, PLANES) and length > coded.size + MAX_GROWTH:
@@ -95,6 +97,11 @@ def decode(coded: Coded) -> Buffer:
 def max_declared(length: int) -> int:
     """Return the most bytes that an archive of `length` bytes may stand for: no bombs."""
     return MAX_EXPANSION * (length + SPARE)
+
+
+def max_coded(size: int, tensors: int = 0) -> int:
+    """Return the most bytes that the binary coder may take for bytes, or weights of tensors."""
+    return 2 * size + 400 * tensors + 64
 
 
 def deflate(content: bytes) -> bytes:
@@ -159,7 +166,7 @@ def mix(content: bytes, stride: int) -> bytes:
     from sqzkit.coding.kernels import binary, mixed_bytes  # brings numba
 
     model = mixed_bytes.Model(len(content))
-    buffer = np.zeros(2 * len(content) + 64, np.uint8)
+    buffer = np.zeros(max_coded(len(content)), np.uint8)
     registers = binary.encoder_state()
     values = np.frombuffer(content, np.uint8).copy()
     state = model.bits, model.slots, model.weights

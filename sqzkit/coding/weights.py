@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sqzkit.base.errors import FormatError, UsageError
+from sqzkit.coding.streams import max_coded
 
 Shape = tuple[int, int, int, int]
 
@@ -23,7 +24,7 @@ def encode(tensors: Sequence[np.ndarray]) -> bytes:
             raise UsageError(f"weights are {tensor.dtype}: the coder takes int8")
     shapes = _shapes([four_dimensions(tensor.shape) for tensor in tensors])
     values = np.concatenate([np.zeros(0, np.int8), *(tensor.reshape(-1) for tensor in tensors)])
-    buffer = np.zeros(64 + 400 * len(tensors) + 2 * values.size, np.uint8)
+    buffer = np.zeros(max_coded(values.size, len(tensors)), np.uint8)
     registers = binary.encoder_state()
     kernel.code_tensors((registers, buffer), values, shapes, kernel.Model().arrays())
     return binary.finish(registers, buffer)

@@ -409,6 +409,16 @@ def weights_bytes_unread(draft):
     recode(draft, 3, draft.streams[3][4] + bytes(5))
 
 
+@refuse("announced", "A mixed stream's Coded_Size is at most 2 Plain_Size + 64.", several)
+def mixed_coded_size(draft):
+    recode(draft, 1, draft.streams[1][4].ljust(2 * 99 + 65, b"\0"))
+
+
+@refuse("for 128 weights", "The weights' Coded_Size is at most 2 weights + 400 Tensor_Count + 64.")
+def weights_coded_size(draft):
+    recode(draft, 3, draft.streams[3][4].ljust(2 * 128 + 400 * 2 + 65, b"\0"))
+
+
 @refuse("weights streams for", "An archive has one weights stream if it has tensors.")
 def weights_twice(draft):
     draft.streams.append([*draft.streams[3]])

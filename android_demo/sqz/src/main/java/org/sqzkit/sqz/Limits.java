@@ -60,8 +60,14 @@ final class Limits {
                 "mixed stream of " + stream.size + " bytes: at most " + MAX_MIXED + " are legal");
         String sizes = stream.coded + " bytes where " + stream.size + " were announced";
         require(method != Directory.STORED || stream.coded == stream.size, "stored stream of " + sizes);
+        require(!mixed || stream.coded <= maxCoded(stream.size, 0), "mixed stream of " + sizes);
         require(!planes && method != Directory.DEFLATE
                 || stream.coded <= (long) stream.size + MAX_GROWTH, "deflated stream of " + sizes);
+    }
+
+    /** The most bytes that the binary coder may take for bytes, or weights of tensors. */
+    private static long maxCoded(long size, int tensors) {
+        return 2 * size + 400L * tensors + 64;
     }
 
     private void checkTensors() throws SqzException {
@@ -85,8 +91,13 @@ final class Limits {
             weights += elements;
             bytes += elements * width;
         }
-        long size = streams == 0 ? bytes : directory.streams[directory.weightsStream()].size;
-        require(size == bytes, "weights stream of " + size + " bytes for tensors of " + bytes);
+        if (streams == 1) {
+            Directory.Stream coded = directory.streams[directory.weightsStream()];
+            require(coded.size == bytes,
+                    "weights stream of " + coded.size + " bytes for tensors of " + bytes);
+            require(coded.coded <= maxCoded(weights, tensors.length),
+                    "weights stream of " + coded.coded + " bytes for " + weights + " weights");
+        }
         require(tensors.length <= FREE_SPANS + weights / TENSOR_WEIGHTS,
                 tensors.length + " tensors with only " + weights + " weights");
     }
