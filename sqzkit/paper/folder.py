@@ -172,10 +172,13 @@ class Comparison:
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record with the fields of its records beside its own."""
+    """Return the record with the fields of its records beside its own, as in `data.seed`."""
     found: dict[str, Any] = {}
     for name, value in record.items():
-        found.update(value if isinstance(value, dict) else {name: value})
+        inner = value if isinstance(value, dict) else {}
+        found.update({f"{name}.{field}": item for field, item in inner.items()})
+        if not isinstance(value, dict):
+            found[name] = value
     return found
 
 

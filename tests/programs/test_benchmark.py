@@ -56,11 +56,11 @@ def test_measures_every_model_with_every_number_of_threads(model_file, tmp_path)
     ("arguments", "message"),
     [
         ([], "--model is missing"),
-        (["--model=a", "--threads=0"], "--threads=0: must be numbers of 1..256"),
-        (["--model=a", "--threads=two"], "--threads=two"),
-        (["--model=a", "--threads="], "--threads="),
-        (["--model=a", "--runs=0"], "--runs=0: must be 1 or more"),
-        (["--model=a", "--warmup=-1"], "--warmup=-1: must be 0 or more"),
+        (["--model=a", "--threads=0"], "--threads 0: must be 1..256"),
+        (["--model=a", "--threads=two"], "--threads 'two': must be a whole number"),
+        (["--model=a", "--threads="], "--threads is empty: give numbers such as 1,2"),
+        (["--model=a", "--runs=0"], "--runs 0: must be 1 or more"),
+        (["--model=a", "--warmup=-1"], "--warmup -1: must be 0 or more"),
         (["--model=a", "left_over"], "unexpected argument"),
     ],
 )

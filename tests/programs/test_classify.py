@@ -93,7 +93,7 @@ def test_a_bad_photograph_does_not_keep_the_others_answers(model_file, photograp
     [
         (["photo.png"], "--model is missing"),
         (["--model=MODEL"], "no photographs"),
-        (["--model=MODEL", "--top_k=0", "a.png"], "--top_k=0: must be 1 or more"),
+        (["--model=MODEL", "--top_k=0", "a.png"], "--top_k 0: must be 1 or more"),
         (["--model=MODEL", "--contact_sheet=a.jpg", "a.png"], "must end in .png"),
         (["--model=MODEL", "EMPTY"], "no photographs in it"),
     ],

@@ -18,11 +18,14 @@ def convert(repository, *flags, cwd=None):
     [
         ([], "give exactly one of --model_dir, --weights, --keras_model_file"),
         (["--model_dir=a", "--weights=v1_0"], "(now: --model_dir, --weights)"),
-        (["--model_dir=a", "--quantization=int4"], "--quantization=int4"),
-        (["--model_dir=a", "--granularity=layer"], "--granularity=layer"),
-        (["--model_dir=a", "--inference_input_type=int16"], "--inference_input_type=int16"),
+        (["--model_dir=a", "--quantization=int4"], "--quantization 'int4': must be one of none"),
+        (
+            ["--model_dir=a", "--granularity=layer"],
+            "--granularity 'layer': must be one of per_tensor",
+        ),
+        (["--model_dir=a", "--inference_input_type=int16"], "--inference_input_type 'int16': must"),
         (["--model_dir=a", "--quantization=none", "--inference_input_type=uint8"], "takes float32"),
-        (["--model_dir=a", "--calibration_steps=1"], "--calibration_steps=1: must be 2 or more"),
+        (["--model_dir=a", "--calibration_steps=1"], "--calibration_steps 1: must be 2 or more"),
         (["--model_dir=a", "--calibration_steps=x"], "--calibration_steps"),
         (["--model_dir=a", "--max_accuracy_drop=101"], "must be 0..100"),
         (["--weights=v1_0"], "--weights needs --output_file"),
@@ -55,7 +58,7 @@ def test_help_names_every_flag_of_the_design(repository):
         "granularity", "inference_input_type", "representative_dataset_dir", "calibration_steps",
         "verify", "max_accuracy_drop", "archive", "overwrite",
     ):  # fmt: skip
-        assert f"--{flag}:" in result.stdout or f"--[no]{flag}:" in result.stdout, flag
+        assert f"  --{flag} " in result.stdout or f"  --[no]{flag} " in result.stdout, flag
 
 
 @pytest.mark.slow
