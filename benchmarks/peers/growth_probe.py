@@ -78,13 +78,12 @@ def _training(ledger: Ledger, dataset: Any, side: int) -> Any:
 
     def epoch(number: int) -> None:
         sums = steps.EpochSums()
-        for images, labels in steps.epoch_batches(
-            dataset, default(side), options, strategy, number
-        ):
+        _, batches = steps.epoch_batches(dataset, default(side), options, strategy, number)
+        for images, labels in batches:
             sums.add(stepper.train(images, labels))
         sums.read()
 
-    images, labels = next(steps.epoch_batches(dataset, default(side), options, strategy, 0))
+    images, labels = next(steps.epoch_batches(dataset, default(side), options, strategy, 0)[1])
     stepper.train(images, labels)
     ledger.note("train an epoch", lambda: epoch(1))
     return model

@@ -91,7 +91,7 @@ def check_page(output):
         "AlexNet, Deep Compression",
         "SqueezeNet, evolved",
         "240",
-        "python -m sqzkit.compare",
+        "sqzkit compare",
     ):
         assert words in page
     assert (output / "compare.md").read_text().count("\n| ") == 20
