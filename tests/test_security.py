@@ -9,7 +9,7 @@ import pytest
 from sqzkit.base import files
 from sqzkit.coding import container
 from sqzkit.conversion import keras_file
-from sqzkit.models import caffemodel, download, published, spec
+from sqzkit.models import caffemodel, download, onnx_file, published, spec
 from sqzkit.preprocessing import decoding
 from sqzkit.runs import weights
 from sqzkit.tflite import flatbuffer, metadata
@@ -68,6 +68,7 @@ def test_the_page_states_the_bounds_of_the_code():
         (container.DEFAULT_LIMIT, "| 256 MiB (`--limit`)"),
         (metadata.MAX_BYTES, "64 files, 16 MiB together"),
         (caffemodel.MAX_BYTES, "download | 16 MiB |"),
+        (onnx_file.MAX_BYTES, "download | 16 MiB |"),
         (download.MAX_BYTES, "download | 16 MiB |"),
         (weights.MAX_BYTES, "1 GiB (a checkpoint"),
         (keras_file.MAX_BYTES, "1 GiB (a checkpoint"),

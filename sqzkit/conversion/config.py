@@ -38,7 +38,7 @@ class ConversionConfig(Settings):
         default_text="as the run recorded",
     )
     weights: str | None = setting(
-        None, help="Published ImageNet weights, such as deep_compression."
+        None, help="Published ImageNet weights (docs/networks.md), such as v1_1_onnx."
     )
     weights_dir: str | None = setting(
         None, path=True, help="Folder in which published weights may already be."

@@ -16,30 +16,27 @@ import math
 from typing import Any
 
 import numpy as np
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 from sqzkit.base.errors import FormatError
+from sqzkit.models import protobuf
+from sqzkit.models.protobuf import BYTES, FLOAT, INT32, INT64
 
 MAX_BYTES = 16 << 20  # the published files have 5 MB
 MAX_LAYERS = 4096
 MAX_BLOBS = 16
-PACKAGE = "sqzkit.caffe"
 
-_Field = descriptor_pb2.FieldDescriptorProto
-# By message: (field name, number, type; a message by its name, repeated).
-_MESSAGES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
-    "BlobShape": (("dim", 1, _Field.TYPE_INT64, True),),
+_MESSAGES: protobuf.Messages = {
+    "BlobShape": (("dim", 1, INT64, True),),
     "BlobProto": (
-        ("num", 1, _Field.TYPE_INT32, False),
-        ("channels", 2, _Field.TYPE_INT32, False),
-        ("height", 3, _Field.TYPE_INT32, False),
-        ("width", 4, _Field.TYPE_INT32, False),
-        ("data", 5, _Field.TYPE_FLOAT, True),
+        ("num", 1, INT32, False),
+        ("channels", 2, INT32, False),
+        ("height", 3, INT32, False),
+        ("width", 4, INT32, False),
+        ("data", 5, FLOAT, True),
         ("shape", 7, "BlobShape", False),
     ),
-    # Names are declared as bytes: the same on the wire, and damage is reported by us.
-    "LayerParameter": (("name", 1, _Field.TYPE_BYTES, False), ("blobs", 7, "BlobProto", True)),
-    "V1LayerParameter": (("name", 4, _Field.TYPE_BYTES, False), ("blobs", 6, "BlobProto", True)),
+    "LayerParameter": (("name", 1, BYTES, False), ("blobs", 7, "BlobProto", True)),
+    "V1LayerParameter": (("name", 4, BYTES, False), ("blobs", 6, "BlobProto", True)),
     "NetParameter": (
         ("layers", 2, "V1LayerParameter", True),
         ("layer", 100, "LayerParameter", True),
@@ -60,13 +57,7 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
     Raises:
       FormatError: the file is damaged, too large, or has no weights.
     """
-    if len(content) > MAX_BYTES:
-        raise FormatError(f"{source}: {len(content)} bytes, more than {MAX_BYTES}")
-    net = message_class("NetParameter")()
-    try:
-        net.ParseFromString(content)
-    except (message.DecodeError, RecursionError) as error:
-        raise FormatError(f"{source}: not a Caffe model ({error})") from error
+    net = protobuf.parse(message_class("NetParameter"), content, source, "a Caffe model", MAX_BYTES)
     count = len(net.layer) + len(net.layers)
     if count > MAX_LAYERS:
         raise FormatError(f"{source}: {count} layers, more than {MAX_LAYERS}")
@@ -75,7 +66,7 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
         if len(layer.blobs) > MAX_BLOBS:
             raise FormatError(f"{source}: a layer of {len(layer.blobs)} blobs")
         if layer.blobs:
-            name = _layer_name(layer.name, source)
+            name = protobuf.text(layer.name, source)
             if name in weights:
                 raise FormatError(f"{source}: two layers with weights are named {name!r}")
             weights[name] = [_blob_array(blob, f"{source}: {name}") for blob in layer.blobs]
@@ -113,30 +104,7 @@ def convolutions(
 @functools.cache
 def message_class(name: str) -> Any:
     """Return the protocol buffer class of a message, such as "NetParameter"."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="sqzkit/caffe.proto", package=PACKAGE, syntax="proto2"
-    )
-    for message_name, fields in _MESSAGES.items():
-        described = file.message_type.add(name=message_name)
-        for field_name, number, kind, repeated in fields:
-            field = described.field.add(name=field_name, number=number)
-            field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
-            if isinstance(kind, str):
-                field.type = _Field.TYPE_MESSAGE
-                field.type_name = f".{PACKAGE}.{kind}"
-            else:
-                field.type = kind
-                field.options.packed = repeated
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-
-
-def _layer_name(name: bytes, source: str) -> str:
-    try:
-        return name.decode("utf-8")
-    except UnicodeDecodeError:
-        raise FormatError(f"{source}: layer name {name!r} is not text") from None
+    return protobuf.message_classes("sqzkit.caffe", _MESSAGES)[name]
 
 
 def _blob_array(blob: Any, place: str) -> np.ndarray:

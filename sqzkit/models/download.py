@@ -101,8 +101,9 @@ def obtain(
 ) -> bytes:
     """Return the file's checked content from `folder`, the cache, or its address.
 
-    A file in `folder` must be the right one. A damaged file in the cache is
-    fetched again. What was fetched is kept in the cache, whole or not at all.
+    A file of its name in `folder` must be the right one; otherwise any file there with
+    its checksum is taken. A damaged file in the cache is fetched again. What was
+    fetched is kept in the cache, whole or not at all.
 
     Args:
       remote: which file.
@@ -112,9 +113,8 @@ def obtain(
     Raises:
       RunError: the checksum is wrong, or the file cannot be fetched.
     """
-    if folder is not None and (Path(folder) / remote.name).exists():
-        path = Path(folder) / remote.name
-        return remote.checksum.require(files.read_bytes(path, MAX_BYTES), str(path))
+    if folder is not None and (content := _in_folder(remote, Path(folder))) is not None:
+        return content
     cached = cache_folder() / remote.name
     if cached.exists():
         content = files.read_bytes(cached, MAX_BYTES)
@@ -126,6 +126,19 @@ def obtain(
     except RunError as error:
         raise RunError(f"{error} (${CACHE_VARIABLE} names the cache)") from error
     return content
+
+
+def _in_folder(remote: RemoteFile, folder: Path) -> bytes | None:
+    """Return the file's content from a folder, or None if it is not there."""
+    path = folder / remote.name
+    if path.exists():
+        return remote.checksum.require(files.read_bytes(path, MAX_BYTES), str(path))
+    for other in sorted(folder.glob(f"*{path.suffix}")):
+        if other.is_file() and other.stat().st_size <= MAX_BYTES:
+            content = files.read_bytes(other, MAX_BYTES)
+            if remote.checksum.of(content) == remote.checksum.value:
+                return content
+    return None
 
 
 def _fetch(remote: RemoteFile, open_url: OpenUrl) -> bytes:

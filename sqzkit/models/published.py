@@ -10,7 +10,7 @@ import numpy as np
 from sqzkit.base import imagenet
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import han_net
-from sqzkit.models import caffemodel, spec
+from sqzkit.models import caffemodel, onnx_file, spec
 from sqzkit.models.download import Checksum, OpenUrl, RemoteFile, obtain, open_https
 from sqzkit.preprocessing import Preprocessing, caffe
 
@@ -28,7 +28,7 @@ class PublishedWeights:
       spec: the network.
       repository, commit, path: where it lies on GitHub.
       checksum: of the file.
-      file_format: "caffemodel", or "han_net" (Deep Compression's `.net`).
+      file_format: "caffemodel", "onnx", or "han_net" (Deep Compression's `.net`).
       top1, top5: accuracy its authors state on the ImageNet validation set, per cent.
       licence: SPDX identifier of the repository's licence.
       preprocessing: what it was trained with.
@@ -41,7 +41,7 @@ class PublishedWeights:
     commit: str
     path: str
     checksum: Checksum
-    file_format: Literal["caffemodel", "han_net"] = "caffemodel"
+    file_format: Literal["caffemodel", "onnx", "han_net"] = "caffemodel"
     top1: float = 57.5
     top5: float = 80.3
     licence: str = "BSD-2-Clause"
@@ -93,6 +93,21 @@ _ALL = (
         commit="51147dc0681638c28aad593b9e923f3500117125",
         path="SqueezeNet_v1.1/squeezenet_v1.1.caffemodel",
         checksum=Checksum("git_blob", "9d2fc33abf653a6e8b2ee6cc63ede0e72ec67f44"),
+    ),
+    PublishedWeights(
+        name="v1_1_onnx",
+        description="SqueezeNet v1.1, the Caffe weights in half precision",
+        spec=_network("v1_1"),
+        file_format="onnx",
+        repository="microsoft/Windows-Machine-Learning",
+        commit="155b5eeb1f48b49235f31ef3a68db0bd8707ce89",
+        path="SharedContent/models/SqueezeNet_fp16.onnx",
+        checksum=Checksum(
+            "sha256", "21f25e3d9254af93e6218a359469fac714a017b3f9035c0f5c4acbf9a3ff7233"
+        ),
+        licence="MIT",
+        # The file's own input size. The others' prototxt files say 227.
+        preprocessing=caffe(224),
     ),
     PublishedWeights(
         name="simple_bypass",
@@ -161,7 +176,8 @@ def decode(content: bytes, record: PublishedWeights) -> Weights:
     if record.file_format == "han_net":
         weights = _read_han_net(content, expected)
     else:
-        blobs = caffemodel.convolutions(caffemodel.read(content, source), source)
+        reader = onnx_file if record.file_format == "onnx" else caffemodel
+        blobs = caffemodel.convolutions(reader.read(content, source), source)
         weights = {layer_name(name): value for name, value in blobs.items()}
     found = {name: kernel.shape for name, (kernel, _) in weights.items()}
     if found != expected:

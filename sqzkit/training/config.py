@@ -79,7 +79,7 @@ class TrainingConfig(Settings):
     dropout: float | None = like(SqueezeNetSpec, "dropout", None)
     conv10_relu: bool = like(SqueezeNetSpec, "conv10_relu", False)
     weights: str | None = setting(
-        None, help="Published ImageNet weights to start from, such as deep_compression."
+        None, help="Published ImageNet weights to start from (docs/networks.md), such as v1_1_onnx."
     )
     weights_dir: str | None = setting(
         None, path=True, help="Folder in which they may already be.", default_text="download them"

@@ -114,6 +114,30 @@ def caffemodels() -> list[bytes]:
     return found
 
 
+def onnx_files() -> list[bytes]:
+    """Return `.onnx` files of two convolutions: float32 values, float16 bits, raw bytes."""
+    from sqzkit.models.onnx_file import message_class
+
+    found = []
+    for kind in ("float", "half", "raw"):
+        model = message_class("ModelProto")()
+        for name, shape in (("conv1", (4, 3, 2, 2)), ("fire2/squeeze1x1", (2, 4, 1, 1))):
+            parts = {f"{name}_w_0".encode(): shape, f"{name}_b_0".encode(): shape[:1]}
+            model.graph.node.add(input=[b"image", *parts], op_type=b"Conv")
+            for part, sides in parts.items():
+                values = np.linspace(-1, 1, int(np.prod(sides)), dtype=np.float32)
+                tensor = model.graph.initializer.add(name=part, dims=sides, data_type=1)
+                if kind == "float":
+                    tensor.float_data.extend(values)
+                elif kind == "half":
+                    tensor.data_type = 10
+                    tensor.int32_data.extend(values.astype(np.float16).view(np.uint16))
+                else:
+                    tensor.raw_data = values.tobytes()
+        found.append(model.SerializeToString())
+    return found
+
+
 def images() -> list[bytes]:
     """Return pictures of every format, the golden ones among them, and three bombs."""
     random = np.random.default_rng(1)

@@ -63,7 +63,7 @@ def test_damaged_flags_are_taken_or_refused(tmp_path):
     assert ", 0 failed" in result.stdout
 
 
-@given(st.sampled_from(["net", "sqz", "tflite", "zip", "caffemodel", "image"]), st.data())
+@given(st.sampled_from(["net", "sqz", "tflite", "zip", "caffemodel", "onnx", "image"]), st.data())
 @settings(max_examples=300)
 def test_what_hypothesis_changes_is_read_or_refused(name, data):
     content = data.draw(st.sampled_from(SEEDS[name]))
@@ -74,7 +74,9 @@ def test_what_hypothesis_changes_is_read_or_refused(name, data):
     assert worker.read_one(TARGETS[name], TARGETS[name].reader(Path()), damaged, tally) is None
 
 
-SEEDS = {name: TARGETS[name].seeds() for name in ("net", "sqz", "tflite", "zip", "caffemodel")}
+SEEDS = {
+    name: TARGETS[name].seeds() for name in ("net", "sqz", "tflite", "zip", "caffemodel", "onnx")
+}
 SEEDS["image"] = [content for content in TARGETS["image"].seeds() if len(content) < 1000]
 
 

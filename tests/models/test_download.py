@@ -75,6 +75,13 @@ def test_the_folder_is_looked_at_first(tmp_path, cache):
     assert left_in(cache) == []
 
 
+def test_a_file_of_another_name_is_found_by_its_checksum(tmp_path):
+    (tmp_path / "a.bin").write_bytes(CONTENT[1:])
+    (tmp_path / "folder.bin").mkdir()
+    (tmp_path / "renamed.bin").write_bytes(CONTENT)
+    assert obtain(GOOD, tmp_path, Server()) == CONTENT
+
+
 def test_a_folder_without_the_file_is_passed_over(tmp_path):
     assert obtain(GOOD, tmp_path, Server(Response(CONTENT))) == CONTENT
 
