@@ -131,7 +131,7 @@ def _check_pieces(archive: Archive) -> None:
 
 
 def _codebooks(archive: Archive) -> int:
-    """Return the number of the stream before the weights, which is no piece's."""
+    """Return the number of the codebooks' stream, which lies before the weights' stream."""
     number = next(n for n, s in enumerate(archive.streams) if s.method == WEIGHTS) - 1
     if number < 1 or any(piece.stream == number for piece in archive.pieces):
         raise FormatError("the archive's codebooks have no stream of their own")

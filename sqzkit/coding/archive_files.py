@@ -58,7 +58,7 @@ def pack(
       limit: maximum bytes of the file.
 
     Raises:
-      SqzkitError: the file is missing, or the archive exists or is no ordinary file
+      SqzkitError: the file is missing, or the archive exists or is not an ordinary file
         (`UsageError`), or one cannot be read or written (`RunError`).
 
     Example:
@@ -122,7 +122,7 @@ def _packed(path: Path, found: ArchiveInfo, written: bool = True) -> Packed:
 
 
 def _holds(archive: Path, content: bytes, limit: int) -> bool:
-    """Return whether `archive` was packed from `content`: by a call that was killed later, say."""
+    """Return whether `archive` was packed from `content`, such as by an earlier call."""
     try:
         found = archive_info(archive, limit)
     except (OSError, SqzkitError):

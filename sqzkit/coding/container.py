@@ -1,7 +1,7 @@
 """The `.sqz` container: header, directory, streams. docs/sqz.md is the specification.
 
-This module only takes archives apart and puts them together; what is in the
-streams is the business of `sqzkit.coding.sqz`.
+This module takes archives apart and puts them together. `sqzkit.coding.sqz`
+codes and decodes the streams; `sqzkit.coding.archive` has the rules.
 """
 
 import dataclasses

@@ -165,4 +165,4 @@ def _text(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError as error:
-        raise FormatError(f"a layer's name is no UTF-8: {error}") from None
+        raise FormatError(f"a layer's name is not UTF-8: {error}") from None

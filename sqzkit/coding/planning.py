@@ -84,8 +84,8 @@ class Plan:
 def find_spans(content: bytes) -> list[Span]:
     """Return the constant tensors and scale vectors of a `.tflite`, by offset, none overlapping.
 
-    Any other content, and a damaged file, gives what could be found, at worst
-    nothing: this never raises.
+    Never raises: for other content and damaged files it returns what it could
+    find, possibly nothing.
     """
     found: list[Span] = []
     try:
@@ -101,7 +101,7 @@ def find_spans(content: bytes) -> list[Span]:
 
 
 def plan(content: bytes) -> Plan:
-    """Return how to split `content`; without pieces if it is no `.tflite`."""
+    """Return how to split `content`; without pieces if it is not a `.tflite`."""
     spans = find_spans(content)
     made = Plan()
     as_weights = {

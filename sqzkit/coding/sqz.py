@@ -58,7 +58,7 @@ def pack(content: bytes) -> bytes:
     """Return the archive of `content`; it is never more than 80 bytes larger than deflate's.
 
     Args:
-      content: best a `.tflite`; any other bytes are packed as plain bytes.
+      content: a `.tflite`. Any other bytes are packed too, as plain bytes.
     """
     plain = _archive(content, [streams.encode(content)])
     packed = [net_archive.to_archive(content) or _split(content), plain]

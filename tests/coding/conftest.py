@@ -25,7 +25,7 @@ def build_tflite(
 ) -> bytes:
     """Return a `.tflite` with constant `tensors`, their per-channel `scales`, and `tail` behind.
 
-    With `outside` the values come behind the flatbuffer, which is padded to so many bytes.
+    With `outside` the values come behind the flatbuffer, which is padded to that many bytes.
     """
     buffers, listed, end = [schema.BufferT()], [], outside
     for index, values in enumerate(tensors):

@@ -543,7 +543,7 @@ def product_of_nothing(draft):
     draft.pieces[1][3] = 4
 
 
-@refuse("product", "A product's source is no product.")
+@refuse("product", "A product's source is not a product.")
 def product_of_a_product(draft):
     draft.pieces[1][3] = 1
 

@@ -12,7 +12,7 @@ STORED, DEFLATE, MIXED, PLANES, WEIGHTS = range(5)
 
 
 def seconds(declared: int) -> float:
-    """Return how long a decoder may take for so many declared bytes or weights."""
+    """Return how long a decoder may take for `declared` bytes or weights."""
     return 0.3 + 0.5e-6 * declared
 
 

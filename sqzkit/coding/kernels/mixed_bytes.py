@@ -87,7 +87,7 @@ def find_contexts(contexts, content, at, stride):
 
 @compiled
 def go_on(content, at, latest, match, length):
-    """Return where the longest earlier match of the bytes up to `at` goes on, and its length.
+    """Return the position behind the longest earlier match of the bytes up to `at`, and its length.
 
     `latest` [a power of two] remembers behind which byte each hash was last seen.
     """
