@@ -4,6 +4,7 @@ docs/sqz.md lists both under "Conformance".
 """
 
 import hashlib
+import math
 import struct
 import zlib
 from collections.abc import Callable
@@ -445,6 +446,24 @@ def weights_number_1(draft):
 @refuse("weights stream of", "The weights stream's Plain_Size is that of its tensors.")
 def weights_size(draft):
     draft.tensors[0][3] = 15
+
+
+@refuse("tensor", "Products of sides are exact.")
+def sides_wrap(draft):
+    draft.tensors[0][1:3] = (1 << 29) - (1 << 15) + 1, (1 << 29) + (1 << 15) + 1
+    assert math.prod(draft.tensors[0][:4]) == (1 << 64) + 64  # 64 again in a 64-bit register
+
+
+@refuse("at most", "Sums of Plain_Size are exact.")
+def plain_sizes_wrap(draft):
+    for number in range(4, 8):  # the pieces' lengths wrap, too
+        draft.streams.append([DEFLATE, 1, 1 << 62, *coded(DEFLATE, b"")[3:]])
+        draft.pieces.append([0, 1 << 62, number])
+
+
+@refuse("archive's", "Sums of gaps and lengths are exact.")
+def gaps_wrap(draft):
+    draft.pieces += [[1 << 62, 0, 1]] * 4
 
 
 @refuse("a tensor ", "A tensor's sides are at least 1.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sqzkit.coding import codebook, container, han_net, sqz
+from sqzkit.coding import codebook, container, han_net, sqz, varint
 from tests.coding import crafted
 from tests.coding.conftest import build_tflite, sparse_kernel
 from tests.coding.drafts import HEADER, checked
@@ -111,9 +111,9 @@ ABOUT = {
     "code_ahead": "a coded stream with a zero byte that need not be there",
     "deflate_blocks": "deflated blocks of all three types",
     "net_small": "kind 1: gaps of 0, 15, 31 and more zeros, a kernel without entries",
-    "mixing_weights_clamped": "mixing weights at their limit, in the weights stream",
-    "mixed_bytes_clamped": "mixing weights at their limit, in mixed bytes",
-    "predictors_clamped": "predictors' weights at their limit",
+    "mixing_weights_clamped": "mixers' coefficients at their limit, in the weights stream",
+    "mixed_bytes_clamped": "mixers' coefficients at their limit, in mixed bytes",
+    "predictors_clamped": "predictors' coefficients at their limit",
 }
 
 
@@ -146,12 +146,20 @@ def refused(good: bytes) -> dict[str, tuple[bytes, str, str]]:
         "terabytes": (huge, "limit", "File_Size is at most what the caller allows."),
         "other_digest": (other, "SHA-256", "What comes out has the SHA-256 of the header."),
         "directory_cut": (
-            checked(good[:HEADER] + good[HEADER + 9 :]),
-            "archive",
-            "The directory is deflated.",
+            checked(_cut_directory(good)),
+            "where announced",
+            "The directory is a whole deflated stream.",
         ),
         **crafted.refused(),
     }
+
+
+def _cut_directory(good: bytes) -> bytes:
+    """Return `good` without the last byte of its directory, its Directory_Coded_Size right."""
+    reader = varint.Reader(good, "", HEADER)
+    plain, coded = reader.number(), reader.number()
+    directory, start = reader.bytes(coded), HEADER + len(varint.write(plain, coded)) + coded
+    return good[:HEADER] + varint.write(plain, coded - 1) + directory[:-1] + good[start:]
 
 
 def main() -> None:

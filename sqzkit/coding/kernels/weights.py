@@ -4,7 +4,8 @@ One function both encodes and decodes, so the two cannot disagree. A weight v
 (int8, its tensor laid out output, height, width, input) is coded as a zero
 flag, a sign, and the eight bits of its magnitude from the top, bits that
 follow from the values the tensor uses left out. docs/sqz.md, "Weights", is the
-specification; the names here are the names there.
+specification; the names here are the names there, but for the coefficients of mixers
+and predictors, which are weights here.
 """
 
 import numpy as np
