@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqzkit.base import assembly, extras, quiet
+from sqzkit.runs import lock
 
 if TYPE_CHECKING:
     from sqzkit.compression.plan import CompressionConfig, StageName
@@ -114,7 +115,6 @@ def train(
 
 
 def _train(training: "TrainingConfig", compression: "CompressionConfig", command: str) -> Run:
-    from sqzkit.runs import lock
     from sqzkit.runs.folder import RunFolder
     from sqzkit.training import distribution
 
@@ -136,6 +136,7 @@ def _work(
     training: "TrainingConfig", compression: "CompressionConfig", command: str
 ) -> Path | None:
     """Train, compress and evaluate as far as asked; return the report's path, if it is written."""
+    from sqzkit.reporting import page
     from sqzkit.training import distribution, loop
 
     if training.mode == "eval":
@@ -153,7 +154,7 @@ def _work(
         return None
     if training.mode == "train_and_eval":
         loop.evaluate(training)
-    return write_report(run.folder.path)
+    return page.write_report(run.folder)
 
 
 def compress(
@@ -204,7 +205,6 @@ def convert(run: PathLike | None = None, **changes: Any) -> ConvertedModel:
     """
     from sqzkit.conversion import outputs
     from sqzkit.conversion.config import ConversionConfig
-    from sqzkit.runs import lock
     from sqzkit.runs.folder import RunFolder
 
     values = {"model_dir": run, **changes}
@@ -212,18 +212,18 @@ def convert(run: PathLike | None = None, **changes: Any) -> ConvertedModel:
     outputs.refuse_early(config)
     with extras.explained():
         quiet.load_tensorflow()
+        from sqzkit.reporting import page
+
         with quiet.quiet():
             from sqzkit.conversion import convert as conversion
-        if config.model_dir:
-            RunFolder.existing(config.model_dir)
-        holding = lock.hold(config.model_dir) if config.model_dir else contextlib.nullcontext()
-        with holding:
+        folder = RunFolder.existing(config.model_dir) if config.model_dir else None
+        with lock.hold(folder.path) if folder else contextlib.nullcontext():
             result = conversion.convert(config)
             print(conversion.report(result))
-            if config.model_dir:
+            if folder:
                 command = assembly.command("convert", assembly.flat(ConversionConfig), values)
-                RunFolder(Path(config.model_dir)).add_command(command)
-                print(f"report: {write_report(config.model_dir)}")
+                folder.add_command(command)
+                print(f"report: {page.write_report(folder)}")
     checked = result.record["verification"] or {}
     return ConvertedModel(
         result.path,
@@ -252,7 +252,7 @@ def evolve(run: PathLike, output_dir: PathLike, **changes: Any) -> "tuple[Genera
     from sqzkit.evolution.config import EvolveConfig
 
     config = assembly.build(EvolveConfig, {"model_dir": run, "output_dir": output_dir, **changes})
-    with extras.explained():
+    with extras.explained(), lock.hold(config.output_dir, "--output_dir"):
         quiet.load_tensorflow()
         from sqzkit.evolution.evolution import evolve as work
 
@@ -303,7 +303,7 @@ def compare(
     from sqzkit.paper.config import CompareConfig
 
     config = assembly.build(CompareConfig, {**_data(data), "output_dir": output_dir, **changes})
-    with extras.explained():
+    with extras.explained(), lock.hold(config.output_dir, "--output_dir"):
         quiet.load_tensorflow()
         from sqzkit.paper.loop import compare as work
 
@@ -333,11 +333,13 @@ def load_run(run: PathLike, stage: str | None = None) -> "LoadedRun":
 
 def write_report(run: PathLike) -> Path:
     """Write the report page of a run folder; return its path. Raises: as `load_run`."""
-    with extras.explained():
-        from sqzkit.reporting.page import write_report as write
-        from sqzkit.runs.folder import RunFolder
+    from sqzkit.runs.folder import RunFolder
 
-        return write(RunFolder.existing(os.path.expanduser(run)))
+    folder = RunFolder.existing(os.path.expanduser(run))
+    with extras.explained(), lock.hold(folder.path):
+        from sqzkit.reporting import page
+
+        return page.write_report(folder)
 
 
 def _data(data: "PathLike | DataSource | None") -> dict[str, Any]:

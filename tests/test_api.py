@@ -10,6 +10,7 @@ import pytest
 import sqzkit
 from sqzkit import api
 from sqzkit.coding import archive_files
+from sqzkit.runs import lock
 
 PROGRAMS = ("train", "convert", "evolve", "explore", "compare")
 
@@ -71,6 +72,21 @@ def test_wrong_calls_are_refused_by_name(call, message):
     with pytest.raises(sqzkit.SqzkitError) as refused:
         call()
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda folder: sqzkit.evolve("nowhere", folder),
+        lambda folder: sqzkit.compare(output_dir=folder),
+        sqzkit.write_report,
+    ],
+    ids=["evolve", "compare", "report"],
+)
+def test_a_folder_that_another_process_writes_is_refused(call, tmp_path):
+    (tmp_path / "spec.json").write_text("{}")
+    with lock.hold(tmp_path), pytest.raises(sqzkit.SqzkitError, match="_dir .*: in use by process"):
+        call(tmp_path)
 
 
 @pytest.mark.slow

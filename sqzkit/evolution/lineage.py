@@ -8,6 +8,7 @@ from typing import Any
 from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.reporting import figures
+from sqzkit.runs import lock
 from sqzkit.runs.settings import refuse_other
 
 ANCESTOR, FINAL = "ancestor", "final"
@@ -73,7 +74,7 @@ class Lineage:
         self.generations: list[Generation] = []
         self._identity = identity
         if not self.path.exists():
-            if folder.exists() and not _is_vacant(folder):
+            if not lock.is_vacant(folder):
                 raise UsageError(
                     f"--output_dir {folder}: exists and does not hold an evolution; name another"
                 )
@@ -110,11 +111,6 @@ class Lineage:
         """Remove the last training, because further generations follow."""
         self.generations = [entry for entry in self.generations if entry.name != FINAL]
         self.save()
-
-
-def _is_vacant(folder: Path) -> bool:
-    """Return whether the folder holds nothing but temporary files of a killed process."""
-    return folder.is_dir() and all(files.is_unfinished(entry.name) for entry in folder.iterdir())
 
 
 def format_table(generations: Sequence[Generation]) -> str:

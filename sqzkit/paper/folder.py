@@ -18,6 +18,7 @@ from typing import Any
 import sqzkit
 from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
+from sqzkit.runs import lock
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.settings import plain, refuse_other
 
@@ -100,7 +101,7 @@ class Comparison:
         if (path / RECORD).exists():
             stored = files.read_json(path / RECORD)
             refuse_other(path, _flat(stored), _flat(self.identity), "--output_dir")
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        elif not lock.is_vacant(path):
             raise UsageError(
                 f"--output_dir {path}: exists and does not hold a comparison; name another"
             )

@@ -14,6 +14,7 @@ from sqzkit import api
 from sqzkit.base import assembly, files
 from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
+from sqzkit.runs import lock
 
 if TYPE_CHECKING:
     from sqzkit.data.dataset import ImageDataset
@@ -38,7 +39,8 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
     run = api.load_run(asked.model_dir)
     folder = Path(asked.output_dir or run.folder.path / "samples")
     dataset = run.open_data()
-    written = write_samples(dataset, run.preprocessing, folder, asked.count, asked.overwrite)
+    with lock.hold(folder, "--output_dir"):
+        written = write_samples(dataset, run.preprocessing, folder, asked.count, asked.overwrite)
     print(f"{len(written)} pictures in {folder}")
 
 

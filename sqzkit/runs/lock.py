@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqzkit.base import files
 from sqzkit.base.errors import UsageError
 
 NAME = ".lock"
@@ -52,6 +53,14 @@ def hold(folder: Path | str, flag: str = "--model_dir") -> Iterator[None]:
         with contextlib.suppress(OSError):
             for parent in made:
                 parent.rmdir()
+
+
+def is_vacant(folder: Path) -> bool:
+    """Return whether nothing lies there but a lock and temporary files of a killed process."""
+    if not folder.exists():
+        return True
+    names = (entry.name for entry in folder.iterdir()) if folder.is_dir() else [str(folder)]
+    return all(name == NAME or files.is_unfinished(name) for name in names)
 
 
 def _lock(path: Path) -> int:

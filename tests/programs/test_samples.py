@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sqzkit.base.errors import UsageError
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.programs import samples
+from sqzkit.runs import lock
 
 RECORD = preprocessing.default(32)
 
@@ -47,6 +49,16 @@ def test_names_are_safe_whatever_the_label(digits, tmp_path):
     (path,) = samples.write_samples(odd, RECORD, tmp_path / "inner", 1)
     assert path.parent == tmp_path / "inner"
     assert ".." not in path.name
+
+
+def test_a_folder_that_another_process_writes_is_refused(digits, tmp_path, monkeypatch):
+    run = types.SimpleNamespace(preprocessing=RECORD, open_data=lambda: digits)
+    monkeypatch.setattr(samples.api, "load_run", lambda model_dir: run)
+    given = {"model_dir": "run", "output_dir": str(tmp_path)}
+    with lock.hold(tmp_path), pytest.raises(UsageError, match="--output_dir .*: in use by process"):
+        samples.main(given, [])
+    samples.main({**given, "count": 3}, [])
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,15 @@ def test_a_folder_that_stays_empty_is_removed_again(tmp_path):
     assert [path.name for path in (tmp_path / "new" / "run").iterdir()] == ["spec.json"]
 
 
+def test_a_folder_is_vacant_whatever_a_killed_process_left(tmp_path):
+    assert lock.is_vacant(tmp_path / "none")
+    with lock.hold(tmp_path):
+        assert lock.is_vacant(tmp_path)
+    (tmp_path / "spec.json").touch()
+    assert not lock.is_vacant(tmp_path)
+    assert not lock.is_vacant(tmp_path / "spec.json")
+
+
 def test_an_empty_folder_that_was_there_stays(tmp_path):
     with lock.hold(tmp_path):
         assert os.listdir(tmp_path) == [lock.NAME]
