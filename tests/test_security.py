@@ -9,7 +9,7 @@ import pytest
 from sqzkit.base import files
 from sqzkit.coding import container
 from sqzkit.conversion import keras_file
-from sqzkit.models import caffemodel, download, onnx_file, published, spec
+from sqzkit.models import caffemodel, download, onnx_file, published, spec, torch_file
 from sqzkit.preprocessing import decoding
 from sqzkit.runs import weights
 from sqzkit.tflite import flatbuffer, metadata
@@ -51,11 +51,15 @@ def test_nothing_is_unpickled_evaluated_or_fetched(path):
 
 
 def test_what_may_be_fetched_is_pinned():
+    commit = r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{40}/.+"
+    # PyTorch names the beginning of the SHA-256 in the file's name, and nothing more.
+    torch = r"https://download\.pytorch\.org/models/[\w]+-([0-9a-f]{8})\.pth"
     for record in published.PUBLISHED.values():
         remote = record.remote
-        assert remote.url.startswith("https://raw.githubusercontent.com/")
-        assert re.fullmatch(r"[0-9a-f]{40}", record.commit)
-        assert record.commit in remote.url
+        if match := re.fullmatch(torch, remote.url):
+            assert remote.checksum == download.Checksum("sha256", match[1])
+            continue
+        assert re.fullmatch(commit, remote.url)
         digits = {"sha256": 64, "git_blob": 40}[remote.checksum.kind]
         assert re.fullmatch(rf"[0-9a-f]{{{digits}}}", remote.checksum.value)
     assert published.PUBLISHED["deep_compression"].checksum.kind == "sha256"
@@ -69,6 +73,7 @@ def test_the_page_states_the_bounds_of_the_code():
         (metadata.MAX_BYTES, "64 files, 16 MiB together"),
         (caffemodel.MAX_BYTES, "download | 16 MiB |"),
         (onnx_file.MAX_BYTES, "download | 16 MiB |"),
+        (torch_file.MAX_BYTES, "download | 16 MiB |"),
         (download.MAX_BYTES, "download | 16 MiB |"),
         (weights.MAX_BYTES, "1 GiB (a checkpoint"),
         (keras_file.MAX_BYTES, "1 GiB (a checkpoint"),

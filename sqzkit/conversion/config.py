@@ -49,7 +49,7 @@ class ConversionConfig(Settings):
     preprocessing: str | None = setting(
         None,
         help="Of a Keras file: a preprocessing.json file, or default (-1..1), unit (0..1), raw "
-        "(0..255) or caffe.",
+        "(0..255), caffe or torchvision.",
     )
     labels_file: str | None = setting(
         None, path=True, help="Of a Keras file: class names, one a line, in class order."

@@ -32,7 +32,7 @@ class Checksum:
     Attributes:
       kind: "sha256", or "git_blob": SHA-1 of `blob <size>\0` and the content, which
         GitHub shows, so it is known without the file.
-      value: lower-case hexadecimal.
+      value: lower-case hexadecimal; of a "sha256", at least the first 8 digits.
     """
 
     kind: Literal["sha256", "git_blob"]
@@ -45,10 +45,14 @@ class Checksum:
             return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
         return hashlib.sha256(content).hexdigest()
 
+    def matches(self, content: bytes) -> bool:
+        """Tell whether `content` has this checksum."""
+        return self.of(content).startswith(self.value)
+
     def require(self, content: bytes, source: str) -> bytes:
         """Return `content`; raise `RunError` naming both checksums if it is another."""
-        found = self.of(content)
-        if found != self.value:
+        if not self.matches(content):
+            found = self.of(content)
             raise RunError(
                 f"{source}: {self.kind} is {found}, must be {self.value}; the file is damaged "
                 "or another one; remove it and fetch it again"
@@ -118,7 +122,7 @@ def obtain(
     cached = cache_folder() / remote.name
     if cached.exists():
         content = files.read_bytes(cached, MAX_BYTES)
-        if remote.checksum.of(content) == remote.checksum.value:
+        if remote.checksum.matches(content):
             return content
     content = remote.checksum.require(_fetch(remote, open_url), remote.url)
     try:
@@ -136,7 +140,7 @@ def _in_folder(remote: RemoteFile, folder: Path) -> bytes | None:
     for other in sorted(folder.glob(f"*{path.suffix}")):
         if other.is_file() and other.stat().st_size <= MAX_BYTES:
             content = files.read_bytes(other, MAX_BYTES)
-            if remote.checksum.of(content) == remote.checksum.value:
+            if remote.checksum.matches(content):
                 return content
     return None
 

@@ -8,6 +8,7 @@ from sqzkit.preprocessing.record import (
     caffe,
     default,
     named,
+    torchvision,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "caffe",
     "default",
     "named",
+    "torchvision",
 ]

@@ -16,7 +16,8 @@ from sqzkit.base.errors import RunError, UsageError
 
 RESIZE_RULES = ("squash", "shorter_side")
 CHANNEL_ORDERS = ("RGB", "BGR")
-NAMES = ("default", "caffe", "unit", "raw")  # pixels in -1..1, of Caffe, in 0..1, in 0..255
+# Pixels in -1..1, of Caffe, of torchvision, in 0..1, in 0..255.
+NAMES = ("default", "caffe", "torchvision", "unit", "raw")
 MIN_SIZE = 32
 MAX_SIZE = 1024
 
@@ -108,6 +109,21 @@ def caffe(image_size: int = 227) -> Preprocessing:
     )
 
 
+def torchvision(image_size: int = 224) -> Preprocessing:
+    """Return the record of torchvision's weights.
+
+    RGB in 0..1, minus the mean of ImageNet and divided by its standard deviation; shorter
+    side 256 and central crop at the usual 224 pixels, the same proportions at other sizes.
+    """
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    return Preprocessing(
+        image_size=image_size,
+        resize_size=round(image_size * 256 / 224),
+        mean=(255 * mean[0], 255 * mean[1], 255 * mean[2]),
+        scale=(1 / (255 * deviation[0]), 1 / (255 * deviation[1]), 1 / (255 * deviation[2])),
+    )
+
+
 def named(name: str, image_size: int) -> Preprocessing:
     """Return the record that a user names, for a network of `image_size` pixels.
 
@@ -139,6 +155,8 @@ def _named(name: str, side: int) -> Preprocessing:
         return default(side)
     if name == "caffe":
         return caffe(side)
+    if name == "torchvision":
+        return torchvision(side)
     return Preprocessing(
         side, side, mean=(0, 0, 0), scale=((1 / 255) if name == "unit" else 1,) * 3
     )

@@ -30,7 +30,7 @@ class ClassifySettings(Settings):
     preprocessing: str | None = setting(
         None,
         help="Instead of what the model says: a preprocessing.json, or default (-1..1), unit "
-        "(0..1), raw (0..255), caffe. Needed for a float model without metadata.",
+        "(0..1), raw (0..255), caffe, torchvision. Needed for a float model without metadata.",
     )
     top_k: int = setting(5, minimum=1, help="Answers to print for each photograph.")
     contact_sheet: str | None = setting(

@@ -18,7 +18,7 @@ from sqzkit.data.source import DataSource
 from sqzkit.data.tree import some
 from sqzkit.models import published, registry, squeezenet, transfer
 from sqzkit.models.spec import SqueezeNetSpec
-from sqzkit.preprocessing import Preprocessing, caffe, default
+from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import (
     LoadedRun,
@@ -114,7 +114,7 @@ def open_run(config: TrainingConfig) -> Run:
     size = config.image_size or image_size(dataset)
     if config.weights:
         spec = transfer.transfer_spec(config.weights, dataset.labels, config.dropout)
-        preprocessing = caffe(size)
+        preprocessing = published.find(config.weights).preprocessing_at(size)
     else:
         spec = config.spec(len(dataset.labels))
         spec = spec if config.pool_after else pool_less(spec, size)

@@ -275,7 +275,10 @@ def test_a_file_of_other_probabilities_is_refused(keras_file, quick):
     ("changes", "message"),
     [
         ({"labels_file": "nowhere.txt"}, "--labels_file nowhere.txt is missing"),
-        ({"preprocessing": "inception"}, "must be one of default, caffe, unit, raw or a file"),
+        (
+            {"preprocessing": "inception"},
+            "must be one of default, caffe, torchvision, unit, raw or",
+        ),
         ({"keras_model_file": "nowhere.keras"}, "no such file"),
     ],
 )

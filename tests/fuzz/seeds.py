@@ -138,6 +138,17 @@ def onnx_files() -> list[bytes]:
     return found
 
 
+def pth_files() -> list[bytes]:
+    """Return `.pth` files of both formats, and a checkpoint whose tensors have strides."""
+    from tests.models import pth
+
+    kernel = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 3, 2, 1)
+    tensors = {"features.0.weight": kernel, "features.0.bias": kernel[:, 0, 0, 0].copy()}
+    storages = {str(i): pth.raw(array) for i, array in enumerate(tensors.values())}
+    state = b"}" + pth.text("state_dict") + pth.state(tensors, transposed=True) + b"s"
+    return [pth.written(tensors), pth.written(tensors, legacy=True), pth.as_zip(state, storages)]
+
+
 def images() -> list[bytes]:
     """Return pictures of every format, the golden ones among them, and three bombs."""
     random = np.random.default_rng(1)

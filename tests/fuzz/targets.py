@@ -103,6 +103,12 @@ def _read_onnx(content: bytes) -> None:
     caffemodel.convolutions(onnx_file.read(content, "fuzzed"), "fuzzed")
 
 
+def _read_torch(content: bytes) -> None:
+    from sqzkit.models import torch_file
+
+    torch_file.read(content, "fuzzed")
+
+
 def _read_image(content: bytes) -> None:
     from sqzkit import preprocessing
     from sqzkit.data import folder
@@ -254,6 +260,7 @@ TARGETS = {
     "zip": _bytes(seeds.zips, _read_zip, 0.5),
     "caffemodel": _bytes(seeds.caffemodels, _read_caffemodel, 1.0),
     "onnx": _bytes(seeds.onnx_files, _read_onnx, 1.0),
+    "pth": _bytes(seeds.pth_files, _read_torch, 1.0),
     "image": _bytes(seeds.images, _read_image, 1.0, mutate=mutators.damage_image, memory_mib=2048),
     "spec": _bytes(seeds.specs, _read_spec, 1.0, mutate=mutators.damage_json),
     "run_folder": Target(seeds.run_files, _run_folder(False), _RUN_MUTATOR, 0.5),

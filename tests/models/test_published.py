@@ -7,8 +7,9 @@ from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.base.imagenet import imagenet_labels
 from sqzkit.models import squeezenet
 from sqzkit.models.caffemodel import message_class
-from sqzkit.models.published import PUBLISHED, decode, layer_name, load_published
+from sqzkit.models.published import PUBLISHED, load_published
 from sqzkit.models.transfer import load_weights
+from sqzkit.models.weight_files import decode
 from sqzkit.preprocessing.photograph import load_photograph, normalize
 
 
@@ -22,7 +23,7 @@ def no_network(request):
 
 
 def older_name(name):
-    """The inverse of `layer_name`: what the DSD file's layers are called."""
+    """Return what the DSD file calls a layer."""
     if name == "conv10":
         return "conv_final"
     return (
@@ -47,23 +48,21 @@ def caffe_file(model, rename=lambda name: name, leave_out=()):
 
 def test_the_sets_are_known():
     caffe = ["deep_compression", "dsd", "simple_bypass", "v1_0", "v1_1"]
-    assert sorted(PUBLISHED) == [*caffe, "v1_1_onnx"]
+    assert {*PUBLISHED} == {*caffe, "v1_1_onnx", "v1_0_torchvision", "v1_1_torchvision"}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_record_is_whole(name):
     record = PUBLISHED[name]
     assert record.name == name and record.description
-    assert record.licence == ("MIT" if name == "v1_1_onnx" else "BSD-2-Clause")
+    assert record.licence in ("BSD-2-Clause", "BSD-3-Clause", "MIT")
     assert record.spec.classes == len(record.labels) == 1000
     assert record.spec.normalization == "none"
     assert 57 <= record.top1 < record.top5 <= 84
-    assert record.preprocessing.channel_order == "BGR"
-    assert record.preprocessing.image_size == (224 if name == "v1_1_onnx" else 227)
-    assert len(record.commit) == 40
-    assert len(record.checksum.value) == {"sha256": 64, "git_blob": 40}[record.checksum.kind]
-    assert record.remote.url.startswith("https://raw.githubusercontent.com/")
-    assert record.commit in record.remote.url
+    torch = name.endswith("_torchvision")
+    assert record.preprocessing.channel_order == ("RGB" if torch else "BGR")
+    assert record.preprocessing.image_size == (224 if "v1_1_onnx" == name or torch else 227)
+    assert record.preprocessing.resize == ("shorter_side" if torch else "squash")
 
 
 def test_the_padded_heads_are_the_v1_0_familys():
@@ -77,7 +76,8 @@ def test_the_padded_heads_are_the_v1_0_familys():
 )
 def test_caffe_files_of_both_namings_are_read(name, rename):
     model = squeezenet.build(PUBLISHED[name].spec, 32)
-    weights = decode(caffe_file(model, rename), PUBLISHED[name])
+    record = PUBLISHED[name]
+    weights = decode(caffe_file(model, rename), record.spec, record.remote.name)
     assert set(weights) == {layer.name for layer in model.layers if layer.weights}
     for layer, arrays in weights.items():
         for mine, theirs in zip(model.get_layer(layer).get_weights(), arrays, strict=True):
@@ -86,23 +86,15 @@ def test_caffe_files_of_both_namings_are_read(name, rename):
 
 def test_another_networks_file_is_refused_by_layer():
     content = caffe_file(squeezenet.build(PUBLISHED["v1_1"].spec, 32))
-    with pytest.raises(FormatError, match=r"not the layers of v1_0; first at conv1: \(3, 3,"):
-        decode(content, PUBLISHED["v1_0"])
+    with pytest.raises(FormatError, match=r"a.caffemodel: conv1 is \(3, 3, 3, 64\) in the file"):
+        decode(content, PUBLISHED["v1_0"].spec, "a.caffemodel")
 
 
 def test_a_file_that_lacks_a_layer_is_refused():
-    content = caffe_file(
-        squeezenet.build(PUBLISHED["v1_1"].spec, 32), leave_out=("fire4/expand3x3",)
-    )
-    with pytest.raises(FormatError, match="first at fire4/expand3x3: missing"):
-        decode(content, PUBLISHED["v1_1"])
-
-
-def test_older_names_become_todays():
-    assert layer_name("fire7/conv3x3_2") == "fire7/expand3x3"
-    assert layer_name("conv_final") == "conv10"
-    assert layer_name("fire7/squeeze1x1") == "fire7/squeeze1x1"
-    assert layer_name("conv1") == "conv1"
+    network = PUBLISHED["v1_1"].spec
+    content = caffe_file(squeezenet.build(network, 32), leave_out=("fire4/expand3x3",))
+    with pytest.raises(FormatError, match="fire4/expand3x3 is missing in the file"):
+        decode(content, network, "a.caffemodel")
 
 
 def test_an_unknown_name_is_refused():

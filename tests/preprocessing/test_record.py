@@ -50,6 +50,16 @@ def test_what_is_no_record_is_a_run_error(record):
         Preprocessing.from_json(record)
 
 
+def test_torchvision_normalizes_each_channel():
+    record = preprocessing.named("torchvision", 224)
+    assert (record.resize, record.resize_size, record.channel_order) == ("shorter_side", 256, "RGB")
+    for value, mean, deviation in ((0, 0.485, 0.229), (255, 0.406, 0.225)):
+        channel = 0 if value == 0 else 2
+        expected = (value / 255 - mean) / deviation  # as torchvision.transforms does
+        found = (value - record.mean[channel]) * record.scale[channel]
+        assert found == pytest.approx(expected, rel=1e-12)
+
+
 def test_default_maps_pixels_to_minus_one_to_one():
     record = preprocessing.default(64)
     assert (record.image_size, record.resize_size, record.resize) == (64, 64, "shorter_side")

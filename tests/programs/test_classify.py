@@ -129,7 +129,10 @@ def test_a_file_that_brings_nothing_is_told_its_labels_and_normalization(
     assert result.returncode == 0, result.stderr
     assert [line.split()[1] for line in result.stdout.splitlines()[1::2]] == ["rot", "grün", "blau"]
     for flag, message in (
-        ("--preprocessing=nothing", "must be one of default, caffe, unit, raw or a file"),
+        (
+            "--preprocessing=nothing",
+            "must be one of default, caffe, torchvision, unit",
+        ),
         (f"--labels_file={tmp_path / 'none.txt'}", "--labels_file"),
     ):
         wrong = classify(*flags, flag, photographs)
