@@ -36,6 +36,7 @@ class Setting:
       group: heading in --help of this field and of those after it.
       default_text: what --help says of a default that depends on other settings.
       repeated: whether the flag is given once for each item instead of with commas.
+      none_word: a text that stands for None, such as "auto"; "" if there is none.
     """
 
     help: str = ""
@@ -51,6 +52,7 @@ class Setting:
     group: str = ""
     default_text: str = ""
     repeated: bool = False
+    none_word: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Item:
             f"at most {high:g}" if high is not None else "",
             f"below {below:g}" if below is not None else "",
         ]
+        if self.setting.none_word:
+            return f"{' and '.join(filter(None, bounds))}, or {self.setting.none_word}"
         return " and ".join(filter(None, bounds))
 
     def refuse(self, value: object, legal: str, prefix: str = "--") -> UsageError:
@@ -119,7 +123,7 @@ class Item:
 
     def checked(self, value: Any, prefix: str = "--") -> Any:
         """Return a legal value in its own type; raise `UsageError` for any other."""
-        if value is None and self.optional:
+        if self.optional and (value is None or value == (self.setting.none_word or None)):
             return None
         if not self.many:
             return self._checked_one(value, prefix)
@@ -129,12 +133,14 @@ class Item:
 
     def parsed(self, text: str) -> Any:
         """Return the value that a flag's text stands for, not yet checked against the bounds."""
-        if self.kind is str:
+        if self.kind is str or (text and text == self.setting.none_word):
             return text
         try:
             value = self.kind(text)
         except ValueError:
-            raise self.refuse(text, _KINDS[self.kind]) from None
+            word = self.setting.none_word
+            legal = f"{_KINDS[self.kind]} or {word}" if word else _KINDS[self.kind]
+            raise self.refuse(text, legal) from None
         return value
 
     def _checked_one(self, value: Any, prefix: str) -> Any:

@@ -166,7 +166,7 @@ def _make_store(
         images = np.empty(shape, np.uint8)
         broken = decode_all(examples, preprocessing, images, title)
     elif dataset.cache_dir is not None:
-        path = dataset.cache_dir / f"{_fingerprint(examples, preprocessing)}.npy"
+        path = dataset.cache_dir / f"{fingerprint(examples, preprocessing)}.npy"
         images, broken = _file_cache(path, examples, preprocessing, shape, title)
     elif any(isinstance(example.image, FileSlice) for example in examples):
         # To look at each of a million images would take hours; a damaged one is named when met.
@@ -210,7 +210,7 @@ def _file_cache(
     return images, broken
 
 
-def _fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> str:
+def fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> str:
     """Return a name that changes with the images' content and order, and the record."""
     digest = hashlib.sha256(json.dumps(preprocessing_geometry(preprocessing)).encode())
     for example in examples:

@@ -16,6 +16,8 @@
     mistakes/            the pictures of those mistakes, named by the example
     conversions/         what convert.py made, with one sidecar JSON each
     checkpoints/         state of an unfinished stage; may be deleted
+    features/            what a network with published weights made of the training images, for
+                         the fit of its head; may be deleted
     report.html          the report page
     .lock                names the process that writes here now
 
@@ -35,7 +37,7 @@ from sqzkit.runs import lock
 
 _FIRST_FILES = (
     *("preprocessing.json", "labels.txt", "data.json", "flags.json", "layers.json"),
-    lock.NAME,
+    *(lock.NAME, "features"),
 )
 # A stage names files: letters, digits and _ cannot lead out of the folder.
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")

@@ -32,9 +32,11 @@ class StageProgress:
 
     Attributes:
       epoch: finished epochs.
-      best_epoch: the one whose weights are kept, from 1; 0 before there is one.
+      best_epoch: the one whose weights are kept, from 1; 0 before there is one, or if what the
+        stage started from is kept.
       improved_epoch: the last with a new highest accuracy or lowest loss.
       top_accuracy, lowest_loss: on validation, over the epochs that may be the best.
+      floor: accuracy of what the stage started from; no epoch below it is kept.
       stuck: epochs at chance, for the watchdog.
       seconds: time spent training so far, over all processes.
       examples: training examples seen so far.
@@ -45,6 +47,7 @@ class StageProgress:
     improved_epoch: int = 0
     top_accuracy: float = -1.0
     lowest_loss: float = float("inf")
+    floor: float = -1.0
     stuck: int = 0
     seconds: float = 0.0
     examples: int = 0
@@ -116,6 +119,18 @@ class StageState:
             record = {"config": self.config, "progress": dataclasses.asdict(self.progress)}
             save(self.path, record, {**groups, "best": self.best})
 
+    def note_start(self, accuracy: float, loss: float) -> None:
+        """Keep the weights as they are until an epoch is at least as accurate.
+
+        Args:
+          accuracy: theirs on the validation split, 0..1.
+          loss: on the same.
+        """
+        progress = self.progress
+        progress.floor = progress.top_accuracy = accuracy
+        progress.lowest_loss = loss
+        self.best = [variable.numpy() for variable in self.variables["model"]]
+
     def note_validation(self, accuracy: float, loss: float, examples: int) -> None:
         """Keep this epoch's weights if it is the latest within one standard error of the best.
 
@@ -134,7 +149,8 @@ class StageState:
         progress.lowest_loss = min(progress.lowest_loss, loss)
         # (k + 1) / (n + 2): no accuracy of a finite split is certain.
         expected = (top * examples + 1) / (examples + 2)
-        if accuracy >= top - math.sqrt(expected * (1 - expected) / examples):
+        near = top - math.sqrt(expected * (1 - expected) / examples)
+        if accuracy >= max(near, progress.floor):
             progress.best_epoch = progress.epoch
             self.best = [variable.numpy() for variable in self.variables["model"]]
 

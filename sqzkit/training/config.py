@@ -41,8 +41,8 @@ class TrainingConfig(Settings):
     """One run. `None` in a field of the network means the named model's own value.
 
     conv10 is not rectified by default, as the paper's is: from scratch, classes whose
-    logit falls below zero would never learn again. A new head is trained alone first,
-    with Adam, so that its random start does not spoil published weights.
+    logit falls below zero would never learn again. A new head is fitted first, so that its
+    random start does not spoil published weights.
     """
 
     model_dir: str = setting(
@@ -88,8 +88,9 @@ class TrainingConfig(Settings):
         None,
         minimum=1,
         unit="pixels",
+        none_word="auto",
         help="Side of the network's input.",
-        default_text="32 for images of at most 32 pixels, else 64",
+        default_text="auto: with --weights the best of a few, else 64, or 32 for tiny images",
     )
     train_batch_size: int = like(FitOptions, "batch_size", flag="", group="Training")
     train_epochs: int = like(FitOptions, "epochs", 30, flag="")
@@ -108,7 +109,10 @@ class TrainingConfig(Settings):
     early_stopping_patience: int = like(FitOptions, "early_stopping_patience")
     watchdog_epochs: int = like(FitOptions, "watchdog_epochs")
     head_epochs: int = setting(
-        0, minimum=0, help="With --weights: epochs in which only the new head learns."
+        0,
+        minimum=0,
+        help="With --weights: epochs in which only the new head learns, from a random start.",
+        default_text="0: the head is fitted at once",
     )
     head_learning_rate: float = setting(3e-3, above=0, help="Learning rate of these epochs.")
     mixed_precision_dtype: Dtype = setting(

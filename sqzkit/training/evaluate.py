@@ -17,6 +17,7 @@ from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
 
 TOP = 5
+EVALUATION_BATCH = 64
 MAX_MISTAKES = 24
 
 
@@ -118,6 +119,18 @@ def score(logits: np.ndarray, labels: np.ndarray) -> Metrics:
         probabilities=np.exp(log_probabilities).astype(np.float32),
         labels=labels.astype(np.int32),
     )
+
+
+def split_metrics(
+    evaluator: Evaluator, dataset: ImageDataset, preprocessing: Preprocessing
+) -> dict[str, float]:
+    """Return top1, top5 and loss on the test split, and with "validation_" before on that."""
+    found = {}
+    for split, prefix in (("validation", "validation_"), ("test", "")):
+        measured = evaluator(dataset, split, preprocessing, EVALUATION_BATCH)
+        for name in ("top1", "top5", "loss"):
+            found[f"{prefix}{name}"] = getattr(measured, name)
+    return found
 
 
 def record_evaluation(

@@ -19,11 +19,9 @@ from sqzkit.runs.settings import plain, refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.training import distribution, optimization, steps
 from sqzkit.training.checkpoint import StageState
-from sqzkit.training.evaluate import Evaluator, Metrics
+from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, Metrics, split_metrics
 from sqzkit.training.options import FitOptions
 from sqzkit.training.progress import Progress, Watchdog
-
-EVALUATION_BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +58,8 @@ class StageFit:
       config: further settings of the stage (JSON-ready): stored, and compared
         when the stage is resumed.
       strategy: where to run; None: the current one.
+      keep_start: whether the weights it starts from are kept where no epoch is at least as
+        good on the validation split.
     """
 
     folder: RunFolder
@@ -72,6 +72,7 @@ class StageFit:
     loss: steps.Loss | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     strategy: tf.distribute.Strategy | None = None
+    keep_start: bool = False
 
     @property
     def record(self) -> dict[str, Any]:
@@ -186,6 +187,9 @@ class _Trainer:
         hooks = keras.callbacks.CallbackList(list(self.fit.callbacks), model=self.model)
         hooks.on_train_begin()
         shown: Progress | None = None
+        if self.fit.keep_start and not progress.epoch:
+            start = self._measure("validation")
+            self.state.note_start(start.top1, start.loss)
         while progress.epoch < self.fit.options.epochs and not self._stops_early():
             started = time.monotonic()
             hooks.on_epoch_begin(progress.epoch)
@@ -235,7 +239,7 @@ class _Trainer:
     ) -> None:
         progress, options = self.progress, self.fit.options
         self.watchdog.check_epoch(sums.loss, sums.accuracy, progress.epoch)
-        validation = self._measure(self.evaluator, "validation")
+        validation = self._measure("validation")
         line: dict[str, Any] = {
             "loss": sums.loss,
             "accuracy": sums.accuracy,
@@ -263,21 +267,18 @@ class _Trainer:
         patience, improved = self.fit.options.early_stopping_patience, self.progress.improved_epoch
         return bool(patience and improved and self.progress.epoch - improved >= patience)
 
-    def _measure(self, evaluator: Evaluator, split: str) -> Metrics:
-        return evaluator(self.fit.dataset, split, self.fit.preprocessing, EVALUATION_BATCH)
+    def _measure(self, split: str) -> Metrics:
+        return self.evaluator(self.fit.dataset, split, self.fit.preprocessing, EVALUATION_BATCH)
 
     def final_metrics(self, model: keras.Model) -> dict[str, Any]:
         """Return what `finish_stage` records, measured with the kept weights."""
         progress = self.progress
-        metrics: dict[str, Any] = {
+        evaluator = self.evaluator if model is self.model else Evaluator(model)
+        return {
             "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch or progress.epoch,
+            # Epoch 0 is what the stage started from.
+            "best_epoch": progress.best_epoch if self.state.best else progress.epoch,
             "train_seconds": round(progress.seconds, 1),
             "images_per_second": round(progress.examples / progress.seconds, 1),
+            **split_metrics(evaluator, self.fit.dataset, self.fit.preprocessing),
         }
-        evaluator = self.evaluator if model is self.model else Evaluator(model)
-        for split, prefix in (("validation", "validation_"), ("test", "")):
-            measured = self._measure(evaluator, split)
-            for name in ("top1", "top5", "loss"):
-                metrics[f"{prefix}{name}"] = getattr(measured, name)
-        return metrics

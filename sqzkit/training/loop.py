@@ -31,10 +31,10 @@ from sqzkit.runs.loading import (
 )
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
-from sqzkit.training import distribution
+from sqzkit.training import distribution, head
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
-from sqzkit.training.evaluate import Evaluator, record_evaluation
-from sqzkit.training.fit import EVALUATION_BATCH, StageFit, StageResult, fit_stage
+from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, record_evaluation
+from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.options import FitOptions
 
 MIN_MAP = 3  # pixels
@@ -108,14 +108,16 @@ def open_run(config: TrainingConfig) -> Run:
         published.find(config.weights)
     strategy = prepare(
         *(config.seed, config.deterministic, config.distribution_strategy),
-        config.image_size or PHOTOGRAPH_SIZE,
+        config.image_size or (head.SIZES[-1] if config.weights else PHOTOGRAPH_SIZE),
     )
     dataset = open_dataset(config.data, config.cache_dir)
-    size = config.image_size or image_size(dataset)
+    folder = RunFolder(Path(config.model_dir))
     if config.weights:
         spec = transfer.transfer_spec(config.weights, dataset.labels, config.dropout)
+        size = config.image_size or _transfer_size(folder, dataset, spec, config)
         preprocessing = published.find(config.weights).preprocessing_at(size)
     else:
+        size = config.image_size or image_size(dataset)
         spec = config.spec(len(dataset.labels))
         spec = spec if config.pool_after else pool_less(spec, size)
         preprocessing = default(size)
@@ -126,7 +128,7 @@ def open_run(config: TrainingConfig) -> Run:
     if config.train_steps is not None:
         examples = dataset.split("train").num_examples
         epochs = math.ceil(config.train_steps / max(1, examples // config.train_batch_size))
-    record, folder = plain(spec.to_json()), RunFolder(Path(config.model_dir))
+    record = plain(spec.to_json())
     run = Run(folder, dataset, record, preprocessing, config.fit_options(epochs), strategy)
     _refuse_other_run(run, config.data)
     return run
@@ -245,6 +247,29 @@ def _refuse_other_run(run: Run, source: DataSource) -> None:
         print(changes.sentence(), flush=True)
 
 
+def _transfer_size(
+    folder: RunFolder, dataset: ImageDataset, spec: SqueezeNetSpec, config: TrainingConfig
+) -> int:
+    """Return the run's image size: the recorded one, or the best for the features."""
+    assert config.weights
+    if folder.spec_path.exists():
+        return folder.preprocessing.image_size
+    if folder.is_foreign():
+        return PHOTOGRAPH_SIZE  # refused later, by name
+    if transfer.keeps_head(dataset.labels):
+        return published.find(config.weights).preprocessing.image_size
+
+    source = published.find(config.weights)
+
+    def build(size: int) -> tuple[keras.Model, Preprocessing]:
+        model = squeezenet.build(spec, size)
+        transfer.load_published(model, source.name, config.weights_dir, dataset.labels)
+        return model, source.preprocessing_at(size)
+
+    images = config.train_epochs * dataset.split("train").num_examples
+    return head.choose_size(build, dataset, folder, config.weights, images, config.seed)
+
+
 def _data_to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDataset:
     """Return the run's data, or the data that the flags name, without what was trained on."""
     if not (config.data.data_dir or config.data.tfds_name):
@@ -271,11 +296,16 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
             return fit_stage(model, _stage(run, "train", run.options, logs))
         transfer.load_published(model, config.weights, config.weights_dir, run.dataset.labels)
         record = {"weights": config.weights}
-        if config.head_epochs and not transfer.keeps_head(run.dataset.labels):
+        stage = _stage(run, "train", run.options, logs, record)
+        if transfer.keeps_head(run.dataset.labels):
+            return fit_stage(model, stage)
+        if config.head_epochs:
             with transfer.only_head(model):
                 fit_stage(model, _stage(run, "head", config.head_options(), logs, record))
             load_weights(model, run.folder.weights_path("head"))
-        return fit_stage(model, _stage(run, "train", run.options, logs, record))
+        else:
+            head.fit_stage_head(model, dataclasses.replace(stage, stage="head"))
+        return fit_stage(model, dataclasses.replace(stage, keep_start=True))
 
 
 def _stage(

@@ -28,6 +28,7 @@ class Outer(Settings):
     kinds: tuple[Literal["a", "b"], ...] = setting(("a",))
     sizes: tuple[int, ...] = setting((1, 2), minimum=1)
     on: bool = setting(False)
+    side: int | None = setting(None, minimum=2, none_word="auto")
     inner: Inner = nested(factory=lambda: Inner(share=0.25))
 
 
@@ -51,6 +52,8 @@ class Optional(Settings):
         ({"kinds": ("a", "c")}, "--kinds 'c': must be one of a, b"),
         ({"kinds": "ab"}, "--kinds 'ab': must be a list"),
         ({"sizes": (1, 0)}, "--sizes 0: must be 1 or more"),
+        ({"side": 1}, "--side 1: must be 2 or more, or auto"),
+        ({"side": "all"}, "--side 'all': must be a whole number"),
         ({"on": 1}, "--on 1: must be true or false"),
         ({"folder": ""}, "--folder is empty: give a value or leave it out"),
         ({"kind": "x" * 1000}, "--kind 'xxx"),
@@ -83,10 +86,18 @@ def test_values_get_their_own_type(monkeypatch):
     assert isinstance(record.level, float)
 
 
+def test_a_word_may_stand_for_none():
+    side = assembly.flat(Outer)["side"]
+    assert [side.parsed(text) for text in ("auto", "7")] == ["auto", 7]
+    assert Outer("f", side="auto").side is None
+    with pytest.raises(UsageError, match="--side 'all': must be a whole number or auto"):
+        side.parsed("all")
+
+
 def test_flat_names_reach_the_records_inside():
     known = assembly.flat(Outer)
     assert list(known) == [
-        "folder", "count", "level", "kind", "kinds", "sizes", "on", "share", "rate",
+        "folder", "count", "level", "kind", "kinds", "sizes", "on", "side", "share", "rate",
     ]  # fmt: skip
     assert known["share"].default == 0.25
     made = assembly.build(Outer, {"folder": "f", "rate": 0.5, "count": None})

@@ -92,7 +92,7 @@ def test_the_file_of_decoded_images_is_named_by_content_and_order(tmp_path, jpeg
             path.write_bytes(content)
         sums = [hashlib.sha256(c).hexdigest() if digest else "" for c in contents]
         examples = [Example(path, 0, text) for path, text in zip(paths, sums, strict=True)]
-        return store._fingerprint(examples, preprocessing.Preprocessing(32, 40, **changes))
+        return store.fingerprint(examples, preprocessing.Preprocessing(32, 40, **changes))
 
     reference = named(jpeg(1), jpeg(2))
     assert named(jpeg(1), jpeg(2)) == reference

@@ -144,6 +144,16 @@ def test_within_a_standard_error_the_later_is_better(state):
     assert state.progress.improved_epoch == 1
 
 
+def test_no_epoch_is_kept_that_is_worse_than_what_the_stage_started_from(state):
+    state.model.set_weights([np.full((2, 1), -1.0), np.zeros(1)])
+    state.note_start(0.9, 0.4)
+    assert not judge(state, 0.89, 0.1)  # within a standard error, but below
+    assert (state.progress.best_epoch, state.best[0][0]) == (0, -1.0)
+    assert judge(state, 0.9, 0.5)
+    assert judge(state, 0.92, 0.5)
+    assert judge(state, 0.91, 0.5)
+
+
 def test_the_best_cannot_creep_down_from_the_highest_accuracy(state):
     accuracy = 1.0
     for _ in range(50):

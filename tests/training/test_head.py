@@ -1,0 +1,208 @@
+"""The head that is fitted at once: what it is in `conv10`, how it is chosen, what is kept."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import FormatError, UsageError
+from sqzkit.data.dataset import Example, Split
+from sqzkit.models import spec as specs
+from sqzkit.models import squeezenet
+from sqzkit.preprocessing import caffe
+from sqzkit.runs.folder import RunFolder
+from sqzkit.training import head
+from sqzkit.training.fit import StageFit
+from sqzkit.training.options import FitOptions
+from tests.models.strategies import randomize
+
+NETWORK = specs.tiny(4, normalization="none", conv10_relu=False)
+RECORD = caffe(32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A tiny network as published weights leave it, with a head that answers nothing."""
+    model = squeezenet.build(NETWORK, 32)
+    randomize(model, 0)
+    return model
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+def drawn(labels, distance, channels=40, seed=0, mirrored=True):
+    """Return features with one informative channel for each class."""
+    generator = np.random.default_rng(seed)
+    labels = np.asarray(labels, np.int32)
+    noise = generator.normal(size=(2, len(labels), channels)).astype(np.float32)
+    values = noise[0] + distance * np.eye(channels, dtype=np.float32)[labels]
+    other = values + 0.1 * noise[1] if mirrored else values[:0]
+    return head.Features(values, other, labels, 1.0)
+
+
+def test_the_fitted_head_is_exactly_a_conv10(network, colours, folder):
+    features = head.compute(network, colours, RECORD, folder, "v1_1")
+    assert features.values.shape == features.mirrored.shape == (96, 32)
+    fitted = head.fit(features, 4, seed=1)
+    fitted.write(network)
+    images = np.stack([pixels_of(example) for example in colours.split("train").examples[:8]])
+    logits = network(images, training=False).numpy()
+    wanted = features.values[:8] @ fitted.kernel + fitted.bias
+    np.testing.assert_allclose(logits, wanted, rtol=1e-3, atol=1e-3)
+    accuracy, count = fitted.accuracy(features.labels)
+    assert accuracy > 0.8 and count == 96
+
+
+def pixels_of(example):
+    pixels = example.load(RECORD)[..., ::-1].astype(np.float32)
+    return pixels - np.array(RECORD.mean, np.float32)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_noise_is_not_learnt_and_the_folds_say_so(classes):
+    """The fit itself answers every image rightly; so would an image whose mirror is fitted."""
+    features = drawn(np.arange(60) % classes, distance=0.0, channels=200)
+    fitted = head.fit(features, classes, seed=1)
+    accuracy, count = fitted.accuracy(features.labels)
+    assert count == 60 and accuracy < 0.75
+    assert not head.better_than_chance(accuracy, features.labels)
+    weak = head.fit(drawn(np.arange(60) % classes, distance=8.0), classes, seed=1)
+    assert weak.strength > fitted.strength
+    assert head.better_than_chance(weak.accuracy(features.labels)[0], features.labels)
+
+
+def test_a_channel_of_another_size_changes_nothing_and_a_dead_one_does_no_harm():
+    features = drawn(np.arange(40) % 2, distance=4.0)
+    features.values[:, 5] = features.mirrored[:, 5] = 0.0
+    plain = head.fit(features, 2, seed=1)
+    larger = dataclasses.replace(
+        features, values=features.values * 100 + 7, mirrored=features.mirrored * 100 + 7
+    )
+    scaled = head.fit(larger, 2, seed=1)
+    np.testing.assert_allclose(plain.held_out, scaled.held_out, atol=1e-3)
+    np.testing.assert_allclose(plain.kernel, scaled.kernel * 100, atol=1e-3)
+    assert plain.strength == scaled.strength
+
+
+@pytest.mark.parametrize(
+    ("counts", "held_out"),
+    [((2, 2), 4), ((1, 30), 30), ((3, 300), 303), ((1, 1), 0), ((0, 9), 9)],
+)
+def test_classes_with_few_images_are_fitted(counts, held_out):
+    features = drawn(np.repeat([0, 1], counts), distance=12.0)
+    fitted = head.fit(features, 2, seed=1)
+    assert np.isfinite(fitted.kernel).all() and np.isfinite(fitted.bias).all()
+    assert fitted.accuracy(features.labels)[1] == held_out
+    answers = (features.values @ fitted.kernel + fitted.bias).argmax(axis=1)
+    np.testing.assert_array_equal(answers, features.labels)
+
+
+def test_identical_images_are_fitted_to_the_share_of_each_class():
+    features = drawn(np.repeat([0, 1], [6, 18]), distance=0.0)
+    features.values[:] = features.mirrored[:] = 1.0
+    fitted = head.fit(features, 2, seed=1)
+    logits = features.values[0] @ fitted.kernel + fitted.bias
+    assert 1 / (1 + np.exp(logits[0] - logits[1])) == pytest.approx(0.75, abs=0.01)
+
+
+def test_folds_spread_every_class_and_depend_on_the_seed():
+    labels = np.repeat([0, 1, 2], [10, 4, 1])
+    fold = head.folds(labels, 3)
+    assert (np.bincount(fold[:10]) == 2).all() and len(set(fold[10:14])) == 4
+    assert fold[14] == -1
+    np.testing.assert_array_equal(fold, head.folds(labels, 3))
+    assert not np.array_equal(fold, head.folds(labels, 4))
+
+
+def test_features_are_computed_once_for_the_same_images_and_weights(
+    network, colours, folder, monkeypatch
+):
+    first = head.compute(network, colours, RECORD, folder, "v1_1")
+    computed = []
+    monkeypatch.setattr(head, "_compute", lambda *_: computed.append(1) or first)
+    again = head.compute(network, colours, RECORD, folder, "v1_1")
+    assert not computed
+    for name in ("values", "mirrored", "labels"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    examples = colours.split("train").examples
+    fewer = dataclasses.replace(colours, splits={"train": Split(examples[1:])}, stores={})
+    head.compute(network, fewer, RECORD, folder, "v1_1")
+    head.compute(network, colours, RECORD, folder, "v1_0")
+    head.compute(network, dataclasses.replace(colours, flip=False), RECORD, folder, "v1_1")
+    assert len(computed) == 3
+    for path in (folder.path / "features").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FormatError, match="damaged checkpoint"):
+        head.compute(network, colours, RECORD, folder, "v1_1")
+
+
+def test_of_many_images_the_same_few_are_used_and_a_broken_one_is_noted_once(
+    network, colours, folder, capsys
+):
+    examples = (Example(b"broken", 0), *colours.split("train").examples)
+    splits = {**colours.splits, "train": Split(examples)}
+    data = dataclasses.replace(colours, splits=splits, stores={}, broken=[], flip=False)
+    features = head.compute(network, data, RECORD, folder, "v1_1", limit=96)
+    assert len(features.values) in (95, 96) and not features.mirrored.size
+    assert not data.broken and data.split("train").num_examples == 97
+
+
+@pytest.mark.parametrize(("images", "tried"), [(100, [160, 227, 288]), (300_000, [96])])
+def test_the_size_at_which_the_head_is_best_is_chosen(
+    images, tried, colours, folder, monkeypatch, capsys
+):
+    informative = {96: 0.5, 160: 1.0, 227: 6.0, 288: 2.0}
+    labels = np.arange(40) % 4
+
+    def compute(model, dataset, record, folder, weights, limit):
+        assert model == record.image_size
+        return drawn(labels, informative[model])
+
+    monkeypatch.setattr(head, "compute", compute)
+    size = head.choose_size(
+        lambda size: (size, caffe(size)), colours, folder, "v1_1", images, seed=1
+    )
+    assert size == (227 if 227 in tried else tried[0])
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split(" px")[0].split()[-1]) for line in lines] == tried
+    assert "of 40 images held out in 5 folds" in lines[0]
+
+
+def test_the_stage_is_fitted_once_recorded_and_its_weights_come_back(
+    network, colours, folder, monkeypatch, capsys
+):
+    options = FitOptions(epochs=1)
+    stage = StageFit(folder, "head", colours, RECORD, options, config={"weights": "v1_1"})
+    head.fit_stage_head(network, stage)
+    (entry,) = folder.finished_stages()
+    metrics = entry["metrics"]
+    assert metrics["held_out_top1"] > 0.8 and metrics["top1"] > 0.8
+    assert (metrics["held_out_examples"], metrics["epochs"]) == (96, 0)
+    said = f"held out in 5 folds; top-1 {metrics['top1']:.2%} on the test split"
+    assert said in capsys.readouterr().out
+    kernel = network.get_layer("conv10").get_weights()[0]
+    randomize(network, 1)
+    monkeypatch.setattr(head, "fit", None)
+    head.fit_stage_head(network, stage)
+    np.testing.assert_array_equal(network.get_layer("conv10").get_weights()[0], kernel)
+    other = dataclasses.replace(stage, config={"weights": "v1_0"})
+    with pytest.raises(UsageError, match="weights: 'v1_1' there, 'v1_0' asked"):
+        head.fit_stage_head(network, other)
+
+
+def test_labels_drawn_at_random_are_said_to_teach_nothing(network, colours, folder, capsys):
+    draw = np.random.default_rng(5)
+    shuffled = tuple(
+        dataclasses.replace(example, label=int(draw.integers(4)))
+        for example in colours.split("train").examples
+    )
+    splits = {**colours.splits, "train": Split(shuffled)}
+    data = dataclasses.replace(colours, splits=splits, stores={})
+    config = {"weights": "v1_1"}
+    head.fit_stage_head(
+        network, StageFit(folder, "head", data, RECORD, FitOptions(epochs=1), config=config)
+    )
+    assert "no better than always giving the most frequent one" in capsys.readouterr().out
