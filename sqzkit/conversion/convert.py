@@ -103,7 +103,8 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
     verification = verify.verify(
         source.model, source.preprocessing, content, images, labels, where, source.foreign
     )
-    verify.refuse_drop(verification, config.max_accuracy_drop)
+    if note := verify.refuse_drop(verification, config.max_accuracy_drop):
+        print(f"note: the file is {note}", flush=True)
     quantization = config.options.quantization
     verify.refuse_difference(verification, quantization, config.max_accuracy_drop, source.foreign)
     return verification

@@ -1,6 +1,7 @@
 """Compare a converted file with its float model on the same photographs."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ _MAX_DIFFERENCE = {"none": 1e-3, "float16": 2e-2}
 # Of integer files of foreign models: a mean over photographs, and a share of them in per cent.
 _MAX_MEAN_DIFFERENCE = 0.1
 _MAX_OTHER_ANSWERS = 2.0
+MAX_CHANCE_DROP = 10.0  # percentage points: a larger drop is never put down to chance
+SIGNIFICANCE = 0.05
+_NOT_RECORDED = ("max_difference", "lost", "gained")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Verification:
         None where the photographs have no labels.
       where: which photographs.
       max_difference: of any probability on any photograph, absolute; not recorded.
+      lost, gained: photographs that only the float model, or only the file, answers
+        correctly; not recorded.
     """
 
     examples: int
@@ -42,6 +48,8 @@ class Verification:
     converted_top5: float | None
     where: str
     max_difference: float = 0.0
+    lost: int = 0
+    gained: int = 0
 
     @property
     def drop(self) -> float | None:
@@ -50,11 +58,21 @@ class Verification:
             return None
         return 100 * (self.float_top1 - self.converted_top1)
 
+    @property
+    def chance(self) -> float:
+        """Probability that a file as accurate as the float model loses as many or more, 0..1.
+
+        The one-sided sign test (the exact form of McNemar's) on the photographs that one of
+        both answers correctly.
+        """
+        count = self.lost + self.gained
+        tails = sum(math.comb(count, wrong) for wrong in range(self.lost, count + 1))
+        return tails / 2**count
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON-ready values."""
         figures = {**dataclasses.asdict(self), "drop": self.drop}
-        del figures["max_difference"]
-        return figures
+        return {name: figures[name] for name in figures if name not in _NOT_RECORDED}
 
 
 def verify(
@@ -86,6 +104,7 @@ def verify(
     reference = probabilities(model, preprocessing, images, foreign)
     first = reference.argmax(axis=1)
     rows = np.arange(len(images))
+    right, still = first == labels, ours.argmax(axis=1) == labels
     return Verification(
         examples=len(images),
         agreement=float((ours.argmax(axis=1) == first).mean()),
@@ -96,20 +115,37 @@ def verify(
         converted_top5=_accuracy(ours, labels, TOP),
         where=where,
         max_difference=float(np.abs(ours - reference).max()),
+        lost=int(np.count_nonzero(right & ~still)),
+        gained=int(np.count_nonzero(still & ~right)),
     )
 
 
-def refuse_drop(verification: Verification, max_accuracy_drop: float) -> None:
-    """Raise `RunError` if the file is more than `max_accuracy_drop` points below float."""
-    drop = verification.drop
-    if drop is not None and drop > max_accuracy_drop:
-        raise RunError(
-            f"the converted file is {drop:.2f} points below the float model on "
-            f"{verification.where} ({verification.examples} photographs), more than "
-            f"--max_accuracy_drop={max_accuracy_drop:g}: no file was written; give more "
-            "representative photographs (--calibration_steps), --granularity=per_channel, "
-            "or another --quantization"
+def refuse_drop(verification: Verification, max_accuracy_drop: float) -> str:
+    """Refuse a file that is more than `max_accuracy_drop` points below float.
+
+    Returns:
+      What to say of a larger drop that is accepted because it is at most `MAX_CHANCE_DROP`
+      points and chance explains it (`Verification.chance` above `SIGNIFICANCE`); else "".
+
+    Raises:
+      RunError: the file loses more.
+    """
+    drop, found = verification.drop, verification
+    if drop is None or drop <= max_accuracy_drop:
+        return ""
+    counted = (
+        f"{drop:.2f} points below the float model on {found.where} ({found.examples} "
+        f"photographs: {found.lost} lost, {found.gained} gained), more than "
+        f"--max_accuracy_drop={max_accuracy_drop:g}"
+    )
+    if drop <= MAX_CHANCE_DROP and found.chance > SIGNIFICANCE:
+        return (
+            f"{counted}, but so few photographs may be chance (sign test: p = {found.chance:.2f})"
         )
+    raise RunError(
+        f"the converted file is {counted}: no file was written; give more representative "
+        "photographs (--calibration_steps), --granularity=per_channel, or another --quantization"
+    )
 
 
 def refuse_difference(

@@ -34,7 +34,9 @@ class SpaceTexts(Settings):
     model: str | None = setting(None, help="Networks to start from: v1_0,v1_1.")
     bypass: str | None = setting(None, help="Bypasses: none,simple,complex.")
     pool_after: str | None = setting(
-        None, help="Positions of the poolings: conv1+fire3+fire5,fire3+fire5+fire8."
+        None,
+        help="Positions of the poolings: conv1+fire3+fire5,fire3+fire5+fire8.",
+        default_text="the preset's, or each network's own where it lacks those layers",
     )
     base_e: str | None = setting(None, help=f"Values: {_VALUES}.")
     incr_e: str | None = setting(None, help=f"Values: {_VALUES}.")
@@ -48,7 +50,7 @@ class SpaceTexts(Settings):
         """Return the space."""
         texts = {name: getattr(self, name) for name in space.DIMENSIONS}
         given = {name: text for name, text in texts.items() if text is not None}
-        return space.from_texts({**space.PRESETS[self.preset], **given})
+        return space.from_texts({**space.preset_for(self.preset, self.model), **given})
 
 
 @dataclasses.dataclass(frozen=True)

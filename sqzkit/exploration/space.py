@@ -118,6 +118,23 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+def preset_for(name: PresetName, models: str | None) -> dict[str, str]:
+    """Return a preset without its poolings if one of the `models` lacks their layers.
+
+    Such a network, as `tiny` with its three Fire modules, pools where it does by default.
+    """
+    texts = dict(PRESETS[name])
+    pools = [
+        set(places.split(_POOL_SEPARATOR)) for places in texts.get("pool_after", "").split(",")
+    ]
+    for model in parse("model", models) if models else ():
+        modules = specs.named(str(model), classes=2).modules()
+        layers = {"conv1", *(module.name for module in modules)}
+        if not any(places <= layers for places in pools):
+            texts.pop("pool_after", None)
+    return texts
+
+
 def from_texts(texts: Mapping[str, str]) -> SearchSpace:
     """Return the space that flags describe.
 

@@ -49,9 +49,9 @@ def test_no_photographs(small_network, record, converted, noise_images):
 
 
 def test_a_drop_beyond_the_limit_is_refused():
-    found = Verification(200, 0.9, 0.1, 0.90, 1.0, 0.89, 1.0, "the test split")
+    found = Verification(800, 0.9, 0.1, 0.90, 1.0, 0.89, 1.0, "the test split", 0, 8, 0)
     assert found.drop == pytest.approx(1.0)
-    refuse_drop(found, 1.01)
+    assert refuse_drop(found, 1.01) == ""
     with pytest.raises(RunError, match=r"1\.00 points below.*--max_accuracy_drop=0\.5"):
         refuse_drop(found, 0.5)
 
@@ -88,16 +88,38 @@ def test_figures_by_hand(monkeypatch):
     assert found.drop == -50.0
     assert found.mean_difference == pytest.approx((0 + 0.2 + 0.2 + 0) / 4)
     assert found.max_difference == pytest.approx(0.32)
-    assert "max_difference" not in found.to_json()
+    assert (found.lost, found.gained) == (0, 2)
+    assert not {"max_difference", "lost", "gained"} & set(found.to_json())
 
 
 def test_a_gain_is_not_a_drop(monkeypatch):
     better = compare(monkeypatch, ranked("1023456"), ranked("0123456"), [0])
-    refuse_drop(better, 0.0)
+    assert refuse_drop(better, 0.0) == ""
     worse = compare(monkeypatch, ranked("0123456"), ranked("1023456"), [0])
     assert worse.drop == 100.0
     with pytest.raises(RunError, match=r"100\.00 points below"):
         refuse_drop(worse, 99.0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "examples", "chance"),
+    [
+        *((3, 0, 359, 0.125), (4, 0, 359, 0.0625), (5, 0, 359, None), (5, 1, 359, 0.109375)),
+        *((14, 6, 800, 0.0577), (15, 6, 800, None)),  # scipy.stats.binomtest's figures
+        *((1, 0, 10, 0.5), (1, 0, 9, None)),  # more than ten points are never chance
+    ],
+)
+def test_a_drop_that_chance_explains_is_told(lost, gained, examples, chance):
+    right = 0.5 + lost / examples
+    figures = (right, 1.0, right - (lost - gained) / examples, 1.0)
+    found = Verification(examples, 0.9, 0.1, *figures, "x", 0, lost, gained)
+    if chance is None:
+        with pytest.raises(RunError, match=f"{lost} lost, {gained} gained"):
+            refuse_drop(found, 0.5)
+        return
+    assert found.chance == pytest.approx(chance, abs=1e-4)
+    told = refuse_drop(found, 0.5)
+    assert f"{lost} lost, {gained} gained" in told and f"p = {chance:.2f}" in told
 
 
 def verification(**figures):

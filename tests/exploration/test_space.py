@@ -4,6 +4,7 @@ import pytest
 
 from sqzkit.base.errors import UsageError
 from sqzkit.exploration import space
+from sqzkit.exploration.config import SpaceTexts
 from sqzkit.models import spec as specs
 
 
@@ -137,6 +138,20 @@ def test_the_default_space_is_made_of_known_values():
         "pct3x3": (0.25, 0.5, 0.75),
         "squeeze_ratio": (0.125, 0.25, 0.375, 0.5),
     }
+
+
+def test_a_network_without_the_presets_layers_pools_where_it_does_by_default():
+    default, choices = SpaceTexts().space().choices, SpaceTexts(model="tiny").space().choices
+    kept = {name: values for name, values in default.items() if name != "pool_after"}
+    assert choices == {**kept, "model": ("tiny",)}
+    space.require_networks(SpaceTexts(model="v1_1, tiny", base_e="8").space(), 10, 32)
+    assert "pool_after" not in SpaceTexts(model="v1_1,tiny").space().choices
+    given = SpaceTexts(model="tiny", pool_after="conv1").space().choices
+    assert given["pool_after"] == ("conv1",)
+    eight = SpaceTexts(model="v1_0,v1_1").space().choices
+    assert eight["pool_after"] == default["pool_after"]
+    with pytest.raises(UsageError, match="--model 'v3': must be one of"):
+        SpaceTexts(model="v3").space()
 
 
 def test_a_range_has_at_most_a_thousand_values():

@@ -98,7 +98,7 @@ def test_the_converted_file_is_measured(tmp_path):
 
 EXPLORE = [sys.executable, "-m", "sqzkit.explore", "--model=tiny", "--base_e=8,16"]
 EXPLORE += ["--incr_e=16", "--pct3x3=0.5", "--squeeze_ratio=0.25", "--bypass=none"]
-EXPLORE += ["--pool_after=conv1+fire3", "--train_epochs=2", "--trials=2", "--threads=1"]
+EXPLORE += ["--train_epochs=2", "--trials=2", "--threads=1"]
 
 
 @pytest.mark.slow
