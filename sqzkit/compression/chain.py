@@ -38,18 +38,10 @@ def run_stages(
     dataset: ImageDataset,
     strategy: tf.distribute.Strategy | None = None,
 ) -> list[str]:
-    """Run the stages after "train" that are not finished yet.
+    """Run the stages after "train" that are not finished yet, and return their names.
 
-    Args:
-      folder: a run whose stage "train" is finished.
-      config: the chain's options.
-      fit: how the run was trained: batch size, augmentation, seed and weight
-        decay are taken over; rate, schedule and epochs are the stages' own.
-      dataset: the run's.
-      strategy: where to run; default: the current one.
-
-    Returns:
-      The stages that were run now.
+    Batch size, augmentation, seed and weight decay are those of `fit`, with which the run was
+    trained; rate, schedule and epochs are the stages' own.
 
     Raises:
       UsageError: stages out of order, or one finished or begun with other options.
@@ -95,12 +87,6 @@ def _run_stage(
         _announce(stage, result.model, result.metrics)
 
 
-def stage_config(folder: RunFolder, stage: str) -> dict[str, Any]:
-    """Return the recorded configuration of a finished stage; empty if it is not finished."""
-    entries = {entry["stage"]: entry for entry in folder.finished_stages()}
-    return dict(entries[stage]["config"]) if stage in entries else {}
-
-
 def _prepare(
     folder: RunFolder,
     stage: str,
@@ -116,7 +102,9 @@ def _prepare(
         # Folded later, it would give each channel another codebook.
         folded, model = inference.fold_batch_normalization(model, registry.spec_from_json(spec))
         spec = folded.to_json()
-    start = stages.Start(model, spec, fit, _steps_per_epoch(dataset, folder, fit), config)
+    strategy = tf.distribute.get_strategy()
+    batches, _ = steps.epoch_batches(dataset, folder.preprocessing, fit, strategy, 0)
+    start = stages.Start(model, spec, fit, batches, config)
     if stage == "prune":
         return stages.prune(start, _targets(folder, start, dataset, identity)), identity
     if stage == "dense":
@@ -124,7 +112,8 @@ def _prepare(
     if stage == "cluster":
         return stages.cluster(start), identity
     stages.refuse_mixed_precision()
-    shared = stage_config(folder, "cluster")
+    configs = {entry["stage"]: entry["config"] for entry in folder.finished_stages()}
+    shared = configs.get("cluster", {})
     grids = {name: tuple(values) for name, values in shared.get("grids", {}).items()}
     return stages.quantize(start, shared.get("clusters", {}), grids), identity
 
@@ -137,11 +126,6 @@ def _loss(
         return None
     teacher = load_run(folder.path, "train").model
     return distillation.distillation_loss(teacher, config.distillation, fit.label_smoothing)
-
-
-def _steps_per_epoch(dataset: ImageDataset, folder: RunFolder, fit: FitOptions) -> int:
-    strategy = tf.distribute.get_strategy()
-    return steps.epoch_batches(dataset, folder.preprocessing, fit, strategy, 0)[0]
 
 
 def _targets(

@@ -7,6 +7,7 @@ from PIL import Image
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
+from sqzkit.evolution import lineage
 from sqzkit.evolution.lineage import Generation, Lineage, format_table, plot
 
 CHILD = {"folder": "x", "parameters": 7, "validation_top1": 0.9, "validation_loss": 0.3}
@@ -77,8 +78,29 @@ def test_the_table_sets_all_beside_the_ancestor():
     ]
 
 
-def test_the_plot_is_a_picture(tmp_path):
+def test_the_plot_shows_every_generation(tmp_path, monkeypatch):
+    real, drawn = lineage.figures.figure, []
+
+    def watched(*size, **rows):
+        drawn.append(real(*size, **rows))
+        return drawn[0]
+
+    monkeypatch.setattr(lineage.figures, "figure", watched)
     plot([ANCESTOR, FIRST], tmp_path / "lineage.png")
+    figure, (sizes, accuracies, latencies) = drawn[0]
+    assert figure.get_suptitle() == (
+        "generation 01: 4.0 times smaller, 4.0 times faster, -2.00 points on the test split"
+    )
+    shown = [{line.get_label(): [*line.get_ydata()] for line in axes.lines} for axes in figure.axes]
+    assert [*shown[0].values()] == [[1.0, 0.25]] and [*shown[2].values()] == [[8.0, 2.0]]
+    assert shown[1] == {
+        "test": [98, 96],
+        "validation": [99, 97],
+        "validation, each offspring": [90, 90],
+    }
+    assert [*accuracies.lines[2].get_xdata()] == [1, 1]  # of the generation they were born in
+    assert [label.get_text() for label in latencies.get_xticklabels()] == ["ancestor", "01"]
+    assert (sizes.get_yscale(), latencies.get_ylim()[0]) == ("log", 0)
     with Image.open(tmp_path / "lineage.png") as image:
         assert image.format == "PNG" and min(image.size) > 400
 
