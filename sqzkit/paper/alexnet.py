@@ -5,8 +5,6 @@ are those of the ImageNet network. Pruned and shared as Han et al. did: at once
 to the densities they print, then trained on; 256 and 32 shared values.
 """
 
-import time
-
 from sqzkit.base.keras import keras
 from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
@@ -14,8 +12,8 @@ from sqzkit.compression.plan import CompressionConfig, StageName
 from sqzkit.models import registry
 from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import printed, svd
-from sqzkit.paper.files import Experiment, finish_row
-from sqzkit.paper.folder import Row, copy_run
+from sqzkit.paper.files import Experiment, Made
+from sqzkit.paper.folder import copy_run
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import begin_run, data_record, load_run
@@ -28,9 +26,8 @@ BATCH = 32
 RATE, SVD_RATE, PRUNE_RATE, SHARE_RATE = 5e-4, 2e-4, 2e-4, 5e-5
 
 
-def alexnet(experiment: Experiment) -> Row:
+def alexnet(experiment: Experiment) -> Made:
     """Train AlexNet from scratch, with batch normalization, which is folded away in its files."""
-    started = time.monotonic()
     folder = experiment.folder.run("alexnet")
     spec = AlexNetSpec(
         len(experiment.dataset.labels), "batch", fc_units=experiment.config.paper.fc_units
@@ -38,38 +35,31 @@ def alexnet(experiment: Experiment) -> Row:
     model = registry.build(spec, experiment.config.paper.image_size)
     epochs = experiment.config.effort.alexnet_epochs
     _train(experiment, folder, spec, model, _options(experiment, epochs, RATE, warmup=1.0))
-    return finish_row(experiment, "alexnet", load_run(folder.path), "float32", started)
+    return Made(load_run(folder.path), "float32")
 
 
-def cut_by_svd(experiment: Experiment) -> Row:
+def cut_by_svd(experiment: Experiment) -> Made:
     """Factor fc6 and fc7 of the trained network, and train on."""
-    started = time.monotonic()
     folder = experiment.folder.run("svd")
     if not folder.finished_stages():
         # A killed training is resumed from its checkpoint: the cut is the same again.
         spec, model, note = _cut(experiment)
         options = _options(experiment, experiment.config.effort.svd_epochs, SVD_RATE)
         _train(experiment, folder, spec, model, options, note)
-    notes = (folder.read_record("flags")["compare"]["note"],)
-    return finish_row(experiment, "svd", load_run(folder.path), "float32", started, notes)
+    note = folder.read_record("flags")["compare"]["note"]
+    return Made(load_run(folder.path), "float32", (note,))
 
 
-def pruned(experiment: Experiment) -> Row:
+def pruned(experiment: Experiment) -> Made:
     """Prune the trained network to the densities Han et al. print, and train on."""
-    started = time.monotonic()
     folder = _compressed(experiment, ("prune",))
-    return finish_row(
-        experiment, "pruned", load_run(folder.path, "prune"), "sparse_floats", started
-    )
+    return Made(load_run(folder.path, "prune"), "sparse_floats")
 
 
-def deep_compression(experiment: Experiment) -> Row:
+def deep_compression(experiment: Experiment) -> Made:
     """Let the weights of the pruned network share values, and train those."""
-    started = time.monotonic()
     folder = _compressed(experiment, ("prune", "cluster"))
-    return finish_row(
-        experiment, "alexnet_dc", load_run(folder.path, "cluster"), "deep_compression", started
-    )
+    return Made(load_run(folder.path, "cluster"), "deep_compression")
 
 
 def _compressed(experiment: Experiment, stages: tuple[StageName, ...]) -> RunFolder:
@@ -117,10 +107,7 @@ def _cut(experiment: Experiment) -> tuple[AlexNetSpec, keras.Model, str]:
 def numbers_left(whole: int, dense: int, ratio: float) -> int:
     """Return how many numbers the factors may hold, so that a file becomes `ratio` times smaller.
 
-    Args:
-      whole: bytes of the float32 file.
-      dense: weights in it that are factored.
-      ratio: above 1.
+    `whole` is the float32 file's bytes, `dense` the number of weights in it that are factored.
     """
     return int((whole / ratio - (whole - BYTES * dense)) / BYTES)
 

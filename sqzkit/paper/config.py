@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit.base import assembly, settings
+from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, nested, setting
 from sqzkit.data.source import DataSource
@@ -83,11 +83,9 @@ QUICK = Effort(**{field.name: field.metadata["quick"] for field in dataclasses.f
 
 @dataclasses.dataclass(frozen=True)
 class PaperSize:
-    """The networks whose bytes are compared with the paper's.
+    """The networks whose bytes are compared with the paper's: ImageNet's classes, 227 pixels.
 
-    Attributes:
-      classes: of ImageNet. image_size: of the published networks, pixels.
-      fc_units: units of AlexNet's fc6 and fc7.
+    `fc_units` are the units of AlexNet's fc6 and fc7.
     """
 
     classes: int = 1000
@@ -99,10 +97,8 @@ class PaperSize:
 class CompareConfig(Settings):
     """One comparison.
 
-    Attributes:
-      data: what is learned; that of `model_dir` where one is given.
-      svd_energy: None: the largest with which the file is `svd_ratio` times smaller.
-      paper: the networks the paper's bytes are compared with.
+    `data` are those of `model_dir` where one is given; an `svd_energy` of None is the largest with
+    which the file is `svd_ratio` times smaller.
     """
 
     output_dir: str = setting(
@@ -162,10 +158,6 @@ class CompareConfig(Settings):
         """
         wanted = {need for row in self.rows for need in (*NEEDS[row], row)}
         return [row for row in ROWS if row in wanted]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values; paths are absolute."""
-        return settings.to_json(self)
 
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for a comparison to go on: all but which rows."""

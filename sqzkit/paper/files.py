@@ -7,7 +7,7 @@ pruned AlexNet and of its Deep Compression are counted as their authors count th
 
 import dataclasses
 import time
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -39,14 +39,7 @@ AS_DENSE = "runs as the dense network: zeros and shared values save bytes, no ti
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What all rows share.
-
-    Attributes:
-      config: the comparison.
-      folder: where it goes.
-      dataset: what is learned.
-      source: where the data set is from.
-    """
+    """What all rows share: the comparison, its folder, the data and where they are from."""
 
     config: CompareConfig
     folder: Comparison
@@ -54,25 +47,18 @@ class Experiment:
     source: DataSource
 
 
-def finish_row(
-    experiment: Experiment,
-    name: str,
-    run: LoadedRun,
-    kind: FileFormat,
-    started: float,
-    notes: tuple[str, ...] = (),
-) -> Row:
-    """Write both files of a row, measure them, and store the row.
+class Made(NamedTuple):
+    """A row's network, how it is stored, and notes for the page."""
 
-    Args:
-      experiment: what all rows share.
-      name: of the row.
-      run: its network.
-      kind: how its network is stored.
-      started: `time.monotonic()` at the row's start.
-      notes: for the page.
-    """
+    run: LoadedRun
+    kind: FileFormat
+    notes: tuple[str, ...] = ()
+
+
+def finish_row(experiment: Experiment, name: str, made: Made, started: float) -> Row:
+    """Write both files of a row begun at `started` (monotonic), measure them, and store the row."""
     print(f"{name}: writing and measuring its files", flush=True)
+    run, kind, notes = made
     spec, model = sized.folded(run.model, run.spec)
     larger = sized.at_paper_size(model, spec, experiment.config.paper, experiment.config.seed)
     coding = "" if kind in SUFFIXES else kind

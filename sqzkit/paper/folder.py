@@ -31,7 +31,7 @@ class Artefact:
 
     Attributes:
       file: path within the comparison's folder.
-      bytes: its size. sha256: of it.
+      bytes, sha256: of it.
       image_size: side of the network's input, pixels.
       classes: number of its classes.
       latency_ms: fastest inference on one thread of this machine; None if the file
@@ -87,14 +87,9 @@ class Comparison:
     """The folder of one comparison."""
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
-        """Open a comparison, or begin one.
+        """Open a comparison, or begin one; it is resumed only with the same settings `identity`.
 
-        Args:
-          path: its folder.
-          identity: settings that must be the same when it is resumed.
-
-        Raises:
-          UsageError: the folder holds another comparison, or something else.
+        Raises `UsageError` if the folder holds another comparison, or something else.
         """
         self.path = path
         self.identity = plain(identity)
@@ -123,8 +118,7 @@ class Comparison:
     def row(self, name: str) -> Row | None:
         """Return a finished row, or None if it is not finished.
 
-        Raises:
-          RunError: one of its files is missing or altered.
+        Raises `RunError` if one of its files is missing or altered.
         """
         path = self._row_path(name)
         if not path.exists():
@@ -146,11 +140,7 @@ class Comparison:
     def write(self, name: str, content: bytes, record: dict[str, Any]) -> Artefact:
         """Write a file of a row, and its sidecar last.
 
-        Args:
-          name: of the file.
-          content: of the file.
-          record: of the sidecar, JSON-ready; with "image_size", "classes" and
-            perhaps "latency_ms".
+        The sidecar's `record` is JSON-ready, with "image_size", "classes" and perhaps "latency_ms".
         """
         path = self.path / "files" / name
         files.write_bytes(path, content)

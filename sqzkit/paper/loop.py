@@ -1,6 +1,7 @@
 """A comparison: make the rows that are missing, keep the finished ones, write the table."""
 
 import gc
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from sqzkit.data.source import DataSource
 from sqzkit.paper import alexnet, squeezenet
 from sqzkit.paper import page as compare_page
 from sqzkit.paper.config import TITLES, CompareConfig, Effort
-from sqzkit.paper.files import Experiment
+from sqzkit.paper.files import Experiment, Made, finish_row
 from sqzkit.paper.folder import Comparison, Row
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
 
-MAKERS: Mapping[str, Callable[[Experiment], Row]] = {
+MAKERS: Mapping[str, Callable[[Experiment], Made]] = {
     "alexnet": alexnet.alexnet,
     "svd": alexnet.cut_by_svd,
     "pruned": alexnet.pruned,
@@ -34,10 +35,7 @@ MAKERS: Mapping[str, Callable[[Experiment], Row]] = {
 
 
 def compare(config: CompareConfig) -> list[Row]:
-    """Make the table, or resume an interrupted comparison.
-
-    Returns:
-      The rows, in the table's order.
+    """Make the table, or resume an interrupted comparison; return the rows in the table's order.
 
     Raises:
       UsageError: the output folder holds something else or a comparison with other
@@ -85,7 +83,8 @@ def _make(experiment: Experiment, name: str, names: list[str]) -> Row:
         gc.collect()
         keras.utils.set_random_seed(experiment.config.seed)
         tf.config.experimental.enable_op_determinism()
-        row = MAKERS[name](experiment)
+        started = time.monotonic()
+        row = finish_row(experiment, name, MAKERS[name](experiment), started)
     print(
         f"{TITLES[name]}: {row.yours.bytes:,} bytes, top-1 {row.top1:.2%}; "
         f"{row.paper.bytes:,} bytes at the paper's size",
@@ -118,10 +117,7 @@ def work(name: str, effort: Effort) -> float:
 def time_left(done: Sequence[Row], names: Sequence[str], effort: Effort) -> str:
     """Return ", about h:mm:ss left", or nothing before a row is finished.
 
-    Args:
-      done: finished rows.
-      names: all rows.
-      effort: how long they are trained.
+    `done` are finished rows, `names` all of them.
     """
     finished = sum(work(row.name, effort) for row in done)
     if not finished:

@@ -25,11 +25,7 @@ def write_table(
 ) -> Path:
     """Write compare.html, compare.csv and compare.md; return the page's path.
 
-    Args:
-      rows: finished, AlexNet first.
-      config: the comparison.
-      folder: where it is.
-      dataset: what was learned.
+    The rows are finished, AlexNet first.
     """
     yours, paper = table(rows), paper_table(rows)
     page = templates.render(

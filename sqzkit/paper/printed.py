@@ -35,12 +35,7 @@ ALEXNET_VALUES: Mapping[str, int] = {"conv*": 255, "fc*": 32}
 
 @dataclasses.dataclass(frozen=True)
 class PaperRow:
-    """One line of table 2.
-
-    Attributes:
-      megabytes: as printed. ratio: to AlexNet, as printed.
-      top1, top5: ImageNet accuracy, %.
-    """
+    """One line of table 2: megabytes and ratio to AlexNet as printed, ImageNet accuracies in %."""
 
     megabytes: float
     ratio: float
@@ -61,16 +56,11 @@ PAPER: Mapping[str, PaperRow] = {
 
 def sparsity_table(densities: Mapping[str, float], layers: Sequence[str]) -> str:
     """Return `--target_sparsity` for a network, such as "0,fire2/expand3x3=0.67"."""
-    return _table({name: 1 - density for name, density in densities.items()}, layers)
+    return values_table({name: 1 - density for name, density in densities.items()}, layers)
 
 
-def values_table(values: Mapping[str, int], layers: Sequence[str]) -> str:
-    """Return `--number_of_clusters` for a network, such as "0,conv1/a=255"."""
-    return _table(values, layers)
-
-
-def _table(values: Mapping[str, float], layers: Sequence[str]) -> str:
-    """Return the table of the layers that a pattern matches; the last that does wins."""
+def values_table(values: Mapping[str, float], layers: Sequence[str]) -> str:
+    """Return a network's table of the layers that a pattern matches; the last that does wins."""
     found: dict[str, float] = {}
     for pattern, value in values.items():
         found.update(dict.fromkeys(fnmatch.filter(layers, pattern), value))

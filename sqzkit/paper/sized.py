@@ -32,14 +32,7 @@ def folded(model: keras.Model, spec_json: dict[str, Any]) -> tuple[registry.Spec
 def at_paper_size(
     model: keras.Model, spec: registry.Spec, size: PaperSize, seed: int
 ) -> keras.Model:
-    """Return the network with a fresh head, for `size`.
-
-    Args:
-      model: plain, without batch normalization; left as it is.
-      spec: of the model.
-      size: classes and pixels.
-      seed: of the head.
-    """
+    """Return the network, plain and without batch normalization, with a fresh head, for `size`."""
     if isinstance(spec, SqueezeNetSpec):
         # At the few pixels of small images a pooling is left out; here there is room for all.
         pools = SqueezeNetSpec.pool_after
@@ -61,11 +54,8 @@ def at_paper_size(
 def head_like(kernel: np.ndarray, classes: int, seed: int) -> np.ndarray:
     """Return a head for so many classes that looks like a trained one.
 
-    Args:
-      kernel: of the trained head, [..., inputs, outputs]; its spread, its share
-        of zeros and its number of shared values are taken over.
-      classes: outputs of the new one.
-      seed: of its weights.
+    The spread of the trained head's kernel [..., inputs, outputs], its share of zeros and its
+    number of shared values are taken over.
     """
     left = kernel[kernel != 0]
     generator = np.random.default_rng(seed)

@@ -5,7 +5,6 @@ densities of the paper's table 1; 8 bits are the 255 values an int8 kernel
 holds, 6 bits are 64.
 """
 
-import time
 from pathlib import Path
 
 from sqzkit.compression import chain
@@ -14,8 +13,8 @@ from sqzkit.compression.plan import CompressionConfig, StageName
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.evolution import evolve
 from sqzkit.paper import printed
-from sqzkit.paper.files import Experiment, finish_row
-from sqzkit.paper.folder import Row, copy_run
+from sqzkit.paper.files import Experiment, Made
+from sqzkit.paper.folder import copy_run
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import check_labels, load_run
 from sqzkit.runs.settings import recorded_options
@@ -27,9 +26,8 @@ VALUES = {8: 255, 6: 64}
 EVOLVED_BITS = 6
 
 
-def squeezenet(experiment: Experiment) -> Row:
+def squeezenet(experiment: Experiment) -> Made:
     """Train SqueezeNet from scratch, or take the user's run."""
-    started = time.monotonic()
     if experiment.config.model_dir is None:
         config = TrainingConfig(
             model_dir=str(experiment.folder.run("squeezenet").path),
@@ -39,25 +37,21 @@ def squeezenet(experiment: Experiment) -> Row:
             seed=experiment.config.seed,
         )
         loop.train(config)
-    run = load_run(ancestor(experiment).path, "train")
-    return finish_row(experiment, "squeezenet", run, "float32", started)
+    return Made(load_run(ancestor(experiment).path, "train"), "float32")
 
 
-def compressed(experiment: Experiment, bits: int) -> Row:
+def compressed(experiment: Experiment, bits: int) -> Made:
     """Prune, share and quantize SqueezeNet."""
-    started = time.monotonic()
     # Both numbers of bits go on from one pruned network.
     shared = copy_run(ancestor(experiment), experiment.folder.run("squeezenet_pruned"), ("train",))
     _run_stages(experiment, shared, bits, ("train", "prune"))
-    name = f"squeezenet_dc{bits}"
-    folder = copy_run(shared, experiment.folder.run(name), ("train", "prune"))
+    folder = copy_run(shared, experiment.folder.run(f"squeezenet_dc{bits}"), ("train", "prune"))
     _run_stages(experiment, folder, bits, ("train", "prune", "cluster", "quantize"))
-    return finish_row(experiment, name, load_run(folder.path), "sqz", started)
+    return Made(load_run(folder.path), "sqz")
 
 
-def evolved(experiment: Experiment) -> Row:
+def evolved(experiment: Experiment) -> Made:
     """Breed a smaller network from SqueezeNet, or take the user's."""
-    started = time.monotonic()
     if experiment.config.evolved_dir is None:
         effort = experiment.config.effort
         evolve(
@@ -72,17 +66,14 @@ def evolved(experiment: Experiment) -> Row:
                 seed=experiment.config.seed,
             )
         )
-    run = load_run(descendant(experiment).path, "train")
-    return finish_row(experiment, "evolved", run, "float32", started)
+    return Made(load_run(descendant(experiment).path, "train"), "float32")
 
 
-def evolved_compressed(experiment: Experiment) -> Row:
+def evolved_compressed(experiment: Experiment) -> Made:
     """Apply Deep Compression on top of evolution."""
-    started = time.monotonic()
-    target = experiment.folder.run("evolved_dc")
-    folder = copy_run(descendant(experiment), target, ("train",))
+    folder = copy_run(descendant(experiment), experiment.folder.run("evolved_dc"), ("train",))
     _run_stages(experiment, folder, EVOLVED_BITS, ("train", "prune", "cluster", "quantize"))
-    return finish_row(experiment, "evolved_dc", load_run(folder.path), "sqz", started)
+    return Made(load_run(folder.path), "sqz")
 
 
 def ancestor(experiment: Experiment) -> RunFolder:

@@ -77,25 +77,15 @@ def decompose_dense(model: keras.Model) -> dict[str, Decomposition]:
 
 
 def ranks_for_energy(parts: Mapping[str, Decomposition], energy: float) -> dict[str, int]:
-    """Return the ranks that keep the share `energy` of every layer.
-
-    Raises:
-      UsageError: `energy` is not above 0 and at most 1.
-    """
-    if not 0 < energy <= 1:
-        raise UsageError(f"--svd_energy {energy}: must be above 0 and at most 1")
+    """Return the ranks that keep the share `energy` (above 0 and at most 1) of every layer."""
     return {name: part.rank(energy) for name, part in parts.items()}
 
 
 def energy_for_numbers(parts: Mapping[str, Decomposition], most: int) -> float:
     """Return the largest share of the energy whose factors hold at most `most` numbers.
 
-    Args:
-      parts: of all layers, which keep the same share.
-      most: of the factors of all layers together.
-
-    Raises:
-      UsageError: not even rank 1 fits.
+    All layers keep the same share, and `most` is of all together. Raises `UsageError` if not even
+    rank 1 fits.
     """
     shares = np.unique(np.concatenate([part.energies for part in parts.values()]))
 
@@ -117,11 +107,7 @@ def cut(
 ) -> tuple[AlexNetSpec, keras.Model]:
     """Return the network with fc6 and fc7 factored, and its specification.
 
-    Args:
-      model: as `spec` says, not cut yet; left as it is.
-      spec: of the model.
-      parts: the decompositions of its dense layers.
-      ranks: by layer, 1 or more.
+    The model, as `spec` says and not cut yet, is left as it is; `ranks` are 1 or more by layer.
     """
     factored = dataclasses.replace(spec, fc6_rank=ranks["fc6"], fc7_rank=ranks["fc7"])
     result = registry.build(factored, model.input_shape[1])

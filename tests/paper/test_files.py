@@ -16,7 +16,7 @@ from sqzkit.models import registry
 from sqzkit.models import spec as specs
 from sqzkit.paper import files
 from sqzkit.paper.config import CompareConfig, Effort, PaperSize
-from sqzkit.paper.files import Experiment, finish_row
+from sqzkit.paper.files import Experiment, Made, finish_row
 from sqzkit.paper.folder import Comparison
 from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
@@ -78,7 +78,7 @@ def answers(tflite, experiment):
 
 
 def test_a_float_row_is_measured_on_its_own_file(experiment, run, capsys):
-    row = finish_row(experiment, "squeezenet", run, "float32", 0.0, ("a note",))
+    row = finish_row(experiment, "squeezenet", Made(run, "float32", ("a note",)), 0.0)
     assert row.yours.file == "files/squeezenet.yours.tflite"
     assert row.paper.file == "files/squeezenet.paper.tflite"
     labels = np.arange(9) % 3
@@ -109,7 +109,7 @@ def test_a_row_of_layers_is_measured_on_what_is_read_back(experiment, run, netwo
 
     real = files.convert_model
     monkeypatch.setattr(files, "convert_model", convert_model)
-    row = finish_row(experiment, "pruned", run, "sparse_floats", 0.0)
+    row = finish_row(experiment, "pruned", Made(run, "sparse_floats"), 0.0)
     assert row.yours.file == "files/pruned.yours.layers"
     assert row.paper.file == "files/pruned.paper.layers"
     layers = layer_file.read(content(experiment, row.yours))
@@ -126,7 +126,7 @@ def test_a_row_of_layers_is_measured_on_what_is_read_back(experiment, run, netwo
 
 
 def test_a_row_of_an_archive_is_measured_on_the_int8_file_in_it(experiment, run):
-    row = finish_row(experiment, "squeezenet_dc8", run, "sqz", 0.0)
+    row = finish_row(experiment, "squeezenet_dc8", Made(run, "sqz"), 0.0)
     assert row.yours.file == "files/squeezenet_dc8.yours.sqz" and row.notes == ()
     int8 = sqz.unpack(content(experiment, row.yours))
     assert row.yours.bytes < len(int8)

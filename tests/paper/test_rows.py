@@ -58,7 +58,6 @@ def calls(monkeypatch):
     for module in (alexnet, squeezenet):
         monkeypatch.setattr(module, "load_run", load_run)
         monkeypatch.setattr(module, "copy_run", copy_run)
-        monkeypatch.setattr(module, "finish_row", record("finish", "row"))
         monkeypatch.setattr(module.chain, "run_stages", record("stages"))
         monkeypatch.setattr(module.reading, "layer_names", lambda model: LAYERS)
         monkeypatch.setattr(module, "recorded_options", lambda *given: RECORDED)
@@ -68,33 +67,30 @@ def calls(monkeypatch):
     return asked
 
 
-def finished(calls):
-    """Return name, folder, stage, kind and notes of the row that was finished."""
-    ((_, name, run, kind, started, *notes),) = calls["finish"]
-    assert started > 0
-    return name, run.path.name, run.stage, kind, *notes
+def told(made):
+    """Return folder, stage, kind and notes of a row that was made."""
+    return made.run.path.name, made.run.stage, made.kind, *made.notes
 
 
 def test_squeezenet_is_trained_on_the_comparisons_data(experiment, calls):
-    assert squeezenet.squeezenet(experiment) == "row"
+    made = squeezenet.squeezenet(experiment)
     ((config,),) = calls["train"]
     assert config.model_dir == str(experiment.folder.run("squeezenet").path)
     assert (config.data, config.model) == (DataSource(data_dir="photographs"), "tiny")
     assert (config.train_epochs, config.seed) == (15, 8)
-    assert finished(calls) == ("squeezenet", "squeezenet", "train", "float32")
+    assert told(made) == ("squeezenet", "train", "float32")
 
 
 def test_a_given_run_is_not_trained_again(experiment, calls, tmp_path):
     given = tmp_path / "mine"
     experiment = dataclasses.replace(experiment, config=CompareConfig("out", model_dir=str(given)))
-    squeezenet.squeezenet(experiment)
+    assert told(squeezenet.squeezenet(experiment)) == ("mine", "train", "float32")
     assert "train" not in calls
-    assert finished(calls)[1] == "mine"
 
 
 @pytest.mark.parametrize(("bits", "values"), [(8, "255"), (6, "64")])
 def test_squeezenet_is_pruned_once_for_both_numbers_of_bits(experiment, calls, bits, values):
-    squeezenet.compressed(experiment, bits)
+    made = squeezenet.compressed(experiment, bits)
     name = f"squeezenet_dc{bits}"
     assert calls["copy"] == [
         ("squeezenet", "squeezenet_pruned", ("train",)),
@@ -107,17 +103,17 @@ def test_squeezenet_is_pruned_once_for_both_numbers_of_bits(experiment, calls, b
     assert second.number_of_clusters == values and second.codebook == "lloyd"
     assert second.target_sparsity == "0,fire9/expand3x3=0.7,conv10=0.8"
     assert [second.epochs(stage) for stage in second.stages[1:]] == [16, 17, 18]
-    assert finished(calls) == (name, name, None, "sqz")
+    assert told(made) == (name, None, "sqz")
 
 
 def test_evolution_starts_from_squeezenet(experiment, calls):
-    squeezenet.evolved(experiment)
+    made = squeezenet.evolved(experiment)
     ((config,),) = calls["evolve"]
     assert config.model_dir == str(experiment.folder.run("squeezenet").path)
     assert config.output_dir == str(experiment.folder.evolution_path)
     assert (config.generations, config.population, config.environment) == (3, 4, 0.7)
     assert (config.train_epochs, config.final_epochs, config.seed) == (5, 6, 8)
-    assert finished(calls) == ("evolved", "final", "train", "float32")
+    assert told(made) == ("final", "train", "float32")
 
 
 def test_the_descendant_is_the_last_network_or_the_given_one(experiment, tmp_path):
@@ -138,11 +134,11 @@ def test_the_descendant_is_the_last_network_or_the_given_one(experiment, tmp_pat
 
 
 def test_deep_compression_follows_evolution(experiment, calls):
-    squeezenet.evolved_compressed(experiment)
+    made = squeezenet.evolved_compressed(experiment)
     assert calls["copy"] == [("final", "evolved_dc", ("train",))]
     ((folder, config, *_),) = calls["stages"]
     assert (folder.path.name, config.number_of_clusters) == ("evolved_dc", "64")
-    assert finished(calls) == ("evolved_dc", "evolved_dc", None, "sqz")
+    assert told(made) == ("evolved_dc", None, "sqz")
 
 
 def fitted(calls):
@@ -151,7 +147,7 @@ def fitted(calls):
 
 
 def test_alexnet_is_trained_at_the_papers_size(experiment, calls):
-    alexnet.alexnet(experiment)
+    made = alexnet.alexnet(experiment)
     stage = fitted(calls)
     assert stage.options == FitOptions(
         epochs=11, batch_size=32, base_learning_rate=5e-4, warmup_epochs=1.0,
@@ -164,7 +160,7 @@ def test_alexnet_is_trained_at_the_papers_size(experiment, calls):
     assert folder.preprocessing.image_size == 67 and folder.labels == ("a", "b")
     assert folder.read_record("data")["data_dir"].endswith("photographs")
     assert folder.read_record("flags") == {"compare": {"seed": 8, "note": ""}}
-    assert finished(calls) == ("alexnet", "alexnet", None, "float32")
+    assert told(made) == ("alexnet", None, "float32")
 
 
 def parts(rows, columns):
@@ -195,7 +191,7 @@ def test_svd_makes_the_file_as_much_smaller_as_it_is_told(experiment, calls, mon
     experiment = dataclasses.replace(
         experiment, config=CompareConfig("out", svd_ratio=1.5, effort=EFFORT)
     )
-    alexnet.cut_by_svd(experiment)
+    made = alexnet.cut_by_svd(experiment)
     (ranks,) = asked
     # 640 of 1,000 numbers are factored; for two thirds in all, 306 may be left: 8 ranks of 36.
     assert alexnet.numbers_left(4000, 640, 1.5) == 306
@@ -203,7 +199,7 @@ def test_svd_makes_the_file_as_much_smaller_as_it_is_told(experiment, calls, mon
     assert fitted(calls).options.epochs == 12
     assert fitted(calls).options.base_learning_rate == 2e-4
     assert fitted(calls).options.warmup_epochs == 0
-    assert finished(calls) == ("svd", "svd", None, "float32", ("n",))
+    assert told(made) == ("svd", None, "float32", "n")
     experiment = dataclasses.replace(experiment, config=CompareConfig("out", svd_energy=1.0))
     alexnet._cut(experiment)
     assert asked[-1] == {"fc6": 16, "fc7": 16}
@@ -212,16 +208,16 @@ def test_svd_makes_the_file_as_much_smaller_as_it_is_told(experiment, calls, mon
 @pytest.mark.parametrize(
     ("make", "stages", "kind"),
     [
-        (alexnet.pruned, ("train", "prune"), ("pruned", "prune", "sparse_floats")),
+        (alexnet.pruned, ("train", "prune"), ("prune", "sparse_floats")),
         (
             alexnet.deep_compression,
             ("train", "prune", "cluster"),
-            ("alexnet_dc", "cluster", "deep_compression"),
+            ("cluster", "deep_compression"),
         ),
     ],
 )
 def test_alexnet_is_pruned_and_shared_as_printed(experiment, calls, make, stages, kind):
-    make(experiment)
+    made = make(experiment)
     assert calls["copy"] == [("alexnet", "alexnet_compressed", ("train",))]
     ((folder, config, options, dataset),) = calls["stages"]
     assert folder.path.name == "alexnet_compressed" and config.stages == stages
@@ -232,22 +228,21 @@ def test_alexnet_is_pruned_and_shared_as_printed(experiment, calls, make, stages
     assert (config.learning_rate("prune"), config.learning_rate("cluster")) == (2e-4, 5e-5)
     assert config.distillation == 0.0
     assert options is RECORDED and dataset is experiment.dataset
-    name, stage, form = kind
-    assert finished(calls) == (name, "alexnet_compressed", stage, form)
+    assert told(made) == ("alexnet_compressed", *kind)
 
 
 def test_rows_are_made_in_order_and_finished_ones_are_read(experiment, monkeypatch, capsys):
     file = Artefact("files/a", 4321, "", 67, 9)
     made = {}
 
-    def maker(name):
-        def make(given):
-            made[name] = Row(name, "runs/x", "train", 0.5, 1.0, 9, file, file, seconds=60.0)
-            return made[name]
+    def finish(given, name, network, started):
+        assert (given, network) == (experiment, f"network of {name}") and started > 0
+        made[name] = Row(name, "runs/x", "train", 0.5, 1.0, 9, file, file, seconds=60.0)
+        return made[name]
 
-        return make
-
-    monkeypatch.setattr(loop, "MAKERS", {name: maker(name) for name in loop.MAKERS})
+    makers = {name: lambda _, name=name: f"network of {name}" for name in loop.MAKERS}
+    monkeypatch.setattr(loop, "MAKERS", makers)
+    monkeypatch.setattr(loop, "finish_row", finish)
     monkeypatch.setattr(experiment.folder, "row", made.get)
     names = ["alexnet", "svd"]
     for name in names:
@@ -264,6 +259,12 @@ def test_rows_are_made_in_order_and_finished_ones_are_read(experiment, monkeypat
     ("row", "module", "function", "rest"),
     [
         ("alexnet", alexnet, "alexnet", ()),
+        ("svd", alexnet, "cut_by_svd", ()),
+        ("pruned", alexnet, "pruned", ()),
+        ("alexnet_dc", alexnet, "deep_compression", ()),
+        ("squeezenet", squeezenet, "squeezenet", ()),
+        ("evolved", squeezenet, "evolved", ()),
+        ("evolved_dc", squeezenet, "evolved_compressed", ()),
         ("squeezenet_dc8", squeezenet, "compressed", (8,)),
         ("squeezenet_dc6", squeezenet, "compressed", (6,)),
     ],

@@ -46,12 +46,6 @@ def test_the_rank_is_the_least_that_keeps_the_energy():
     assert {energy: part.rank(energy) for energy in energies} == energies
 
 
-@pytest.mark.parametrize("energy", [0.0, -0.1, 1.01])
-def test_a_share_out_of_range_is_refused(energy):
-    with pytest.raises(UsageError, match="--svd_energy"):
-        svd.ranks_for_energy({}, energy)
-
-
 def test_the_budget_is_used_up_at_one_share_for_all_layers():
     parts = {
         "fc6": svd.decompose(low_rank(60, 30, 5, noise=0.2)),
