@@ -179,6 +179,10 @@ class Settings:
     def __post_init__(self) -> None:
         check(self)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values, in which every path is absolute."""
+        return to_json(self)
+
 
 def nested(
     default: Any = MISSING,

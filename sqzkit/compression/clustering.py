@@ -60,8 +60,7 @@ def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
 def fit_grids(model: keras.Model, clusters: Mapping[str, int]) -> Grids:
     """Return the best (step, largest level) for each layer that is to be on a grid.
 
-    Raises:
-      UsageError: too few clusters for a grid, which always holds zero.
+    Raises `UsageError` for too few clusters for a grid, which always holds zero.
     """
     grids = {}
     for name, kernel in kernels.read_kernels(model).items():
@@ -73,14 +72,9 @@ def fit_grids(model: keras.Model, clusters: Mapping[str, int]) -> Grids:
 
 
 def wrap_lloyd(model: keras.Model, clusters: Mapping[str, int]) -> keras.Model:
-    """Return a model that trains the shared values of `model`, whose kernels are clustered now.
+    """Cluster the kernels of `model`, and return a model that trains their shared values.
 
-    Args:
-      model: as for `wrap`; its kernels are changed.
-      clusters: distinct values by layer name, zero included; 0 for none.
-
-    Raises:
-      UsageError: too few clusters for a layer that holds zeros.
+    Arguments and errors are those of `wrap`.
     """
     shared = set()
     for layer in kernels.weighted_layers(model):

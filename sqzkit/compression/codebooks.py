@@ -20,14 +20,11 @@ def highest_level(number_of_clusters: int) -> int:
 
 
 def best_step(kernel: np.ndarray, number_of_clusters: int) -> float:
-    """Return the step of least squared error over the non-zero weights.
+    """Return the step of least squared error over the non-zero weights; 1 for a kernel of zeros.
 
     Args:
       kernel: float32, any shape.
       number_of_clusters: values of the grid, zero included, 3 or more.
-
-    Returns:
-      The step, more than 0; 1 for a kernel of zeros.
     """
     weights = kernel[kernel != 0].astype(np.float64)
     if not weights.size:
@@ -48,14 +45,10 @@ MAX_ITERATIONS = 100
 
 
 def share(kernel: np.ndarray, number_of_clusters: int) -> np.ndarray:
-    """Return the kernel with at most that many distinct values.
+    """Return the kernel, float32 of any shape, with at most that many distinct values.
 
-    Args:
-      kernel: float32 of any shape; its zeros stay zeros.
-      number_of_clusters: 2 or more, zero included.
-
-    Returns:
-      float32 of the same shape; each weight is the mean of those it shares with.
+    Zeros stay zeros and count as one of the values (2 or more); every other weight is the mean of
+    those it shares with.
     """
     left = kernel != 0
     weights = kernel[left]
@@ -70,12 +63,11 @@ def share(kernel: np.ndarray, number_of_clusters: int) -> np.ndarray:
 
 
 def lloyd(ordered: np.ndarray, count: int) -> np.ndarray:
-    """Return the values of one-dimensional k-means, ascending.
+    """Return the values of one-dimensional k-means, ascending; those without a weight are left out.
 
     Args:
       ordered: float64 [n], ascending, n at least 1.
-      count: of values to start from, 1 or more; those that no weight is
-        nearest to are left out.
+      count: of values to start from, 1 or more.
     """
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
     values = np.linspace(ordered[0], ordered[-1], count)

@@ -17,12 +17,9 @@ Value = TypeVar("Value", int, float)
 
 @dataclasses.dataclass(frozen=True)
 class LayerTable(Generic[Value]):
-    """Values by layer name.
+    """Values by layer name: `entries` of (pattern, value) in order, else `default`.
 
-    Attributes:
-      default: the value of layers that no pattern matches.
-      entries: (pattern, value) in the order given.
-      flag: the flag it came from, for messages.
+    `flag` is the flag it came from, for messages.
     """
 
     default: Value
@@ -30,11 +27,7 @@ class LayerTable(Generic[Value]):
     flag: str
 
     def resolve(self, layers: Sequence[str]) -> dict[str, Value]:
-        """Return the value of each layer.
-
-        Raises:
-          UsageError: a pattern matches none of `layers`.
-        """
+        """Return the value of each layer; raise `UsageError` if a pattern matches none."""
         values = dict.fromkeys(layers, self.default)
         for pattern, value in self.entries:
             matches = fnmatch.filter(layers, pattern)
@@ -50,10 +43,10 @@ class LayerTable(Generic[Value]):
 def parse(
     text: str, flag: str, kind: Callable[[str], Value], check: Callable[[Value], str | None]
 ) -> LayerTable[Value]:
-    """Return the table that `text` describes.
+    """Return the table that `text` describes (see the module's docstring).
 
     Args:
-      text: as in the module's docstring; not empty.
+      text: not empty.
       flag: the flag's name, for messages.
       kind: int or float. Layers that no entry names get `kind("0")`: untouched.
       check: returns what is legal if a value is not, else None.

@@ -30,9 +30,8 @@ def schedule(target: float, steps: int) -> tfmot.PolynomialDecay:
 def wrap(model: keras.Model, targets: Mapping[str, float], steps: int) -> keras.Model:
     """Return a trainable model whose kernels are pruned in `steps` steps of training.
 
-    The weights are shared with `model`.
     Args:
-      model: plain and flat, with or without batch normalization.
+      model: plain and flat, with or without batch normalization; the weights are shared with it.
       targets: share of zeros by layer name; 0 leaves a layer as it is.
       steps: number of training steps, 2 or more.
     """
@@ -52,13 +51,10 @@ def wrap(model: keras.Model, targets: Mapping[str, float], steps: int) -> keras.
 
 
 def wrap_pruned(model: keras.Model, targets: Mapping[str, float]) -> keras.Model:
-    """Prune at once, and return a model that trains what is left of `model`.
+    """Prune the kernels of `model` at once, and return a model that trains what is left.
 
     The schedule of Han et al. 2015 without its repetitions; `quantization.strip`
-    takes the weights out again.
-    Args:
-      model: as for `wrap`; its kernels are changed.
-      targets: share of zeros by layer name; 0 leaves a layer as it is.
+    takes the weights out again. Arguments are those of `wrap`.
     """
     for layer in kernels.weighted_layers(model):
         if targets.get(layer.name):

@@ -36,12 +36,7 @@ layers = keras.layers
 
 
 class LayerQuantizeConfig(tfmot.QuantizeConfig):  # type: ignore[misc]
-    """Quantizes a layer's kernel, its output, or both.
-
-    Args:
-      kernel: its quantizer, or None.
-      output: whether to quantize the output.
-    """
+    """Quantizes a layer's kernel by `kernel` unless that is None, and its output if `output`."""
 
     def __init__(self, kernel: KernelQuantizer | None, output: bool) -> None:
         self.kernel = kernel
@@ -84,6 +79,7 @@ def wrap(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Mo
 
     Zeros of the kernels stay zeros, and a kernel of at most 255 distinct
     values keeps which weights share one.
+
     Args:
       model: plain, without batch normalization.
       grids: (step, largest level) by name, of layers clustered in uniform steps.

@@ -21,11 +21,7 @@ Variables = dict[str, Any]
 
 
 class KernelQuantizer(tfmot.LastValueQuantizer):  # type: ignore[misc]
-    """Base: what is multiplied is `kernel(...)`, rounded to 8 bits if asked.
-
-    Args:
-      eight_bits: whether to fake-quantize to int8 on top.
-    """
+    """Base: what is multiplied is `kernel(...)`, fake-quantized to int8 on top if `eight_bits`."""
 
     def __init__(self, eight_bits: bool = True) -> None:
         super().__init__(num_bits=8, per_axis=False, symmetric=True, narrow_range=True)
@@ -114,14 +110,10 @@ class CodebookQuantizer(KernelQuantizer):
 
 
 class GridQuantizer(MaskedQuantizer):
-    """Weights are rounded to multiples of a fixed step; zeros stay zeros.
+    """Weights are rounded to multiples of `step`, at most `levels` of them; zeros stay zeros.
 
     The gradient passes straight through the rounding (Bengio et al. 2013),
     and not where the grid ends.
-    Args:
-      step: distance of the grid's values.
-      levels: the largest multiple.
-      eight_bits: whether to fake-quantize to int8 on top.
     """
 
     def __init__(self, step: float, levels: int, eight_bits: bool = True) -> None:

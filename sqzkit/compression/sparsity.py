@@ -33,14 +33,9 @@ Loss = Callable[[], float]
 
 
 def share_out(kernels: Mapping[str, np.ndarray], target: float) -> dict[str, float]:
-    """Return the sparsity by layer that gives `target` over all layers together.
+    """Return the sparsity by layer that gives `target` (0..0.99) over all layers together.
 
-    Args:
-      kernels: by layer, any shape.
-      target: share of zeros, 0..0.99.
-
-    Raises:
-      UsageError: `target` is out of range.
+    Raises `UsageError` if it is out of range.
     """
     if not 0 <= target <= LAMP_MAX:
         raise UsageError(

@@ -25,10 +25,8 @@ class Stage:
     """One stage, ready to be trained.
 
     Attributes:
-      name: of the stage.
       model: what is trained: the network in TF-MOT's wrappers.
       spec: JSON record of the plain network.
-      options: how it is trained.
       strip: takes the trained weights out of `model`, by plain layer name.
       check: raises `InvariantError` unless the kernels are what was asked for.
       extras: records to be kept with the stage, JSON-ready.
@@ -55,11 +53,9 @@ class Start:
     """What a stage starts from.
 
     Attributes:
-      model: plain network with the weights of the stage before.
-      spec: its JSON record.
+      model, spec: plain network with the weights of the stage before, and its JSON record.
       fit: the options of training, on which those of the stages are based.
       steps_per_epoch: batches an epoch.
-      config: the chain's options.
     """
 
     model: keras.Model
@@ -84,14 +80,11 @@ class Start:
 
 
 def lower_dropout(model: keras.Model, kept: float) -> None:
-    """Lower the dropout of a network of which only a share of the weights is left.
+    """Lower the dropout of a network of which only the share `kept` (0..1) of the weights is left.
 
     A sparse network fits less, so it needs less to hold it back: the rate
     falls with the square root of the connections (Han et al. 2015, section
     3.2, equation 2).
-    Args:
-      model: its `Dropout` layers are changed.
-      kept: share of the weights that are not zero, 0..1.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dropout):
@@ -127,11 +120,7 @@ def dense(start: Start) -> Stage:
 
 
 def cluster(start: Start) -> Stage:
-    """Prepare weight sharing; what is zero stays zero.
-
-    Raises:
-      UsageError: too few clusters for a layer, or an unknown layer's name.
-    """
+    """Prepare weight sharing; what is zero stays zero. Raises `UsageError` as `clustering` does."""
     before = reading.read_kernels(start.model)
     lower_dropout(start.model, 1 - reading.overall_sparsity(before))
     clusters = start.config.cluster_table().resolve(list(before))
@@ -158,10 +147,8 @@ def cluster(start: Start) -> Stage:
 def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
     """Prepare training under int8 rounding; zeros and shared values are kept.
 
-    Args:
-      start: with a network without batch normalization.
-      clusters: what the stage "cluster" asked for; empty if there was none.
-      grids: its grids; empty if the codebooks are free.
+    The network has no batch normalization; `clusters` and `grids` are what the stage
+    "cluster" asked for, empty if there was none or the codebooks are free.
     """
     before = reading.read_kernels(start.model)
     lower_dropout(start.model, 1 - reading.overall_sparsity(before))

@@ -1,7 +1,6 @@
 """What a converted file must be, read back from its bytes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -41,13 +40,8 @@ def check(model: TFLiteFile, source: keras.Model | None, options: ConversionOpti
     """Raise `InvariantError` unless a file is what was asked for.
 
     Checked are the operators, the dtypes and granularity of the kernels, and
-    the type and scale of input and output.
-
-    Args:
-      model: the file.
-      source: the network that was converted, from pixels to probabilities; None for
-        one of another maker, whose operators are not known beforehand.
-      options: how it was converted.
+    the type and scale of input and output. `source` is the network that was converted, from pixels
+    to probabilities; None for one of another maker, whose operators are not known beforehand.
     """
     if source is not None:
         _check_operators(model, source, options)
@@ -120,14 +114,10 @@ def check_ends(model: TFLiteFile, options: ConversionOptions) -> None:
 def check_compression(
     model: keras.Model, preprocessing: Preprocessing, content: bytes
 ) -> dict[str, tuple[float, int]]:
-    """Check that an int8 file keeps the zeros and shared values of a network of ours.
+    """Check that an int8 file keeps the zeros and shared values of the plain network it is made of.
 
-    Args:
-      model: the plain network that was converted.
-      preprocessing: its record; where its scale is folded into the first
-        convolution, the codebook is looked for after the multiplication.
-      content: the `.tflite`; shared values are only looked for where it has
-        one scale a kernel.
+    The scale of `preprocessing` is folded into the first convolution, so its codebook is looked
+    for after the multiplication. Shared values are only looked for in kernels of one scale.
 
     Returns:
       (share of zeros, distinct values) by layer, as the file holds them.
@@ -137,7 +127,8 @@ def check_compression(
     """
     # Conversion rounds the float kernels into which everything is folded.
     prepared = prepare(model, preprocessing)
-    expected = reading.read_kernels(inner_network(prepared))
+    nested = [layer for layer in prepared.layers if isinstance(layer, keras.Model)]
+    expected = reading.read_kernels(nested[0] if nested else prepared)
     stored = int8_kernels(content, list(expected))
     found = {name: kernel for name, (kernel, _) in stored.items()}
     per_tensor = {name: kernel for name, kernel in expected.items() if stored[name][1] == 1}
@@ -153,9 +144,7 @@ def int8_kernels(content: bytes, layers: Sequence[str]) -> dict[str, tuple[np.nd
     """Return (kernel int8, number of scales) of each of the `layers`, in their order.
 
     Kernels come in Keras's order of dimensions: [h, w, in, out] or [in, out].
-
-    Raises:
-      InvariantError: the file has none, or several, of that name.
+    Raises `InvariantError` if the file has none, or several, of that name.
     """
     file = TFLiteFile(content)
     kernels = file.kernels()
@@ -167,9 +156,3 @@ def int8_kernels(content: bytes, layers: Sequence[str]) -> dict[str, tuple[np.nd
             raise InvariantError(layer, f"the int8 file has {len(alike)} layers of that name")
         found[layer] = (np.moveaxis(file.data(alike[0]), 0, -1), alike[0].scales.size)
     return found
-
-
-def inner_network(prepared: Any) -> Any:
-    """Return the network of a `prepared` model, without a normalization in front of it."""
-    nested = [layer for layer in prepared.layers if isinstance(layer, keras.Model)]
-    return nested[0] if nested else prepared

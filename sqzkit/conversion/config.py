@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sqzkit.base import assembly, settings
+from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, nested, setting
 from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
@@ -135,7 +135,3 @@ class ConversionConfig(Settings):
                 f"--granularity={self.options.granularity} with --optimize_for: only files with "
                 "one scale a kernel (per_tensor) are optimized; leave one of the two flags out"
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as JSON-ready values; paths are absolute."""
-        return settings.to_json(self)

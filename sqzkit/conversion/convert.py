@@ -3,13 +3,15 @@
 import dataclasses
 import hashlib
 import json
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import sqzkit
+from sqzkit.coding import sqz
 from sqzkit.conversion import checks, outputs, sources, verify
 from sqzkit.conversion.config import ConversionConfig
-from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.converter import convert_model, convert_optimized
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
 from sqzkit.tflite import phone
@@ -19,13 +21,7 @@ from sqzkit.tflite.metadata import LICENCE, Description
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What was written.
-
-    Attributes:
-      path: of the `.tflite`.
-      archive: of the `.sqz`, or None.
-      record: the sidecar's content, `PATH.json`.
-    """
+    """What was written: the `.tflite`, the `.sqz` or None, and the sidecar's content."""
 
     path: Path
     archive: Path | None
@@ -37,6 +33,7 @@ def convert(config: ConversionConfig) -> Result:
 
     What the same conversion wrote before is returned as it is; what it left when it
     was killed is written again.
+
     Raises:
       UsageError: the configuration does not fit what it names, or an output exists.
       RunError: the converted file loses too much accuracy, or cannot be written.
@@ -53,7 +50,7 @@ def convert(config: ConversionConfig) -> Result:
     print(f"converting {source.name} to {describe(options)}", flush=True)
     content = _convert(source, config)
     verification = _verify(source, content, config)
-    archive = _pack(content) if config.archive else None
+    archive = sqz.pack(content) if config.archive else None
     record = _record(source, config, content, archive, verification)
     outputs.write(path, content, archive, record)
     return Result(path, outputs.archive_path(path) if archive else None, record)
@@ -63,8 +60,6 @@ def _convert(source: Source, config: ConversionConfig) -> bytes:
     images = sources.representative_images(source, config)
     what = (source.model, source.preprocessing, source.labels, config.options)
     if config.optimize is not None and images is not None:
-        from sqzkit.conversion.converter import convert_optimized
-
         return convert_optimized(*what, images, config.optimize)
     content = convert_model(*what, images, source.foreign)
     if config.model_dir is not None and config.options.quantization == "int8":
@@ -113,9 +108,8 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
 def _done_before(path: Path, source: Source, config: ConversionConfig) -> dict[str, Any] | None:
     """Return the record of this very conversion if it was done before.
 
-    Raises:
-      UsageError: there is something that may not be replaced: not the remains of
-        this conversion, killed before the file itself was in place.
+    Raises `UsageError` for something that may not be replaced: not the remains of
+    this conversion, killed before the file itself was in place.
     """
     record = None if config.overwrite else outputs.read_record(path)
     same = record is not None and _is_same(record, source, config)
@@ -134,12 +128,6 @@ def _is_same(record: dict[str, Any], source: Source, config: ConversionConfig) -
         and record.get("versions") == _versions()
         and {**record["flags"], "overwrite": False} == flags
     )
-
-
-def _pack(content: bytes) -> bytes:
-    from sqzkit.coding import sqz
-
-    return sqz.pack(content)
 
 
 def _record(
@@ -172,8 +160,6 @@ def _record(
 
 
 def _versions() -> dict[str, str]:
-    from importlib import metadata
-
     names = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
     return {"sqzkit": sqzkit.__version__, **{name: metadata.version(name) for name in names}}
 

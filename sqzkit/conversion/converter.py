@@ -128,19 +128,13 @@ def _configure(
 
 
 def representative_dataset(images: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:
-    """Return what `TFLiteConverter.representative_dataset` wants.
+    """Return what `TFLiteConverter.representative_dataset` wants of images uint8 [N, S, S, 3], RGB.
 
     The converter keeps the smallest and largest value of every activation (a
     moving average clips the logits: 48.0 % top-1 instead of 65.6). One pixel of
     the first image is made black and one white, so that the input's range is
     exactly 0..255: then its scale is 1, and a byte of the photograph is the
-    quantized value itself.
-
-    Args:
-      images: uint8 [N, S, S, 3], RGB, distinct (see `check_distinct`).
-
-    Raises:
-      UsageError: the images are too few or not distinct.
+    quantized value itself. Raises `UsageError` as `check_distinct` does.
     """
     check_distinct(images)
     first = images[0].copy()
@@ -180,19 +174,9 @@ def convert_optimized(
 ) -> bytes:
     """Convert to int8 per tensor with optimized kernels; see `sqzkit.ptq.optimize`.
 
-    Args:
-      model: as for `convert_model`, of Keras 2, of layers that the optimizer knows.
-      preprocessing: what `model` expects of its input.
-      labels: class names in class order.
-      options: int8, per_tensor.
-      photographs: uint8 [N, S, S, 3], RGB, unlabelled.
-      config: target and budget.
-
-    Returns:
-      The file; its `.sqz` is not larger than the budget.
-
-    Raises:
-      RunError: the budget cannot be met.
+    The model is of Keras 2, of layers that the optimizer knows; the photographs are unlabelled,
+    uint8 [N, S, S, 3], RGB; the rest is as for `convert_model`. The `.sqz` of the file that is
+    returned is not larger than the budget; `RunError` is raised if that cannot be.
     """
     if not isinstance(model, keras.Model):
         raise UsageError(

@@ -58,11 +58,9 @@ def load_keras_file(path: Path | str) -> Any:
 
 
 def check(content: bytes, path: Path) -> int:
-    """Return the major version of the Keras that saved a file, 2 or 3.
+    """Return the major version of the Keras that saved the whole file `content`, 2 or 3.
 
-    Args:
-      content: the whole file.
-      path: its name; the suffix says how Keras will read it.
+    The suffix of `path` says how Keras will read it.
 
     Raises:
       FormatError: the file is damaged, or Keras must not load it; names `path`.

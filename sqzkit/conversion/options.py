@@ -1,7 +1,7 @@
 """What a conversion is asked to make: plain records, checked when they are built."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, setting
@@ -60,7 +60,3 @@ class ConversionOptions(Settings):
     def has_integer_kernels(self) -> bool:
         """Whether the file has int8 kernels, so that `granularity` means something."""
         return self.quantization in ("dynamic", "int8", "int16x8")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
-        return dataclasses.asdict(self)

@@ -91,13 +91,10 @@ def refuse_early(config: ConversionConfig) -> None:
 
 
 def write(path: Path, content: bytes, archive: bytes | None, record: dict[str, Any]) -> None:
-    """Write the file, its archive and its record, or none of them.
+    """Write the file, its archive and its record, or none of them (`WriteError`).
 
     They are renamed into place when all are whole, the file itself last and the one
     before it removed first: where it is, its record and its archive are its own.
-
-    Raises:
-      WriteError: the folder cannot be written or the disk is full.
     """
     with contextlib.ExitStack() as stack:  # left in reverse
         stack.enter_context(files.atomic_path(path)).write_bytes(content)
@@ -118,16 +115,8 @@ def sizes(content: bytes) -> dict[str, int]:
     return {"tflite": len(content), **{form: compressed[form] for form in ("gzip", "zstd", "xz")}}
 
 
-def _xz(content: bytes) -> bytes:
-    return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
-
-
-def _zstd(content: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=19).compress(content)
-
-
-def _gzip(content: bytes) -> bytes:
-    return gzip.compress(content, compresslevel=9, mtime=0)
-
-
-_FORMS: dict[str, Callable[[bytes], bytes]] = {"xz": _xz, "zstd": _zstd, "gzip": _gzip}
+_FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "xz": lambda content: lzma.compress(content, preset=9 | lzma.PRESET_EXTREME),
+    "zstd": lambda content: zstandard.ZstdCompressor(level=19).compress(content),
+    "gzip": lambda content: gzip.compress(content, compresslevel=9, mtime=0),
+}

@@ -80,14 +80,14 @@ def fold_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
 def gives_probabilities(model: Any) -> bool:
     """Return whether a model ends in a softmax or sigmoid, nested or not, and not in logits.
 
-    Raises:
-      RunError: it ends in something else, or cannot be called with one image.
+    Raises `RunError` if it ends in something else, or cannot be called with one image.
     """
     call = tf.function(lambda images: model(images, training=False), autograph=False)
     try:
         concrete = call.get_concrete_function(tf.TensorSpec([1, *model.input_shape[1:]]))
     except Exception as error:  # a layer may fail with nearly any
-        raise RunError(f"the model cannot be called with one image: {_line(error)}") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RunError(f"the model cannot be called with one image: {reason}") from error
     operation = concrete.graph.outputs[0].op
     while operation.type in _PASSING:
         operation = operation.inputs[0].op
@@ -105,13 +105,9 @@ def gives_probabilities(model: Any) -> bool:
 def probabilities(
     model: Any, preprocessing: Preprocessing, images: np.ndarray, foreign: bool = False
 ) -> np.ndarray:
-    """Return a float model's probabilities, float32 [N, classes].
+    """Return a float model's probabilities, float32 [N, classes], for uint8 [N, S, S, 3] images.
 
-    Args:
-      model: to logits or, if `foreign`, logits or probabilities.
-      preprocessing: what `model` expects of its input.
-      images: uint8 [N, S, S, 3], RGB.
-      foreign: as for `prepare`.
+    `preprocessing` and `foreign` are as for `prepare`.
     """
     answer = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
     batches = [
@@ -148,7 +144,8 @@ def _called(model: Any, preprocessing: Preprocessing, softmax_after: bool) -> An
     """Return a model that normalizes the pixels and calls `model`."""
     library = _library(model)
     pixels = values = library.Input(model.input_shape[1:], name="image")
-    if not _is_raw(preprocessing):
+    as_they_are = (0, 0, 0), (1, 1, 1), "RGB"
+    if (preprocessing.mean, preprocessing.scale, preprocessing.channel_order) != as_they_are:
         in_front = library.layers.Conv2D(3, 1, name=NORMALIZATION_NAME)
         values = in_front(pixels)
         identity = np.eye(3, dtype=np.float32)[None, None]
@@ -167,12 +164,6 @@ def _library(model: Any) -> Any:
     return keras3
 
 
-def _is_raw(preprocessing: Preprocessing) -> bool:
-    """Return whether the network takes RGB pixels as they are."""
-    same = preprocessing.mean == (0, 0, 0) and preprocessing.scale == (1, 1, 1)
-    return same and preprocessing.channel_order == "RGB"
-
-
 def _first_convolution(model: keras.Model) -> keras.layers.Conv2D | None:
     """Return the convolution that alone reads the input without padding, or None."""
     (node,) = model.get_layer(index=0).inbound_nodes
@@ -183,7 +174,3 @@ def _first_convolution(model: keras.Model) -> keras.layers.Conv2D | None:
     # Subclasses (transposed convolutions) keep their kernels in another order.
     plain = type(readers[0]) is keras.layers.Conv2D and readers[0].groups == 1
     return readers[0] if plain and readers[0].padding == "valid" else None
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

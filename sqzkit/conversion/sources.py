@@ -31,10 +31,8 @@ class Source:
     """One float classifier with all that conversion needs.
 
     Attributes:
-      name: what to call it.
       model: float32 [N, S, S, 3], preprocessed, to logits; if `foreign`, to
         logits or probabilities.
-      preprocessing, labels: the network's.
       provenance: JSON-ready; where the model came from.
       licence: of the weights.
       clustered: whether its kernels have few distinct values.
@@ -131,10 +129,8 @@ def from_keras_file(path: str, record: str, labels_file: str) -> Source:
 def representative_images(source: Source, config: ConversionConfig) -> np.ndarray | None:
     """Return uint8 [N, S, S, 3] to calibrate on, or None if the format needs no calibration.
 
-    The run's own training split, else `--representative_dataset_dir`.
-
-    Raises:
-      UsageError: neither is there.
+    They are of `--representative_dataset_dir` or of the run's own training split; if neither is
+    there, `UsageError` is raised.
     """
     if not config.options.needs_calibration:
         return None

@@ -56,7 +56,6 @@ class StageRow:
     """One stage in figures.
 
     Attributes:
-      stage: its name.
       sparsity: share of zeros in all kernels together, 0..1.
       distinct: the most distinct values a kernel has.
       float_top1, int8_top1: accuracy on the test split, 0..1.
@@ -97,9 +96,8 @@ def compress(
 def summarize(folder: RunFolder, dataset: ImageDataset) -> list[StageRow]:
     """Convert and measure every finished stage, check the int8 files, and write the records.
 
-    Stages measured before (by the weights' SHA-256) are not measured again.
-    Raises:
-      InvariantError: an int8 file lost zeros or shared values of its stage.
+    Stages measured before (by the weights' SHA-256) are not measured again. Raises
+    `InvariantError` if an int8 file lost zeros or shared values of its stage.
     """
     record = folder.read_record(RECORD) or {"layers": [], "histograms": {}}
     known = {row.get("weights_sha256"): row for row in _measured(record)}
@@ -219,9 +217,8 @@ def histogram(kernel: np.ndarray) -> dict[str, Any]:
 
 
 def measure(name: str, kernel: np.ndarray, integers: np.ndarray) -> LayerAccount:
-    """Encode one layer in every way and count the bytes.
+    """Encode one layer in every way and count the bytes; of 4- and 8-bit indices take the smaller.
 
-    Of 4- and 8-bit indices the smaller is taken, as in the paper.
     Args:
       name: of the layer.
       kernel: float32 [h, w, in, out] or [in, out].

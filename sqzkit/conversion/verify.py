@@ -84,19 +84,11 @@ def verify(
     where: str,
     foreign: bool = False,
 ) -> Verification:
-    """Run both on the same photographs.
+    """Run both on the same photographs; raise `RunError` if there are none.
 
-    Args:
-      model: the float model, to logits or probabilities.
-      preprocessing: what `model` expects of its input.
-      content: the converted file.
-      images: uint8 [N, S, S, 3], RGB, prepared but not normalized.
-      labels: int32 [N], or None where they are not known.
-      where: name of the photographs, for the record.
-      foreign: whether the model is of another maker (see `prepared.prepare`).
-
-    Raises:
-      RunError: there are no photographs.
+    The images are uint8 [N, S, S, 3], RGB, prepared but not normalized, and `where` names them for
+    the record; the labels are int32 [N], or None where they are not known. Model, preprocessing
+    and `foreign` are as for `prepared.prepare`; `content` is the converted file.
     """
     if not len(images):
         raise RunError(f"no photographs in {where}: nothing to verify the file on")
@@ -121,14 +113,10 @@ def verify(
 
 
 def refuse_drop(verification: Verification, max_accuracy_drop: float) -> str:
-    """Refuse a file that is more than `max_accuracy_drop` points below float.
+    """Raise `RunError` if a file loses more than `max_accuracy_drop` points, unless by chance.
 
-    Returns:
-      What to say of a larger drop that is accepted because it is at most `MAX_CHANCE_DROP`
-      points and chance explains it (`Verification.chance` above `SIGNIFICANCE`); else "".
-
-    Raises:
-      RunError: the file loses more.
+    Chance explains a drop of at most `MAX_CHANCE_DROP` points with `Verification.chance` above
+    `SIGNIFICANCE`. What to say of such a drop is returned; of one within the limit "".
     """
     drop, found = verification.drop, verification
     if drop is None or drop <= max_accuracy_drop:
@@ -153,11 +141,8 @@ def refuse_difference(
 ) -> None:
     """Raise `RunError` if the file's probabilities are not the float model's.
 
-    Args:
-      verification: of the file.
-      quantization: what explains small differences.
-      max_accuracy_drop: percentage points; more photographs may get another first answer.
-      foreign: whether integer files are judged, too.
+    Float files are judged by what `quantization` explains. Integer files are judged if the model
+    is `foreign`: more photographs than `max_accuracy_drop` per cent may not get another answer.
     """
     where = f"on {verification.where} ({verification.examples} photographs)"
     limit = _MAX_DIFFERENCE.get(quantization)

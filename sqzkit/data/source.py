@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sqzkit.base import records, settings
+from sqzkit.base import records
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, setting
 
@@ -60,10 +60,6 @@ class DataSource(Settings):
                 f"--validation_share {self.validation_share} and --test_share {self.test_share}: "
                 "must leave something to train on"
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values; paths are absolute."""
-        return settings.to_json(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "DataSource":

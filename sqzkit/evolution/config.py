@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from sqzkit.base import assembly, settings
+from sqzkit.base import assembly
 from sqzkit.base.settings import Settings, setting
 
 
@@ -35,10 +35,6 @@ class EvolveConfig(Settings):
         help="Share of the loss that compares with the ancestor's answers instead of the labels.",
     )
     seed: int = setting(1, minimum=0, help="Seed of inheritance, order and augmentation.")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values; paths are absolute."""
-        return settings.to_json(self)
 
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for an evolution to go on: all but its length."""

@@ -53,22 +53,12 @@ class Generation:
 
 
 class Lineage:
-    """The file `lineage.json` of an evolution.
-
-    Attributes:
-      folder: the evolution's folder.
-      generations: from the ancestor on.
-    """
+    """The file `lineage.json` in an evolution's folder: `generations`, from the ancestor on."""
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
-        """Open or begin a lineage.
+        """Open or begin a lineage, resumed only with the same settings `identity`.
 
-        Args:
-          folder: of the evolution.
-          identity: settings that must be the same when it is resumed.
-
-        Raises:
-          UsageError: the folder holds another evolution, or something else.
+        Raises `UsageError` if the folder holds another evolution, or something else.
         """
         self.folder = folder
         self.generations: list[Generation] = []

@@ -29,10 +29,8 @@ NORMALIZATION_BATCHES = 16
 class Family:
     """What all generations of an evolution share.
 
-    Attributes:
-      config: the evolution.
-      ancestor: the trained network that all descend from, and the teacher in distillation.
-      dataset: the ancestor's data.
+    The ancestor is the trained network that all descend from, and the teacher in distillation; the
+    data are its own.
     """
 
     config: EvolveConfig
@@ -45,17 +43,10 @@ class Family:
 
 
 def raise_offspring(family: Family, parent: LoadedRun, number: int, index: int) -> dict[str, Any]:
-    """Draw and train one offspring, and return its record.
+    """Draw and train offspring `index` (from 0) of generation `number` (from 1); return its record.
 
-    Args:
-      family: what the generations share.
-      parent: the fittest network of the generation before.
-      number: of the generation, 1 or more.
-      index: of the offspring within its generation, 0 or more.
-
-    Returns:
-      "folder", "parameters", "validation_top1" (0..1) and "validation_loss". If the offspring
-      was trained before, its recorded metrics are returned.
+    That is "folder", "parameters", "validation_top1" (0..1) and "validation_loss". If the offspring
+    was trained before, its recorded metrics are returned.
     """
     seed = (family.config.seed, number, index)
     spec, model = inherit(parent, family.config.environment, seed, _normalization_batches(family))
@@ -101,12 +92,9 @@ def inherit(
 def renormalize(model: keras.Model, batches: Iterable[np.ndarray]) -> None:
     """Set the moving means and variances of batch normalization to those of the batches.
 
-    The inherited statistics are those of the whole network. After the cut, less signal
-    reaches each layer, so that the network answers at random until they are measured again.
-
-    Args:
-      model: changed in place; only its statistics change.
-      batches: float32 [B, S, S, 3], preprocessed; each counts the same.
+    The inherited statistics are those of the whole network. After the cut, less signal reaches each
+    layer, so that the network answers at random until they are measured again. The batches are
+    preprocessed, float32 [B, S, S, 3]; each counts the same.
     """
     normalizations = [
         layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
@@ -131,14 +119,9 @@ def prepare(family: Family, folder: RunFolder, spec: SqueezeNetSpec, model: kera
 def train(
     family: Family, folder: RunFolder, model: keras.Model, epochs: int, number: int
 ) -> dict[str, Any]:
-    """Train `model` in its run folder and return the stage's metrics.
+    """Train `model` in the run folder that `prepare` made, and return the stage's metrics.
 
-    Args:
-      family: what the generations share.
-      folder: made by `prepare`.
-      model: the network, trained in place.
-      epochs: passes over the training split.
-      number: of the generation; it decides order and augmentation.
+    `number` is that of the generation; it decides order and augmentation.
     """
     fit, share = options(family, epochs, number), family.config.distillation
     loss = None

@@ -80,12 +80,8 @@ def group_sizes(spec: SqueezeNetSpec) -> dict[str, int]:
 def cut_spec(spec: SqueezeNetSpec, kept: Kept) -> SqueezeNetSpec:
     """Return the specification of the smaller network.
 
-    Args:
-      spec: of the whole network.
-      kept: for each of `group_sizes(spec)`, bool [channels].
-
-    Raises:
-      RunError: a group is missing, has another size, or keeps no channel.
+    `kept` is bool [channels] for each of `group_sizes(spec)`. Raises `RunError` if a group is
+    missing, has another size, or keeps no channel.
     """
     sizes = group_sizes(spec)
     if set(kept) != set(sizes):
@@ -117,15 +113,8 @@ def cut_spec(spec: SqueezeNetSpec, kept: Kept) -> SqueezeNetSpec:
 def cut(model: keras.Model, spec: SqueezeNetSpec, kept: Kept) -> tuple[SqueezeNetSpec, keras.Model]:
     """Return the smaller network, with the weights it inherits.
 
-    Its output is that of `model` with every removed channel set to zero.
-
-    Args:
-      model: made by `squeezenet.build(spec, ...)`; left as it is.
-      spec: its specification.
-      kept: for each of `group_sizes(spec)`, bool [channels].
-
-    Raises:
-      RunError: `kept` does not fit the network.
+    Its output is that of `model` with every removed channel set to zero. The model, made by
+    `squeezenet.build(spec, ...)`, is left as it is; `kept` and errors are those of `cut_spec`.
     """
     smaller_spec = cut_spec(spec, kept)
     activation = "softmax" if isinstance(model.layers[-1], keras.layers.Softmax) else None

@@ -21,20 +21,13 @@ from sqzkit.models.spec import SqueezeNetSpec
 
 
 def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np.ndarray]:
-    """Return the strength of every channel that may be cut.
+    """Return the strength of every channel that may be cut: by group float64 [channels], from 0 on.
 
-    The strength of a channel is the variance of its activation (of all filters that are added
-    into it) times the energy of the synapses that read it. The variance follows from the batch
+    The strength of a channel is the variance of its activation (of all filters that are added into
+    it) times the energy of the synapses that read it. The variance follows from the batch
     normalization, without any image; in a network without it, the energy of the weights that form
-    the channel is used instead. The mean of an activation does not count: the layers that read
-    the channel can replace it by a bias.
-
-    Args:
-      model: made by `squeezenet.build(spec, ...)`.
-      spec: its specification.
-
-    Returns:
-      By group: float64 [channels], 0 or more.
+    the channel is used instead. The mean of an activation does not count: the layers that read the
+    channel can replace it by a bias.
     """
     sizes = group_sizes(spec)
     carried = {name: np.zeros(size) for name, size in sizes.items()}
@@ -79,19 +72,13 @@ def activation_variance(
 
 
 def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
-    """Return the probability with which each channel is passed on.
+    """Return the probability with which each channel is passed on, float64 [channels], 0..1.
 
-    P = 1 - exp(-b s): a channel without strength is never passed on, a strong one nearly always.
-    b is chosen for each layer so that the share that survives on average is the environmental
-    factor R. (SquishedNets multiply by R; then the layers with weak channels would vanish first.)
-
-    Args:
-      strengths: float64 [channels], 0 or more.
-      environment: R, above 0 and at most 1.
-
-    Returns:
-      float64 [channels], 0..1, with mean R; less only where more than 1 - R of
-      the channels have no strength at all.
+    P = 1 - exp(-b s): a channel without strength is never passed on, a strong one nearly always. b
+    is chosen for each layer so that the share that survives on average is the environmental factor
+    R, above 0 and at most 1; less survives only where more than 1 - R of the channels have no
+    strength at all. (SquishedNets multiply by R; then the layers with weak channels would vanish
+    first.)
     """
     strong = strengths > 0
     if environment * len(strengths) >= np.count_nonzero(strong):
@@ -110,15 +97,10 @@ def inheritance(strengths: np.ndarray, environment: float) -> np.ndarray:
 def draw(
     strengths: dict[str, np.ndarray], environment: float, seed: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Draw which channels an offspring inherits.
+    """Draw which channels an offspring inherits; the same seed draws the same offspring.
 
-    Args:
-      strengths: what `synaptic_strengths` returned.
-      environment: R, above 0 and at most 1.
-      seed: the same seed draws the same offspring.
-
-    Returns:
-      By group: bool [channels], never all false (the strongest stays then).
+    Of `synaptic_strengths` and R (above 0 and at most 1), by group: bool [channels], never all
+    false (the strongest stays then).
     """
     generator = np.random.default_rng(seed)
     kept = {}

@@ -55,13 +55,7 @@ class SpaceTexts(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class ExploreConfig(Settings):
-    """One exploration.
-
-    Attributes:
-      space: which networks.
-      preset: preset of the space, for the paper's figures beside ours.
-      training: how each network is trained.
-    """
+    """One exploration: which networks (`space`, of `preset`), and how each is trained."""
 
     study_dir: str = setting(
         path=True, group="Study", help="Folder of the study. A study in it is continued."
@@ -125,7 +119,7 @@ class ExploreConfig(Settings):
                 f"--storage {self.storage!r}: must be a database URL such as "
                 "postgresql://user@host/name; without it a file in --study_dir is used"
             )
-        objectives.select(self.objectives)
+        objectives.check(self.objectives)
 
     @property
     def options(self) -> Any:

@@ -32,8 +32,7 @@ _FIRST_JUDGED_EPOCH = 2
 def explore(config: ExploreConfig) -> FrozenTrial | None:
     """Work on a study until it has its trials; write its page and its winner.
 
-    Returns:
-      The winner, or None if no trial was completed.
+    The winner is returned, or None if no trial was completed.
 
     Raises:
       UsageError: the study is another one, or no network is in the space.
@@ -111,7 +110,7 @@ def should_stop(
 
     Args:
       results: of the trial: "parameters" and "multiply_accumulates".
-      curve: its validation accuracy by epoch.
+      curve: its validation accuracy by epoch, 0..1.
       finished: trials of the study.
       names: the objectives.
     """

@@ -13,13 +13,9 @@ _CONVERTER = {"tensorflow": "tensorflow", "ai_edge_litert": "ai-edge-litert"}
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """One measure.
+    """One measure: its flag's word, its title with the unit, and whether more is better.
 
-    Attributes:
-      name: as on the command line.
-      title: for tables and axes, with its unit.
-      maximize: whether more is better.
-      converted: whether it is measured on the converted file.
+    `converted` says whether it is measured on the converted file.
     """
 
     name: ObjectiveName
@@ -39,24 +35,17 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def select(names: Sequence[str]) -> tuple[Objective, ...]:
-    """Return the objectives of those names, one to three different ones.
+def check(names: Sequence[str]) -> None:
+    """Raise `UsageError` unless the `OBJECTIVES` named are one to three different ones.
 
-    Raises:
-      UsageError: another number of them, an unknown name, or one that needs a
-        converter or interpreter that is not installed.
+    Also if one needs a converter or interpreter that is not installed.
     """
-    for name in names:
-        if name not in OBJECTIVES:
-            raise UsageError(f"--objectives {name!r}: must be among {', '.join(OBJECTIVES)}")
     if not 1 <= len(names) <= 3 or len(set(names)) != len(names):
         raise UsageError(f"--objectives {','.join(names)}: give one, two or three different ones")
-    chosen = tuple(OBJECTIVES[name] for name in names)
-    for objective in chosen:
+    for objective in (OBJECTIVES[name] for name in names):
         for module, package in _CONVERTER.items() if objective.converted else ():
             if importlib.util.find_spec(module) is None:
                 raise UsageError(
                     f"--objectives {objective.name}: is measured on the converted file, which "
                     f"needs {package}; pip install {package}, or leave {objective.name} out"
                 )
-    return chosen

@@ -21,12 +21,7 @@ BYTES_PER_MB = 1 << 20
 
 
 class PaperFigure(NamedTuple):
-    """What the SqueezeNet paper prints for one network, None where it prints nothing.
-
-    Attributes:
-      top1, top5: ImageNet accuracy, %.
-      megabytes: size of its float32 weights.
-    """
+    """What the paper prints for a network, or None: ImageNet accuracies, %, and float32 MB."""
 
     top1: float | None = None
     top5: float | None = None
@@ -57,15 +52,7 @@ def write_page(
     config: ExploreConfig,
     data: str,
 ) -> Path:
-    """Write STUDY_DIR/explore.html and return its path.
-
-    Args:
-      trials: the finished trials.
-      front: those on the Pareto front.
-      winner: the recommended one, if there is one.
-      config: the exploration.
-      data: name of the data set.
-    """
+    """Write STUDY_DIR/explore.html on the finished trials and their front; return its path."""
     numbers = {trial.number for trial in front}
     rows = [
         {"trial": str(trial.number), "note": _note(trial, numbers, winner)}
@@ -104,12 +91,7 @@ def plots(trials: Sequence[FrozenTrial], front: set[int], names: Sequence[str]) 
 
 
 def paper_figure(preset: str, values: Mapping[str, object]) -> PaperFigure:
-    """Return what the paper prints for a network of a preset sweep.
-
-    Args:
-      preset: name of the space's preset; the swept dimension has its name.
-      values: the network's value of each dimension.
-    """
+    """Return what the paper prints for a network of a preset sweep, whose values are given."""
     return PAPER.get(preset, {}).get(values.get(preset), PaperFigure())
 
 

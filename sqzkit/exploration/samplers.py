@@ -23,16 +23,10 @@ def make_sampler(
 ) -> optuna.samplers.BaseSampler:
     """Return a sampler for the next trial.
 
-    The seed follows from how far the study is, so that processes that share a study do
-    not propose the same networks, and a study of one process can be repeated. If the
-    sampler keeps proposing networks that were already tried, the space is enumerated in
-    order instead.
-
-    Args:
-      config: the exploration.
-      trials: of the study so far.
-      taken: keys of the networks that must not be tried again.
-      rejected: how many proposals in a row were among them.
+    The seed follows from how far the study is, so that processes that share a study do not propose
+    the same networks, and a study of one process can be repeated. If the sampler keeps proposing
+    networks that were already `taken` (`rejected` times in a row), the space is enumerated in order
+    instead.
     """
     running = sum(trial.state == TrialState.RUNNING for trial in trials)
     seed = (config.training.seed * 1_000_003 + len(trials) * 101 + running) % (1 << 31)
@@ -66,12 +60,7 @@ class _IndependentSampler(optuna.samplers.BaseSampler):
 
 
 class InOrderSampler(_IndependentSampler):
-    """Propose the first point of the space that was not tried.
-
-    Args:
-      space: the design space.
-      taken: keys of the points that were tried.
-    """
+    """Propose the first point of the space whose key is not `taken`."""
 
     def __init__(self, space: SearchSpace, taken: Set[str]) -> None:
         free = (point for point in space.points() if point.key not in taken)
@@ -93,15 +82,10 @@ class AnnealingSampler(_IndependentSampler):
     """Simulated annealing: propose a neighbour of the walk's current point.
 
     The energy of a point is the share of finished trials that dominate it (Smith et al.,
-    "Dominance-based multiobjective simulated annealing", 2008), so it needs no weights or
-    units; with one objective it is the point's rank. The sampler stores nothing: the walk
-    is replayed from the study, so that any number of processes can share it and a killed
-    process loses nothing.
-
-    Args:
-      trials: length of the walk, over which the temperature falls from `HOT`
-        to `COLD`, geometrically.
-      seed: 0 or more.
+    "Dominance-based multiobjective simulated annealing", 2008), so it needs no weights or units;
+    with one objective it is the point's rank. The sampler stores nothing: the walk is replayed from
+    the study, so that any number of processes can share it and a killed process loses nothing. Over
+    its length in trials the temperature falls from `HOT` to `COLD`, geometrically.
     """
 
     def __init__(self, trials: int, seed: int) -> None:
@@ -153,11 +137,7 @@ class AnnealingSampler(_IndependentSampler):
 
 
 def dominated_shares(points: np.ndarray) -> np.ndarray:
-    """Return for each point the share of points that dominate it.
-
-    Args:
-      points: float [N, objectives]; less is better.
-    """
+    """Return the share of points that dominate each of float [N, objectives]; less is better."""
     no_worse = (points[None] <= points[:, None]).all(axis=-1)
     better = (points[None] < points[:, None]).any(axis=-1)
     return np.asarray((no_worse & better).mean(axis=1))

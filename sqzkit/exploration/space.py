@@ -27,11 +27,7 @@ Value = str | int | float
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """One point of the space: a network and its input size.
-
-    Attributes:
-      values: a value for each dimension of the space, in the space's order.
-    """
+    """One point of the space, a network and its input size: a value for each dimension."""
 
     values: tuple[tuple[str, Value], ...]
 
@@ -55,22 +51,15 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class SearchSpace:
-    """The choices of each dimension.
-
-    Attributes:
-      choices: for each dimension that is searched or fixed, its values.
-    """
+    """The values of each dimension that is searched or fixed."""
 
     choices: Mapping[str, tuple[Value, ...]]
 
     def __post_init__(self) -> None:
         for name, values in self.choices.items():
-            if name not in DIMENSIONS:
-                raise UsageError(f"{name!r} is no dimension: there are {', '.join(DIMENSIONS)}")
-            if not values:
-                raise UsageError(f"--{name} is empty: give one value or more")
             if len(set(values)) != len(values):
-                raise UsageError(f"--{name}: a value is named twice in {_joined(values)}")
+                listed = ", ".join(map(str, values))
+                raise UsageError(f"--{name}: a value is named twice in {listed}")
 
     @property
     def size(self) -> int:
@@ -136,14 +125,10 @@ def preset_for(name: PresetName, models: str | None) -> dict[str, str]:
 
 
 def from_texts(texts: Mapping[str, str]) -> SearchSpace:
-    """Return the space that flags describe.
+    """Return the space that flags describe by dimension: "a,b,c" or "lowest:highest:step".
 
-    Args:
-      texts: by dimension, "a,b,c" or "lowest:highest:step"; the layers of one
-        `pool_after` are joined by "+".
-
-    Raises:
-      UsageError: a text does not parse, or names an illegal value.
+    The layers of one `pool_after` are joined by "+". Raises `UsageError` if a text does not parse,
+    or names an illegal value.
     """
     return SearchSpace({name: parse(name, texts[name]) for name in DIMENSIONS if name in texts})
 
@@ -168,10 +153,8 @@ def parse(name: str, text: str) -> tuple[Value, ...]:
 def require_networks(space: SearchSpace, classes: int, image_size: int) -> None:
     """Raise `UsageError` unless some point of the space is a network.
 
-    Args:
-      space: where to look; of a very large one the first points are tried.
-      classes: number of classes.
-      image_size: where the space leaves it open, pixels.
+    Of a very large space the first points are tried; `image_size`, in pixels, counts where the
+    space leaves it open.
     """
     reason = ""
     for point in itertools.islice(space.points(), _TRIED_FOR_VALIDITY):
@@ -207,7 +190,3 @@ def _legal_name(name: str, value: str) -> str:
     if legal and value not in legal:
         raise UsageError(f"--{name} {value!r}: must be one of {', '.join(legal)}")
     return value
-
-
-def _joined(values: tuple[Value, ...]) -> str:
-    return ", ".join(str(value) for value in values)

@@ -52,12 +52,9 @@ def locked(path: Path) -> Iterator[None]:
 class JournalLock:
     """The lock that `JournalFileBackend` holds while it appends.
 
-    Optuna's own locks are files that stay when their process is killed. The next process
-    then waits for half a minute, or without end if the study's folder was given by a
-    relative path, because the file's age is looked up at the wrong place.
-
-    Args:
-      journal: the journal file.
+    Optuna's own locks are files that stay when their process is killed. The next process then waits
+    for half a minute, or without end if the study's folder was given by a relative path, because
+    the file's age is looked up at the wrong place.
     """
 
     def __init__(self, journal: Path) -> None:

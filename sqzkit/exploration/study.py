@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,16 @@ _SILENT_SECONDS = 3600.0
 
 
 class Study:
-    """A study that this process works on.
-
-    Raises:
-      UsageError: the study holds trials of other data, networks or training.
-      RunError: the storage cannot be reached.
-    """
+    """A study that this process works on."""
 
     def __init__(self, config: ExploreConfig, data: dict[str, Any]) -> None:
-        """Open the study, or begin it.
+        """Open the study of `config`, or begin it.
 
-        Args:
-          config: what to explore.
-          data: what identifies the data set: name, labels, number of examples.
+        `data` is what identifies the data set: name, labels, number of examples.
+
+        Raises:
+          UsageError: the study holds trials of other data, networks or training.
+          RunError: the storage cannot be reached.
         """
         self.config = config
         self._rejected = 0
@@ -63,20 +61,21 @@ class Study:
             ongoing = [trial for trial in self.trials() if trial.state in ONGOING]
             if len(ongoing) < self.config.trials:
                 return True
-            if not any(map(_is_nameless, ongoing)):
+            running = [trial for trial in ongoing if trial.state == TrialState.RUNNING]
+            if all("worker" in trial.user_attrs for trial in running):
                 return False
             time.sleep(0.05)  # until its process names itself, or is considered dead
 
     def ask(self) -> tuple[int, Candidate] | None:
         """Begin a trial; return its number and network, or None if no network is left.
 
-        Raises:
-          TakenOverError: it took so long that another process gave it up.
+        Raises `TakenOverError` if it took so long that another process gave it up.
         """
         with storage_errors(self.config):
             self.study = self._load()
-            taken = {t.user_attrs["key"] for t in self.trials() if is_taken(t)}
-            if len(taken) >= self.config.space.size and not self._waiting():
+            trials = self.trials()
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            if len(_taken(trials)) >= self.config.space.size and not waiting:
                 return None
             trial = self.study.ask()
             # Written first, so that others can tell from here on whether this process is dead.
@@ -120,10 +119,7 @@ class Study:
     def fail(self, number: int, reason: str, for_good: bool) -> None:
         """Record a trial without a result; it does not count as finished.
 
-        Args:
-          number: of the trial.
-          reason: why it has none.
-          for_good: whether its network must never be tried again.
+        `for_good` says that its network must never be tried again.
         """
         with storage_errors(self.config):
             self._set(number, {"reason": reason, "for_good": for_good})
@@ -147,9 +143,6 @@ class Study:
         """Return the Pareto front: the complete trials that no other one dominates."""
         with storage_errors(self.config):
             return self.study.best_trials
-
-    def _waiting(self) -> bool:
-        return any(trial.state == TrialState.WAITING for trial in self.trials())
 
     def _reclaim(self, below: int | None = None) -> None:
         """Fail the trials (with numbers below `below`) of dead processes; queue their networks."""
@@ -191,8 +184,7 @@ class Study:
             load_if_exists=True,
         )
         trials = study.get_trials(deepcopy=False)
-        taken = {trial.user_attrs["key"] for trial in trials if is_taken(trial)}
-        study.sampler = make_sampler(self.config, trials, taken, self._rejected)
+        study.sampler = make_sampler(self.config, trials, _taken(trials), self._rejected)
         return study
 
     def _refuse_other(self, asked: dict[str, Any]) -> None:
@@ -210,6 +202,10 @@ def is_taken(trial: FrozenTrial) -> bool:
     return "key" in trial.user_attrs and bool(counts or trial.user_attrs.get("for_good"))
 
 
+def _taken(trials: Sequence[FrozenTrial]) -> set[str]:
+    return {trial.user_attrs["key"] for trial in trials if is_taken(trial)}
+
+
 def worker() -> str:
     """Return what identifies this process among all machines: "host pid start"."""
     return f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}".rstrip()
@@ -223,19 +219,11 @@ def is_gone(trial: FrozenTrial) -> bool:
     """
     name, *process = trial.user_attrs.get("worker", "").split(" ")
     if name == socket.gethostname():
-        return not _lives(int(process[0]), process[1:])
+        pid, *started = process  # another process may have been given its number since
+        return not (files.is_alive(int(pid)) and started in ([], [_started(int(pid))]))
     began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
     alive = float(trial.user_attrs.get("alive", began))
     return time.time() - alive > _SILENT_SECONDS
-
-
-def _is_nameless(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.RUNNING and "worker" not in trial.user_attrs
-
-
-def _lives(pid: int, started: list[str]) -> bool:
-    """Return whether a process is alive and not another one that was given its number."""
-    return files.is_alive(pid) and started in ([], [_started(pid)])
 
 
 def _started(pid: int) -> str:

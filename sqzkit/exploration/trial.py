@@ -48,40 +48,26 @@ class TrialStoppedError(Exception):
 class Experiment:
     """What all trials of this process share.
 
-    Attributes:
-      config: the exploration.
-      dataset: what the networks learn.
-      image_size: side of the input in pixels, for networks that do not say theirs.
+    `image_size` is the side of the input in pixels, for networks that do not say theirs.
     """
 
     config: ExploreConfig
     dataset: ImageDataset
     image_size: int
 
-    @property
-    def trials_path(self) -> Path:
-        """The folder of the run folders."""
-        return Path(self.config.study_dir) / "trials"
-
     def folder(self, candidate: Candidate) -> RunFolder:
         """Return the run folder of a candidate."""
         digest = hashlib.sha256(candidate.key.encode()).hexdigest()
-        return RunFolder(self.trials_path / digest[:16])
+        return RunFolder(Path(self.config.study_dir) / "trials" / digest[:16])
 
 
 def run_trial(
     experiment: Experiment, candidate: Candidate, should_stop: StopRule
 ) -> dict[str, Any]:
-    """Train and measure a candidate.
+    """Train and measure a valid network; return its results by name, JSON-ready.
 
-    Args:
-      experiment: what all trials share.
-      candidate: a valid network.
-      should_stop: called after every epoch with the results known so far and the
-        validation accuracy of each epoch; returns whether to stop the trial.
-
-    Returns:
-      Results by name, JSON-ready; the objectives are among them.
+    The objectives are among them. `should_stop` is called after every epoch with the results known
+    so far and the validation accuracy of each epoch; it returns whether to stop the trial.
 
     Raises:
       TrialStoppedError: `should_stop` returned true.

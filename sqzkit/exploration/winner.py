@@ -33,8 +33,7 @@ def choose_winner(front: Sequence[FrozenTrial], config: ExploreConfig) -> Frozen
 def copy_winner(winner: FrozenTrial, config: ExploreConfig) -> Path:
     """Copy the winner's run folder to STUDY_DIR/winner and return that path.
 
-    Raises:
-      RunError: it was trained on another machine and is not in this folder.
+    Raises `RunError` if it was trained on another machine and is not in this folder.
     """
     name = str(winner.user_attrs["folder"])
     if not re.fullmatch(r"\w+", name):  # the study may come from another machine

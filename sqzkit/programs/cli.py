@@ -36,7 +36,7 @@ class Program:
     """
 
     name: str
-    main: Callable[[dict[str, Any], list[str]], None]
+    main: Callable[[dict[str, Any], list[str]], object]
     records: tuple[type[Any], ...]
     arguments: str = ""
     if_interrupted: str = ""
@@ -65,12 +65,7 @@ def quiet_libraries() -> None:
 
 
 def run(program: Program, argv: Sequence[str] | None = None) -> NoReturn:
-    """Run a program and end the process (see `guard`).
-
-    Args:
-      program: which one.
-      argv: its command line, the program's name first; None: `sys.argv`.
-    """
+    """Run a program on its command line (None: `sys.argv`) and end the process (see `guard`)."""
     line = sys.argv if argv is None else argv
     guard(lambda: _call(program, line), program.if_interrupted)
 
@@ -78,13 +73,9 @@ def run(program: Program, argv: Sequence[str] | None = None) -> NoReturn:
 def guard(work: Callable[[], None], if_interrupted: str = "") -> NoReturn:
     """Do `work`, and end the process with the project's exit codes.
 
-    Exit codes: 0 done, 1 the run failed, 2 the call was wrong, 130 Ctrl-C
-    (or SIGTERM). A `SqzkitError` is printed as one message without a
-    traceback; any other exception is a defect of ours and keeps its own.
-
-    Args:
-      work: what to do.
-      if_interrupted: what to say after Ctrl-C, or "".
+    Exit codes: 0 done, 1 the run failed, 2 the call was wrong, 130 Ctrl-C (or SIGTERM), of which
+    `if_interrupted` is said. A `SqzkitError` is printed as one message without a traceback; any
+    other exception is a defect of ours and keeps its own.
     """
     quiet_libraries()
     interruption = _Interruption(if_interrupted)

@@ -6,19 +6,16 @@
 docs/conversion.md describes what the file holds and how it is checked.
 """
 
-from typing import Any
-
 from sqzkit import api
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.programs import cli
 
-
-def main(given: dict[str, Any], arguments: list[str]) -> None:
-    """Convert as the flags say."""
-    api.convert(given.pop("model_dir", None), **given)
-
-
-PROGRAM = cli.Program("convert", main, (ConversionConfig,), if_interrupted=cli.BEGINS_ANEW)
+PROGRAM = cli.Program(
+    "convert",
+    lambda given, _: api.convert(**given),
+    (ConversionConfig,),
+    if_interrupted=cli.BEGINS_ANEW,
+)
 
 if __name__ == "__main__":
     cli.run(PROGRAM)

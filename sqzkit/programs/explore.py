@@ -5,19 +5,13 @@
 Start it again, or on other machines with one --storage, and they share the study.
 """
 
-from typing import Any
-
 from sqzkit import api
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.programs import cli
 
-
-def main(given: dict[str, Any], arguments: list[str]) -> None:
-    """Explore as the flags say."""
-    api.explore(**given)
-
-
-PROGRAM = cli.Program("explore", main, (ExploreConfig,), if_interrupted=cli.RESUMES)
+PROGRAM = cli.Program(
+    "explore", lambda given, _: api.explore(**given), (ExploreConfig,), if_interrupted=cli.RESUMES
+)
 
 if __name__ == "__main__":
     cli.run(PROGRAM)

@@ -29,14 +29,9 @@ def parse(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the flags that were given, by name, and the other arguments.
 
-    A required flag that was not given is None.
-
-    The flags live in an object of their own: two programs fit in one process.
-
-    Args:
-      argv: a command line, the program's name first.
-      known: the program's settings.
-      elsewhere: what to say of a flag that is unknown here, or "".
+    A required flag that was not given is None. The flags live in an object of their own: two
+    programs fit in one process. Of a flag that is unknown here the error says `elsewhere` of its
+    name.
 
     Raises:
       UsageError: an unknown flag, or a text that is not of the flag's type.

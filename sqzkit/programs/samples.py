@@ -51,20 +51,10 @@ def write_samples(
     count: int,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write test images, prepared for the network, as LABEL_INDEX.png.
+    """Write `count` prepared test images as LABEL_INDEX.png; return their paths.
 
-    Args:
-      dataset: its split "test" is taken, the classes in turn, in order.
-      preprocessing: decides size and crop.
-      folder: made if absent.
-      count: how many, fewer if the split has fewer.
-      overwrite: whether to replace files that are there.
-
-    Returns:
-      the files' paths.
-
-    Raises:
-      UsageError: a file exists and may not be replaced.
+    The classes take turns; fewer are written if the split "test" has fewer. Raises `UsageError` if
+    a file exists and may not be replaced.
     """
     from PIL import Image
 

@@ -48,14 +48,9 @@ class Throughput:
 def measure(
     source: DataSource, image_size: int, batch_size: int, augmentation: str, epochs: int
 ) -> Throughput:
-    """Read `epochs` epochs of training batches, doing nothing with them.
+    """Read `epochs` epochs of training batches, after one that does not count, and drop them.
 
-    Args:
-      source: which images.
-      image_size: side of the network's input, pixels.
-      batch_size: examples in a batch.
-      augmentation: name of a preset.
-      epochs: how many to measure after one that is not, 1 or more.
+    `image_size` is the side of the network's input, pixels; `augmentation` the name of a preset.
     """
     from sqzkit import preprocessing
     from sqzkit.data import open, pipeline

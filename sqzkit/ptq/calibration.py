@@ -66,16 +66,11 @@ def choose_ranges(
     images: Array,
     extremes: Mapping[str, tuple[float, float]],
 ) -> dict[str, Range]:
-    """Return for every site the scale with the least squared error on the photographs.
+    """Return for every site the scale with the least squared error on images uint8 [N, S, S, 3].
 
-    Logits are never clipped, as the largest of them are the answer; neither
-    are sites with negative values, whose zero point belongs to the file.
-
-    Args:
-      graph: the network.
-      weights: kernel and bias by convolution.
-      images: uint8 [N, S, S, 3], raw RGB.
-      extremes: smallest and largest value by site, zero among them.
+    Logits are never clipped, as the largest of them are the answer; neither are sites with negative
+    values, whose zero point belongs to the file. `extremes` are the smallest and largest value by
+    site, zero among them.
     """
     errors = {site: np.zeros(len(_SHARES)) for site in extremes}
     for values in _run(graph, weights, images):

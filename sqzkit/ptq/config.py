@@ -1,7 +1,7 @@
 """What int8 optimization is asked for: one plain record, checked when it is built."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 from sqzkit.base.settings import Settings, setting
 
@@ -26,7 +26,3 @@ class OptimizeConfig(Settings):
         None, minimum=MIN_BUDGET, unit="bytes", help="With --optimize_for: limit of the .sqz file."
     )
     seed: int = setting(0, minimum=0, hidden=True)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
-        return dataclasses.asdict(self)

@@ -22,12 +22,9 @@ def equalize(
 ) -> Weights:
     """Return weights of the same function whose channels have more equal ranges.
 
-    Args:
-      graph: the network.
-      weights: kernel and bias by convolution.
-      ranges: float32 [O], largest output of each channel, by convolution.
-      strength: 0 changes nothing, 1 makes the ranges equal (up to a factor
-        of `MAX_FACTOR`, for channels that hardly ever fire).
+    `ranges` are float32 [O], the largest output of each channel, by convolution. A `strength` of 0
+    changes nothing; 1 makes them equal, up to a factor of `MAX_FACTOR` for channels that hardly
+    ever fire.
     """
     kernels = {name: kernel.copy() for name, (kernel, _) in weights.items()}
     biases = {name: bias.copy() for name, (_, bias) in weights.items()}

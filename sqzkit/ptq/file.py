@@ -60,11 +60,7 @@ def write(
 
 
 def match(file: TFLiteFile, graph: Graph) -> dict[str, int]:
-    """Return the tensor number of every operation's result.
-
-    Raises:
-      InvariantError: an operation is not in the file.
-    """
+    """Return the tensor number of every operation's result; `InvariantError` if one has none."""
     start = file.inputs[0]
     for operator in file.operators:
         if operator.name == "QUANTIZE" and operator.inputs[0] == start:

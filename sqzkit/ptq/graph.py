@@ -43,12 +43,10 @@ class Operation:
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """A network's operations in order; the last gives the logits.
+    """A network's operations, in an order in which they can be run; the last gives the logits.
 
-    Attributes:
-      operations: in an order in which they can be run.
-      constants: float32 [channels] by name of a "constant" operation.
-      channels: of every operation's result.
+    `constants` are float32 [channels] by name of a "constant" operation, `channels` those of every
+    operation's result.
     """
 
     operations: tuple[Operation, ...]
@@ -67,11 +65,8 @@ class Graph:
 def read_model(model: Any, preprocessing: Preprocessing) -> tuple[Graph, Weights]:
     """Return a Keras model's operations and weights, for raw RGB 0..255 input.
 
-    The preprocessing is folded into the first convolution, which is exact
-    because that one is not padded.
-    Args:
-      model: as `sqzkit.models.inference.to_inference` gives it.
-      preprocessing: what `model` expects of its input.
+    The preprocessing is folded into the first convolution, which is exact because that one is not
+    padded. `model` is as `sqzkit.models.inference.to_inference` gives it.
 
     Raises:
       UsageError: the model has a layer that int8 optimization does not know

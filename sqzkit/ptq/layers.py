@@ -46,6 +46,7 @@ def round_network(
     layers are the best allocation of bits between them. With price p, a step
     of sqrt(12 p / (ln 2 s)) is where a finer one costs as much as it gains, s
     being what a squared weight error does to the logits.
+
     Args:
       graph: the network.
       weights: as from `read_model`, perhaps equalized.

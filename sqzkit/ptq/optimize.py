@@ -142,16 +142,10 @@ def _price(weights: Weights, logit_variance: float, share: float) -> float:
 def search_price(
     at: Callable[[float], OptimizedWeights], price: float, kernel_bytes: int
 ) -> OptimizedWeights:
-    """Return the network with the most bytes that are not above `kernel_bytes`.
+    """Return the network with the most bytes that are not above the budget `kernel_bytes`.
 
-    Bytes fall about linearly with the price's logarithm, so a few secants do.
-    Args:
-      at: rounds the network at a price.
-      price: to begin with.
-      kernel_bytes: budget of all kernels.
-
-    Raises:
-      RunError: no price within reach meets the budget.
+    `at` rounds the network at a price; `price` is where to begin. Bytes fall about linearly with
+    its logarithm, so a few secants do. Raises `RunError` if no price within reach meets the budget.
     """
     tried: list[OptimizedWeights] = []
     for _ in range(_SEARCHES):

@@ -32,7 +32,7 @@ def round_filters(
     price: float,
     bits: Array,
 ) -> Array:
-    """Return int8 multiples of `step` for the filters of one layer.
+    """Return int8 multiples [O, D] of `step` for the filters of one layer; zero wherever those are.
 
     Args:
       filters: float32 [O, D], one filter per row.
@@ -41,9 +41,6 @@ def round_filters(
       gains: float64 [O], what one unit of squared output error costs.
       price: what one bit costs, in the same unit; 0 for the least error.
       bits: float64 [255], bits to store -127..127.
-
-    Returns:
-      int8 [O, D]; zero wherever `filters` is.
     """
     scaled = np.ascontiguousarray(filters, np.float64) / step
     costs = np.asarray(gains, np.float64) * step * step
@@ -53,14 +50,12 @@ def round_filters(
 def retarget(filters: Array, moments: Array, crossed: Array) -> Array:
     """Return the filters that, reading disturbed inputs, best give the undisturbed outputs.
 
-    The least-squares solution for each filter over its own nonzero weights.
+    The least-squares solution for each filter over its own nonzero weights: float64 [O, D].
+
     Args:
       filters: float [O, D].
       moments: float64 [D, D], E[y y^T] of the disturbed inputs y, positive definite.
       crossed: float64 [D, D], E[y x^T] with the undisturbed inputs x.
-
-    Returns:
-      float64 [O, D]; zero wherever `filters` is.
     """
     rows = np.ascontiguousarray(filters, np.float64)
     return _retarget_all(rows, np.ascontiguousarray(moments), rows @ crossed.T)
@@ -200,14 +195,11 @@ def _solve(matrix: Array, target: Array) -> Array:
 
 
 def bits_by_level(levels: Array) -> Array:
-    """Return float64 [255]: bits to store -127..127 in a layer like `levels`.
+    """Return float64 [255]: bits to store -127..127 in a layer like `levels`, of any shape.
 
     The archive's coder adapts to each layer, so a value costs about its information
     in that layer: -log2 of how often it occurs. Single values are smoothed by a
     geometric law, because a value that occurs twice in a small layer says little.
-
-    Args:
-      levels: integers in -127..127, any shape.
     """
     sizes = np.abs(np.asarray(levels, np.int64)).ravel()
     counts = np.bincount(sizes, minlength=MAX_LEVEL + 1).astype(np.float64)

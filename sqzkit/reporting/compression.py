@@ -20,8 +20,7 @@ Row = Mapping[str, Any]
 def render(folder: RunFolder) -> str | None:
     """Return the section as HTML, or None for a run that was not compressed.
 
-    Raises:
-      KeyError: `compression.json` does not hold what it should.
+    Raises `KeyError` if `compression.json` does not hold what it should.
     """
     record = folder.read_record(RECORD)
     if not record or len(record["stages"]) < 2:
@@ -39,12 +38,7 @@ def render(folder: RunFolder) -> str | None:
 
 
 def waterfall(stages: Sequence[Row]) -> str:
-    """Draw what every step takes off the float32 file, with the accuracy beside it.
-
-    Args:
-      stages: rows with "stage", "float32_bytes", "int8_bytes", "archive_bytes",
-        "float_top1" and "int8_top1"; the first is the network before compression.
-    """
+    """Draw what every step takes off the float32 file, with the accuracy beside it."""
     steps = waterfall_steps(stages)
     drawing, axes = figures.figure(7.2, 0.9 + 0.42 * len(steps))
     left = [step[1] / 1000 for step in steps]
@@ -79,11 +73,7 @@ def waterfall_steps(stages: Sequence[Row]) -> list[tuple[str, int, float]]:
 
 
 def histograms(layers: Mapping[str, Row]) -> str:
-    """Draw each layer's non-zero weights, with its shared values as ticks below.
-
-    Args:
-      layers: "edges", "counts" and "centroids" by layer name.
-    """
+    """Draw each layer's non-zero weights, with its shared values as ticks below."""
     columns = min(HISTOGRAM_COLUMNS, len(layers))
     rows = -(-len(layers) // columns)
     drawing, first = figures.figure(2.2 * columns, 1.5 * rows)

@@ -23,13 +23,7 @@ _BAR = (198, 219, 239)
 
 @dataclasses.dataclass(frozen=True)
 class Answered:
-    """One photograph as the network saw it, and what it answered.
-
-    Attributes:
-      name: the file's name.
-      pixels: uint8 [S, S, 3], RGB.
-      predictions: best first.
-    """
+    """One photograph as the network saw it, uint8 [S, S, 3], RGB, and its answers, best first."""
 
     name: str
     pixels: np.ndarray
@@ -37,11 +31,7 @@ class Answered:
 
 
 def draw(answered: Sequence[Answered]) -> Image.Image:
-    """Return the sheet: rows of tiles, each with its name and its first answers.
-
-    Args:
-      answered: 1 to `MAX_PHOTOGRAPHS`; more are left out.
-    """
+    """Return the sheet: a tile for each photograph (up to `MAX_PHOTOGRAPHS`), with its answers."""
     shown = answered[:MAX_PHOTOGRAPHS]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)

@@ -31,15 +31,10 @@ _STYLE: Any = {  # a literal type of 300 keys says less
 
 
 def figure(width: float = 6.0, height: float = 3.2, rows: int = 1) -> tuple["Figure", Any]:
-    """Return a Matplotlib figure in the report's style, and its axes.
+    """Return a Matplotlib figure in the report's style, in inches, and its axes.
 
-    No global state of Matplotlib is changed: neither pyplot nor rcParams.
-
-    Args:
-      width: inches.
-      height: inches.
-      rows: number of plots below one another that share the x axis; of several, an
-        array of axes is returned.
+    No global state of Matplotlib is changed: neither pyplot nor rcParams. Of several `rows`, which
+    share the x axis, an array of axes is returned.
     """
     # Matplotlib reports the font cache that it makes at its first use on a machine.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -76,12 +71,10 @@ def plain(text: object) -> str:
 
 
 def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
-    """Draw one metric by epoch, training and validation, stages one after another.
+    """Draw a metric ("loss" or "accuracy") by epoch, training and validation, stage after stage.
 
-    Args:
-      lines: the run's metrics; of each, whatever is there of `NAME`,
-        `validation_NAME` and `stage` is drawn.
-      name: "loss" or "accuracy".
+    Of each of the run's metrics, whatever is there of `NAME`, `validation_NAME` and `stage` is
+    drawn.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -104,12 +97,9 @@ def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
 
 
 def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], max_labels: int = 30) -> str:
-    """Draw the confusion matrix; with more than `max_labels` classes, colours alone.
+    """Draw the confusion matrix; with more than `max_labels` classes, without names and counts.
 
-    Args:
-      matrix: `matrix[i][j]` counts images of class i that were answered as class j.
-      labels: class names.
-      max_labels: up to this number, names and counts are written.
+    `matrix[i][j]` counts images of class i that were answered as class j.
     """
     counts = np.asarray(matrix, float)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

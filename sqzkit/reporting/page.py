@@ -22,10 +22,8 @@ _ODD_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErr
 def write_report(folder: RunFolder) -> Path:
     """Write `report.html` of the run from what its folder holds; return its path.
 
-    Sections without records yet (conversions, compression) are left out.
-
-    Raises:
-      RunError: the folder's records are damaged.
+    Sections without records yet (conversions, compression) are left out. Raises `RunError` if the
+    records are damaged.
     """
     try:
         page = render(folder)
@@ -71,13 +69,9 @@ def render(folder: RunFolder) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class ClassRow:
-    """How one class was answered.
+    """How one class was answered: how many of its images, and how many of them correctly.
 
-    Attributes:
-      label: its name.
-      examples: how many images of it were looked at.
-      correct: how many of them were answered with it.
-      mistaken_for: the most frequent wrong answer, or "" if there is none.
+    `mistaken_for` is the most frequent wrong answer, or "" if there is none.
     """
 
     label: str
@@ -168,12 +162,7 @@ def _data_url(folder: Path, name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """A converted file, from its sidecar JSON.
-
-    Attributes:
-      name: of the file.
-      record: the sidecar.
-    """
+    """A converted file: its name, and its sidecar JSON."""
 
     name: str
     record: dict[str, Any]

@@ -7,18 +7,11 @@ _SHARED = Path(__file__).parent
 
 
 def render(template: Path, **values: Any) -> str:
-    """Return a template as HTML text.
+    """Return a template as HTML text, with `values` for what it names; they are escaped.
 
-    A page begins with `{% extends "base.html" %}` and fills the blocks `title`
-    and `main`; its style is `style.css`, and it needs nothing else. Numbers may
-    be written by the filters `percent` (a share 0..1) and `thousands`.
-
-    Args:
-      template: the file; text put into it is escaped unless marked safe.
-      **values: what the template names.
-
-    Raises:
-      ValueError: a value is not what the template takes.
+    A page begins with `{% extends "base.html" %}` and fills the blocks `title` and `main`; its
+    style is `style.css`, and it needs nothing else. Numbers may be written by the filters `percent`
+    (a share 0..1) and `thousands`. Raises `ValueError` if a value is not what the template takes.
     """
     import jinja2
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sqzkit.base import assembly, settings
+from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, like, nested, setting
 from sqzkit.data.source import DataSource
@@ -195,7 +195,3 @@ class TrainingConfig(Settings):
             warmup_epochs=0.0,
             keep="last",
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values; paths are absolute."""
-        return settings.to_json(self)

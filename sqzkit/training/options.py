@@ -1,7 +1,7 @@
 """What one stage of training is told to do; light, so that flags may import it."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, setting
@@ -63,7 +63,3 @@ class FitOptions(Settings):
             raise UsageError(
                 f"--warmup_epochs {self.warmup_epochs}: must be 0..{self.epochs} (--train_epochs)"
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the options as JSON-ready values."""
-        return dataclasses.asdict(self)

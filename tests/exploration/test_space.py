@@ -43,17 +43,9 @@ def test_other_texts_are_refused(name, text, message):
         space.parse(name, text)
 
 
-@pytest.mark.parametrize(
-    ("choices", "message"),
-    [
-        ({"width": (1,)}, "'width' is no dimension"),
-        ({"base_e": ()}, "--base_e is empty"),
-        ({"base_e": (8, 8)}, "named twice"),
-    ],
-)
-def test_impossible_spaces_are_refused(choices, message):
-    with pytest.raises(UsageError, match=message):
-        space.SearchSpace(choices)
+def test_a_value_named_twice_is_refused():
+    with pytest.raises(UsageError, match="--base_e: a value is named twice in 8, 9, 8"):
+        space.from_texts({"base_e": "8,9,8"})
 
 
 def test_points_are_every_combination_once():

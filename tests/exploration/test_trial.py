@@ -45,7 +45,8 @@ def test_a_trial_is_a_run_folder(experiment):
     assert ages == [1, 2, 3]
     assert len(results["curve"]) == 3
     assert results["accuracy"] == max(results["curve"])
-    folder = RunFolder.existing(experiment.trials_path / results["folder"])
+    folder = RunFolder.existing(experiment.folder(candidate).path)
+    assert folder.path.name == results["folder"]
     assert folder.labels == ("dark", "light")
     assert folder.preprocessing.image_size == 32
     assert folder.finished_weights()[0] == "train"
