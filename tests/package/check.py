@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -90,7 +91,7 @@ def use(jobs: tuple[str, ...], environment: Path, folder: Path) -> None:
     program = str(environment / "bin" / "sqzkit")
     for job in jobs:
         run([program, *job.split()], folder, environment)
-        print(f"  sqzkit {job.split(' --')[0]}", flush=True)
+        print(f"  {environment.name}: sqzkit {job.split(' --')[0]}", flush=True)
 
 
 def check_light(python: str, wheel: Path, folder: Path, environment: Path) -> None:
@@ -106,8 +107,17 @@ def check_light(python: str, wheel: Path, folder: Path, environment: Path) -> No
         sys.exit(f"train without its extra does not say what to install:\n{told}")
 
 
+def check_full(version: str, python: str, wheel: Path, place: Path, jobs: tuple[str, ...]) -> None:
+    """Check that the wheel with all extras does `jobs` on one Python."""
+    folder = place / f"work-{version}"
+    folder.mkdir()
+    install(python, place / version, f"{wheel}[explore]")
+    print(f"  {version}: installed sqzkit[explore]", flush=True)
+    use(jobs, place / version, folder)
+
+
 def main() -> None:
-    """Check the wheel with every interpreter."""
+    """Check the wheel with every interpreter, two at a time: one installs while one computes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--python", action="append", help="only this version, such as 3.12")
     found = interpreters(parser.parse_args().python or list(VERSIONS))
@@ -117,17 +127,22 @@ def main() -> None:
         place = Path(name)
         run([UV, "build", "--quiet", "--out-dir", str(place / "dist"), str(TOP)], TOP)
         (wheel,) = (place / "dist").glob("*.whl")
-        for version, python in found.items():
-            print(f"Python {version}: sqzkit[explore]", flush=True)
-            folder = place / f"work-{version}"
-            folder.mkdir()
-            install(python, place / version, f"{wheel}[explore]")
-            last = version == list(found)[-1]
-            use(MAIN_JOB + (OTHER_JOBS if last else ()), place / version, folder)
-            if last:
-                print(f"Python {version}: sqzkit", flush=True)
-                check_light(python, wheel, folder, place / "light")
-            shutil.rmtree(place / version)
+        last = list(found)[-1]
+        with ThreadPoolExecutor(2) as pool:
+            checks = [
+                pool.submit(
+                    check_full,
+                    version,
+                    python,
+                    wheel,
+                    place,
+                    MAIN_JOB + (OTHER_JOBS if version == last else ()),
+                )
+                for version, python in reversed(found.items())
+            ]
+            for check in checks:
+                check.result()
+        check_light(found[last], wheel, place / f"work-{last}", place / "light")
     print(f"the wheel works on Python {', '.join(found)}")
 
 
