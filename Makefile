@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 WORKERS ?= 2
+PYTEST  = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 INPUTS  ?= 1000000
 PACKAGE ?= training
 SAMPLE  ?= 100
@@ -12,12 +13,13 @@ PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-.PHONY: demo apk install test package docs hooks coverage mutants fuzz test-fast lint types unit android-test bazel-test interop benchmark lock clean help
+.PHONY: demo apk install test package docs hooks coverage mutants fuzz test-fast test-thorough lint types unit android-test bazel-test interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
 	@echo "make test       lint, types, all Python and Android tests"
 	@echo "make test-fast  the Python tests that take seconds"
+	@echo "make test-thorough  the same tests over more networks, files and kills: hours"
 	@echo "make coverage   the Python tests, with the lines that they run"
 	@echo "make fuzz       damaged files, a million of them   [INPUTS=n]"
 	@echo "make package    build the wheel and try it in clean environments"
@@ -49,11 +51,11 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST)
 
 # Lines of sqzkit that the tests run, their programs included; fails below 90 %.
 coverage: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered
 
 # Damages a million files of all kinds; minutes on two free cores.
 fuzz: $(VENV)/.installed
@@ -64,7 +66,11 @@ mutants: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.mutants --package=$(PACKAGE) --sample=$(SAMPLE)
 
 test-fast: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
+
+# More networks, mutants, random trees and kills than CI has time for.
+test-thorough: $(VENV)/.installed
+	SQZKIT_THOROUGH=1 SQZKIT_KILLS=50 $(PYTEST)
 
 android-test: $(VENV)/.installed
 	$(BIN)/python android_demo/tools/run_tests.py

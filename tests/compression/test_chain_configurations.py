@@ -19,13 +19,11 @@ STEMS = {
 @pytest.mark.parametrize(
     ("stem", "bypass", "normalization", "codebook"),
     [
-        ("v1_0", "none", "none", "linear"),
         ("v1_0", "simple", "batch", "kmeans++"),
         ("v1_0", "complex", "none", "uniform"),
-        ("v1_1", "none", "batch", "uniform"),
-        ("v1_1", "simple", "none", "density"),
+        ("v1_1", "none", "none", "density"),
         ("v1_1", "complex", "batch", "linear"),
-    ],
+    ],  # each value of each column at least once
 )
 def test_every_invariant_holds_in_the_int8_file(
     tmp_path, corners, stem, bypass, normalization, codebook

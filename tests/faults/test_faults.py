@@ -1,7 +1,7 @@
 """Programs that are killed and hindered again and again end as if nothing had happened.
 
 `SQZKIT_KILLS=50 pytest tests/faults` kills each program fifty times; without the
-variable, twice. `SQZKIT_FAULTS_SEED` draws other moments.
+variable, once. `SQZKIT_FAULTS_SEED` draws other moments.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from tests.faults import artefacts, troubles
 from tests.faults.lives import Life, live
 from tests.faults.troubled_programs import PROGRAMS
 
-KILLS = int(os.environ.get("SQZKIT_KILLS", "2"))
+KILLS = int(os.environ.get("SQZKIT_KILLS", "1"))
 SEED = os.environ.get("SQZKIT_FAULTS_SEED", "1")
 LOG = logging.getLogger("faults")  # --log-file=FILE --log-file-level=INFO shows each life
 EPOCH = re.compile(r"^\w+ epoch +\d+/", re.MULTILINE)
@@ -73,7 +73,7 @@ class Run:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if KILLS > 2 else 900)
+@pytest.mark.timeout(0 if KILLS > 1 else 900)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_ends_as_if_nothing_had_happened(name, quiet, workplace, photographs, record_property):
     program, undisturbed = PROGRAMS[name], quiet(name)

@@ -1,0 +1,16 @@
+"""How much the tests try: the usual share, or all of it with SQZKIT_THOROUGH=1.
+
+`make test` runs every test. Some of them repeat what they show over more networks,
+mutants or random trees than forty minutes of CI allow; `make test-thorough` runs those too.
+"""
+
+import os
+from typing import TypeVar
+
+T = TypeVar("T")
+THOROUGH = os.environ.get("SQZKIT_THOROUGH", "0") != "0"
+
+
+def pick(usual: T, thorough: T) -> T:
+    """Return `thorough` if SQZKIT_THOROUGH asks for it, else `usual`."""
+    return thorough if THOROUGH else usual
