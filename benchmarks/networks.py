@@ -59,10 +59,9 @@ def published_classifier(side: int, weights_dir: str | None) -> Classifier:
       side: of the input; the weights were made for 227.
       weights_dir: where the file may lie already; else it is fetched.
     """
-    network, weights = published.load_published(PUBLISHED, weights_dir)
     record = published.PUBLISHED[PUBLISHED]
-    model = registry.build(network, side)
-    transfer.load_weights(model, weights)
+    model = registry.build(record.spec, side)
+    transfer.load_weights(model, record.load(weights_dir))
     preprocessing = dataclasses.replace(
         record.preprocessing, image_size=side, resize_size=max(side, 256 * side // 227)
     )

@@ -55,14 +55,14 @@ def test_what_may_be_fetched_is_pinned():
     # PyTorch names the beginning of the SHA-256 in the file's name, and nothing more.
     torch = r"https://download\.pytorch\.org/models/[\w]+-([0-9a-f]{8})\.pth"
     for record in published.PUBLISHED.values():
-        remote = record.remote
+        remote = record.file
         if match := re.fullmatch(torch, remote.url):
             assert remote.checksum == download.Checksum("sha256", match[1])
             continue
         assert re.fullmatch(commit, remote.url)
         digits = {"sha256": 64, "git_blob": 40}[remote.checksum.kind]
         assert re.fullmatch(rf"[0-9a-f]{{{digits}}}", remote.checksum.value)
-    assert published.PUBLISHED["deep_compression"].checksum.kind == "sha256"
+    assert published.PUBLISHED["deep_compression"].file.checksum.kind == "sha256"
 
 
 def test_the_page_states_the_bounds_of_the_code():

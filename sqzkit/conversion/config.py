@@ -38,7 +38,9 @@ class ConversionConfig(Settings):
         default_text="as the run recorded",
     )
     weights: str | None = setting(
-        None, help="Published ImageNet weights (docs/networks.md), such as v1_1_onnx."
+        None,
+        help="ImageNet weights: a name (docs/networks.md) such as v1_1_onnx, or a file "
+        "(.caffemodel, .onnx, .pth, .net).",
     )
     weights_dir: str | None = setting(
         None, path=True, help="Folder in which published weights may already be."
@@ -48,11 +50,11 @@ class ConversionConfig(Settings):
     )
     preprocessing: str | None = setting(
         None,
-        help="Of a Keras file: a preprocessing.json file, or default (-1..1), unit (0..1), raw "
-        "(0..255), caffe or torchvision.",
+        help="Of a Keras file or a file of --weights: a preprocessing.json file, or default "
+        "(-1..1), unit (0..1), raw (0..255), caffe or torchvision.",
     )
     labels_file: str | None = setting(
-        None, path=True, help="Of a Keras file: class names, one a line, in class order."
+        None, path=True, help="Of such a file: class names, one a line, in class order."
     )
     granularity_given: bool = False
     optimize: OptimizeConfig | None = nested(None)

@@ -58,7 +58,7 @@ def open_source(config: ConversionConfig) -> Source:
     if config.model_dir is not None:
         return from_run(config.model_dir, config.stage, config.seed, config.data_dir)
     if config.weights is not None:
-        return from_weights(config.weights, config.weights_dir)
+        return from_weights(config)
     return from_keras_file(
         str(config.keras_model_file), str(config.preprocessing), str(config.labels_file)
     )
@@ -96,32 +96,42 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
     )
 
 
-def from_weights(name: str, weights_dir: str | None) -> Source:
-    """Return published ImageNet weights as a model of their own input size."""
-    spec, weights = published.load_published(name, weights_dir)
-    record = published.PUBLISHED[name]
-    model = registry.build_from_json(spec.to_json(), record.preprocessing.image_size)
-    transfer.load_weights(model, weights)
+def from_weights(config: ConversionConfig) -> Source:
+    """Return published weights, or those of a file, as a model of their own input size."""
+    pretrained = published.find(str(config.weights))
+    rule, labels, classes = pretrained.preprocessing, pretrained.labels, pretrained.spec.classes
+    if config.preprocessing:
+        rule = preprocessing.named(config.preprocessing, pretrained.image_size)
+    if config.labels_file:
+        labels = _labels(config.labels_file, classes)
+    if labels is None:
+        raise UsageError(f"--weights {config.weights}: give its {classes} labels as --labels_file")
+    model = registry.build(pretrained.spec, pretrained.image_size)
+    transfer.load_weights(model, pretrained.load(config.weights_dir))
     return Source(
-        name=name,
+        name=pretrained.name,
         model=model,
-        preprocessing=record.preprocessing,
-        labels=record.labels,
-        provenance={"weights": name, "url": record.remote.url},
-        licence=record.licence,
+        preprocessing=rule,
+        labels=labels,
+        provenance=pretrained.provenance,
+        licence=pretrained.licence,
     )
+
+
+def _labels(path: str, classes: int) -> tuple[str, ...]:
+    labels = metadata.read_labels(path)
+    if len(labels) != classes:
+        raise UsageError(
+            f"--labels_file {path}: {len(labels)} labels for a model of {classes} classes"
+        )
+    return labels
 
 
 def from_keras_file(path: str, record: str, labels_file: str) -> Source:
     """Return a model file of any maker; see `load_keras_file`."""
     model = load_keras_file(path)
     rule = preprocessing.named(record, model.input_shape[1])
-    labels = metadata.read_labels(labels_file)
-    if len(labels) != model.output_shape[1]:
-        raise UsageError(
-            f"--labels_file {labels_file}: {len(labels)} labels for a model of "
-            f"{model.output_shape[1]} classes"
-        )
+    labels = _labels(labels_file, model.output_shape[1])
     provenance = {"keras_model_file": Path(path).name, "sha256": files.sha256(path)}
     return Source(Path(path).stem, model, rule, labels, provenance, licence="", foreign=True)
 

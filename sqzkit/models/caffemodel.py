@@ -5,7 +5,8 @@ are described (numbers from Caffe's public `caffe.proto`); all others are
 skipped, and nothing in the file is executed:
 
     NetParameter      2 layers (V1LayerParameter), 100 layer (LayerParameter)
-    LayerParameter    1 name, 7 blobs
+    LayerParameter    1 name, 2 type, 7 blobs, 106 convolution_param
+    ConvolutionParameter  3 pad
     V1LayerParameter  4 name, 6 blobs
     BlobProto         1..4 num, channels, height, width (old), 5 data, 7 shape
     BlobShape         1 dim
@@ -35,7 +36,13 @@ _MESSAGES: protobuf.Messages = {
         ("data", 5, FLOAT, True),
         ("shape", 7, "BlobShape", False),
     ),
-    "LayerParameter": (("name", 1, BYTES, False), ("blobs", 7, "BlobProto", True)),
+    "ConvolutionParameter": (("pad", 3, INT32, True),),
+    "LayerParameter": (
+        ("name", 1, BYTES, False),
+        ("type", 2, BYTES, False),
+        ("blobs", 7, "BlobProto", True),
+        ("convolution_param", 106, "ConvolutionParameter", False),
+    ),
     "V1LayerParameter": (("name", 4, BYTES, False), ("blobs", 6, "BlobProto", True)),
     "NetParameter": (
         ("layers", 2, "V1LayerParameter", True),
@@ -73,6 +80,15 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
     if not weights:
         raise FormatError(f"{source}: no layer has weights; is it a .caffemodel?")
     return weights
+
+
+def operators(content: bytes, source: str) -> list[tuple[str, int]]:
+    """Return type and padding of each layer in order; nothing of files of the old layout."""
+    net = protobuf.parse(message_class("NetParameter"), content, source, "a Caffe model", MAX_BYTES)
+    return [
+        (protobuf.text(layer.type, source), max(layer.convolution_param.pad[:2], default=0))
+        for layer in net.layer[:MAX_LAYERS]
+    ]
 
 
 def convolutions(

@@ -4,7 +4,8 @@ Only the fields needed here are declared (numbers from ONNX's public `onnx.proto
 
     ModelProto    7 graph
     GraphProto    1 node, 5 initializer
-    NodeProto     1 input, 4 op_type
+    NodeProto     1 input, 4 op_type, 5 attribute
+    AttributeProto  1 name, 8 ints
     TensorProto   1 dims, 2 data_type, 4 float_data, 5 int32_data, 8 name, 9 raw_data,
                   14 data_location (1: in another file)
 """
@@ -31,7 +32,12 @@ _MESSAGES: protobuf.Messages = {
         ("raw_data", 9, BYTES, False),
         ("data_location", 14, INT32, False),
     ),
-    "NodeProto": (("input", 1, BYTES, True), ("op_type", 4, BYTES, False)),
+    "AttributeProto": (("name", 1, BYTES, False), ("ints", 8, INT64, True)),
+    "NodeProto": (
+        ("input", 1, BYTES, True),
+        ("op_type", 4, BYTES, False),
+        ("attribute", 5, "AttributeProto", True),
+    ),
     "GraphProto": (("node", 1, "NodeProto", True), ("initializer", 5, "TensorProto", True)),
     "ModelProto": (("graph", 7, "GraphProto", False),),
 }
@@ -79,6 +85,19 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
     if not weights:
         raise FormatError(f"{source}: no convolution has weights; is it an .onnx file?")
     return weights
+
+
+def operators(content: bytes, source: str) -> list[tuple[str, int]]:
+    """Return type and padding of each node in order."""
+    model = protobuf.parse(message_class("ModelProto"), content, source, "an ONNX model", MAX_BYTES)
+    return [
+        (protobuf.text(node.op_type, source), max(_pads(node), default=0))
+        for node in model.graph.node[:MAX_NODES]
+    ]
+
+
+def _pads(node: Any) -> list[int]:
+    return [n for found in node.attribute if found.name == b"pads" for n in found.ints[:4]]
 
 
 def _constant(constants: dict[bytes, Any], name: bytes, source: str) -> np.ndarray:

@@ -7,51 +7,49 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from sqzkit.base.errors import RunError
-from sqzkit.base.imagenet import imagenet_labels
 from sqzkit.base.keras import keras
-from sqzkit.models import published
+from sqzkit.models.pretrained import Pretrained
 from sqzkit.models.spec import SqueezeNetSpec
 
 HEAD = "conv10"
 
 
-def keeps_head(labels: Sequence[str]) -> bool:
-    """Return whether the labels are ImageNet's own, in its order: the published head fits."""
-    return tuple(labels) == imagenet_labels()
+def keeps_head(pretrained: Pretrained, labels: Sequence[str]) -> bool:
+    """Return whether the weights' own head fits: the same labels, or as many if unknown."""
+    if pretrained.labels is None:
+        return len(labels) == pretrained.spec.classes
+    return tuple(labels) == pretrained.labels
 
 
 def transfer_spec(
-    weights: str, labels: Sequence[str], dropout: float | None = None
+    pretrained: Pretrained, labels: Sequence[str], dropout: float | None = None
 ) -> SqueezeNetSpec:
-    """Return the network of published weights, with a new head unless the labels are ImageNet's.
+    """Return the network of pretrained weights, with a new head unless theirs fits.
 
     The new head is neither padded nor rectified. Both are habits of the published 1,000-class
     models, and a rectified logit that falls below zero no longer learns.
 
     Args:
-      weights: a key of `published.PUBLISHED`.
+      pretrained: the weights.
       labels: of the data.
-      dropout: share to drop instead of the published network's, or None.
-
-    Raises:
-      UsageError: the name is unknown.
+      dropout: share to drop instead of the pretrained network's, or None.
     """
-    spec = published.find(weights).spec
-    if not keeps_head(labels):
+    spec = pretrained.spec
+    if not keeps_head(pretrained, labels):
         spec = dataclasses.replace(spec, classes=len(labels), conv10_padding=0, conv10_relu=False)
     return spec if dropout is None else dataclasses.replace(spec, dropout=dropout)
 
 
-def load_published(
-    model: keras.Model, name: str, weights_dir: str | None, labels: Sequence[str]
+def load_pretrained(
+    model: keras.Model, pretrained: Pretrained, weights_dir: str | None, labels: Sequence[str]
 ) -> None:
-    """Copy published weights into a model of `transfer_spec`; a new head keeps its own.
+    """Copy pretrained weights into a model of `transfer_spec`; a new head keeps its own.
 
     Raises:
       RunError: the weights cannot be fetched, or are not the published ones.
     """
-    _, weights = published.load_published(name, weights_dir)
-    load_weights(model, weights, head=keeps_head(labels))
+    weights = pretrained.load(weights_dir)
+    load_weights(model, weights, head=keeps_head(pretrained, labels))
 
 
 def load_weights(

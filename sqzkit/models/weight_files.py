@@ -9,7 +9,7 @@ import numpy as np
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import han_net
 from sqzkit.models import caffemodel, onnx_file, torch_file
-from sqzkit.models.spec import SqueezeNetSpec
+from sqzkit.models.spec import MAX_CLASSES, SqueezeNetSpec
 
 # By layer name: kernel float32 [height, width, inputs, filters], bias float32 [filters].
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -44,8 +44,7 @@ def decode(content: bytes, network: SqueezeNetSpec, source: str) -> Weights:
     if source.endswith(".net"):
         weights = _read_han_net(content, expected)
     else:
-        blobs = _READERS[PurePath(source).suffix](content, source)
-        weights = renamed(caffemodel.convolutions(blobs, source))
+        weights, _ = read(content, source)
     found = {name: kernel.shape for name, (kernel, _) in weights.items()}
     if found != expected:
         name = next(n for n in (*expected, *found) if expected.get(n) != found.get(n))
@@ -54,6 +53,36 @@ def decode(content: bytes, network: SqueezeNetSpec, source: str) -> Weights:
             f"{expected.get(name, 'missing')} in the network; choose the weights' own network"
         )
     return weights
+
+
+def read(content: bytes, source: str) -> tuple[Weights, bool]:
+    """Return the weights by our layer names, and whether torchvision named the file's layers.
+
+    Of a `.caffemodel`, `.onnx` or `.pth` file: a `.net` does not tell its shapes.
+    """
+    blobs = _READERS[PurePath(source).suffix](content, source)
+    return renamed(caffemodel.convolutions(blobs, source)), "features.0" in blobs
+
+
+def operators(content: bytes, source: str) -> list[tuple[str, int]]:
+    """Return type and padding of each operator in order; nothing of a file without a graph."""
+    readers = {".caffemodel": caffemodel.operators, ".onnx": onnx_file.operators}
+    suffix = PurePath(source).suffix
+    found = readers[suffix](content, source) if suffix in readers else []
+    return [(kind.lower(), padding) for kind, padding in found]
+
+
+def han_classes(content: bytes, network: SqueezeNetSpec) -> int:
+    """Return the classes of a `.net`; the network's own if its size tells no number.
+
+    Each class is one bias there, and every other size follows from the counts or the network.
+    """
+    layers = _han_layers(kernel_shapes(network))
+    if len(content) < 4 * len(layers):
+        return network.classes
+    needed = han_net.expected_size(layers, np.frombuffer(content, "<u4", len(layers)))
+    classes = network.classes + (len(content) - needed) // 4
+    return classes if 2 <= classes <= MAX_CLASSES else network.classes
 
 
 def renamed(weights: Weights) -> Weights:
@@ -87,8 +116,11 @@ def kernel_shapes(network: SqueezeNetSpec) -> dict[str, tuple[int, ...]]:
 
 
 def _read_han_net(content: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
-    layers = [
+    return han_net.to_weights(han_net.read(content, _han_layers(shapes)))
+
+
+def _han_layers(shapes: Mapping[str, tuple[int, ...]]) -> list[han_net.Convolution]:
+    return [
         han_net.Convolution(name, (filters, inputs, height, width))
         for name, (height, width, inputs, filters) in shapes.items()
     ]
-    return han_net.to_weights(han_net.read(content, layers))

@@ -2,7 +2,8 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
@@ -12,6 +13,9 @@ from sqzkit.models import spec as specs
 from sqzkit.models.spec import Bypass, ModelName, Normalization, SqueezeNetSpec
 from sqzkit.training.options import Augmentation, FitOptions, Optimizer, Schedule
 from sqzkit.training.presets import PRESETS
+
+if TYPE_CHECKING:
+    from sqzkit.models.pretrained import Pretrained
 
 Mode = Literal["train", "eval", "train_and_eval"]
 StrategyName = Literal[
@@ -79,7 +83,9 @@ class TrainingConfig(Settings):
     dropout: float | None = like(SqueezeNetSpec, "dropout", None)
     conv10_relu: bool = like(SqueezeNetSpec, "conv10_relu", False)
     weights: str | None = setting(
-        None, help="Published ImageNet weights to start from (docs/networks.md), such as v1_1_onnx."
+        None,
+        help="ImageNet weights to start from: a name (docs/networks.md) such as v1_1_onnx, or a "
+        "file (.caffemodel, .onnx, .pth, .net).",
     )
     weights_dir: str | None = setting(
         None, path=True, help="Folder in which they may already be.", default_text="download them"
@@ -146,6 +152,10 @@ class TrainingConfig(Settings):
             self._check_transfer()
 
     def _check_transfer(self) -> None:
+        if self.normalization == "batch":
+            raise UsageError("--normalization batch: the network of --weights has none")
+        if Path(str(self.weights)).suffix:
+            return  # a file, whose network may have any fields
         fixed = {"model", *NETWORK_FIELDS} - {"dropout"}
         changed = sorted(name for name in fixed if getattr(self, name) is not None)
         if changed:
@@ -153,6 +163,21 @@ class TrainingConfig(Settings):
                 f"--{changed[0]} {getattr(self, changed[0])}: --weights={self.weights} fixes "
                 "the network; leave one of the two out"
             )
+
+    def pretrained(self) -> "Pretrained | None":
+        """Return the weights to start from, or None.
+
+        Raises:
+          UsageError: `weights` is neither a name nor a file.
+          RunError: the file is damaged, or is not of the network.
+        """
+        if not self.weights:
+            return None
+        from sqzkit.models import published  # reads files with libraries of `sqzkit[train]`
+
+        changes = self.network_changes()
+        changes.pop("dropout", None)  # it has no weights: `transfer_spec` sets it
+        return published.find(self.weights, self.model, changes)
 
     def network_changes(self) -> dict[str, Any]:
         """Return the fields of the network that differ from the named model's."""

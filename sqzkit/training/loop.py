@@ -16,7 +16,8 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.data.tree import some
-from sqzkit.models import published, registry, squeezenet, transfer
+from sqzkit.models import registry, squeezenet, transfer
+from sqzkit.models.pretrained import Pretrained
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
@@ -104,18 +105,17 @@ def open_run(config: TrainingConfig) -> Run:
     Raises:
       UsageError: the flags do not fit each other, the data, or the folder.
     """
-    if config.weights:
-        published.find(config.weights)
+    pretrained = config.pretrained()
     strategy = prepare(
         *(config.seed, config.deterministic, config.distribution_strategy),
         config.image_size or (head.SIZES[-1] if config.weights else PHOTOGRAPH_SIZE),
     )
     dataset = open_dataset(config.data, config.cache_dir)
     folder = RunFolder(Path(config.model_dir))
-    if config.weights:
-        spec = transfer.transfer_spec(config.weights, dataset.labels, config.dropout)
-        size = config.image_size or _transfer_size(folder, dataset, spec, config)
-        preprocessing = published.find(config.weights).preprocessing_at(size)
+    if pretrained:
+        spec = transfer.transfer_spec(pretrained, dataset.labels, config.dropout)
+        size = config.image_size or _transfer_size(folder, dataset, spec, config, pretrained)
+        preprocessing = pretrained.preprocessing_at(size)
     else:
         size = config.image_size or image_size(dataset)
         spec = config.spec(len(dataset.labels))
@@ -248,26 +248,27 @@ def _refuse_other_run(run: Run, source: DataSource) -> None:
 
 
 def _transfer_size(
-    folder: RunFolder, dataset: ImageDataset, spec: SqueezeNetSpec, config: TrainingConfig
+    folder: RunFolder,
+    dataset: ImageDataset,
+    spec: SqueezeNetSpec,
+    config: TrainingConfig,
+    pretrained: Pretrained,
 ) -> int:
     """Return the run's image size: the recorded one, or the best for the features."""
-    assert config.weights
     if folder.spec_path.exists():
         return folder.preprocessing.image_size
     if folder.is_foreign():
         return PHOTOGRAPH_SIZE  # refused later, by name
-    if transfer.keeps_head(dataset.labels):
-        return published.find(config.weights).preprocessing.image_size
-
-    source = published.find(config.weights)
+    if transfer.keeps_head(pretrained, dataset.labels):
+        return pretrained.image_size
 
     def build(size: int) -> tuple[keras.Model, Preprocessing]:
         model = squeezenet.build(spec, size)
-        transfer.load_published(model, source.name, config.weights_dir, dataset.labels)
-        return model, source.preprocessing_at(size)
+        transfer.load_pretrained(model, pretrained, config.weights_dir, dataset.labels)
+        return model, pretrained.preprocessing_at(size)
 
     images = config.train_epochs * dataset.split("train").num_examples
-    return head.choose_size(build, dataset, folder, config.weights, images, config.seed)
+    return head.choose_size(build, dataset, folder, pretrained.identity, images, config.seed)
 
 
 def _data_to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDataset:
@@ -292,12 +293,13 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
     """Run the stages "head", in which only a new head learns, and "train"."""
     logs = run.folder.path / "tensorboard" if config.tensorboard else None
     with run.strategy.scope():
-        if not config.weights:
+        pretrained = config.pretrained()
+        if pretrained is None:
             return fit_stage(model, _stage(run, "train", run.options, logs))
-        transfer.load_published(model, config.weights, config.weights_dir, run.dataset.labels)
-        record = {"weights": config.weights}
+        transfer.load_pretrained(model, pretrained, config.weights_dir, run.dataset.labels)
+        record = {"weights": pretrained.identity}
         stage = _stage(run, "train", run.options, logs, record)
-        if transfer.keeps_head(run.dataset.labels):
+        if transfer.keeps_head(pretrained, run.dataset.labels):
             return fit_stage(model, stage)
         if config.head_epochs:
             with transfer.only_head(model):

@@ -18,14 +18,16 @@ from sqzkit.data.open import open_dataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.data.source import DataSource
 from sqzkit.models import registry
-from sqzkit.models.spec import tiny
-from sqzkit.preprocessing import Preprocessing
+from sqzkit.models.spec import tiny, v1_1
+from sqzkit.preprocessing import Preprocessing, named, torchvision
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import save_weights
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.flatbuffer import TFLiteFile
+from tests.models import pth
+from tests.models.test_weight_files import random_weights
 
 RECORD = Preprocessing(32, 32)
 FLOAT = ConversionOptions("none")
@@ -285,6 +287,25 @@ def test_a_file_of_other_probabilities_is_refused(keras_file, quick):
 def test_what_a_keras_file_comes_with_must_be_there(keras_file, changes, message):
     with pytest.raises(UsageError, match=message):
         convert.convert(ConversionConfig(FLOAT, **{**keras_file, **changes}))
+
+
+def test_a_file_of_weights_is_a_source(tmp_path):
+    network = v1_1(3, normalization="none")
+    tensors = pth.torch_names(random_weights(network), (3, 4, 6, 7, 9, 10, 11, 12))
+    (tmp_path / "mine.pth").write_bytes(pth.written(tensors))
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    config = ConversionConfig(FLOAT, weights=str(tmp_path / "mine.pth"), output_file="a.tflite")
+    with pytest.raises(UsageError, match="mine.pth: give its 3 labels as --labels_file"):
+        sources.open_source(config)
+    config = dataclasses.replace(config, labels_file=str(tmp_path / "labels.txt"))
+    source = sources.open_source(config)
+    assert (source.name, source.labels) == ("mine", ("a", "b", "c"))
+    assert source.preprocessing == torchvision()
+    kernel = source.model.get_layer("fire9/expand3x3").get_weights()[0]
+    theirs = tensors["features.12.expand3x3.weight"]
+    np.testing.assert_array_equal(kernel.transpose(3, 2, 0, 1), theirs)
+    unit = sources.open_source(dataclasses.replace(config, preprocessing="unit"))
+    assert unit.preprocessing == named("unit", 224)
 
 
 def test_what_a_keras_file_comes_with_must_fit(keras_file, tmp_path):

@@ -7,7 +7,7 @@ from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.base.imagenet import imagenet_labels
 from sqzkit.models import squeezenet
 from sqzkit.models.caffemodel import message_class
-from sqzkit.models.published import PUBLISHED, load_published
+from sqzkit.models.published import PUBLISHED, find
 from sqzkit.models.transfer import load_weights
 from sqzkit.models.weight_files import decode
 from sqzkit.preprocessing.photograph import load_photograph, normalize
@@ -55,6 +55,7 @@ def test_the_sets_are_known():
 def test_a_record_is_whole(name):
     record = PUBLISHED[name]
     assert record.name == name and record.description
+    assert record.provenance == {"weights": name, "url": record.file.url}
     assert record.licence in ("BSD-2-Clause", "BSD-3-Clause", "MIT")
     assert record.spec.classes == len(record.labels) == 1000
     assert record.spec.normalization == "none"
@@ -77,7 +78,7 @@ def test_the_padded_heads_are_the_v1_0_familys():
 def test_caffe_files_of_both_namings_are_read(name, rename):
     model = squeezenet.build(PUBLISHED[name].spec, 32)
     record = PUBLISHED[name]
-    weights = decode(caffe_file(model, rename), record.spec, record.remote.name)
+    weights = decode(caffe_file(model, rename), record.spec, record.file.name)
     assert set(weights) == {layer.name for layer in model.layers if layer.weights}
     for layer, arrays in weights.items():
         for mine, theirs in zip(model.get_layer(layer).get_weights(), arrays, strict=True):
@@ -99,7 +100,7 @@ def test_a_file_that_lacks_a_layer_is_refused():
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(UsageError, match="--weights 'vgg': must be one of deep_compression, v1_0"):
-        load_published("vgg")
+        find("vgg")
 
 
 def test_labels_are_the_lists_first_synonyms(shared_dir):
@@ -113,19 +114,18 @@ def test_labels_are_the_lists_first_synonyms(shared_dir):
 
 
 def test_the_real_file_is_read_without_network(shared_dir):
-    network, weights = load_published("deep_compression", shared_dir / "weights", no_network)
+    weights = PUBLISHED["deep_compression"].load(shared_dir / "weights", no_network)
     kernels = [kernel for kernel, _ in weights.values()]
     assert sum(kernel.size for kernel in kernels) == 1_244_448
     assert sum(np.count_nonzero(kernel) for kernel in kernels) == 415_921
     assert sum(bias.size for _, bias in weights.values()) == 1_248_424 - 1_244_448
     assert max(len(np.unique(kernel)) for kernel in kernels) <= 256
-    assert network == PUBLISHED["deep_compression"].spec
 
 
 def test_the_real_onnx_file_is_read_without_network(shared_dir):
-    network, weights = load_published("v1_1_onnx", shared_dir / "weights", no_network)
+    weights = PUBLISHED["v1_1_onnx"].load(shared_dir / "weights", no_network)
     assert sum(kernel.size + bias.size for kernel, bias in weights.values()) == 1_235_496
-    assert network == PUBLISHED["v1_1"].spec
+    assert PUBLISHED["v1_1_onnx"].spec == PUBLISHED["v1_1"].spec
 
 
 @pytest.mark.parametrize("damage", ["truncated", "longer", "altered"])
@@ -140,8 +140,8 @@ def test_a_damaged_real_file_is_refused(shared_dir, tmp_path, damage):
         content[300_000] ^= 1
     (tmp_path / name).write_bytes(content)
     with pytest.raises(RunError) as error:
-        load_published("deep_compression", tmp_path, no_network)
-    assert PUBLISHED["deep_compression"].checksum.value in str(error.value)
+        PUBLISHED["deep_compression"].load(tmp_path, no_network)
+    assert PUBLISHED["deep_compression"].file.checksum.value in str(error.value)
     assert hashlib.sha256(content).hexdigest() in str(error.value)
 
 
@@ -157,9 +157,8 @@ def test_the_real_weights_recognise_real_photographs(shared_dir, name, accuracie
     truth = np.array([classes[path.parent.name] for path in paths])
     record = PUBLISHED[name].preprocessing
     images = np.stack([load_photograph(path, record) for path in paths])
-    network, weights = load_published(name, shared_dir / "weights", no_network)
-    model = squeezenet.build(network, record.image_size)
-    load_weights(model, weights)
+    model = squeezenet.build(PUBLISHED[name].spec, record.image_size)
+    load_weights(model, PUBLISHED[name].load(shared_dir / "weights", no_network))
     logits = model.predict(normalize(images, record), batch_size=10, verbose=0)
     hits = np.argsort(-logits, axis=1) == truth[:, None]
     assert len(truth) == 200

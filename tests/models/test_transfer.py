@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.errors import RunError
 from sqzkit.base.imagenet import imagenet_labels
 from sqzkit.models import published, spec, squeezenet
-from sqzkit.models.transfer import load_published, load_weights, only_head, transfer_spec
+from sqzkit.models.pretrained import Pretrained
+from sqzkit.models.transfer import load_pretrained, load_weights, only_head, transfer_spec
 from tests.models.strategies import randomize
 
 NETWORK = spec.tiny(5, normalization="none", bypass="complex", conv10_padding=1)
@@ -62,22 +65,28 @@ def test_missing_layers_are_refused(source):
 
 
 def test_other_labels_get_a_plain_head_and_imagenets_keep_theirs():
-    network = transfer_spec("v1_0", ("cat", "dog", "fish"), dropout=0.25)
+    v1_0 = published.PUBLISHED["v1_0"]
+    network = transfer_spec(v1_0, ("cat", "dog", "fish"), dropout=0.25)
     assert (network.classes, network.conv10_padding, network.conv10_relu) == (3, 0, False)
     assert network.dropout == 0.25
-    assert network.modules() == published.PUBLISHED["v1_0"].spec.modules()
-    assert transfer_spec("v1_0", imagenet_labels()) == published.PUBLISHED["v1_0"].spec
-    assert transfer_spec("v1_0", imagenet_labels()[::-1]).conv10_padding == 0
-    with pytest.raises(UsageError, match="--weights 'vgg': must be one of deep_compression, v1_0"):
-        transfer_spec("vgg", ("cat", "dog"))
+    assert network.modules() == v1_0.spec.modules()
+    assert transfer_spec(v1_0, imagenet_labels()) == v1_0.spec
+    assert transfer_spec(v1_0, imagenet_labels()[::-1]).conv10_padding == 0
+
+
+def test_a_head_of_unknown_labels_is_kept_for_as_many():
+    own = Pretrained(name="mine", spec=NETWORK, file=Path("mine.pth"))
+    assert transfer_spec(own, "abcde") == NETWORK
+    assert transfer_spec(own, "abcd").classes == 4
 
 
 @pytest.mark.parametrize("labels", [("cat", "dog"), imagenet_labels()])
 def test_published_weights_go_into_all_but_a_new_head(shared_dir, labels):
-    _, weights = published.load_published("deep_compression", shared_dir / "weights")
-    model = squeezenet.build(transfer_spec("deep_compression", labels), 64)
+    record = published.PUBLISHED["deep_compression"]
+    weights = record.load(shared_dir / "weights")
+    model = squeezenet.build(transfer_spec(record, labels), 64)
     fresh = model.get_layer("conv10").get_weights()
-    load_published(model, "deep_compression", str(shared_dir / "weights"), labels)
+    load_pretrained(model, record, str(shared_dir / "weights"), labels)
     kernel = model.get_layer("fire9/expand3x3").get_weights()[0]
     np.testing.assert_array_equal(kernel, weights["fire9/expand3x3"][0])
     expected = fresh[0] if len(labels) == 2 else weights["conv10"][0]

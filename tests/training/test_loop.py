@@ -15,12 +15,15 @@ from sqzkit.base.keras import keras
 from sqzkit.data.source import DataSource
 from sqzkit.models import published, squeezenet
 from sqzkit.models import spec as specs
-from sqzkit.preprocessing import caffe
+from sqzkit.models.pretrained import Pretrained
+from sqzkit.preprocessing import caffe, torchvision
 from sqzkit.runs import loading
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
 from sqzkit.training import head, loop
 from sqzkit.training.config import TrainingConfig
+from tests.models import pth
+from tests.models.test_weight_files import random_weights
 
 TINY = {
     "model": "tiny",
@@ -196,11 +199,11 @@ def published_tiny(monkeypatch):
     weights = {layer.name: tuple(layer.get_weights()) for layer in model.layers if layer.weights}
     asked = []
 
-    def load(name, weights_dir):
-        asked.append((name, weights_dir))
-        return network, weights
+    def load(record, weights_dir):
+        asked.append((record.name, weights_dir))
+        return weights
 
-    monkeypatch.setattr(published, "load_published", load)
+    monkeypatch.setattr(Pretrained, "load", load)
     yield weights
     assert set(asked) == {("v1_1", "somewhere")}
 
@@ -234,6 +237,28 @@ def test_published_weights_are_trained_to_a_result(published_tiny, pets, tmp_pat
     # Its last epoch is kept, and its rate is constant, whatever those of "train" are.
     rates = [line["learning_rate"] for line in folder.metrics() if line["stage"] == "head"]
     assert rates == pytest.approx([config.head_learning_rate] * 2)
+
+
+def test_a_file_of_weights_may_be_of_any_network(pets, tmp_path):
+    """Its network is the flags', and its preprocessing follows from the names of its layers."""
+    network = specs.tiny(5, normalization="none", squeeze_ratio=0.5)
+    content = pth.written(pth.torch_names(random_weights(network), (3, 4, 6)))
+    (tmp_path / "mine.pth").write_bytes(content)
+    changes = {"model": "tiny", "squeeze_ratio": 0.5, "dropout": 0.25, "image_size": 32}
+    config = TrainingConfig(
+        str(tmp_path / "run"),
+        weights=str(tmp_path / "mine.pth"),
+        data=DataSource(data_dir=str(pets)),
+        **changes,
+    )
+    run = loop.open_run(config)
+    kept = specs.SqueezeNetSpec.from_json(run.spec)
+    assert (kept.classes, kept.dropout, kept.modules()) == (2, 0.25, network.modules())
+    assert run.preprocessing == torchvision(32)
+    with pytest.raises(UsageError, match="--normalization batch: the network of --weights has"):
+        dataclasses.replace(config, normalization="batch")
+    with pytest.raises(RunError, match="mine.pth: fire2/squeeze1x1 is .1, 1, 8, 8. in the file"):
+        loop.open_run(dataclasses.replace(config, squeeze_ratio=0.25))
 
 
 def test_training_starts_from_the_head_that_was_trained_first(
