@@ -88,12 +88,11 @@ class Table:
     def text(self, field: int) -> str:
         """Return a string field; absent is empty."""
         start, count = self.extent(field, 1)
-        return self._decode(start, count)
-
-    def texts(self, field: int) -> list[str]:
-        """Return a vector of strings; absent is empty."""
-        start, count = self.extent(field, 4)
-        return [self._text_at(self._follow(start + 4 * i)) for i in range(count)]
+        self._source.spend(count)
+        try:
+            return self._source.content[start : start + count].decode("utf-8")
+        except UnicodeDecodeError:
+            raise self._source.damaged(f"the text at {start} is not UTF-8") from None
 
     def vector(self, field: int, dtype: str) -> np.ndarray:
         """Return a vector of numbers as a read-only view of the file; absent is empty."""
@@ -104,7 +103,12 @@ class Table:
     def extent(self, field: int, item_size: int) -> tuple[int, int]:
         """Return where a vector's elements lie in the file, and their number; absent is (0, 0)."""
         position = self._target(field)
-        return (0, 0) if position is None else self._extent(position, item_size)
+        if position is None:
+            return 0, 0
+        start, count = position + 4, self._source.unpack("I", position)
+        if start + count * item_size > len(self._source.content):
+            raise self._source.damaged(f"a list of {count} items at {position} does not fit")
+        return start, count
 
     def outside(self, offset: int, size: int) -> tuple[int, int] | None:
         """Return (position, number) of the bytes behind the tables that two fields tell.
@@ -131,23 +135,6 @@ class Table:
     def _target(self, field: int) -> int | None:
         position = self._field(field)
         return None if position is None else self._follow(position)
-
-    def _extent(self, position: int, item_size: int) -> tuple[int, int]:
-        count = self._source.unpack("I", position)
-        start = position + 4
-        if start + count * item_size > len(self._source.content):
-            raise self._source.damaged(f"a list of {count} items at {position} does not fit")
-        return start, count
-
-    def _text_at(self, position: int) -> str:
-        return self._decode(*self._extent(position, 1))
-
-    def _decode(self, start: int, count: int) -> str:
-        self._source.spend(count)
-        try:
-            return self._source.content[start : start + count].decode("utf-8")
-        except UnicodeDecodeError:
-            raise self._source.damaged(f"the text at {start} is not UTF-8") from None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,11 +54,6 @@ class LayerAccount:
     entropy_bytes: float
 
     @property
-    def fixed_bytes(self) -> int:
-        """Bytes with fields of fixed width."""
-        return self.code_bytes + self.index_bytes + self.codebook_bytes
-
-    @property
     def huffman_bytes(self) -> int:
         """Bytes with Huffman coding."""
         return self.huffman_code_bytes + self.huffman_index_bytes + self.codebook_bytes
@@ -79,7 +74,7 @@ def account(name: str, kernel: np.ndarray, index_bits: int = INDEX_BITS) -> Laye
     """
     codes, book = codebook.encode(kernel, name)
     gaps, entries = relative_index.encode(codes.reshape(-1), index_bits)
-    code_bits = _code_bits(book)
+    code_bits = max((len(book) - 1).bit_length(), 1)
     nonzero = int((codes != 0).sum())
     return LayerAccount(
         name=name,
@@ -143,10 +138,6 @@ def decode_layer(content: bytes, most: int = MAX_WEIGHTS) -> np.ndarray:
     values, gaps = (huffman.decode(part, count) for part in parts)
     dense = relative_index.decode(gaps, values, size, index_bits)
     return codebook.decode(dense, book).reshape(shape)
-
-
-def _code_bits(book: np.ndarray) -> int:
-    return max((len(book) - 1).bit_length(), 1)
 
 
 def _coder_bytes(kernel: np.ndarray) -> int:

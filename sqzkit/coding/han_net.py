@@ -158,8 +158,7 @@ def to_weights(net: HanNet) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def expected_size(convolutions: Sequence[Convolution], counts: np.ndarray) -> int:
     """Return the bytes of a file with these `counts` of entries."""
-    layers = zip(convolutions, counts.tolist(), strict=True)
-    return 4 * len(convolutions) + sum(_layer_size(layer, count) for layer, count in layers)
+    return 4 * len(counts) + sum(map(_layer_size, convolutions, counts.tolist()))
 
 
 def _layer_size(convolution: Convolution, count: int) -> int:

@@ -52,6 +52,8 @@ def decode(content: bytes, most: int) -> np.ndarray:
     Raises:
       FormatError: damaged, longer or shorter than its symbols.
     """
+    from sqzkit.coding.kernels import huffman as kernel  # brings numba
+
     reader = varint.Reader(content, "the Huffman code")
     count, alphabet = reader.number(most), reader.number(1 << 16)
     head = len(varint.write(count, alphabet))
@@ -61,12 +63,6 @@ def decode(content: bytes, most: int) -> np.ndarray:
     body = content[head + size :]
     if count > 8 * len(body):
         raise FormatError(f"{len(body)} bytes are too few for {count} Huffman codes")
-    return _decode(body, count, table, widths)
-
-
-def _decode(body: bytes, count: int, table: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    from sqzkit.coding.kernels import huffman as kernel  # brings numba
-
     found = np.empty(count, np.int64)
     padded = np.frombuffer(body + bytes(4), np.uint8)
     state, used = kernel.decode(padded, table, widths, found)

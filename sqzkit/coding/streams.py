@@ -165,22 +165,16 @@ def mix(content: bytes, stride: int) -> bytes:
     """Return `content` coded by context mixing with records of `stride` bytes."""
     from sqzkit.coding.kernels import binary, mixed_bytes  # brings numba
 
-    model = mixed_bytes.Model(len(content))
-    buffer = np.zeros(max_coded(len(content)), np.uint8)
-    registers = binary.encoder_state()
+    registers, buffer = binary.encoder_state(), np.zeros(max_coded(len(content)), np.uint8)
     values = np.frombuffer(content, np.uint8).copy()
-    state = model.bits, model.slots, model.weights
-    mixed_bytes.code_bytes((registers, buffer), values, stride, *state)
+    mixed_bytes.code_bytes((registers, buffer), values, stride, *mixed_bytes.state(len(values)))
     return binary.finish(registers, buffer)
 
 
 def _unmix(coded: Coded) -> memoryview:
     from sqzkit.coding.kernels import binary, mixed_bytes  # brings numba
 
-    model = mixed_bytes.Model(coded.size)
-    coder = binary.decoder(coded.content)
-    values = np.zeros(coded.size, np.uint8)
-    state = model.bits, model.slots, model.weights
-    mixed_bytes.code_bytes(coder, values, coded.stride, *state)
+    coder, values = binary.decoder(coded.content), np.zeros(coded.size, np.uint8)
+    mixed_bytes.code_bytes(coder, values, coded.stride, *mixed_bytes.state(coded.size))
     binary.check_end(coder)
     return values.data

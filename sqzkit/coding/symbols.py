@@ -59,13 +59,14 @@ def to_symbols(content: bytes, width: int, shape: Shape) -> Coded | None:
         center = int(np.bincount(values, minlength=256).argmax())
         symbols = (values - np.uint8(center)).view(np.int8)
         return Coded(SymbolTensor(shape, 1, center), symbols.reshape(shape))
-    codebook, ranks = np.unique(_order(content, width), return_inverse=True)
+    elements = _flipped(np.frombuffer(content, f"<i{width}"))
+    codebook, ranks = np.unique(elements, return_inverse=True)
     if len(codebook) > MAX_DISTINCT:
         return None
     center = min(int(np.searchsorted(codebook, 0)), len(codebook) - 1)
     symbols = (ranks.astype(np.uint8) - np.uint8(center)).view(np.int8)
     tensor = SymbolTensor(shape, width, center, len(codebook))
-    return Coded(tensor, symbols.reshape(shape), _unorder(codebook, width))
+    return Coded(tensor, symbols.reshape(shape), _flipped(codebook).astype(f"<i{width}").tobytes())
 
 
 def from_symbols(
@@ -113,16 +114,6 @@ def _look_up(ranks: np.ndarray, center: int, entries: np.ndarray, elements: np.n
         elements[start : start + _BLOCK] = entries[chosen]
 
 
-def _order(content: bytes, width: int) -> np.ndarray:
-    """Return integers that sort as the floats of these bits do (negative ones reversed)."""
-    bits = np.frombuffer(content, f"<i{width}")
-    return np.asarray(np.where(bits < 0, bits ^ _largest(bits), bits))
-
-
-def _unorder(ordered: np.ndarray, width: int) -> bytes:
-    bits = np.where(ordered < 0, ordered ^ _largest(ordered), ordered)
-    return bits.astype(f"<i{width}").tobytes()
-
-
-def _largest(integers: np.ndarray) -> np.ndarray:
-    return np.asarray(np.iinfo(integers.dtype).max, integers.dtype)
+def _flipped(bits: np.ndarray) -> np.ndarray:
+    """Return integers that sort as the floats of these bits do, and the bits of such integers."""
+    return np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)

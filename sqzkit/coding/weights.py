@@ -26,7 +26,7 @@ def encode(tensors: Sequence[np.ndarray]) -> bytes:
     values = np.concatenate([np.zeros(0, np.int8), *(tensor.reshape(-1) for tensor in tensors)])
     buffer = np.zeros(max_coded(values.size, len(tensors)), np.uint8)
     registers = binary.encoder_state()
-    kernel.code_tensors((registers, buffer), values, shapes, kernel.Model().arrays())
+    kernel.code_tensors((registers, buffer), values, shapes, kernel.new_model())
     return binary.finish(registers, buffer)
 
 
@@ -48,20 +48,10 @@ def decode(coded: bytes | memoryview, shapes: Sequence[Shape]) -> np.ndarray:
     sides = _shapes(shapes)
     values = np.zeros(int(sides.prod(axis=1).sum()), np.int8)
     coder = binary.decoder(coded)
-    if kernel.code_tensors(coder, values, sides, kernel.Model().arrays()) < len(shapes):
+    if kernel.code_tensors(coder, values, sides, kernel.new_model()) < len(shapes):
         raise FormatError("a coded tensor uses no value at all")
     binary.check_end(coder)
     return values
-
-
-def encoded_size(tensor: np.ndarray) -> int:
-    """Return how many bytes `tensor` (int8 [outputs, height, width, inputs]) takes alone.
-
-    Exact for a stream of its own; in an archive later tensors profit from what
-    was learnt on earlier ones and take about 1 % less. The values are cast to
-    int8 unchanged, so any integer array with values in -128..127 will do.
-    """
-    return len(encode([tensor.astype(np.int8)]))
 
 
 def four_dimensions(shape: Sequence[int]) -> Shape:

@@ -18,13 +18,10 @@ RATE, SLOT_LIMIT = 14, 255
 MULTIPLIER = 0x9E3779B1
 
 
-class Model:
-    """Adaptive state of one stream of `size` bytes."""
-
-    def __init__(self, size: int) -> None:
-        self.bits = min(max(size.bit_length() + 3, MIN_BITS), MAX_BITS)
-        self.slots = np.full(INPUTS << self.bits, FRESH, np.uint32)
-        self.weights = np.full(SETS * INPUTS, 17000, np.int32)
+def state(size: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """Return the adaptive state of a stream of `size` bytes, as `code_bytes` takes it."""
+    bits = min(max(size.bit_length() + 3, MIN_BITS), MAX_BITS)
+    return bits, np.full(INPUTS << bits, FRESH, np.uint32), np.full(SETS * INPUTS, 17000, np.int32)
 
 
 @compiled

@@ -57,21 +57,17 @@ VALUE = (predictor.VALUE_SPEED, predictor.VALUE_FLOOR)
 SCALE = (predictor.SCALE_SPEED, predictor.SCALE_FLOOR)
 
 
-class Model:
-    """All adaptive state; it lives through the tensors of one archive."""
-
-    def __init__(self) -> None:
-        self.used = np.full(2 * 8 * 4, FRESH, np.uint32)
-        self.zero = np.full(ZERO_INPUTS * ZERO_CONTEXTS, FRESH, np.uint32)
-        self.sign = np.full(SIGN_INPUTS * SIGN_CONTEXTS, FRESH, np.uint32)
-        self.magnitude = np.full(MAGNITUDE_SLOTS, FRESH, np.uint32)
-        self.zero_weights = np.full(16 * ZERO_INPUTS, 20000, np.int32)
-        self.sign_weights = np.full(SIGN_INPUTS, 16384, np.int32)
-        self.magnitude_weights = np.full(8 * MAGNITUDE_INPUTS, 16384, np.int32)
-
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """Return the state as `code_tensors` takes it."""
-        return tuple(vars(self).values())
+def new_model() -> tuple[np.ndarray, ...]:
+    """Return all adaptive state; it lives through the tensors of one archive."""
+    return (
+        np.full(2 * 8 * 4, FRESH, np.uint32),  # slots: which values occur
+        np.full(ZERO_INPUTS * ZERO_CONTEXTS, FRESH, np.uint32),  # not zero
+        np.full(SIGN_INPUTS * SIGN_CONTEXTS, FRESH, np.uint32),
+        np.full(MAGNITUDE_SLOTS, FRESH, np.uint32),
+        np.full(16 * ZERO_INPUTS, 20000, np.int32),  # mixing weights of the last three
+        np.full(SIGN_INPUTS, 16384, np.int32),
+        np.full(8 * MAGNITUDE_INPUTS, 16384, np.int32),
+    )
 
 
 @compiled
@@ -249,7 +245,7 @@ def code_tensors(coder, values, shapes, model):
       coder: registers and buffer.
       values: the tensors one behind the other.
       shapes: int64 [tensors, 4]: outputs, height, width, inputs.
-      model: the arrays of `Model`.
+      model: see `new_model`.
 
     Returns:
       The number of the first tensor that uses no value at all, which is
