@@ -65,7 +65,7 @@ def tflite_tensors(content: bytes) -> tuple[dict[str, Any], bytes]:
 def net_tensors(content: bytes) -> tuple[dict[str, Any], bytes]:
     """Return a `.net`'s weights as codebook ranks counted from zero's, and all else it holds."""
     tensors, rest = {}, []
-    for layer in han_net.read(content).layers:
+    for layer in han_net.read(content):
         order = np.argsort(layer.codebook, kind="stable").astype(np.uint8)
         rank = np.argsort(order, kind="stable").astype(np.int32)
         tensors[layer.convolution.name.replace("/", "_")] = rank[layer.codes] - rank[0]

@@ -71,7 +71,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(path)
             yield temporary
-            _sync(temporary)
+            with open(temporary, "rb") as stream:
+                os.fsync(stream.fileno())
             os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
@@ -195,11 +196,3 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,17 +24,14 @@ class Progress:
         self._total = total
         self._start = time.monotonic()
         self._next = self._start + _SILENT_SECONDS
+        self._shown = False
 
     def show(self, done: int) -> None:
         """Print that `done` of the total are done, if the last line is two seconds old."""
         now = time.monotonic()
-        if now < self._next and not (done == self._total and self._next_was_reached):
+        if now < self._next and not (done == self._total and self._shown):
             return
-        self._next = now + _BETWEEN_SECONDS
+        self._next, self._shown = now + _BETWEEN_SECONDS, True
         left = time_left(now - self._start, max(done, 1), self._total - done)
         text = f"{self._title}: {done:,} of {self._total:,}, {left} left"
         print(text, file=sys.stderr, flush=True)
-
-    @property
-    def _next_was_reached(self) -> bool:
-        return self._next > self._start + _SILENT_SECONDS

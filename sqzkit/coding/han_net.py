@@ -55,13 +55,6 @@ class HanLayer:
         return self.codebook[self.codes]
 
 
-@dataclasses.dataclass(frozen=True)
-class HanNet:
-    """The content of a `.net` file."""
-
-    layers: tuple[HanLayer, ...]
-
-
 def squeezenet_v1_0(classes: int = 1000) -> tuple[Convolution, ...]:
     """Return the convolutions of the published file, with Caffe's names."""
     squeeze, expand = (16, 16, 32, 32, 48, 48, 64, 64), (64, 64, 128, 128, 192, 192, 256, 256)
@@ -76,8 +69,8 @@ def squeezenet_v1_0(classes: int = 1000) -> tuple[Convolution, ...]:
     return (*found, Convolution("conv10", (classes, inputs, 1, 1)))
 
 
-def read(content: bytes, convolutions: Sequence[Convolution] | None = None) -> HanNet:
-    """Return what a `.net` holds.
+def read(content: bytes, convolutions: Sequence[Convolution] | None = None) -> list[HanLayer]:
+    """Return the layers of a `.net`.
 
     Args:
       content: the whole file.
@@ -106,13 +99,13 @@ def read(content: bytes, convolutions: Sequence[Convolution] | None = None) -> H
         except FormatError as error:
             raise FormatError(f".net file, layer {convolution.name}: {error}") from None
         at += _layer_size(convolution, count)
-    return HanNet(tuple(layers))
+    return layers
 
 
-def write(net: HanNet) -> bytes:
-    """Return the file of `net`; of what `read` returned, the same bytes."""
+def write(layers: Sequence[HanLayer]) -> bytes:
+    """Return the file of `layers`; of what `read` returned, the same bytes."""
     counts, parts = [], []
-    for layer in net.layers:
+    for layer in layers:
         gaps, codes = relative_index.encode(layer.codes.reshape(-1), INDEX_BITS)
         counts.append(len(codes))
         parts += [
@@ -124,7 +117,7 @@ def write(net: HanNet) -> bytes:
     return np.array(counts, "<u4").tobytes() + b"".join(parts)
 
 
-def from_weights(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> HanNet:
+def from_weights(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> list[HanLayer]:
     """Return a clustered network as Han's file holds it.
 
     Args:
@@ -145,14 +138,13 @@ def from_weights(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> HanNet
         layers.append(
             HanLayer(Convolution(name, caffe.shape), codes, book, np.asarray(bias, np.float32))
         )
-    return HanNet(tuple(layers))
+    return layers
 
 
-def to_weights(net: HanNet) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def to_weights(layers: Sequence[HanLayer]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return by layer the kernel [height, width, inputs, outputs] and the bias, float32."""
     return {
-        layer.convolution.name: (layer.kernel.transpose(2, 3, 1, 0), layer.bias)
-        for layer in net.layers
+        layer.convolution.name: (layer.kernel.transpose(2, 3, 1, 0), layer.bias) for layer in layers
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import han_net, streams, weights
 from sqzkit.coding.archive import NET, Archive
-from sqzkit.coding.han_net import ENTRIES, Convolution, HanLayer, HanNet
+from sqzkit.coding.han_net import ENTRIES, Convolution, HanLayer
 from sqzkit.coding.symbols import SymbolTensor
 
 BOOKS, ORDERS, BIASES, WEIGHTS = range(4)
@@ -22,16 +22,16 @@ BOOKS, ORDERS, BIASES, WEIGHTS = range(4)
 def to_archive(content: bytes) -> Archive | None:
     """Return the archive of a `.net` of SqueezeNet v1.0, None of anything else."""
     try:
-        net = han_net.read(content)
+        layers = han_net.read(content)
     except FormatError:
         return None
-    return archive_of(net, content) if han_net.write(net) == content else None
+    return archive_of(layers, content) if han_net.write(layers) == content else None
 
 
-def archive_of(net: HanNet, content: bytes) -> Archive:
-    """Return the archive of `net`, whose file is `content`."""
+def archive_of(layers: Sequence[HanLayer], content: bytes) -> Archive:
+    """Return the archive of `layers`, whose file is `content`."""
     books, orders, tensors, symbols = [], [], [], []
-    for layer in net.layers:
+    for layer in layers:
         order = np.argsort(layer.codebook, kind="stable").astype(np.uint8)
         rank = np.argsort(order, kind="stable")
         center = int(rank[0])
@@ -41,7 +41,7 @@ def archive_of(net: HanNet, content: bytes) -> Archive:
         orders.append(bytes(to_digits(order)))
         tensors.append(SymbolTensor((outputs, height, width, inputs), 1, center))
         symbols.append(ranks.view(np.int8))
-    biases = b"".join(layer.bias.astype("<f4").tobytes() for layer in net.layers)
+    biases = b"".join(layer.bias.astype("<f4").tobytes() for layer in layers)
     coded = [
         streams.encode(b"".join(books), 4),
         streams.encode(b"".join(orders)),
@@ -67,7 +67,7 @@ def from_archive(parts: Archive, plain: Sequence[streams.Buffer]) -> bytes:
         codes = order[own].reshape(tensor.shape).transpose(0, 3, 1, 2)
         convolution = Convolution(str(number), (outputs, inputs, height, width))
         layers.append(HanLayer(convolution, codes, book, np.frombuffer(bias, "<f4")))
-    content = han_net.write(HanNet(tuple(layers)))
+    content = han_net.write(layers)
     if len(content) != parts.size:
         raise FormatError(f"the archive's .net file has {len(content)} bytes, not {parts.size}")
     return content

@@ -71,7 +71,7 @@ def _run_stage(
 ) -> None:
     prepared, identity = _prepare(folder, stage, config, fit, dataset)
     if distribution.is_chief():
-        folder.write_stage_spec(stage, prepared.spec)
+        folder.write_spec(prepared.spec, stage)
     training = StageFit(
         folder,
         stage,

@@ -38,7 +38,7 @@ def export_net(model_dir: Path | str, stage: str | None = None) -> bytes:
         weights[layer.name] = (layer.kernel.numpy(), layer.bias.numpy())
     net = han_net.from_weights(weights)
     content = han_net.write(net)
-    _check(content, weights, [layer.convolution for layer in net.layers])
+    _check(content, weights, [layer.convolution for layer in net])
     return content
 
 

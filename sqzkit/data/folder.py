@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import splitting
 from sqzkit.data.dataset import Example, ImageDataset, Split, check_broken
@@ -175,7 +176,7 @@ def _read(paths: Sequence[Path], dataset: ImageDataset) -> dict[Path, str]:
 
 def _digest(path: Path) -> str | RunError:
     try:
-        content = decoding.read(path)
+        content = files.read_bytes(path, decoding.MAX_BYTES)
         if not looks_whole(content):
             decoding.decode(path)
     except RunError as error:

@@ -18,9 +18,8 @@ def open_dataset(source: DataSource, cache_dir: Path | str | None = None) -> Ima
       UsageError: the source does not exist or cannot be used.
       RunError: too many photographs are unreadable.
     """
-    folder = None if cache_dir is None else Path(cache_dir)
     dataset = _open(source)
-    dataset.cache_dir = folder
+    dataset.cache_dir = None if cache_dir is None else Path(cache_dir)
     return dataset
 
 

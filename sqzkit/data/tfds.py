@@ -23,16 +23,7 @@ if typing.TYPE_CHECKING:
 
 MEMORY_BUDGET = 2048 * MEBIBYTE
 # Their mirror images are other signs, or none.
-_NOT_MIRRORED = (
-    "mnist",
-    "emnist",
-    "kmnist",
-    "svhn",
-    "omniglot",
-    "binary_alpha",
-    "cmaterdb",
-    "kuzushiji",
-)
+_NOT_MIRRORED = tuple("mnist emnist kmnist svhn omniglot binary_alpha cmaterdb kuzushiji".split())
 _BATCH = 256
 
 
@@ -60,7 +51,11 @@ def open_tfds(source: DataSource) -> ImageDataset:
         split: list(read(builder, split, image_key, label_key)) for split in _useful_splits(builder)
     }
     labels = _readable(tuple(builder.info.features[label_key].names), builder.name)
-    labelled = {split: examples for split, examples in found.items() if _labelled(examples)}
+    labelled = {
+        split: examples
+        for split, examples in found.items()
+        if examples and all(example.label >= 0 for example in examples)
+    }
     if "train" not in labelled:
         raise UsageError(f"--tfds_name {name}: has no labelled split 'train' ({', '.join(found)})")
     return ImageDataset(
@@ -199,10 +194,6 @@ def _readable(labels: tuple[str, ...], name: str) -> tuple[str, ...]:
     """Return the class names; words instead of ImageNet's WordNet numbers."""
     numbered = name.startswith("imagenet") and len(labels) == imagenet.CLASSES
     return imagenet.imagenet_labels() if numbered and labels[0] == "n01440764" else labels
-
-
-def _labelled(examples: list[Example]) -> bool:
-    return bool(examples) and all(example.label >= 0 for example in examples)
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import GifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError, features
 
+from sqzkit.base import files
 from sqzkit.base.errors import RunError
 
 # File name endings by format. HEIF needs pillow-heif (`pip install 'sqzkit[heif]'`).
@@ -86,7 +87,9 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
         or with pixel values that do not say how they look; the message names the file.
     """
     name = "the photograph" if isinstance(photograph, bytes) else str(photograph)
-    content = photograph if isinstance(photograph, bytes) else read(photograph)
+    content = photograph
+    if not isinstance(content, bytes):
+        content = files.read_bytes(content, MAX_BYTES)
     try:
         with _open(_essential_png(content) if content.startswith(_PNG) else content) as image:
             _refuse_huge(image, len(content))
@@ -105,16 +108,6 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
     except Exception as error:
         # Pillow's decoders answer hostile bytes with nearly any exception.
         raise RunError(f"{name}: damaged or truncated image ({error})") from error
-
-
-def read(path: Path | str) -> bytes:
-    """Return the content of a photograph's file; raise `RunError` naming it on failure."""
-    try:
-        if Path(path).stat().st_size > MAX_BYTES:
-            raise RunError(f"{path}: larger than {MAX_BYTES:,} bytes")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def orientation(image: Image.Image) -> int:

@@ -118,13 +118,9 @@ class RunFolder:
             raise RunError(f"{path}: must hold a JSON object")
         return spec
 
-    def write_spec(self, spec: dict[str, Any]) -> None:
-        """Store the network's specification."""
-        files.write_json(self.spec_path, spec)
-
-    def write_stage_spec(self, stage: str, spec: dict[str, Any]) -> None:
-        """Store the network of a stage that changes it."""
-        files.write_json(self.stage_spec_path(stage), spec)
+    def write_spec(self, spec: dict[str, Any], stage: str | None = None) -> None:
+        """Store the network's specification, or that of a stage that changes it."""
+        files.write_json(self.stage_spec_path(stage) if stage else self.spec_path, spec)
 
     @property
     def preprocessing(self) -> Preprocessing:

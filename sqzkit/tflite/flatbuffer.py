@@ -5,12 +5,14 @@ over it: every other byte of the file stays, alignment included.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from sqzkit.base.errors import FormatError, InvariantError, RunError
+from sqzkit.base import files
+from sqzkit.base.errors import FormatError, InvariantError
 from sqzkit.base.flatbuffer_tables import Source, Table
 from sqzkit.tflite import schema
 from sqzkit.tflite.schema import Convolution, Operator, Tensor
@@ -87,17 +89,11 @@ class TFLiteFile:
 
     def operator_counts(self) -> dict[str, int]:
         """Return how many of each operator there are, by name."""
-        counts: dict[str, int] = {}
-        for operator in self.operators:
-            counts[operator.name] = counts.get(operator.name, 0) + 1
-        return dict(sorted(counts.items()))
+        return dict(sorted(Counter(operator.name for operator in self.operators).items()))
 
     def dtype_counts(self) -> dict[str, int]:
         """Return how many tensors there are of each dtype."""
-        counts: dict[str, int] = {}
-        for tensor in self.tensors:
-            counts[tensor.dtype] = counts.get(tensor.dtype, 0) + 1
-        return dict(sorted(counts.items()))
+        return dict(sorted(Counter(tensor.dtype for tensor in self.tensors).items()))
 
     def convolutions(self) -> list[Convolution]:
         """Return the CONV_2D operators with constant kernels, in execution order."""
@@ -285,18 +281,13 @@ def load(model: Path | str | bytes) -> bytes:
     """Return the `.tflite` in a file or in bytes; a `.sqz` archive is expanded.
 
     Raises:
-      RunError: the file cannot be read.
-      FormatError: it is neither, too large, or a damaged archive.
+      RunError: the file cannot be read, or is too large.
+      FormatError: it is neither, or a damaged archive.
     """
     if isinstance(model, bytes):
         return expand(model)
     try:
-        size = Path(model).stat().st_size
-        if size > MAX_BYTES:
-            raise FormatError(f"{size} bytes: a model has at most {MAX_BYTES}")
-        return expand(Path(model).read_bytes())
-    except OSError as error:
-        raise RunError(f"{model} cannot be read: {error.strerror}") from error
+        return expand(files.read_bytes(model, MAX_BYTES))
     except FormatError as error:
         raise FormatError(f"{model}: {error}") from error
 

@@ -27,7 +27,7 @@ def net(shared_dir):
 def test_a_nets_tensors_and_its_rest_give_it_back(net):
     tensors, rest = size_sqzkit.net_tensors(net)
     layers = []
-    for layer, ranks in zip(han_net.read(net).layers, tensors.values(), strict=True):
+    for layer, ranks in zip(han_net.read(net), tensors.values(), strict=True):
         book, rest = np.frombuffer(rest[:1024], np.float32), rest[1024:]
         order, rest = np.frombuffer(rest[:256], np.uint8), rest[256:]
         size = layer.bias.nbytes
@@ -38,4 +38,4 @@ def test_a_nets_tensors_and_its_rest_give_it_back(net):
         codes = order[ranks + center]
         layers.append(han_net.HanLayer(layer.convolution, codes, plain, bias))
     assert not rest
-    assert han_net.write(han_net.HanNet(tuple(layers))) == net
+    assert han_net.write(layers) == net

@@ -73,8 +73,7 @@ def small_net() -> Draft:
         book[200:] = np.arange(56) - 60  # not in order: Han's codebooks are not
         bias = random.normal(0, 1, shape[0]).astype(np.float32)
         layers.append(han_net.HanLayer(convolution, codes, book, bias))
-    net = han_net.HanNet(tuple(layers))
-    return Draft.of(net_archive.archive_of(net, han_net.write(net)))
+    return Draft.of(net_archive.archive_of(layers, han_net.write(layers)))
 
 
 def accepted() -> dict[str, Draft]:

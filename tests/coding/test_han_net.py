@@ -34,8 +34,8 @@ def test_the_layers_are_the_papers():
 def test_the_published_file_is_read_and_written_back(published):
     net = han_net.read(published)
     assert han_net.write(net) == published
-    assert sum(int((layer.codes != 0).sum()) for layer in net.layers) == 415_921
-    assert all(layer.codebook[0] == 0 for layer in net.layers)
+    assert sum(int((layer.codes != 0).sum()) for layer in net) == 415_921
+    assert all(layer.codebook[0] == 0 for layer in net)
 
 
 def test_the_published_file_packs_below_530000_bytes_and_comes_back(published):
@@ -48,7 +48,7 @@ def test_the_published_file_packs_below_530000_bytes_and_comes_back(published):
 def test_files_of_our_own_come_back(net_file):
     net = han_net.read(net_file)
     assert han_net.write(net) == net_file
-    for layer, original in zip(net.layers, small_net().layers, strict=True):
+    for layer, original in zip(net, small_net(), strict=True):
         np.testing.assert_array_equal(layer.kernel, original.kernel)
         np.testing.assert_array_equal(layer.bias, original.bias)
 
@@ -60,7 +60,7 @@ def test_any_clustered_network_is_written():
         kernel = random.choice(np.linspace(-1, 1, 21, dtype=np.float32), shape)
         weights[name] = kernel, random.normal(0, 1, shape[3]).astype(np.float32)
     net = han_net.from_weights(weights)
-    layers = [layer.convolution for layer in net.layers]
+    layers = [layer.convolution for layer in net]
     assert layers[0].shape == (8, 3, 3, 3)
     back = han_net.to_weights(han_net.read(han_net.write(net), layers))
     for name, (kernel, bias) in weights.items():

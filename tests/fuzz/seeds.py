@@ -193,7 +193,7 @@ def run_folder(path: Path) -> RunFolder:
     for stage in ("train", "prune"):
         folder.weights_path(stage).write_text(stage)
         folder.finish_stage(stage, {"top1": 0.9}, {"epochs": 1})
-    folder.write_stage_spec("prune", spec.tiny(3, normalization="none").to_json())
+    folder.write_spec(spec.tiny(3, normalization="none").to_json(), "prune")
     folder.write_record("data", DataSource().to_json())
     row = {"name": "conv1", "kind": "Conv2D", "output_shape": [15, 15, 8], "parameters": 224}
     folder.write_record("layers", [row])

@@ -73,4 +73,4 @@ def test_wrong_calls(arguments, message):
 def test_files_that_are_no_models(tmp_path):
     result = benchmark(f"--model={tmp_path / 'none.tflite'}")
     assert result.returncode == 1
-    assert "none.tflite cannot be read" in result.stderr
+    assert "none.tflite is missing" in result.stderr

@@ -31,7 +31,7 @@ def test_records_round_trip(folder):
 
 def test_a_stage_may_change_the_network(folder):
     folded = spec.tiny(3, normalization="none")
-    folder.write_stage_spec("cluster", folded.to_json())
+    folder.write_spec(folded.to_json(), "cluster")
     assert spec.SqueezeNetSpec.from_json(folder.read_spec("cluster")) == folded
     assert spec.SqueezeNetSpec.from_json(folder.read_spec("train")) == spec.tiny(3)
     assert spec.SqueezeNetSpec.from_json(folder.read_spec()) == spec.tiny(3)

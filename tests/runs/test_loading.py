@@ -49,7 +49,7 @@ def test_a_stage_can_be_chosen(folder):
 
 def test_a_stage_may_have_a_network_of_its_own(folder):
     folded = spec.tiny(10, normalization="none")
-    folder.write_stage_spec("prune", folded.to_json())
+    folder.write_spec(folded.to_json(), "prune")
     save_weights(squeezenet.build(folded, 32), folder.weights_path("prune"))
     folder.finish_stage("prune", {}, {})
     assert load_run(folder.path).spec["normalization"] == "none"

@@ -72,7 +72,7 @@ def test_refuses_bad_arguments(converted, tmp_path):
 
 def test_refuses_what_is_no_model(tmp_path):
     path = tmp_path / "m.tflite"
-    with pytest.raises(RunError, match=r"m\.tflite cannot be read"):
+    with pytest.raises(RunError, match=r"m\.tflite is missing"):
         Classifier(path)
     path.write_text("hello, I am no model")
     with pytest.raises(FormatError, match=r"m\.tflite: neither a \.tflite model nor a \.sqz"):
