@@ -5,7 +5,9 @@ anything, and let no byte of an archive go unused.
 """
 
 import dataclasses
+import hashlib
 import math
+from collections.abc import Sequence
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import streams
@@ -58,6 +60,19 @@ class Archive:
     streams: tuple[Coded, ...]
     tensors: tuple[SymbolTensor, ...] = ()
     pieces: tuple[Piece, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        kind: int,
+        content: bytes,
+        streams: Sequence[Coded],
+        tensors: Sequence[SymbolTensor] = (),
+        pieces: Sequence[Piece] = (),
+    ) -> "Archive":
+        """Return the archive of `content`, taken apart into the rest."""
+        digest = hashlib.sha256(content).digest()
+        return cls(kind, len(content), digest, tuple(streams), tuple(tensors), tuple(pieces))
 
 
 def check(archive: Archive, length: int) -> None:

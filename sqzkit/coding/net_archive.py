@@ -5,7 +5,6 @@ entry stood in the file, the biases, and every weight as its codebook rank,
 counted from zero's. Counts and relative indices follow from the weights.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,8 +49,7 @@ def archive_of(layers: Sequence[HanLayer], content: bytes) -> Archive:
             streams.WEIGHTS, 1, sum(tensor.size for tensor in tensors), weights.encode(symbols)
         ),
     ]
-    digest = hashlib.sha256(content).digest()
-    return Archive(NET, len(content), digest, tuple(coded), tuple(tensors))
+    return Archive.of(NET, content, coded, tensors)
 
 
 def from_archive(parts: Archive, plain: Sequence[streams.Buffer]) -> bytes:

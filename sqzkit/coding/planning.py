@@ -107,14 +107,12 @@ def plan(content: bytes) -> Plan:
     as_weights = {
         index: found for index, span in enumerate(spans) if (found := _weights(content, span))
     }
-    names = list(
-        dict.fromkeys(
-            span.dtype + span.role for index, span in enumerate(spans) if index not in as_weights
-        )
-    )
-    made.groups = [
-        Group(next(_WIDTHS[s.dtype] for s in spans if s.dtype + s.role == name)) for name in names
-    ]
+    groups = {
+        (span.dtype, span.role): Group(_WIDTHS[span.dtype])
+        for index, span in enumerate(spans)
+        if index not in as_weights
+    }
+    names, made.groups = list(groups), list(groups.values())
     products = _products(content, spans)
     end = 0
     for index, span in enumerate(spans):
@@ -127,9 +125,9 @@ def plan(content: bytes) -> Plan:
         elif index in products:
             made.pieces.append(Piece(len(gap), span.length, 0, *products[index]))
         else:
-            number = names.index(span.dtype + span.role)
-            made.groups[number].content += content[span.offset : end]
-            made.pieces.append(Piece(len(gap), span.length, number + 1))
+            name = (span.dtype, span.role)
+            groups[name].content += content[span.offset : end]
+            made.pieces.append(Piece(len(gap), span.length, names.index(name) + 1))
     made.rest += content[end:]
     return made
 

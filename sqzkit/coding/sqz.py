@@ -5,7 +5,6 @@ assert unpack(archive) == model
 """
 
 import dataclasses
-import hashlib
 import sys
 from collections.abc import Sequence
 
@@ -60,11 +59,11 @@ def pack(content: bytes) -> bytes:
     Args:
       content: a `.tflite`. Any other bytes are packed too, as plain bytes.
     """
-    plain = _archive(content, [streams.encode(content)])
+    plain = Archive.of(FILE, content, [streams.encode(content)])
     packed = [net_archive.to_archive(content) or _split(content), plain]
     legal = [made for made in map(container.write, filter(None, packed)) if _is_legal(made)]
     if not legal:  # tiny pieces by the thousand, or zeros by the million
-        legal = [container.write(_archive(content, [streams.deflate_loosely(content)]))]
+        legal = [container.write(Archive.of(FILE, content, [streams.deflate_loosely(content)]))]
     return min(legal, key=len)
 
 
@@ -86,11 +85,7 @@ def info(archive: bytes, limit: int = DEFAULT_LIMIT) -> ArchiveInfo:
     """Return what an archive holds, without unpacking it."""
     parts = container.read(archive, limit)
     listed = tuple(
-        StreamInfo(
-            streams.NAMES[stream.method],
-            stream.size,
-            len(stream.content),
-        )
+        StreamInfo(streams.NAMES[stream.method], stream.size, len(stream.content))
         for stream in parts.streams
     )
     kind = "Caffe .net" if parts.kind == NET else "file"
@@ -122,7 +117,7 @@ def _split(content: bytes) -> Archive | None:
             return None
         size = sum(tensor.size * tensor.width for tensor in tensors)
         coded.append(streams.Coded(streams.WEIGHTS, 1, size, packed))
-    return _archive(content, coded, tensors, parts.pieces)
+    return Archive.of(FILE, content, coded, tensors, parts.pieces)
 
 
 def _decode_streams(parts: Archive) -> list[streams.Buffer]:
@@ -174,13 +169,3 @@ def _multiply(pieces: Sequence[Piece], starts: Sequence[int], result: bytearray)
         if not np.isfinite(product).all():
             raise FormatError("a product in the archive is not finite")
         result[start : start + piece.length] = product.astype("<f4", copy=False).tobytes()
-
-
-def _archive(
-    content: bytes,
-    coded: Sequence[streams.Coded],
-    tensors: Sequence[symbols.SymbolTensor] = (),
-    pieces: Sequence[Piece] = (),
-) -> Archive:
-    digest = hashlib.sha256(content).digest()
-    return Archive(FILE, len(content), digest, tuple(coded), tuple(tensors), tuple(pieces))

@@ -56,8 +56,9 @@ class Preprocessing:
                 f"resize_size {self.resize_size}: must be at least image_size "
                 f"({self.image_size}) and at most {4 * MAX_SIZE}"
             )
-        _require("resize", self.resize, RESIZE_RULES)
-        _require("channel_order", self.channel_order, CHANNEL_ORDERS)
+        for name, legal in (("resize", RESIZE_RULES), ("channel_order", CHANNEL_ORDERS)):
+            if (value := getattr(self, name)) not in legal:
+                raise UsageError(f"{name} {value!r}: must be one of {', '.join(legal)}")
         for name in ("mean", "scale"):
             values = tuple(float(value) for value in getattr(self, name))
             if len(values) != 3 or not all(map(math.isfinite, values)):
@@ -134,8 +135,12 @@ def named(name: str, image_size: int) -> Preprocessing:
     Raises:
       UsageError: neither a name nor a record, or a record of another size.
     """
+    makers = {"default": default, "caffe": caffe, "torchvision": torchvision}
+    if name in makers:
+        return makers[name](image_size)
     if name in NAMES:
-        return _named(name, image_size)
+        scale = ((1 / 255) if name == "unit" else 1.0,) * 3
+        return Preprocessing(image_size, image_size, mean=(0, 0, 0), scale=scale)
     if not Path(name).is_file():
         raise UsageError(f"--preprocessing {name}: must be one of {', '.join(NAMES)} or a file")
     try:
@@ -148,20 +153,3 @@ def named(name: str, image_size: int) -> Preprocessing:
             f"{image_size}"
         )
     return record
-
-
-def _named(name: str, side: int) -> Preprocessing:
-    if name == "default":
-        return default(side)
-    if name == "caffe":
-        return caffe(side)
-    if name == "torchvision":
-        return torchvision(side)
-    return Preprocessing(
-        side, side, mean=(0, 0, 0), scale=((1 / 255) if name == "unit" else 1,) * 3
-    )
-
-
-def _require(name: str, value: str, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise UsageError(f"{name} {value!r}: must be one of {', '.join(legal)}")

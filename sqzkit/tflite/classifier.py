@@ -15,14 +15,7 @@ from PIL import Image
 
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.base.quiet import quiet
-from sqzkit.preprocessing import (
-    MAX_SIZE,
-    MIN_SIZE,
-    NAMES,
-    Preprocessing,
-    named,
-    photograph,
-)
+from sqzkit.preprocessing import MAX_SIZE, MIN_SIZE, NAMES, Preprocessing, named, photograph
 from sqzkit.tflite import flatbuffer, metadata
 from sqzkit.tflite.flatbuffer import Tensor, TFLiteFile
 
