@@ -6,7 +6,6 @@ batch size, the number of threads, or what ran before.
 
 import os
 from collections.abc import Callable
-from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -67,7 +66,7 @@ def training_batches(
 
     order = epoch_order(len(store.labels), seed, epoch)[shard[0] :: shard[1]]
     uniforms = augmenting.draw(seed, epoch, len(store.labels))[order]
-    return _read_ahead(_batches(store, order, batch_size, side, uniforms), _plain(finish))
+    return _batches(store, order, uniforms, batch_size, side, finish)
 
 
 def evaluation_batches(
@@ -99,8 +98,7 @@ def evaluation_batches(
 
     order = np.arange(len(store.labels))[shard[0] :: shard[1]]
     no_uniforms = np.empty((len(order), 0), np.float32)
-    side = preprocessing.image_size
-    return _read_ahead(_batches(store, order, batch_size, side, no_uniforms), _plain(finish))
+    return _batches(store, order, no_uniforms, batch_size, preprocessing.image_size, finish)
 
 
 def raw_images(
@@ -158,11 +156,21 @@ def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
 def _batches(
     store: ArrayStore | DecodingStore,
     order: np.ndarray,
+    uniforms: np.ndarray,
     batch_size: int,
     side: int,
-    uniforms: np.ndarray,
+    finish: Callable[..., tuple[tf.Tensor, tf.Tensor]],
 ) -> tf.data.Dataset:
-    """Return batches of (uint8 images, int32 labels, float32 uniforms)."""
+    """Return the examples in this order as batches, finished by all cores, some ahead.
+
+    `finish` makes of (uint8 images, int32 labels, float32 uniforms) what the network takes.
+    The numbers of batches are fixed. TensorFlow's tuner of them doubles its sleep up to 10.24 s,
+    and who drops an iterator, as every epoch does, may have to wait until it wakes.
+    """
+    # Without this mark TensorFlow rewrites the functions' source before it traces them.
+    plain = tf.autograph.experimental.do_not_convert
+    # A tensor travels to other machines with the graph; a Python function would not.
+    tensor = store.tensor if isinstance(store, ArrayStore) and store.in_memory else None
 
     def fetch(
         indices: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
@@ -172,29 +180,12 @@ def _batches(
         images = tf.numpy_function(store.take, [indices], tf.uint8, stateful=False)
         return tf.ensure_shape(images, [None, side, side, 3]), labels, uniforms
 
-    # A tensor travels to other machines with the graph; a Python function would not.
-    tensor = store.tensor if isinstance(store, ArrayStore) and store.in_memory else None
-    rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
-    return rows.batch(batch_size).map(_plain(fetch), num_parallel_calls=os.cpu_count())
-
-
-def _read_ahead(
-    batches: tf.data.Dataset, finish: Callable[..., tuple[tf.Tensor, tf.Tensor]]
-) -> tf.data.Dataset:
-    """Return the batches finished by all cores, some ahead of the step that takes them.
-
-    The numbers are fixed. TensorFlow's tuner of them doubles its sleep up to 10.24 s, and who
-    drops an iterator, as every epoch does, may have to wait until it wakes.
-    """
     options = tf.data.Options()
     options.autotune.enabled = False
-    finished = batches.map(finish, num_parallel_calls=os.cpu_count()).prefetch(_BATCHES_AHEAD)
-    return finished.with_options(options)
-
-
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function marked so that TensorFlow traces it without rewriting its source."""
-    return cast(Callable[..., Any], tf.autograph.experimental.do_not_convert(function))
+    rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
+    batches = rows.batch(batch_size).map(plain(fetch), num_parallel_calls=os.cpu_count())
+    finished = batches.map(plain(finish), num_parallel_calls=os.cpu_count())
+    return finished.prefetch(_BATCHES_AHEAD).with_options(options)
 
 
 def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int]) -> None:
