@@ -174,7 +174,7 @@ class TFLiteFile:
             index=index,
             name=table.text(3),
             shape=shape,
-            dtype=schema.dtype_name(code),
+            dtype=schema.DTYPES.get(code, f"type_{code}"),
             scales=quantization.vector(2, "float32") if quantization else np.empty(0, np.float32),
             zero_points=quantization.vector(3, "int64") if quantization else np.empty(0, np.int64),
             axis=quantization.scalar(6, "i", 0) if quantization else 0,
@@ -274,9 +274,6 @@ def _layer_name(tensor: str) -> str:
     return "/".join(path[1:-1]) if path[-1].startswith(("Conv2D", "MatMul")) else ""
 
 
-_IDENTIFIER_AT = slice(4, 8)
-
-
 def load(model: Path | str | bytes) -> bytes:
     """Return the `.tflite` in a file or in bytes; a `.sqz` archive is expanded.
 
@@ -294,7 +291,7 @@ def load(model: Path | str | bytes) -> bytes:
 
 def expand(content: bytes) -> bytes:
     """Return the `.tflite` in `content`, itself or in a `.sqz`; else raise `FormatError`."""
-    if content[_IDENTIFIER_AT] == IDENTIFIER:
+    if content[4:8] == IDENTIFIER:
         return content
     # Imported only for archives: the decoder's compiler (Numba) takes a while.
     from sqzkit.coding import container, sqz

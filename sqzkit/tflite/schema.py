@@ -83,11 +83,6 @@ class Convolution:
     activation: str
 
 
-def dtype_name(code: int) -> str:
-    """Return the name of a tensor type's number."""
-    return DTYPES.get(code, f"type_{code}")
-
-
 def item_size(dtype: str) -> int | None:
     """Return a value's bytes, or None where NumPy lacks the dtype."""
     try:
@@ -98,8 +93,7 @@ def item_size(dtype: str) -> int | None:
 
 def operator_name(code: int) -> str:
     """Return the schema's name of an operator's number."""
-    names = _operator_names()
-    return names[code] if code in names else f"OPERATOR_{code}"
+    return _operator_names().get(code, f"OPERATOR_{code}")
 
 
 @functools.cache
