@@ -138,13 +138,16 @@ def _follow_graph(
     if not found["relu"]:  # the file has weights only
         return network
     additions = found["add"] + found["sum"] + found["eltwise"]
+    modules = len(network.modules())
+    squeeze_relu = found["relu"] > 1 + 2 * modules + 1
     told = {
         "bypass": "simple" if additions else "none",
-        "conv10_relu": found["relu"] == 2 + 3 * len(network.modules()),
+        "squeeze_relu": squeeze_relu,
+        "conv10_relu": found["relu"] == 2 + (3 if squeeze_relu else 2) * modules,
         "conv10_padding": [n for kind, n in operators if kind in ("conv", "convolution")][-1],
     }
     network = dataclasses.replace(network, **{**told, **changes})
-    relus = 1 + 3 * len(network.modules()) + network.conv10_relu
+    relus = 1 + (3 if network.squeeze_relu else 2) * modules + network.conv10_relu
     bypasses = sum(module.bypass != "none" for module in network.modules())
     if (found["relu"], additions) != (relus, bypasses):
         raise FormatError(

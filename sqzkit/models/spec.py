@@ -12,7 +12,7 @@ from sqzkit.base import records, settings
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import setting
 
-ModelName = Literal["v1_0", "v1_1", "tiny"]
+ModelName = Literal["v1_0", "v1_1", "v1_2", "tiny"]
 Bypass = Literal["none", "simple", "complex"]
 ModuleBypass = Literal["none", "identity", "conv1x1"]
 Normalization = Literal["none", "batch"]
@@ -70,6 +70,7 @@ class SqueezeNetSpec:
       dropout: share dropped after the last Fire module, 0..1 exclusive.
       conv10_relu: whether conv10 is rectified (the Caffe models are).
       conv10_padding: 1 in the published v1.0 family, else 0.
+      squeeze_relu: whether the squeeze layers are rectified (not in SqueezeNet v1.2).
       overrides: the Fire modules written out, bypasses included, for networks
         that were cut to a shape no metaparameters give (evolution).
     """
@@ -107,6 +108,7 @@ class SqueezeNetSpec:
         True, help="Rectify conv10, as the paper does. Training from scratch then loses classes."
     )
     conv10_padding: int = setting(0, minimum=0, maximum=1)
+    squeeze_relu: bool = True
     overrides: tuple[FireModule, ...] = ()
 
     def __post_init__(self) -> None:
@@ -138,12 +140,16 @@ class SqueezeNetSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
-        return {"architecture": "squeezenet", **dataclasses.asdict(self)}
+        values = dataclasses.asdict(self)
+        if self.squeeze_relu:  # as in records from before the field
+            del values["squeeze_relu"]
+        return {"architecture": "squeezenet", **values}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "SqueezeNetSpec":
         """Return the record `to_json` gave; raise `RunError` if it is not one."""
         values = {key: value for key, value in record.items() if key != "architecture"}
+        values.setdefault("squeeze_relu", True)
         return records.build(cls, values, "a SqueezeNet specification")
 
 
@@ -162,6 +168,11 @@ def v1_1(classes: int, **changes: Any) -> SqueezeNetSpec:
     return SqueezeNetSpec(classes=classes, **changes)
 
 
+def v1_2(classes: int, **changes: Any) -> SqueezeNetSpec:
+    """SqueezeNet v1.2: v1.1 without ReLU after the squeeze layers, which costs nothing."""
+    return SqueezeNetSpec(classes=classes, **{"squeeze_relu": False, **changes})
+
+
 def tiny(classes: int, **changes: Any) -> SqueezeNetSpec:
     """Return a network small enough for tests: three Fire modules, some 3,000 parameters."""
     small = {
@@ -176,7 +187,12 @@ def tiny(classes: int, **changes: Any) -> SqueezeNetSpec:
     return SqueezeNetSpec(classes=classes, **{**small, **changes})
 
 
-NAMED: Mapping[str, Callable[..., SqueezeNetSpec]] = {"v1_0": v1_0, "v1_1": v1_1, "tiny": tiny}
+NAMED: Mapping[str, Callable[..., SqueezeNetSpec]] = {
+    "v1_0": v1_0,
+    "v1_1": v1_1,
+    "v1_2": v1_2,
+    "tiny": tiny,
+}
 
 
 def named(name: str, classes: int, **changes: Any) -> SqueezeNetSpec:

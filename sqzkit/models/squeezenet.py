@@ -114,7 +114,8 @@ def add_softmax(logits: Tensor, activation: str | None) -> Tensor:
 def _fire(spec: SqueezeNetSpec, inputs: Tensor, module: FireModule) -> Tensor:
     name = module.name
     squeezed = _convolve(spec, inputs, f"{name}/squeeze1x1", module.squeeze1x1, 1)
-    squeezed = _rectify(squeezed, f"{name}/relu_squeeze1x1")
+    if spec.squeeze_relu:
+        squeezed = _rectify(squeezed, f"{name}/relu_squeeze1x1")
     expands = []
     for suffix, filters, kernel in (
         ("expand1x1", module.expand1x1, 1),

@@ -58,6 +58,8 @@ def readers(graph: Graph, name: str) -> list[tuple[str, int]] | None:
     not rectified: such channels cannot be scaled.
     """
     channels = {item.name: graph.channels[item.name] for item in graph.operations}
+    if not all(item.relu for item in graph.convolutions() if item.name == name):
+        return None
     found: list[tuple[str, int]] = []
     pending = [(name, 0)]
     while pending:

@@ -35,7 +35,7 @@ def test_texts_stand_for_values(name, text, values):
         ("pct3x3", "0.1:0.5:0", "a step above 0"),
         ("pct3x3", "0.5:0.1:0.1", "lowest:highest:step"),
         ("bypass", "none,some", "--bypass 'some': must be one of none, simple, complex"),
-        ("model", "v2", "--model 'v2': must be one of v1_0, v1_1, tiny"),
+        ("model", "v2", "--model 'v2': must be one of v1_0, v1_1, v1_2, tiny"),
     ],
 )
 def test_other_texts_are_refused(name, text, message):

@@ -27,6 +27,7 @@ def specs(draw):
         "normalization": draw(st.sampled_from(spec.NORMALIZATIONS)),
         "conv10_relu": draw(st.booleans()),
         "conv10_padding": draw(st.integers(0, 1)),
+        "squeeze_relu": draw(st.booleans()),
     }
     try:
         return SqueezeNetSpec(bypass=draw(st.sampled_from(spec.BYPASSES)), **fields)

@@ -100,18 +100,19 @@ def test_the_version_follows_from_the_first_kernel(found, model):
 
 @pytest.mark.parametrize("write", [caffe, onnx])
 @pytest.mark.parametrize(("bypass", "additions"), [("none", 0), ("simple", 2)])
-@pytest.mark.parametrize("conv10_relu", [False, True])
+@pytest.mark.parametrize(("conv10_relu", "squeeze_relu"), [(False, True), (True, False)])
 def test_the_graph_decides_what_the_weights_do_not_say(
-    found, write, bypass, additions, conv10_relu
+    found, write, bypass, additions, conv10_relu, squeeze_relu
 ):
     fields = {**FIELDS, "incr_e": 0, "conv1_filters": 16, "bypass": bypass}
     network = spec.tiny(5, **{**fields, "normalization": "none", "conv10_relu": conv10_relu})
     additions = sum(module.bypass != "none" for module in network.modules())
-    content = write(random_weights(network), 10 + conv10_relu, additions, padding=1)
+    relus = 7 + conv10_relu + 3 * squeeze_relu
+    content = write(random_weights(network), relus, additions, padding=1)
     del fields["bypass"]
     record = found(f"mine.{'onnx' if write is onnx else 'caffemodel'}", content, None, fields)
     assert (record.spec.bypass, record.spec.conv10_relu) == (bypass, conv10_relu)
-    assert record.spec.conv10_padding == 1
+    assert (record.spec.squeeze_relu, record.spec.conv10_padding) == (squeeze_relu, 1)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,14 @@ def test_modules_written_out_are_the_same_network(network):
     assert SqueezeNetSpec.from_json(written.to_json()) == written
 
 
+def test_records_from_before_the_field_squeeze_relu_are_of_rectified_networks():
+    """Nothing else is written of them today, so that runs of earlier versions resume."""
+    assert "squeeze_relu" not in spec.v1_1(10).to_json()
+    assert SqueezeNetSpec.from_json(spec.v1_1(10).to_json()).squeeze_relu
+    assert spec.v1_2(10).to_json()["squeeze_relu"] is False
+    assert dataclasses.replace(spec.v1_2(10), squeeze_relu=True) == spec.v1_1(10)
+
+
 def test_v1_0_is_the_papers_metaparameter_instance():
     network = spec.v1_0(1000)
     assert (network.base_e, network.incr_e, network.pct3x3) == (128, 128, 0.5)
@@ -97,7 +105,7 @@ def test_overrides_need_different_names():
 
 def test_named_networks():
     assert spec.named("v1_1", 10, bypass="simple") == spec.v1_1(10, bypass="simple")
-    with pytest.raises(UsageError, match="--model 'vgg': must be one of v1_0, v1_1, tiny"):
+    with pytest.raises(UsageError, match="--model 'vgg': must be one of v1_0, v1_1, v1_2, tiny"):
         spec.named("vgg", 10)
 
 

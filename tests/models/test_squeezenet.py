@@ -34,10 +34,20 @@ OUTPUTS_AT_227 = {
         (spec.v1_0(1000, normalization="none", bypass="simple"), 1_248_424),
         (spec.v1_0(1000, normalization="none", bypass="complex"), 1_589_672),
         (spec.v1_1(1000, normalization="none"), 1_235_496),
+        (spec.v1_2(1000, normalization="none"), 1_235_496),
     ],
 )
 def test_parameters_are_the_papers(network, parameters):
     assert squeezenet.build(network, 227).count_params() == parameters
+
+
+def test_only_the_squeeze_layers_of_v1_2_are_not_rectified():
+    names = [
+        {layer.name for layer in squeezenet.build(network(5), 64).layers}
+        for network in (spec.v1_1, spec.v1_2)
+    ]
+    assert names[0] - names[1] == {f"fire{i}/relu_squeeze1x1" for i in range(2, 10)}
+    assert names[1] <= names[0]
 
 
 def test_layers_are_table_1_of_the_paper():

@@ -64,6 +64,17 @@ def test_strength_zero_changes_nothing():
         np.testing.assert_array_equal(equalized[name][1], bias)
 
 
+def test_outputs_that_are_not_rectified_stay():
+    """Their zero point belongs to the file, and would not fit other ranges."""
+    graph, weights = network(squeeze_relu=False)
+    ranges = calibration.channel_ranges(graph, weights, photographs())
+    equalized = equalization.equalize(graph, weights, ranges)
+    changed = {name for name in weights if not np.array_equal(weights[name][1], equalized[name][1])}
+    rectified = {item.name for item in graph.convolutions() if item.relu}
+    assert {"fire2/squeeze1x1", "fire3/squeeze1x1"}.isdisjoint(rectified)
+    assert changed <= rectified
+
+
 def test_zeros_stay():
     graph, weights = network()
     weights["fire3/expand3x3"][0][:, :, ::2] = 0
