@@ -11,7 +11,7 @@ from sqzkit.base.settings import Settings, like, nested, setting
 from sqzkit.data.source import DataSource
 from sqzkit.models import spec as specs
 from sqzkit.models.spec import Bypass, ModelName, Normalization, SqueezeNetSpec
-from sqzkit.training.options import Augmentation, FitOptions, Optimizer, Schedule
+from sqzkit.training.options import Augmentation, ClassWeights, FitOptions, Optimizer, Schedule
 from sqzkit.training.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class TrainingConfig(Settings):
     momentum: float = like(FitOptions, "momentum")
     weight_decay: float = like(FitOptions, "weight_decay", 0.01)
     label_smoothing: float = like(FitOptions, "label_smoothing")
+    class_weights: ClassWeights | None = like(FitOptions, "class_weights")
     augmentation: Augmentation = like(FitOptions, "augmentation", "light")
     seed: int = like(FitOptions, "seed")
     early_stopping_patience: int = like(FitOptions, "early_stopping_patience")
@@ -204,6 +205,7 @@ class TrainingConfig(Settings):
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
+            class_weights=self.class_weights,
             augmentation=self.augmentation,
             seed=self.seed,
             early_stopping_patience=self.early_stopping_patience,

@@ -1,6 +1,7 @@
 """Accuracy of a Keras model on a split, and the mistakes worth looking at."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
 
 TOP = 5
+UNEQUAL = 1.5  # times as many examples in the largest class as in the smallest
 EVALUATION_BATCH = 64
 MAX_MISTAKES = 24
 
@@ -42,6 +44,19 @@ class Metrics:
     labels: np.ndarray
 
     @property
+    def balanced_accuracy(self) -> float:
+        """Mean over the classes that have examples of the share answered right, 0..1."""
+        counts = self.confusion.sum(axis=1)
+        present = counts > 0
+        return float(np.mean(self.confusion.diagonal()[present] / counts[present]))
+
+    @property
+    def is_unequal(self) -> bool:
+        """Whether classes have so different numbers of examples that accuracy can mislead."""
+        counts = self.confusion.sum(axis=1)
+        return bool(counts.max() > UNEQUAL * counts.min())
+
+    @property
     def examples(self) -> int:
         """How many examples were evaluated."""
         return len(self.labels)
@@ -53,6 +68,7 @@ class Metrics:
             "top1": self.top1,
             "top5": self.top5,
             "loss": self.loss,
+            **({"balanced_accuracy": self.balanced_accuracy} if self.is_unequal else {}),
             "confusion": self.confusion.tolist(),
         }
 
@@ -124,13 +140,26 @@ def score(logits: np.ndarray, labels: np.ndarray) -> Metrics:
 def split_metrics(
     evaluator: Evaluator, dataset: ImageDataset, preprocessing: Preprocessing
 ) -> dict[str, float]:
-    """Return top1, top5 and loss on the test split, and with "validation_" before on that."""
+    """Return top1, top5 and loss on the test split, and with "validation_" before on that.
+
+    Also balanced_accuracy where the classes are unequal.
+    """
     found = {}
     for split, prefix in (("validation", "validation_"), ("test", "")):
         measured = evaluator(dataset, split, preprocessing, EVALUATION_BATCH)
         for name in ("top1", "top5", "loss"):
             found[f"{prefix}{name}"] = getattr(measured, name)
+        if measured.is_unequal:
+            found[f"{prefix}balanced_accuracy"] = measured.balanced_accuracy
     return found
+
+
+def in_words(metrics: Mapping[str, float]) -> str:
+    """Return top-1 accuracy, and balanced accuracy if it was recorded, as the programs print it."""
+    text = f"top-1 {metrics['top1']:.2%}"
+    if "balanced_accuracy" in metrics:
+        text += f" (mean over the classes {metrics['balanced_accuracy']:.2%})"
+    return text
 
 
 def record_evaluation(

@@ -153,6 +153,8 @@ class _Trainer:
         self.chief = distribution.is_chief()
         classes = len(fit.dataset.labels)
         loss = fit.loss or steps.smoothed_cross_entropy(classes, options.label_smoothing)
+        if options.class_weights:
+            loss = steps.class_weighted(loss, fit.dataset.class_counts())
         with self.strategy.scope():
             self.dropouts = steps.seed_dropout(model, options.seed)
             self.optimizer = optimization.build_optimizer(options, model.trainable_variables)

@@ -159,7 +159,9 @@ def _compute(model: keras.Model, dataset: ImageDataset, preprocessing: Preproces
     )
 
 
-def fit(features: Features, classes: int, seed: int) -> FittedHead:
+def fit(
+    features: Features, classes: int, seed: int, class_weights: str | None = None
+) -> FittedHead:
     """Return the head whose penalty has the lowest loss over folds.
 
     An image and its mirror image are always in the same fold.
@@ -168,10 +170,11 @@ def fit(features: Features, classes: int, seed: int) -> FittedHead:
       features: of the training split.
       classes: 2 or more.
       seed: decides the folds.
+      class_weights: scikit-learn's class_weight: "balanced" or None.
     """
     fold = folds(features.labels, seed)
     parts = [fold != number for number in range(FOLDS) if (fold == number).any()]
-    fits = [_Regression(features, part, classes) for part in parts]
+    fits = [_Regression(features, part, classes, class_weights) for part in parts]
     best = (math.inf, UNKNOWN_STRENGTH, np.full((len(fold), classes), np.nan))
     for strength in STRENGTHS if parts else ():
         held_out = np.full((len(fold), classes), np.nan)
@@ -181,7 +184,7 @@ def fit(features: Features, classes: int, seed: int) -> FittedHead:
         if not loss < best[0]:
             break
         best = (loss, strength, held_out)
-    kernel, bias = _Regression(features, fold >= -1, classes).solve(best[1])
+    kernel, bias = _Regression(features, fold >= -1, classes, class_weights).solve(best[1])
     return FittedHead(kernel.astype(np.float32), bias.astype(np.float32), best[1], best[2])
 
 
@@ -229,7 +232,8 @@ def fit_stage_head(model: keras.Model, stage: StageFit) -> None:
       RunError: a file cannot be written, or too many photographs cannot be decoded.
     """
     folder, dataset = stage.folder, stage.dataset
-    settings = {**stage.config, "seed": stage.options.seed, "folds": FOLDS}
+    seed, weights = stage.options.seed, stage.options.class_weights
+    settings = {**stage.config, "seed": seed, "folds": FOLDS, "class_weights": weights}
     entry = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
     if entry:
         refuse_other(f"stage {stage.stage!r} of {folder.path}", entry["config"], settings)
@@ -237,7 +241,7 @@ def fit_stage_head(model: keras.Model, stage: StageFit) -> None:
         return
     started = time.monotonic()
     features = compute(model, dataset, stage.preprocessing, folder, str(settings["weights"]))
-    fitted = fit(features, dataset.num_classes, stage.options.seed)
+    fitted = fit(features, dataset.num_classes, seed, weights)
     fitted.write(model)
     seconds = time.monotonic() - started
     accuracy, count = fitted.accuracy(features.labels)
@@ -291,7 +295,7 @@ def _losses(held_out: np.ndarray, labels: np.ndarray) -> np.ndarray:
 class _Regression:
     """Multinomial logistic regression of some of the images, for falling penalties."""
 
-    def __init__(self, features: Features, part: np.ndarray, classes: int) -> None:
+    def __init__(self, features: Features, part: np.ndarray, classes: int, weights: Any) -> None:
         from sklearn.linear_model import LogisticRegression
 
         mirrored = features.mirrored[part] if len(features.mirrored) else features.mirrored
@@ -303,7 +307,7 @@ class _Regression:
         self.scale = 1 / (deviation + max(float(deviation.mean()), 1e-6))
         self.values = (values - self.mean) * self.scale
         # Started from the solution of the stronger penalty before it.
-        self.model = LogisticRegression(max_iter=1000, warm_start=True)
+        self.model = LogisticRegression(max_iter=1000, warm_start=True, class_weight=weights)
 
     def solve(self, strength: float) -> tuple[np.ndarray, np.ndarray]:
         """Return kernel [channels, classes] and bias [classes] for features as they come."""

@@ -34,7 +34,7 @@ from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
 from sqzkit.training import distribution, head
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
-from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, record_evaluation
+from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, in_words, record_evaluation
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.options import FitOptions
 
@@ -93,7 +93,7 @@ def train(config: TrainingConfig) -> Run:
     metrics = result.metrics
     print(
         f"trained {metrics['epochs']} epochs in {metrics['train_seconds']:,.0f} s, kept epoch "
-        f"{metrics['best_epoch']}: top-1 {metrics['top1']:.2%} on the test split",
+        f"{metrics['best_epoch']}: {in_words(metrics)} on the test split",
         flush=True,
     )
     return run
@@ -159,7 +159,7 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
     metrics = Evaluator(run.model)(dataset, split, run.preprocessing, EVALUATION_BATCH)
     record_evaluation(run.folder, dataset, split, metrics)
     print(
-        f"{run.stage} on {metrics.examples:,} {split} images: top-1 {metrics.top1:.2%}, "
+        f"{run.stage} on {metrics.examples:,} {split} images: {in_words(metrics.to_json())}, "
         f"top-5 {metrics.top5:.2%}, loss {metrics.loss:.4f}",
         flush=True,
     )

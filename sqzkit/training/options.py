@@ -10,6 +10,7 @@ Schedule = Literal["constant", "linear", "cosine", "step"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Augmentation = Literal["none", "light", "standard"]
 Keep = Literal["best", "last"]
+ClassWeights = Literal["balanced"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,11 @@ class FitOptions(Settings):
     weight_decay: float = setting(0.0, minimum=0, help="Weight decay of the kernels.")
     label_smoothing: float = setting(
         0.0, minimum=0, below=1, help="Share of the target that is spread over all classes."
+    )
+    class_weights: ClassWeights | None = setting(
+        None,
+        default_text="each image weighs the same",
+        help="'balanced': each class weighs the same in the loss, however many images it has.",
     )
     augmentation: Augmentation = setting(
         "none", help="Random changes of training images; 'light' shifts and flips."

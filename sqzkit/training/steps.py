@@ -39,6 +39,24 @@ def smoothed_cross_entropy(classes: int, smoothing: float) -> Loss:
     return loss
 
 
+def class_weighted(loss: Loss, counts: np.ndarray) -> Loss:
+    """Return the loss with each class's images weighing as much together as any other's.
+
+    As scikit-learn's "balanced": the weights have mean 1 over all images.
+
+    Args:
+      loss: of each image.
+      counts: images of each class, int [classes].
+    """
+    present = np.count_nonzero(counts)
+    weights = tf.constant(counts.sum() / (present * np.maximum(counts, 1)), tf.float32)
+
+    def weighted(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return loss(images, labels, logits) * tf.gather(weights, labels)
+
+    return weighted
+
+
 class Stepper:
     """Runs training steps of one model under one strategy."""
 

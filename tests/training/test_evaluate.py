@@ -7,7 +7,7 @@ from sqzkit.data.dataset import ImageDataset, Split
 from sqzkit.models import spec, squeezenet
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import evaluate
-from sqzkit.training.evaluate import Evaluator, record_evaluation, score
+from sqzkit.training.evaluate import Evaluator, in_words, record_evaluation, score
 
 
 def test_score_of_answers_worked_out_by_hand():
@@ -18,6 +18,17 @@ def test_score_of_answers_worked_out_by_hand():
     assert metrics.loss == pytest.approx(-np.log([0.7, 0.3, 0.6]).mean())
     assert metrics.confusion.tolist() == [[2, 0, 0], [0, 0, 0], [0, 1, 0]]
     np.testing.assert_allclose(metrics.probabilities, np.exp(logits), rtol=1e-6)
+
+
+def test_unequal_classes_have_a_balanced_accuracy_too():
+    always_first = np.eye(4)[np.zeros(10, int)]
+    unequal = score(always_first, np.array([0] * 8 + [1, 2]))
+    assert unequal.balanced_accuracy == pytest.approx(1 / 3)  # class 3 has no examples
+    assert unequal.to_json()["balanced_accuracy"] == unequal.balanced_accuracy
+    assert in_words(unequal.to_json()) == "top-1 80.00% (mean over the classes 33.33%)"
+    equal = score(always_first, np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 3]))
+    assert "balanced_accuracy" not in equal.to_json()
+    assert in_words(equal.to_json()) == "top-1 30.00%"
 
 
 def test_top5_looks_at_five_answers():

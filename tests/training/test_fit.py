@@ -344,6 +344,20 @@ def test_label_smoothing_raises_the_floor_of_the_loss(fit_small, folder, tmp_pat
     assert hard < floor * 0.8 < floor * 0.99 < soft
 
 
+def test_balanced_class_weights_count_a_rare_class_more(fit_small, folder, tmp_path, colours):
+    examples = colours.split("train").examples
+    rare = [e for e in examples if e.label == 3][:2]
+    few = Split((*(e for e in examples if e.label != 3), *rare))
+    unequal = dataclasses.replace(colours, splits={**colours.splits, "train": few}, stores={})
+    biases = []
+    for place, weights in ((folder, "balanced"), (RunFolder(tmp_path / "plain"), None)):
+        options = dataclasses.replace(STEADY, class_weights=weights)
+        result = fit_small(place, options, unequal)
+        assert place.finished_stage("train")["config"]["class_weights"] == weights
+        biases.append(result.model.get_layer("head").get_weights()[1][3])
+    assert biases[0] > biases[1]
+
+
 def test_unreadable_photographs_are_left_out_before_the_steps_are_counted(
     fit_small, folder, tmp_path
 ):

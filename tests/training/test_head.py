@@ -61,6 +61,17 @@ def pixels_of(example):
     return pixels - np.array(RECORD.mean, np.float32)
 
 
+def test_balanced_weights_help_the_class_with_few_images():
+    features = drawn([0] * 90 + [1] * 10, distance=1.0)
+    rare = drawn([1] * 200, distance=1.0, seed=5)
+    right = []
+    for weights in (None, "balanced"):
+        fitted = head.fit(features, 2, seed=1, class_weights=weights)
+        answers = (rare.values @ fitted.kernel + fitted.bias).argmax(axis=1)
+        right.append(answers.mean())
+    assert right[1] > right[0] + 0.2
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_noise_is_not_learnt_and_the_folds_say_so(classes):
     """The fit itself answers every image rightly; so would an image whose mirror is fitted."""

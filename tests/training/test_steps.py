@@ -170,6 +170,16 @@ def test_smoothing_spreads_a_share_of_the_target_over_all_classes():
     )  # fmt: skip
 
 
+def test_balanced_classes_weigh_the_same_together():
+    plain = steps.smoothed_cross_entropy(3, 0.0)
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    weighted = steps.class_weighted(plain, np.bincount(labels, minlength=3))
+    logits = tf.zeros((8, 3))
+    ratio = (weighted(None, labels, logits) / plain(None, labels, logits)).numpy()
+    np.testing.assert_allclose(ratio, [2 / 3] * 6 + [2] * 2, rtol=1e-6)
+    assert ratio.mean() == pytest.approx(1)  # the watchdog compares the loss with chance
+
+
 def test_sums_are_read_every_sixteen_steps_and_at_the_end():
     sums = steps.EpochSums()
     assert np.isnan(sums.loss) and sums.accuracy == 0.0
