@@ -31,7 +31,7 @@ class SpaceTexts(Settings):
         help="Values to start from; all but 'default' are the paper's sweeps (figure 3) and its "
         "table 3.",
     )
-    model: str | None = setting(None, help="Networks to start from: v1_0,v1_1.")
+    model: str | None = setting(None, help="Networks to start from: v1_0,v1_1,v1_2.")
     bypass: str | None = setting(None, help="Bypasses: none,simple,complex.")
     pool_after: str | None = setting(
         None,

@@ -73,15 +73,19 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
             f"{source}: {len(nodes)} nodes and {len(tensors)} tensors, more than {MAX_NODES}"
         )
     constants = {tensor.name: tensor for tensor in tensors}
+    arrays: dict[bytes, np.ndarray] = {}  # one for each tensor, however many nodes name it
     weights: dict[str, list[np.ndarray]] = {}
     for node in nodes:
         if node.op_type == b"Conv":
-            arrays = [_constant(constants, name, source) for name in node.input[1:4]]
-            name = protobuf.text(node.input[1], source) if arrays else "a convolution"
+            names = node.input[1:4]
+            for part in names:
+                if part not in arrays:
+                    arrays[part] = _constant(constants, part, source)
+            name = protobuf.text(names[0], source) if names else "a convolution"
             name = name.removesuffix("_w_0").removesuffix(".weight")
             if name in weights:
                 raise FormatError(f"{source}: two convolutions use the weights {name!r}")
-            weights[name] = arrays
+            weights[name] = [arrays[part] for part in names]
     if not weights:
         raise FormatError(f"{source}: no convolution has weights; is it an .onnx file?")
     return weights

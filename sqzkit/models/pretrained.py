@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqzkit.base import files, imagenet
-from sqzkit.base.errors import FormatError
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.models import spec as specs
 from sqzkit.models import weight_files
 from sqzkit.models.download import MAX_BYTES, OpenUrl, RemoteFile, obtain, open_https
@@ -144,9 +144,12 @@ def _follow_graph(
         "bypass": "simple" if additions else "none",
         "squeeze_relu": squeeze_relu,
         "conv10_relu": found["relu"] == 2 + (3 if squeeze_relu else 2) * modules,
-        "conv10_padding": [n for kind, n in operators if kind in ("conv", "convolution")][-1],
+        "conv10_padding": ([0] + [n for kind, n in operators if kind.startswith("conv")])[-1],
     }
-    network = dataclasses.replace(network, **{**told, **changes})
+    try:
+        network = dataclasses.replace(network, **{**told, **changes})
+    except UsageError as error:
+        raise FormatError(f"{source}: its graph is not a SqueezeNet's: {error}") from error
     relus = 1 + (3 if network.squeeze_relu else 2) * modules + network.conv10_relu
     bypasses = sum(module.bypass != "none" for module in network.modules())
     if (found["relu"], additions) != (relus, bypasses):

@@ -82,6 +82,15 @@ def test_other_files_are_refused_by_place(parts, message):
     assert len(str(error.value)) < 200
 
 
+def test_a_tensor_of_many_nodes_is_decoded_once():
+    """So that a file cannot name its largest tensor as the bias of thousands of nodes."""
+    others = [
+        part for n in "ab" for part in (conv(f"{n}_w_0", "conv1_b_0"), tensor(f"{n}_w_0", KERNEL))
+    ]
+    result = onnx_file.read(model(BIAS_TENSOR, *others), "a.onnx")
+    assert result["a"][1] is result["b"][1]
+
+
 def test_a_convolution_without_bias_is_refused():
     content = model(conv("conv1_w_0"), tensor("conv1_w_0", KERNEL))
     with pytest.raises(FormatError, match="conv1: not a convolution with a bias"):

@@ -1,12 +1,15 @@
 import dataclasses
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sqzkit.base.errors import FormatError, UsageError
+from sqzkit.base.errors import FormatError, SqzkitError, UsageError
 from sqzkit.coding import han_net
-from sqzkit.models import caffemodel, onnx_file, published, spec
+from sqzkit.models import caffemodel, onnx_file, pretrained, published, spec
 from sqzkit.models.weight_files import kernel_shapes
 from tests.models import pth
 from tests.models.test_weight_files import random_weights
@@ -129,6 +132,32 @@ def test_the_graph_of_another_network_is_refused(found, relus, additions, change
     network = spec.tiny(5, **{**fields, "normalization": "none"})
     with pytest.raises(FormatError, match=f"mine.caffemodel: {message}"):
         found("mine.caffemodel", caffe(random_weights(network), relus, additions), None, fields)
+
+
+def test_a_padding_that_no_squeezenet_has_is_refused(found):
+    content = onnx(random_weights(TINY), relus=11, padding=2)
+    with pytest.raises(FormatError, match="mine.onnx: its graph is not .*conv10_padding 2"):
+        found("mine.onnx", content)
+
+
+WHOLE = {
+    "a.caffemodel": caffe(random_weights(TINY), relus=11),
+    "a.onnx": onnx(random_weights(TINY), relus=11),
+    "a.pth": torch(random_weights(TINY)),
+    "a.net": net(random_weights(TINY)),
+}
+
+
+@given(st.sampled_from(list(WHOLE)), st.data(), st.binary(min_size=1, max_size=4))
+def test_damaged_files_are_read_or_refused(name, data, change):
+    content = WHOLE[name]
+    at = data.draw(st.integers(0, len(content) - 1))
+    damaged = content[:at] + change + content[at + data.draw(st.integers(0, 9)) :]
+    try:
+        model = "tiny" if name == "a.net" else None
+        pretrained.from_file(Path(name), damaged, model, {} if model else FIELDS)
+    except SqzkitError as error:
+        assert str(error)
 
 
 def test_layers_that_do_not_fit_are_refused_by_name_and_both_shapes(found):
