@@ -219,7 +219,7 @@ def test_integers_of_which_nothing_is_said_take_the_pixels_as_they_are(dtype, ze
 
 
 def test_what_a_file_does_not_say_can_be_given(bare_float, record, noise_images, tmp_path):
-    with pytest.raises(FormatError, match="give --preprocessing, one of default, caffe, unit, raw"):
+    with pytest.raises(FormatError, match="one of default, caffe, torchvision, unit, raw"):
         Classifier(bare_float)
     raw = Classifier(bare_float, preprocessing="raw", labels=LABELS)
     assert (raw.preprocessing.scale, raw.labels) == ((1, 1, 1), LABELS)
