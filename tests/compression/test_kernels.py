@@ -33,7 +33,10 @@ def test_sparsity_is_the_share_of_zeros():
 @pytest.mark.parametrize(
     ("size", "target", "zeros"),
     # Halves go to the even number of weights that stay, as tf.round does; one always stays.
-    [(10, 0.25, 2), (10, 0.35, 4), (10, 0.45, 4), (10, 0.55, 6), (3, 0.99, 2), (100, 0.004, 0)],
+    [
+        *((10, 0.25, 2), (10, 0.35, 4), (10, 0.45, 4), (10, 0.55, 6), (5, 0.5, 3)),
+        *((3, 0.99, 2), (100, 0.004, 0)),
+    ],
 )
 def test_as_many_weights_go_as_tf_mot_takes(size, target, zeros):
     assert kernels.zeros_due(size, target) == zeros

@@ -163,7 +163,8 @@ def toy(monkeypatch, tmp_path):
         evolution.offspring, "prepare", lambda _, folder, *rest: make_run(folder.path)
     )
     monkeypatch.setattr(evolution, "load_run", load_run)
-    monkeypatch.setattr(evolution, "convert_model", lambda model, *rest: b"x" * len(model))
+    # As many bytes as the name says: which of the offspring it was still shows.
+    monkeypatch.setattr(evolution, "convert_model", lambda name, *rest: b"x" * sum(name.encode()))
     latency = SimpleNamespace(minimum_ms=1.5, median_ms=9.0)
     monkeypatch.setattr(evolution, "measure", lambda content, threads, runs, warmup: latency)
     network = SimpleNamespace(count_params=lambda: 77)
@@ -198,7 +199,8 @@ def test_each_generation_descends_from_the_fittest_of_the_one_before(toy, tmp_pa
     assert final == dataclasses.replace(
         second, name="final", folder="final", validation_top1=0.95, top1=0.94, offspring=()
     )
-    assert first.tflite_bytes == len("generation_01.1")
+    assert first.tflite_bytes == sum(b"generation_01.1")
+    assert second.tflite_bytes == sum(b"generation_02.0")
     assert first.parameters == 77 and first.latency_ms == 1.5 and first.folder == "generation_01"
     assert lineage.generations[0].folder == str(tmp_path / "ancestor")
     assert {path.name for path in output.iterdir()} == {

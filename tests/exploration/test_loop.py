@@ -73,6 +73,18 @@ def test_failure_after_failure_ends_the_run(tmp_path, monkeypatch):
         worked(tmp_path, monkeypatch, outcome=outcome, trials=20)
 
 
+def test_failures_with_successes_between_them_end_nothing(tmp_path, monkeypatch):
+    def outcome(candidate, experiment, judge):
+        asked.append(candidate)
+        if len(asked) % 5:
+            raise UnfitNetworkError("the loss is NaN")
+        return toys.results_of(candidate)
+
+    asked = []
+    study, _ = worked(tmp_path, monkeypatch, outcome=outcome, trials=3)
+    assert len(study.finished()) == 3 and len(asked) == 15
+
+
 def test_a_full_disk_is_not_the_networks_fault(tmp_path, monkeypatch):
     full = [True]
 

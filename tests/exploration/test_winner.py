@@ -34,8 +34,9 @@ def test_without_a_cost_the_most_accurate_wins():
 
 def test_without_accuracy_the_cheapest_wins():
     config = toys.config("s", objectives=("parameters",), winner_drop=0.0)
-    alone = [toys.finished(n, [p], accuracy=a) for n, (p, a) in enumerate(((9, 0.9), (5, 0.1)))]
-    assert winner.choose_winner(alone, config).number == 1
+    points = ((9, 0.9), (5, 0.1), (5, 0.3), (5, 0.2))  # of equally cheap ones the most accurate
+    alone = [toys.finished(n, [p], accuracy=a) for n, (p, a) in enumerate(points)]
+    assert winner.choose_winner(alone, config).number == 2
 
 
 def test_no_complete_trial_no_winner():

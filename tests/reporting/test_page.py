@@ -2,6 +2,7 @@
 import base64
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -235,9 +236,28 @@ def test_a_curve_goes_through_the_metrics():
     assert (y1 - y0) / (y2 - y0) == pytest.approx(2)
     assert y1 > y0  # a lower loss is drawn lower
     assert [y for _, y in validation] == pytest.approx([y2] * 3)
+    ticks = {text: x for text, x, _ in pages.texts(drawing)}
+    assert [ticks[epoch] for epoch in "123"] == pytest.approx([x0, x1, x2], abs=0.1)
     alone = figures.curve([{"stage": "train", "loss": value} for value in values], "loss")
     assert len([line for line in pages.lines(alone) if len(line) == 3]) == 1
     assert ">validation<" in drawing and ">validation<" not in alone
+
+
+def test_a_stage_is_marked_between_its_first_epoch_and_the_one_before():
+    stages = ("train", "train", "prune", "prune")
+    drawing = figures.curve([{"stage": stage, "loss": 1.0} for stage in stages], "loss")
+    (curve,) = [line for line in pages.lines(drawing) if len(line) == 4]
+    (mark,) = [x for text, x, _ in pages.texts(drawing) if text.strip() == "prune"]
+    assert mark == pytest.approx((curve[1][0] + curve[2][0]) / 2, abs=0.1)
+    upright = [line[0][0] for line in pages.lines(drawing) if line[0][0] == line[-1][0]]
+    assert any(x == pytest.approx(mark, abs=0.1) for x in upright)  # a line, not its name alone
+
+
+def test_matplotlib_does_not_report_its_font_cache():
+    logger = logging.getLogger("matplotlib.font_manager")
+    logger.setLevel(logging.NOTSET)  # the message itself comes only where the cache takes long
+    figures.figure()
+    assert not logger.isEnabledFor(logging.WARNING)
 
 
 def test_the_head_and_the_commands_are_the_runs(folder):
