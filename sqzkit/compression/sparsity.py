@@ -110,13 +110,7 @@ class Scan:
         return sum(self.sizes[name] * value for name, value in sparsities.items()) / size
 
 
-def scan(
-    model: keras.Model,
-    loss: Loss,
-    folder: RunFolder,
-    identity: Mapping[str, object],
-    report: Callable[[str], None] = print,
-) -> Scan:
+def scan(model: keras.Model, loss: Loss, folder: RunFolder, identity: Mapping[str, object]) -> Scan:
     """Measure each layer's curve; what a killed scan has measured is used again.
 
     Args:
@@ -125,7 +119,6 @@ def scan(
       folder: keeps `sensitivity.json`.
       identity: what the curves depend on (weights, examples); curves measured
         under another are thrown away.
-      report: takes one line of progress a layer.
     """
     record = folder.read_record(RECORD)
     if not record or record.get("identity") != dict(identity):
@@ -139,7 +132,7 @@ def scan(
         record["curves"][layer.name] = [[sparsity, value] for sparsity, value in curve.items()]
         folder.write_record(RECORD, record)
         losses = " ".join(f"{value:.3f}" for value in curve.values())
-        report(f"sensitivity {index + 1}/{len(layers)} {layer.name}: loss {losses}")
+        print(f"sensitivity {index + 1}/{len(layers)} {layer.name}: loss {losses}", flush=True)
     curves = {name: dict(map(tuple, points)) for name, points in record["curves"].items()}
     sizes = {layer.name: int(np.prod(layer.kernel.shape)) for layer in layers}
     return Scan(record["base"], curves, sizes)

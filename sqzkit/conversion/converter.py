@@ -14,6 +14,8 @@ from sqzkit.coding import sqz, weights
 from sqzkit.conversion import checks
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import prepare
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.pipeline import raw_images
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.ptq import optimize as optimizer
 from sqzkit.ptq.config import OptimizeConfig
@@ -72,6 +74,24 @@ def convert_model(
     content = _convert(prepared, options, representative)
     checks.check(TFLiteFile(content), None if foreign else prepared, options)
     return metadata.attach(content, preprocessing, labels, options.description)
+
+
+def convert_calibrated(
+    model: Any,
+    preprocessing: Preprocessing,
+    labels: tuple[str, ...],
+    dataset: ImageDataset,
+    limit: int,
+    seed: int,
+) -> bytes:
+    """Return the int8 file of a network, per tensor, as archives are smallest.
+
+    Its ranges are those on at most `limit` photographs of the training split. The rest is as for
+    `convert_model`.
+    """
+    images, _ = raw_images(dataset, "train", preprocessing, limit, seed)
+    options = ConversionOptions(granularity="per_tensor")
+    return convert_model(model, preprocessing, labels, options, images)
 
 
 def _convert(model: Any, options: ConversionOptions, representative: np.ndarray | None) -> bytes:

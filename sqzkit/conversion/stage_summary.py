@@ -19,7 +19,7 @@ from sqzkit.compression import chain
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
 from sqzkit.conversion import checks
-from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.converter import convert_calibrated, convert_model
 from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
 from sqzkit.data import pipeline
 from sqzkit.data.dataset import ImageDataset
@@ -186,11 +186,9 @@ def _measure(folder: RunFolder, dataset: ImageDataset, entry: dict[str, Any]) ->
 
 
 def convert(folder: RunFolder, dataset: ImageDataset, model: keras.Model) -> bytes:
-    """Return the int8 file of `model`, per tensor, calibrated on the run's training split."""
-    record = folder.preprocessing
-    pixels, _ = pipeline.raw_images(dataset, "train", record, CALIBRATION_STEPS, seed=0)
-    options = ConversionOptions(granularity="per_tensor")
-    return convert_model(model, record, folder.labels, options, pixels)
+    """Return the int8 file of `model`, calibrated on the run's training split."""
+    what = (model, folder.preprocessing, folder.labels, dataset)
+    return convert_calibrated(*what, CALIBRATION_STEPS, seed=0)
 
 
 def _layers(

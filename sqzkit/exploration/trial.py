@@ -11,13 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sqzkit.base.keras import keras
 from sqzkit.coding import sqz
-from sqzkit.conversion.converter import convert_model
-from sqzkit.conversion.options import ConversionOptions
-from sqzkit.data import pipeline
+from sqzkit.conversion.converter import convert_calibrated
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
@@ -111,7 +107,7 @@ def run_trial(
         "curve": accuracies(folder),
     }
     if any(OBJECTIVES[name].converted for name in config.objectives):
-        results |= _measure_converted(experiment, trained.model, record)
+        results |= measure_converted(experiment, trained.model, record)
     return results
 
 
@@ -131,44 +127,21 @@ def multiply_accumulates(model: keras.Model) -> int:
 
 
 def measure_converted(
-    model: keras.Model,
-    preprocessing: Preprocessing,
-    labels: tuple[str, ...],
-    representative: np.ndarray,
-    lock: Path | None,
+    experiment: Experiment, model: keras.Model, record: Preprocessing
 ) -> dict[str, Any]:
     """Convert to int8 per tensor, which gives the smallest archive, and measure that file.
 
-    Args:
-      model: a trained network, logits out.
-      preprocessing: the record to follow.
-      labels: class names.
-      representative: uint8 [N, S, S, 3] for the ranges.
-      lock: file that lets one process of this machine measure latency at a time;
-        None leaves the latency out.
-
     Returns:
-      "tflite_bytes", "sqz_bytes" and perhaps "latency": the fastest of `LATENCY_RUNS`
-      inferences on one thread, ms. The fastest, because other processes of the study
-      may use the machine at the same time.
+      "tflite_bytes", "sqz_bytes" and, if it is an objective, "latency": the fastest of
+      `LATENCY_RUNS` inferences on one thread, ms. The fastest, because other processes of the
+      study may use the machine at the same time; of those that measure one does at a time.
     """
-    options = ConversionOptions(quantization="int8", granularity="per_tensor")
-    content = convert_model(model, preprocessing, labels, options, representative)
+    config, dataset = experiment.config, experiment.dataset
+    what = (model, record, dataset.labels, dataset)
+    content = convert_calibrated(*what, CALIBRATION_IMAGES, config.training.seed)
     results = {"tflite_bytes": len(content), "sqz_bytes": len(sqz.pack(content))}
-    if lock is None:
+    if "latency" not in config.objectives:
         return results
-    with locked(lock):
+    with locked(Path(config.study_dir) / "latency.lock"):
         latency = measure(content, 1, LATENCY_RUNS, LATENCY_WARMUP).minimum_ms
     return {**results, "latency": round(latency, 6)}
-
-
-def _measure_converted(
-    experiment: Experiment, model: keras.Model, record: Preprocessing
-) -> dict[str, Any]:
-    config, dataset = experiment.config, experiment.dataset
-    images, _ = pipeline.raw_images(
-        dataset, "train", record, CALIBRATION_IMAGES, config.training.seed
-    )
-    with_latency = "latency" in config.objectives
-    lock = Path(config.study_dir) / "latency.lock" if with_latency else None
-    return measure_converted(model, record, dataset.labels, np.asarray(images), lock)

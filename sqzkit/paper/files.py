@@ -15,7 +15,7 @@ from sqzkit.base.errors import InvariantError
 from sqzkit.base.keras import keras
 from sqzkit.coding import layer_file, sqz
 from sqzkit.conversion import checks
-from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.converter import convert_calibrated, convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.data import pipeline
 from sqzkit.data.dataset import ImageDataset
@@ -126,10 +126,8 @@ def _encode(
 ) -> tuple[bytes, bytes]:
     """Return the file of a network, and the `.tflite` of what is read back from it."""
     if kind == "sqz":
-        dataset, seed = experiment.dataset, experiment.config.seed
-        images, _ = pipeline.raw_images(dataset, "train", record, CALIBRATION_IMAGES, seed)
-        options = ConversionOptions(granularity="per_tensor")
-        int8 = convert_model(model, record, labels, options, images)
+        what = (model, record, labels, experiment.dataset)
+        int8 = convert_calibrated(*what, CALIBRATION_IMAGES, experiment.config.seed)
         checks.check_compression(model, record, int8)
         archive = sqz.pack(int8)
         return archive, sqz.unpack(archive)

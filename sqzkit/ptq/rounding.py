@@ -21,6 +21,7 @@ from sqzkit.base import jit
 Array = np.ndarray
 MAX_LEVEL = 127  # int8 kernels are symmetric: -127..127
 SWEEPS = 4
+_SAMPLE = 8  # filters, to estimate a layer by
 _TRUST = 0.9  # weight of the counted values against the smooth law
 
 
@@ -61,13 +62,13 @@ def retarget(filters: Array, moments: Array, crossed: Array) -> Array:
     return _retarget_all(rows, np.ascontiguousarray(moments), rows @ crossed.T)
 
 
-def conditional_log_variance(filters: Array, moments: Array, sample: int = 8) -> float:
+def conditional_log_variance(filters: Array, moments: Array) -> float:
     """Return the mean log of what a weight's error still costs once the others adapt.
 
     The squared Cholesky diagonal of `moments` over a filter's nonzero weights,
-    of `sample` filters spread over the layer.
+    of `_SAMPLE` filters spread over the layer.
     """
-    chosen = filters[np.linspace(0, len(filters) - 1, min(sample, len(filters))).astype(int)]
+    chosen = filters[np.linspace(0, len(filters) - 1, min(_SAMPLE, len(filters))).astype(int)]
     logs = []
     for row in chosen:
         kept = np.nonzero(row)[0]

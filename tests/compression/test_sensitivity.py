@@ -68,25 +68,23 @@ class Loss:
         return self.full - self.total()
 
 
-def test_a_killed_scan_measures_only_what_is_missing(small_model, tmp_path):
+def test_a_killed_scan_measures_only_what_is_missing(small_model, tmp_path, capsys):
     folder = RunFolder(tmp_path)
     before = kernels.read_kernels(small_model)
     points = len(sparsity.GRID)
     identity = {"weights": "abc", "examples": 8}
-    lines = []
     with pytest.raises(KeyboardInterrupt):
-        sparsity.scan(
-            small_model, Loss(small_model, 1 + 2 * points + 3), folder, identity, lines.append
-        )
-    assert len(lines) == 2
+        sparsity.scan(small_model, Loss(small_model, 1 + 2 * points + 3), folder, identity)
+    assert len(capsys.readouterr().out.splitlines()) == 2
     for name, kernel in kernels.read_kernels(small_model).items():
         np.testing.assert_array_equal(kernel, before[name], err_msg="weights were not put back")
     again = Loss(small_model)
-    scanned = sparsity.scan(small_model, again, folder, identity, lines.append)
+    scanned = sparsity.scan(small_model, again, folder, identity)
     assert again.calls == 3 * points
-    assert lines[-1].startswith("sensitivity 5/5 conv10: loss ")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("sensitivity 5/5 conv10: loss ")
     whole = Loss(small_model)
-    elsewhere = sparsity.scan(small_model, whole, RunFolder(tmp_path / "b"), identity, str)
+    elsewhere = sparsity.scan(small_model, whole, RunFolder(tmp_path / "b"), identity)
     assert whole.calls == 1 + 5 * points
     assert elsewhere == scanned
     assert scanned.curves["conv1"][0.9] > scanned.curves["conv1"][0.3] > scanned.base
@@ -94,7 +92,7 @@ def test_a_killed_scan_measures_only_what_is_missing(small_model, tmp_path):
 
 def test_curves_of_other_weights_are_thrown_away(small_model, tmp_path):
     folder = RunFolder(tmp_path)
-    sparsity.scan(small_model, Loss(small_model), folder, {"weights": "a"}, str)
+    sparsity.scan(small_model, Loss(small_model), folder, {"weights": "a"})
     loss = Loss(small_model)
-    sparsity.scan(small_model, loss, folder, {"weights": "b"}, str)
+    sparsity.scan(small_model, loss, folder, {"weights": "b"})
     assert loss.calls == 1 + 5 * len(sparsity.GRID)

@@ -38,6 +38,14 @@ def tiny_network(**changes):
     return model
 
 
+def test_a_calibrated_file_has_the_ranges_of_training_photographs(monkeypatch, record):
+    monkeypatch.setattr(converter, "raw_images", lambda *asked: (asked, "labels"))
+    monkeypatch.setattr(converter, "convert_model", lambda *given: given)
+    given = converter.convert_calibrated("model", record, LABELS, "data", 7, 3)
+    options = ConversionOptions("int8", "per_tensor")
+    assert given == ("model", record, LABELS, options, ("data", "train", record, 7, 3))
+
+
 def test_float_files_compute_the_keras_model(converted, small_network, record, noise_images):
     expected = float_answer(small_network, record, noise_images)
     assert expected.max(axis=1).min() > 0.22, "the answers must differ to show anything"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import InvariantError
-from sqzkit.conversion import stage_summary
+from sqzkit.conversion import converter, stage_summary
 from sqzkit.data.dataset import ImageDataset, Split
 from sqzkit.data.pipeline import raw_images
 from sqzkit.runs.loading import load_run
@@ -87,13 +87,13 @@ def test_accuracy_is_measured_on_the_test_split_and_ranges_on_the_training_split
 ):
     """Of a data set of which the int8 file knows the test split alone by heart."""
     folder, _ = finished_chain
-    entry, make, calibrated = folder.finished_stages()[0], stage_summary.convert_model, []
+    entry, make, calibrated = folder.finished_stages()[0], converter.convert_model, []
 
     def watched(model, record, labels, options, images=None):
         calibrated.extend([] if images is None else [images])
         return make(model, record, labels, options, images)
 
-    monkeypatch.setattr(stage_summary, "convert_model", watched)
+    monkeypatch.setattr(converter, "convert_model", watched)
     model = load_run(folder.path, entry["stage"]).model
     file = Classifier(stage_summary.convert(folder, corners, model))
     known = {}
@@ -113,7 +113,7 @@ def test_accuracy_is_measured_on_the_test_split_and_ranges_on_the_training_split
 
 def test_a_stage_whose_int8_file_lost_a_zero_is_not_measured(finished_chain, corners, monkeypatch):
     folder, _ = finished_chain
-    make = stage_summary.convert_model
+    make = converter.convert_model
 
     def careless(*arguments):
         file = TFLiteFile(make(*arguments))
@@ -122,6 +122,6 @@ def test_a_stage_whose_int8_file_lost_a_zero_is_not_measured(finished_chain, cor
         values.flat[int(np.argmax(values == 0))] = 55
         return file.replace({victim.index: values})
 
-    monkeypatch.setattr(stage_summary, "convert_model", careless)
+    monkeypatch.setattr(converter, "convert_model", careless)
     with pytest.raises(InvariantError, match="conv1: .*pruned weights came back"):
         stage_summary._measure(folder, corners, folder.finished_stages()[1])

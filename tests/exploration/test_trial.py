@@ -1,5 +1,6 @@
 """Real training of tiny networks; and the whole program on the embedded digits."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -83,18 +84,17 @@ def test_multiplications_are_those_counted_by_hand():
     assert explore_trial.multiply_accumulates(model) == 16 * 18 * 5 + 16 * 5 * 3
 
 
-@pytest.mark.slow
-def test_the_converted_file_is_measured(tmp_path):
+def test_the_converted_file_is_measured(experiment):
     # LiteRT refuses about one untrained network of 150.
     keras.utils.set_random_seed(1)
-    model = squeezenet.build(tiny(3), 32)
-    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
-    arguments = (model, default(32), ("a", "b", "c"), images)
-    measured = explore_trial.measure_converted(*arguments, tmp_path / "lock")
+    model = squeezenet.build(tiny(2), 32)
+    asked = ("accuracy", "sqz_bytes", "latency")
+    config = dataclasses.replace(experiment.config, objectives=asked)
+    timed = dataclasses.replace(experiment, config=config)
+    measured = explore_trial.measure_converted(timed, model, default(32))
     assert 1000 < measured["sqz_bytes"] < measured["tflite_bytes"]
     assert measured.pop("latency") > 0
-    again = explore_trial.measure_converted(*arguments, None)
-    assert again == measured
+    assert explore_trial.measure_converted(experiment, model, default(32)) == measured
 
 
 EXPLORE = [sys.executable, "-m", "sqzkit.explore", "--model=tiny", "--base_e=8,16"]

@@ -107,18 +107,31 @@ def test_a_row_of_layers_is_measured_on_what_is_read_back(experiment, run, netwo
         written.append(kernels.read_kernels(model))
         return real(model, record, labels, options)
 
-    real = files.convert_model
+    def doubled(content):
+        return {name: (2 * kernel, bias) for name, (kernel, bias) in read(content).items()}
+
+    real, read, compared = files.convert_model, layer_file.read, []
+    before = network[1].get_weights()
+    monkeypatch.setattr(files.layer_file, "read", doubled)
     monkeypatch.setattr(files, "convert_model", convert_model)
+    monkeypatch.setattr(
+        files, "_check_same", lambda written, read: compared.append((written, read))
+    )
     row = finish_row(experiment, "pruned", Made(run, "sparse_floats"), 0.0)
     assert row.yours.file == "files/pruned.yours.layers"
     assert row.paper.file == "files/pruned.paper.layers"
-    layers = layer_file.read(content(experiment, row.yours))
+    network[1].set_weights(before)
+    layers = read(content(experiment, row.yours))
     assert len(written) == 1  # at the paper's size there is nothing to run
     for name, kernel in written[0].items():
-        np.testing.assert_array_equal(layers[name][0], kernel)
+        np.testing.assert_array_equal(2 * layers[name][0], kernel)
     assert row.yours.latency_ms == 1.235 and row.paper.latency_ms is None
     assert row.notes == (files.AS_DENSE,)
-    larger = layer_file.read(content(experiment, row.paper))
+    larger = read(content(experiment, row.paper))
+    ((asked, found),) = compared  # what nothing runs is compared with what was written
+    for name, (kernel, _) in larger.items():
+        np.testing.assert_array_equal(asked[name][0], kernel)
+        np.testing.assert_array_equal(found[name][0], 2 * kernel)
     record = sidecar(experiment, row.paper)
     counted = sum(np.count_nonzero(kernel) for kernel, _ in larger.values())
     assert record["nonzero_weights"] == counted > 0
@@ -134,6 +147,16 @@ def test_a_row_of_an_archive_is_measured_on_the_int8_file_in_it(experiment, run)
     assert row.top1 == pytest.approx((answers(int8, experiment) == labels).mean())
     assert sqz.unpack(content(experiment, row.paper)) != int8
     assert row.paper.latency_ms == 1.235
+
+
+def test_a_row_whose_int8_file_lost_something_is_not_written(experiment, run, monkeypatch):
+    def refuse(model, record, int8):
+        raise InvariantError("conv1", "pruned weights came back")
+
+    monkeypatch.setattr(files.checks, "check_compression", refuse)
+    with pytest.raises(InvariantError, match="conv1: pruned weights came back"):
+        finish_row(experiment, "squeezenet_dc8", Made(run, "sqz"), 0.0)
+    assert not experiment.folder.path.joinpath("files").exists()
 
 
 def test_a_run_elsewhere_is_named_in_full(experiment, run, tmp_path):
