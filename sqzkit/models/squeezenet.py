@@ -12,6 +12,7 @@ prints them; at the 224 pixels that table names, conv1 gives 109x109 and
 pool1 54x54 (the rest is the same), so the published networks were 227.
 """
 
+import dataclasses
 from typing import Any
 
 from sqzkit.base.errors import UsageError
@@ -21,6 +22,8 @@ from sqzkit.preprocessing import MAX_SIZE, MIN_SIZE
 
 POOL_SIZE = 3
 POOL_STRIDE = 2
+MIN_MAP = 3  # pixels
+MIN_POOLS = 2
 # Keras's 0.99 needs some 500 steps before the averages can be used: a small data set has
 # that many in ten epochs, and every one before looks bad in validation.
 NORMALIZATION_MOMENTUM = 0.9
@@ -81,6 +84,23 @@ def feature_map_sizes(spec: SqueezeNetSpec, image_size: int) -> dict[str, int]:
                 f"after {name} at {image_size} pixels; pool less often or use larger images"
             )
     return sizes
+
+
+def pool_less(spec: SqueezeNetSpec, size: int) -> SqueezeNetSpec:
+    """Return the network without its second poolings while its last map has under 3x3 pixels.
+
+    3x3 kernels on one pixel are wasted.
+
+    Args:
+      spec: the network.
+      size: of its input, pixels.
+    """
+    while len(spec.pool_after) > MIN_POOLS:
+        sizes = feature_map_sizes(spec, size)
+        if list(sizes.values())[-1] >= MIN_MAP:
+            break
+        spec = dataclasses.replace(spec, pool_after=(spec.pool_after[0], *spec.pool_after[2:]))
+    return spec
 
 
 def pooled_size(size: int) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ def render(folder: RunFolder) -> str:
         layers=layers,
         parameters=sum(layer["parameters"] for layer in layers),
         evaluation=evaluation,
+        interval=evaluation and interval(evaluation["top1"], evaluation["examples"]),
+        head=head(folder),
         balanced=balanced_accuracy(classes),
         classes=classes if len(classes) <= MAX_CLASSES else worst_classes(classes),
         curves=[figures.curve(lines, name) for name in ("loss", "accuracy")] if lines else [],
@@ -99,6 +102,47 @@ def balanced_accuracy(rows: Sequence[ClassRow]) -> float | None:
     """Return the mean of the classes' accuracies, 0..1; None if no class has images."""
     shares = [row.accuracy for row in rows if row.accuracy is not None]
     return sum(shares) / len(shares) if shares else None
+
+
+def interval(share: float, examples: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a share of some examples (Wilson, 1927), 0..1."""
+    z = 1.96
+    middle = (share + z * z / (2 * examples)) / (1 + z * z / examples)
+    spread = math.sqrt(share * (1 - share) / examples + (z / (2 * examples)) ** 2)
+    half = spread * z / (1 + z * z / examples)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """What the images held out from a fitted head say of the data.
+
+    Attributes:
+      curve: (number of training images, accuracy on those held out, 0..1), fewest first.
+      twice: the accuracy expected of twice as many images, 0..1; None if more do not help.
+      suspects: (photograph, its class, the class it looks like, how much so, 0..1).
+    """
+
+    curve: list[tuple[int, float]]
+    twice: float | None
+    suspects: list[tuple[str, str, str, float]]
+
+
+def head(folder: RunFolder) -> Head | None:
+    """Return what `head.json` holds, or None if there is none."""
+    record = folder.read_record("head")
+    if not record:
+        return None
+    curve = [(int(count), float(accuracy)) for count, accuracy in record["curve"]]
+    (_, before), (_, now) = curve[-2:]
+    # Errors fall by the same factor each time that the number of images doubles.
+    twice = 1 - (1 - now) ** 2 / (1 - before) if before < now else None
+    labels = folder.labels
+    suspects = [
+        (s["photograph"], labels[s["label"]], labels[s["looks_like"]], float(s["probability"]))
+        for s in record["suspects"]
+    ]
+    return Head(curve, twice, suspects)
 
 
 def worst_classes(rows: Sequence[ClassRow]) -> list[ClassRow]:

@@ -12,9 +12,11 @@
                          (clustering folds the batch normalization away first)
     metrics.jsonl        one line of metrics an epoch
     layers.json          the network's table: name, kind, output shape, parameters
+    head.json            what the head's held-out images say of the data, with --weights
     evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
     mistakes/            the pictures of those mistakes, named by the example
     conversions/         what convert.py made, with one sidecar JSON each
+    duration.json        epochs that fit into --train_minutes, decided when the run began
     checkpoints/         state of an unfinished stage; may be deleted
     features/            what a network with published weights made of the training images, for
                          the fit of its head; may be deleted
@@ -37,7 +39,7 @@ from sqzkit.runs import lock
 
 _FIRST_FILES = (
     *("preprocessing.json", "labels.txt", "data.json", "flags.json", "layers.json"),
-    *(lock.NAME, "features"),
+    *("duration.json", "features", lock.NAME),
 )
 # A stage names files: letters, digits and _ cannot lead out of the folder.
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")

@@ -26,6 +26,7 @@ PresetName = Literal["default", "transfer", "paper", "cifar10", "imagenet"]
 DEFAULT_MODEL = "v1_1"
 DIGITS_SIZE = 32
 PHOTOGRAPH_SIZE = 64
+MAX_EPOCHS = 24  # that --min_train_steps asks for
 NETWORK_FIELDS = (
     "bypass",
     "base_e",
@@ -103,7 +104,27 @@ class TrainingConfig(Settings):
     train_steps: int | None = setting(
         None, minimum=1, help="Length of the training in steps instead, rounded up to epochs."
     )
+    min_train_steps: int = setting(
+        0,
+        minimum=0,
+        help=f"Train for more epochs than --train_epochs, but not for more than {MAX_EPOCHS}, "
+        "until this many steps are done.",
+        default_text="0; 1,500 with --weights, unless --train_epochs is given",
+    )
+    train_minutes: float | None = setting(
+        None,
+        above=0,
+        unit="minutes",
+        help="Longest time for all of it: fewer epochs, as far as needed.",
+        default_text="no limit",
+    )
     base_learning_rate: float = like(FitOptions, "base_learning_rate", 2e-3)
+    full_rate_images: int = setting(
+        0,
+        minimum=0,
+        help="Training images from which on this is the rate; of fewer it is lower in proportion.",
+        default_text="0; 2,000 with --weights, unless --base_learning_rate is given",
+    )
     lr_schedule: Schedule = like(FitOptions, "lr_schedule")
     warmup_epochs: float = like(FitOptions, "warmup_epochs", 1.0)
     optimizer: Optimizer = like(FitOptions, "optimizer")
@@ -142,11 +163,20 @@ class TrainingConfig(Settings):
         fields = dict(PRESETS.get(name, {}))  # an unknown name is refused below
         if "train_epochs" in values:
             fields.pop("train_steps", None)
+        if "train_epochs" in values or "train_steps" in values:
+            fields.pop("min_train_steps", None)
+        if "base_learning_rate" in values:
+            fields.pop("full_rate_images", None)
         return assembly.assemble(cls, {**fields, **values, "preset": name})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.fit_options(self.train_epochs)
+        if self.train_minutes and self.distribution_strategy not in ("off", "one_device"):
+            raise UsageError(
+                f"--train_minutes {self.train_minutes:g}: steps on several devices cannot be timed "
+                "beforehand; give --train_epochs, or --distribution_strategy=off"
+            )
         if self.weights is None:
             self.spec(2)
         else:

@@ -1,7 +1,8 @@
 """Accuracy of a Keras model on a split, and the mistakes worth looking at."""
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,21 @@ def in_words(metrics: Mapping[str, float]) -> str:
     if "balanced_accuracy" in metrics:
         text += f" (mean over the classes {metrics['balanced_accuracy']:.2%})"
     return text
+
+
+def standard_error(accuracy: float, count: int) -> float:
+    """Return that of an accuracy on `count` images; never 0, as no finite sample is certain."""
+    expected = (accuracy * count + 1) / (count + 2)
+    return math.sqrt(expected * (1 - expected) / max(count, 1))
+
+
+def better_than_chance(accuracy: float, labels: Sequence[int] | np.ndarray) -> bool:
+    """Return whether an accuracy exceeds that of always giving the most frequent label.
+
+    By two standard errors: of labels drawn at random, one data set in forty passes.
+    """
+    chance = np.bincount(np.asarray(labels)).max() / max(len(labels), 1)
+    return bool(accuracy > chance + 2 * standard_error(chance, len(labels)))
 
 
 def record_evaluation(

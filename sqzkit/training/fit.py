@@ -1,5 +1,6 @@
 """One resumable stage of training, for `train.py` and for every compression stage."""
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -60,6 +61,8 @@ class StageFit:
       strategy: where to run; None: the current one.
       keep_start: whether the weights it starts from are kept where no epoch is at least as
         good on the validation split.
+      average: decay, a step, of a running average of the weights, which is what is validated
+        and kept; 0: the weights themselves.
     """
 
     folder: RunFolder
@@ -73,11 +76,13 @@ class StageFit:
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     strategy: tf.distribute.Strategy | None = None
     keep_start: bool = False
+    average: float = 0.0
 
     @property
     def record(self) -> dict[str, Any]:
         """Everything that decides the outcome, as it is read back from JSON."""
-        return dict(plain({**self.options.to_json(), **self.config}))
+        average = {"average": self.average} if self.average else {}
+        return dict(plain({**self.options.to_json(), **average, **self.config}))
 
     @property
     def checkpoint_path(self) -> Path:
@@ -157,7 +162,9 @@ class _Trainer:
             loss = steps.class_weighted(loss, fit.dataset.class_counts())
         with self.strategy.scope():
             self.dropouts = steps.seed_dropout(model, options.seed)
-            self.optimizer = optimization.build_optimizer(options, model.trainable_variables)
+            self.optimizer = optimization.build_optimizer(
+                options, model.trainable_variables, fit.average
+            )
             model.optimizer = self.optimizer  # TF-MOT's callbacks read the step from here
             self.state = StageState(fit.checkpoint_path, model, self.optimizer)
             coordinated = isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
@@ -241,7 +248,8 @@ class _Trainer:
     ) -> None:
         progress, options = self.progress, self.fit.options
         self.watchdog.check_epoch(sums.loss, sums.accuracy, progress.epoch)
-        validation = self._measure("validation")
+        with self._averaged():
+            validation = self._measure("validation")
         line: dict[str, Any] = {
             "loss": sums.loss,
             "accuracy": sums.accuracy,
@@ -257,13 +265,24 @@ class _Trainer:
         progress.seconds += seconds
         progress.examples += sums.examples
         if options.keep == "best" and progress.epoch > options.best_from_epoch:
-            self.state.note_validation(validation.top1, validation.loss, validation.examples)
+            with self._averaged():
+                self.state.note_validation(validation.top1, validation.loss, validation.examples)
         if self.chief:
             line = {"stage": self.fit.stage, "epoch": progress.epoch, **line}
             self.fit.folder.append_metrics(line)
         self.state.save(write=self.chief)
         if self.chief:
             shown.epoch(line)
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Give the model the average of its weights for the time of a `with` statement."""
+        variables = self.model.trainable_variables if self.fit.average else []
+        before = [variable.numpy() for variable in variables]
+        optimization.write_averages(self.optimizer, variables)
+        yield
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
 
     def _stops_early(self) -> bool:
         patience, improved = self.fit.options.early_stopping_patience, self.progress.improved_epoch

@@ -1,4 +1,4 @@
-"""A new head on a frozen network: features computed once, then logistic regression.
+"""A new head on a frozen network: logistic regression of its features.
 
 `conv10` is a 1x1 convolution followed by the average over the map, and without a ReLU the two
 can be exchanged: logits = average(features) @ kernel + bias. So a linear classifier of averaged
@@ -6,58 +6,36 @@ features is exactly a `conv10`. Its optimum is found in seconds, without a learn
 """
 
 import dataclasses
-import hashlib
-import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from sqzkit.base.keras import keras
-from sqzkit.data.dataset import ImageDataset, Split
-from sqzkit.data.pipeline import epoch_order, evaluation_batches
-from sqzkit.data.store import fingerprint, naming_failures
-from sqzkit.data.tree import Account
+from sqzkit.data.dataset import ImageDataset
 from sqzkit.models.transfer import HEAD
-from sqzkit.preprocessing import Preprocessing
-from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.settings import refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
-from sqzkit.training import checkpoint, distribution
-from sqzkit.training.evaluate import Evaluator, split_metrics
-from sqzkit.training.fit import StageFit
+from sqzkit.training import distribution
+from sqzkit.training.evaluate import (
+    Evaluator,
+    better_than_chance,
+    split_metrics,
+    standard_error,
+)
+from sqzkit.training.features import Features, compute
+from sqzkit.training.fit import StageFit, StageResult
 
 FOLDS = 5
-MAX_PHOTOGRAPHS = 10_000  # features of more change a linear head by less than noise does
 # Inverse strengths of the L2 penalty, for scikit-learn; the fold loss has one minimum.
 STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-6, 5))
 UNKNOWN_STRENGTH = 0.1  # where no class has two images to choose by
-BATCH = 32
-SIZES = (96, 160, 227, 288)  # pixels
-MAX_TRIED = 1_000  # photographs on which sizes are compared
-# What training may take: this many images of 227x227 pixels, half an hour to an hour on two cores.
-MAX_WORK = 100_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Features:
-    """Averaged inputs of `conv10`.
-
-    Attributes:
-      values: float32 [N, channels].
-      mirrored: the same of the mirrored images; [0, channels] where mirroring changes meaning.
-      labels: int32 [N].
-      seconds: that computing them took.
-    """
-
-    values: np.ndarray
-    mirrored: np.ndarray
-    labels: np.ndarray
-    seconds: float
+MAX_MIRRORED = 1_000
+CURVE_SHARES = (0.25, 0.5)
+SUSPICIOUS = 0.1  # probability of the own label below which a photograph is worth a look
+MAX_SUSPECTS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,72 +71,6 @@ class FittedHead:
         layer.set_weights([self.kernel.reshape(layer.kernel.shape), self.bias])
 
 
-def compute(
-    model: keras.Model,
-    dataset: ImageDataset,
-    preprocessing: Preprocessing,
-    folder: RunFolder,
-    weights: str,
-    limit: int = MAX_PHOTOGRAPHS,
-) -> Features:
-    """Return the features of the training split, from the run folder if they are there.
-
-    Args:
-      model: with the published weights.
-      dataset: its split "train" is used.
-      preprocessing: the record to follow.
-      folder: keeps them under a name made from the images' content, the record and `weights`.
-      weights: the name of the published weights.
-      limit: use at most this many images, chosen at random but always the same.
-
-    Raises:
-      RunError: too many photographs cannot be decoded, or the folder cannot be written.
-      FormatError: the kept file is damaged.
-    """
-    examples = dataset.split("train").examples
-    if len(examples) > limit:
-        chosen = np.sort(epoch_order(len(examples), 0, 0)[:limit])
-        part = Split(tuple(examples[i] for i in chosen))
-        # Its own account: what is unreadable is noted once, when the whole split is opened.
-        dataset = dataclasses.replace(
-            dataset, splits={"train": part}, stores={}, broken=[], account=Account()
-        )
-    key = [fingerprint(dataset.split("train").examples, preprocessing), weights, dataset.flip]
-    name = hashlib.sha256(json.dumps([key, preprocessing.to_json()]).encode()).hexdigest()[:16]
-    path = folder.path / "features" / f"{name}.npz"
-    if found := checkpoint.load(path):
-        record, groups = found
-        values, mirrored, labels = groups["features"]
-        return Features(values, mirrored, labels, float(record["seconds"]))
-    features = _compute(model, dataset, preprocessing)
-    if distribution.is_chief():
-        arrays = [features.values, features.mirrored, features.labels]
-        record = {"seconds": features.seconds, "image_size": preprocessing.image_size}
-        checkpoint.save(path, record, {"features": arrays})
-    return features
-
-
-def _compute(model: keras.Model, dataset: ImageDataset, preprocessing: Preprocessing) -> Features:
-    maps = model.get_layer(HEAD).input
-    average = keras.layers.GlobalAveragePooling2D(dtype="float32")(maps)
-    extract = tf.function(
-        keras.Model(model.input, average), [tf.TensorSpec(model.input_shape, tf.float32)]
-    )
-    started = time.monotonic()
-    values, labels = [], []
-    mirrored = [np.zeros((0, maps.shape[-1]), np.float32)]
-    with naming_failures(dataset):
-        for images, truth in evaluation_batches(dataset, "train", preprocessing, BATCH):
-            values.append(extract(images).numpy())
-            if dataset.flip:
-                mirrored.append(extract(images[:, :, ::-1]).numpy())
-            labels.append(truth.numpy())
-    seconds = time.monotonic() - started
-    return Features(
-        np.concatenate(values), np.concatenate(mirrored), np.concatenate(labels), seconds
-    )
-
-
 def fit(
     features: Features, classes: int, seed: int, class_weights: str | None = None
 ) -> FittedHead:
@@ -188,37 +100,8 @@ def fit(
     return FittedHead(kernel.astype(np.float32), bias.astype(np.float32), best[1], best[2])
 
 
-def choose_size(
-    build: Callable[[int], tuple[keras.Model, Preprocessing]],
-    dataset: ImageDataset,
-    folder: RunFolder,
-    weights: str,
-    images: int,
-    seed: int,
-) -> int:
-    """Return the image size with the lowest fold loss of the head, printing each one's accuracy.
-
-    Args:
-      build: makes the network, with the published weights, for an image size, and its record.
-      dataset: at most `MAX_TRIED` of its training images are looked at.
-      folder: keeps the features.
-      weights: the name of the published weights.
-      images: that the whole training takes, counted in each epoch; sizes at which that is too
-        much work are left out.
-      seed: decides the folds.
-    """
-    affordable = [size for size in SIZES if images * (size / 227) ** 2 <= MAX_WORK]
-    losses = {}
-    for size in affordable[-3:] or SIZES[:1]:
-        model, record = build(size)
-        features = compute(model, dataset, record, folder, weights, MAX_TRIED)
-        fitted = fit(features, dataset.num_classes, seed)
-        losses[size] = fitted.losses(features.labels).mean()
-        print(f"head on frozen features, {size} px: {_in_words(fitted, features)}", flush=True)
-    return min(losses, key=lambda size: losses[size])
-
-
-def _in_words(fitted: FittedHead, features: Features) -> str:
+def in_words(fitted: FittedHead, features: Features) -> str:
+    """Return the accuracy on images held out, with its standard error."""
     accuracy, count = fitted.accuracy(features.labels)
     error = standard_error(accuracy, count)
     return f"{accuracy:.1%} ± {error:.1%} of {count:,} images held out in {FOLDS} folds"
@@ -256,7 +139,7 @@ def fit_stage_head(model: keras.Model, stage: StageFit) -> None:
         **split_metrics(Evaluator(model), dataset, stage.preprocessing),
     }
     print(
-        f"head: {_in_words(fitted, features)}; top-1 {metrics['top1']:.2%} on the test split",
+        f"head: {in_words(fitted, features)}; top-1 {metrics['top1']:.2%} on the test split",
         flush=True,
     )
     if not better_than_chance(accuracy, features.labels):
@@ -268,7 +151,75 @@ def fit_stage_head(model: keras.Model, stage: StageFit) -> None:
     chief = distribution.is_chief()
     save_weights(model, folder.weights_path(stage.stage), write=chief)
     if chief:
+        folder.write_record("head", advice(fitted, features, dataset, stage.options.seed))
         folder.finish_stage(stage.stage, metrics, settings)
+
+
+def advice(
+    fitted: FittedHead, features: Features, dataset: ImageDataset, seed: int
+) -> dict[str, Any]:
+    """Return what the images held out say of the data, as JSON-ready values for the report.
+
+    Returns:
+      `curve`: [number of training images, accuracy on those held out], fewest first.
+      `suspects`: training photographs whose label the head finds least likely, with the class
+      that they look like; only of classes' folders that were used as a whole.
+    """
+    labels, curve = features.labels, []
+    for share in CURVE_SHARES:
+        accuracy = accuracy_of_share(*(features, dataset.num_classes, fitted.strength, share, seed))
+        curve.append([round(share * len(labels)), accuracy])
+    curve.append([len(labels), fitted.accuracy(labels)[0]])
+    truth = fitted.held_out[np.arange(len(labels)), labels]
+    whole = len(labels) == dataset.split("train").num_examples
+    unlikely = np.flatnonzero(truth < SUSPICIOUS) if whole else np.zeros(0, np.int64)
+    suspects = [
+        {
+            "photograph": dataset.name_of(dataset.split("train").examples[index]) or f"#{index}",
+            "label": int(labels[index]),
+            "looks_like": int(fitted.held_out[index].argmax()),
+            "probability": float(fitted.held_out[index].max()),
+        }
+        for index in unlikely[np.argsort(truth[unlikely], kind="stable")][:MAX_SUSPECTS]
+    ]
+    return {"curve": curve, "suspects": suspects}
+
+
+def accuracy_of_share(
+    features: Features, classes: int, strength: float, share: float, seed: int
+) -> float:
+    """Return the accuracy on held-out images of heads fitted to a share of the others, 0..1."""
+    fold = folds(features.labels, seed)
+    order = np.random.Generator(np.random.PCG64([seed, FOLDS])).permutation(len(fold))
+    right = 0
+    for number in range(FOLDS):
+        held_out = fold == number
+        others = order[~held_out[order]]
+        few = np.zeros(len(fold), bool)
+        for label in np.unique(features.labels):
+            members = others[features.labels[others] == label]
+            few[members[: max(1, round(share * len(members)))]] = True
+        if held_out.any():
+            regression = _Regression(features, few, classes)
+            answers = regression.probabilities(strength, features.values[held_out]).argmax(axis=1)
+            right += int((answers == features.labels[held_out]).sum())
+    return right / max(1, int((fold >= 0).sum()))
+
+
+def finish_untrained(model: keras.Model, stage: StageFit) -> StageResult:
+    """Finish a stage for which there is no time, with the weights of its head."""
+    folder = stage.folder
+    found = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
+    if found:
+        refuse_other(f"stage {stage.stage!r} of {folder.path}", found["config"], stage.record)
+        load_weights(model, folder.weights_path(stage.stage))
+        return StageResult(model, found["metrics"], 0)
+    measured = split_metrics(Evaluator(model), stage.dataset, stage.preprocessing)
+    nothing = {"epochs": 0, "best_epoch": 0, "train_seconds": 0.0, "images_per_second": 0.0}
+    metrics: dict[str, Any] = {**nothing, **measured}
+    save_weights(model, folder.weights_path(stage.stage))
+    folder.finish_stage(stage.stage, metrics, stage.record)
+    return StageResult(model, metrics, 0)
 
 
 def folds(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -295,10 +246,14 @@ def _losses(held_out: np.ndarray, labels: np.ndarray) -> np.ndarray:
 class _Regression:
     """Multinomial logistic regression of some of the images, for falling penalties."""
 
-    def __init__(self, features: Features, part: np.ndarray, classes: int, weights: Any) -> None:
+    def __init__(
+        self, features: Features, part: np.ndarray, classes: int, weights: str | None = None
+    ) -> None:
         from sklearn.linear_model import LogisticRegression
 
-        mirrored = features.mirrored[part] if len(features.mirrored) else features.mirrored
+        # Of many images, the mirrored ones cost more time than they are worth.
+        doubled = 0 < len(features.mirrored) <= MAX_MIRRORED
+        mirrored = features.mirrored[part if doubled else slice(0)]
         values = np.concatenate([features.values[part], mirrored]).astype(np.float64)
         self.labels = np.resize(features.labels[part], len(values))
         self.classes = classes
@@ -307,7 +262,9 @@ class _Regression:
         self.scale = 1 / (deviation + max(float(deviation.mean()), 1e-6))
         self.values = (values - self.mean) * self.scale
         # Started from the solution of the stronger penalty before it.
-        self.model = LogisticRegression(max_iter=1000, warm_start=True, class_weight=weights)
+        self.model = LogisticRegression(
+            tol=1e-3, max_iter=200, warm_start=True, class_weight=weights
+        )
 
     def solve(self, strength: float) -> tuple[np.ndarray, np.ndarray]:
         """Return kernel [channels, classes] and bias [classes] for features as they come."""
@@ -333,18 +290,3 @@ class _Regression:
         logits = values @ kernel + bias
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
-
-
-def standard_error(accuracy: float, count: int) -> float:
-    """Return that of an accuracy on `count` images; never 0, as no finite sample is certain."""
-    expected = (accuracy * count + 1) / (count + 2)
-    return math.sqrt(expected * (1 - expected) / max(count, 1))
-
-
-def better_than_chance(accuracy: float, labels: Sequence[int] | np.ndarray) -> bool:
-    """Return whether an accuracy exceeds that of always giving the most frequent label.
-
-    By two standard errors: of labels drawn at random, one data set in forty passes.
-    """
-    chance = np.bincount(np.asarray(labels)).max() / max(len(labels), 1)
-    return bool(accuracy > chance + 2 * standard_error(chance, len(labels)))

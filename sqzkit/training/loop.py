@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.data.tree import some
 from sqzkit.models import registry, squeezenet, transfer
-from sqzkit.models.pretrained import Pretrained
-from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import (
@@ -32,14 +30,24 @@ from sqzkit.runs.loading import (
 )
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
-from sqzkit.training import distribution, head
+from sqzkit.training import choice, distribution, duration, head, optimization
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
-from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, in_words, record_evaluation
+from sqzkit.training.duration import Duration
+from sqzkit.training.evaluate import (
+    EVALUATION_BATCH,
+    Evaluator,
+    better_than_chance,
+    in_words,
+    record_evaluation,
+)
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.options import FitOptions
 
-MIN_MAP = 3  # pixels
-MIN_POOLS = 2
+NOT_SHOWN = (
+    "the test split does not show that anything was learnt: always giving its most frequent class "
+    "would be about as accurate; check that the photographs lie in the folders of their classes"
+)
+AVERAGE_DECAY = 0.99  # a step, of the averaged weights: the last hundred steps count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Run:
       preprocessing: from photographs to its input.
       options: of the stage "train".
       strategy: where it runs.
+      only_head: whether there is no time to train more than a new head.
     """
 
     folder: RunFolder
@@ -61,6 +70,7 @@ class Run:
     preprocessing: Preprocessing
     options: FitOptions
     strategy: tf.distribute.Strategy
+    only_head: bool = False
 
 
 def train(config: TrainingConfig) -> Run:
@@ -73,19 +83,25 @@ def train(config: TrainingConfig) -> Run:
       UsageError: the flags do not fit each other, the data, or the folder.
       RunError: the training failed; the folder can be resumed.
     """
+    started = time.monotonic()
     run = open_run(config)
     # A worker that looks later must not find a folder that the chief has not finished yet.
     distribution.barrier(run.strategy)
     with precision(config.mixed_precision_dtype):
         with run.strategy.scope():
             model = registry.build_from_json(run.spec, run.preprocessing.image_size)
+        run, expected = _within_time(run, config, started)
         print(_resolved(run, config, model.count_params()), flush=True)
+        if expected:
+            print(f"time: {expected}", flush=True)
         if distribution.is_chief():
             # The flags that began the run stay.
             flags = {"train": config.to_json(), **(run.folder.read_record("flags") or {})}
-            records = {"data": data_record(config.data, run.dataset), "flags": flags}
+            contents = {"data": data_record(config.data, run.dataset), "flags": flags}
+            if expected and config.train_minutes:
+                contents["duration"] = dataclasses.asdict(expected)
             begin_run(
-                *(run.folder, run.spec, model, run.preprocessing, run.dataset.labels), records
+                *(run.folder, run.spec, model, run.preprocessing, run.dataset.labels), contents
             )
         result = _train_stages(run, config, model)
     if distribution.is_chief():
@@ -96,6 +112,8 @@ def train(config: TrainingConfig) -> Run:
         f"{metrics['best_epoch']}: {in_words(metrics)} on the test split",
         flush=True,
     )
+    if not better_than_chance(metrics["top1"], run.dataset.split("test").labels):
+        print(NOT_SHOWN, flush=True)
     return run
 
 
@@ -108,28 +126,29 @@ def open_run(config: TrainingConfig) -> Run:
     pretrained = config.pretrained()
     strategy = prepare(
         *(config.seed, config.deterministic, config.distribution_strategy),
-        config.image_size or (head.SIZES[-1] if config.weights else PHOTOGRAPH_SIZE),
+        config.image_size or (choice.SIZES[-1] if config.weights else PHOTOGRAPH_SIZE),
     )
     dataset = open_dataset(config.data, config.cache_dir)
     folder = RunFolder(Path(config.model_dir))
+    epochs = duration.planned_epochs(config, dataset)
     if pretrained:
         spec = transfer.transfer_spec(pretrained, dataset.labels, config.dropout)
-        size = config.image_size or _transfer_size(folder, dataset, spec, config, pretrained)
-        preprocessing = pretrained.preprocessing_at(size)
+        preprocessing = choice.transfer_preprocessing(
+            folder, dataset, spec, config, pretrained, epochs
+        )
+        size = preprocessing.image_size
     else:
         size = config.image_size or image_size(dataset)
         spec = config.spec(len(dataset.labels))
-        spec = spec if config.pool_after else pool_less(spec, size)
+        spec = spec if config.pool_after else squeezenet.pool_less(spec, size)
         preprocessing = default(size)
     squeezenet.feature_map_sizes(spec, size)
     distribution.replica_batch(strategy, config.train_batch_size)
     augmentation.preset(config.augmentation)
-    epochs = config.train_epochs
-    if config.train_steps is not None:
-        examples = dataset.split("train").num_examples
-        epochs = math.ceil(config.train_steps / max(1, examples // config.train_batch_size))
     record = plain(spec.to_json())
-    run = Run(folder, dataset, record, preprocessing, config.fit_options(epochs), strategy)
+    examples = dataset.split("train").num_examples
+    options = optimization.for_few(config.fit_options(epochs), examples, config.full_rate_images)
+    run = Run(folder, dataset, record, preprocessing, options, strategy)
     _refuse_other_run(run, config.data)
     return run
 
@@ -163,23 +182,6 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
         f"top-5 {metrics.top5:.2%}, loss {metrics.loss:.4f}",
         flush=True,
     )
-
-
-def pool_less(spec: SqueezeNetSpec, size: int) -> SqueezeNetSpec:
-    """Return the network without its second poolings while its last map has under 3x3 pixels.
-
-    3x3 kernels on one pixel are wasted.
-
-    Args:
-      spec: the network.
-      size: of its input, pixels.
-    """
-    while len(spec.pool_after) > MIN_POOLS:
-        sizes = squeezenet.feature_map_sizes(spec, size)
-        if list(sizes.values())[-1] >= MIN_MAP:
-            break
-        spec = dataclasses.replace(spec, pool_after=(spec.pool_after[0], *spec.pool_after[2:]))
-    return spec
 
 
 def prepare(
@@ -247,28 +249,20 @@ def _refuse_other_run(run: Run, source: DataSource) -> None:
         print(changes.sentence(), flush=True)
 
 
-def _transfer_size(
-    folder: RunFolder,
-    dataset: ImageDataset,
-    spec: SqueezeNetSpec,
-    config: TrainingConfig,
-    pretrained: Pretrained,
-) -> int:
-    """Return the run's image size: the recorded one, or the best for the features."""
-    if folder.spec_path.exists():
-        return folder.preprocessing.image_size
-    if folder.is_foreign():
-        return PHOTOGRAPH_SIZE  # refused later, by name
-    if transfer.keeps_head(pretrained, dataset.labels):
-        return pretrained.image_size
-
-    def build(size: int) -> tuple[keras.Model, Preprocessing]:
-        model = squeezenet.build(spec, size)
-        transfer.load_pretrained(model, pretrained, config.weights_dir, dataset.labels)
-        return model, pretrained.preprocessing_at(size)
-
-    images = config.train_epochs * dataset.split("train").num_examples
-    return head.choose_size(build, dataset, folder, pretrained.identity, images, config.seed)
+def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run, Duration | None]:
+    """Return the run with as many epochs as `--train_minutes` allows, and what is expected."""
+    alone = config.distribution_strategy in ("off", "one_device")
+    expected = duration.decide(
+        *(run.folder, run.dataset, run.options, config.train_minutes, started),
+        build=lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
+        timed=bool(config.weights) and alone,
+    )
+    if expected:
+        epochs = max(1, expected.epochs)
+        warmup = min(run.options.warmup_epochs, epochs)
+        options = dataclasses.replace(run.options, epochs=epochs, warmup_epochs=warmup)
+        run = dataclasses.replace(run, options=options, only_head=not expected.epochs)
+    return run, expected
 
 
 def _data_to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDataset:
@@ -307,7 +301,10 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
             load_weights(model, run.folder.weights_path("head"))
         else:
             head.fit_stage_head(model, dataclasses.replace(stage, stage="head"))
-        return fit_stage(model, dataclasses.replace(stage, keep_start=True))
+        if run.only_head:
+            return head.finish_untrained(model, stage)
+        average = AVERAGE_DECAY if config.min_train_steps else 0.0
+        return fit_stage(model, dataclasses.replace(stage, keep_start=True, average=average))
 
 
 def _stage(

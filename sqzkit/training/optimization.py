@@ -1,5 +1,6 @@
 """The learning rate of each step, and optimizers by name with weight decay on kernels only."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -42,25 +43,58 @@ def _share(schedule: str, progress: float) -> float:
     return 1.0
 
 
-def build_optimizer(options: FitOptions, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
+def for_few(options: FitOptions, examples: int, full_rate: int) -> FitOptions:
+    """Return the options with the learning rate that a small data set can bear.
+
+    Few images say little about the weights of all layers: at the full rate, fine-tuning forgets
+    more of what the published weights know than it learns.
+
+    Args:
+      options: with the full rate.
+      examples: of the training split.
+      full_rate: number of examples from which on the rate is full.
+    """
+    if examples >= full_rate:
+        return options
+    rate = options.base_learning_rate * max(examples, 1) / full_rate
+    return dataclasses.replace(options, base_learning_rate=rate)
+
+
+def build_optimizer(
+    options: FitOptions, variables: Sequence[Any], average: float = 0.0
+) -> keras.optimizers.Optimizer:
     """Return the optimizer of the trainable `variables`, its slots created.
 
     Its learning rate is a variable that the loop sets before each step. Under float16 it
     scales the loss, so that small gradients survive.
+
+    Args:
+      options: of the stage.
+      variables: what it will change.
+      average: decay, a step, of the running averages that `write_averages` reads; 0: none.
     """
     rate = options.base_learning_rate
+    averaging = {"use_ema": True, "ema_momentum": average} if average else {}
     if options.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(rate, momentum=options.momentum, jit_compile=False)
+        optimizer = keras.optimizers.SGD(
+            rate, momentum=options.momentum, jit_compile=False, **averaging
+        )
     else:
         # Adam with a decay *is* AdamW: an L2 term would be divided away.
         optimizer = keras.optimizers.AdamW(
-            rate, weight_decay=options.weight_decay, jit_compile=False
+            rate, weight_decay=options.weight_decay, jit_compile=False, **averaging
         )
         optimizer.exclude_from_weight_decay([v for v in variables if not is_kernel(v)])
     if keras.mixed_precision.global_policy().compute_dtype == "float16":
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
     return optimizer
+
+
+def write_averages(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> None:
+    """Set variables to their running averages, which the optimizer keeps if it was told to."""
+    if variables:
+        getattr(optimizer, "inner_optimizer", optimizer).finalize_variable_values(variables)
 
 
 def add_decay(

@@ -97,7 +97,10 @@ def seen(folder):
 
 def test_tiles_show_accuracies_and_sizes(folder):
     assert list(seen(folder).tiles.items()) == [
-        ("of 27 test images answered correctly (top-1)", "85.19 %"),
+        (
+            "of 27 test images answered correctly (top-1); 95 % interval 67.53 % to 94.09 %",
+            "85.19 %",
+        ),
         ("mean over the classes (balanced accuracy)", "82.38 %"),  # of 10/10, 9/10 and 4/7
         ("parameters", "224"),
         ("int8.tflite", "4.0 KB"),
@@ -124,6 +127,37 @@ def test_files_that_were_not_used_are_counted_by_reason(folder):
     ]
     folder.write_record("data", {"data_dir": "my photos"})
     assert "Images that were not used" not in seen(folder).headings
+
+
+HEAD = {
+    "curve": [[55, 0.8], [110, 0.84], [221, 0.92]],
+    "suspects": [{"photograph": "cat/<7>.jpg", "label": 0, "looks_like": 2, "probability": 0.97}],
+}
+
+
+def test_what_to_do_next_names_suspects_and_what_more_images_would_bring(folder):
+    folder.write_record("head", HEAD)
+    html = page.write_report(folder).read_text(encoding="utf-8")
+    assert "80.00 % with 55, 84.00 % with 110, 92.00 % with 221 images" in html
+    # The error halved from 16 to 8 points, so it would halve again.
+    assert "Twice as many images would bring this to about 96.00 %" in html
+    row = html[html.index("cat/&lt;7&gt;.jpg") :]
+    assert row.index("<td>cat</td>") < row.index("<td>owl</td>") < row.index("97.00 %")
+
+
+def test_where_more_images_did_not_help_none_are_asked_for(folder):
+    folder.write_record("head", {"curve": [[50, 0.9], [100, 0.9]], "suspects": []})
+    html = page.write_report(folder).read_text(encoding="utf-8")
+    assert "would change little" in html
+    assert "Twice as many" not in html and "looks like" not in html
+
+
+@pytest.mark.parametrize(
+    ("share", "examples", "low", "high"),
+    [(0.5, 100, 0.4038, 0.5962), (1.0, 10, 0.7225, 1.0), (0.0, 10, 0.0, 0.2775)],
+)
+def test_an_interval_is_wilsons(share, examples, low, high):
+    assert page.interval(share, examples) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_classes_show_their_accuracy_and_their_most_frequent_mistake(folder):
@@ -339,6 +373,8 @@ def test_a_label_is_no_formula(folder):
     [
         ("evaluation", {"top1": "high"}, "a record does not hold"),
         ("layers", [{"parameters": None}], "a record does not hold"),
+        ("head", {"curve": [], "suspects": []}, "a record does not hold"),
+        ("head", {"curve": [[5, 0.5], [9, 0.6]], "suspects": [{}]}, "a record does not hold"),
         ("compression", {"stages": [{}] * 99, "histograms": {}}, "more than 16 stages"),
         ("stages", [{"stage": "../x"}], "a stage without its metrics"),
     ],

@@ -22,6 +22,9 @@ from sqzkit.training.presets import PRESETS
         ({"train_steps": 0}, "--train_steps 0"),
         ({"seed": -1}, "--seed -1"),
         ({"head_epochs": -1}, "--head_epochs"),
+        ({"min_train_steps": -1}, "--min_train_steps -1"),
+        ({"train_minutes": 0.0}, "--train_minutes 0.0: must be above 0"),
+        ({"train_minutes": 2.0, "distribution_strategy": "mirrored"}, "--train_minutes 2: steps"),
         ({"head_learning_rate": 0.0}, "--head_learning_rate"),
         ({"weights": "v1_0", "bypass": "simple"}, "--bypass simple: --weights=v1_0 fixes"),
     ],
@@ -64,6 +67,20 @@ def test_the_head_learns_alone_at_a_constant_rate():
     options = TrainingConfig("run", head_epochs=2, head_learning_rate=0.5).head_options()
     assert (options.epochs, options.base_learning_rate) == (2, 0.5)
     assert (options.lr_schedule, options.keep) == ("constant", "last")
+
+
+@pytest.mark.parametrize(
+    ("flag", "field"),
+    [
+        ("train_epochs", "min_train_steps"),
+        ("train_steps", "min_train_steps"),
+        ("base_learning_rate", "full_rate_images"),
+    ],
+)
+def test_what_was_given_is_not_adapted_to_the_data(flag, field):
+    values = {"model_dir": "run", "weights": "v1_1"}
+    assert getattr(TrainingConfig.from_settings(values), field) > 0
+    assert getattr(TrainingConfig.from_settings({**values, flag: 5}), field) == 0
 
 
 def test_the_configuration_is_json():

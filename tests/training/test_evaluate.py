@@ -7,7 +7,14 @@ from sqzkit.data.dataset import ImageDataset, Split
 from sqzkit.models import spec, squeezenet
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import evaluate
-from sqzkit.training.evaluate import Evaluator, in_words, record_evaluation, score
+from sqzkit.training.evaluate import (
+    Evaluator,
+    better_than_chance,
+    in_words,
+    record_evaluation,
+    score,
+    standard_error,
+)
 
 
 def test_score_of_answers_worked_out_by_hand():
@@ -123,3 +130,24 @@ def test_no_dropout_at_work_in_an_evaluation(colours, record):
     model = squeezenet.build(spec.tiny(4, dropout=0.9), 32)
     once, again = (Evaluator(model)(colours, "test", record, 18) for _ in range(2))
     np.testing.assert_array_equal(once.probabilities, again.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "counts", "better"),
+    [
+        (0.75, (20, 20), True),
+        (0.60, (20, 20), False),  # 24 of 40: one coin in eight does as well
+        (0.91, (90, 10), False),
+        (0.99, (90, 10), True),
+        (0.60, (2000, 2000), True),
+    ],
+)
+def test_chance_is_the_most_frequent_class_and_needs_more_examples_to_exceed(
+    accuracy, counts, better
+):
+    assert better_than_chance(accuracy, np.repeat([0, 1], counts)) is better
+
+
+def test_no_accuracy_of_a_finite_sample_is_certain():
+    assert standard_error(0.5, 100) == pytest.approx(0.05, rel=1e-3)
+    assert standard_error(1.0, 10) > standard_error(1.0, 1000) > 0

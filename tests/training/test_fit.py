@@ -224,6 +224,32 @@ def test_the_best_weights_are_what_the_stage_ends_with(fit_small, folder):
     np.testing.assert_array_equal(stored, result.model.get_layer("head").get_weights()[0])
 
 
+def test_what_it_starts_from_is_kept_where_no_epoch_is_as_good(fit_small, folder, tmp_path):
+    taught = fit_small(folder).model.get_weights()
+    options = dataclasses.replace(STEADY, base_learning_rate=1e-6)
+    spoiled = Spoil(0)  # and with such a rate it stays so
+    spoiled.on_train_begin = lambda logs=None: spoiled.model.set_weights(taught)
+    result = fit_small(RunFolder(tmp_path / "other"), options, callbacks=[spoiled], keep_start=True)
+    assert (result.metrics["best_epoch"], result.metrics["validation_top1"]) == (0, 1.0)
+    for kept, found in zip(taught, result.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, found)
+
+
+def test_averaged_weights_are_validated_and_kept_and_survive_a_kill(fit_small, folder, tmp_path):
+    spoil = Spoil(99)
+    whole = fit_small(folder, callbacks=[spoil], average=0.9)
+    last, kept = spoil.weights[-1][0], whole.model.get_weights()[0]
+    assert whole.metrics["best_epoch"] == 4
+    assert 0 < np.abs(kept - last).max() < np.abs(spoil.weights[0][0] - last).max()
+    other = RunFolder(tmp_path / "other")
+    with pytest.raises(KeyboardInterrupt):
+        fit_small(other, callbacks=[Stop(2, 1)], average=0.9)
+    resumed = fit_small(other, average=0.9)
+    np.testing.assert_array_equal(kept, resumed.model.get_weights()[0])
+    with pytest.raises(UsageError, match="average: 0.9 there, None asked"):
+        fit_small(other)
+
+
 def test_the_last_epoch_can_be_kept_though_it_is_worse(fit_small, folder):
     spoil = Spoil(3)
     last = fit_small(folder, dataclasses.replace(STEADY, keep="last"), callbacks=[spoil])

@@ -5,13 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import FormatError, UsageError
-from sqzkit.data.dataset import Example, Split
+from sqzkit.base.errors import UsageError
+from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.models import spec as specs
 from sqzkit.models import squeezenet
 from sqzkit.preprocessing import caffe
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import head
+from sqzkit.training.evaluate import better_than_chance
+from sqzkit.training.features import Features, compute
 from sqzkit.training.fit import StageFit
 from sqzkit.training.options import FitOptions
 from tests.models.strategies import randomize
@@ -40,11 +42,11 @@ def drawn(labels, distance, channels=40, seed=0, mirrored=True):
     noise = generator.normal(size=(2, len(labels), channels)).astype(np.float32)
     values = noise[0] + distance * np.eye(channels, dtype=np.float32)[labels]
     other = values + 0.1 * noise[1] if mirrored else values[:0]
-    return head.Features(values, other, labels, 1.0)
+    return Features(values, other, labels, 1.0)
 
 
 def test_the_fitted_head_is_exactly_a_conv10(network, colours, folder):
-    features = head.compute(network, colours, RECORD, folder, "v1_1")
+    features = compute(network, colours, RECORD, folder, "v1_1")
     assert features.values.shape == features.mirrored.shape == (96, 32)
     fitted = head.fit(features, 4, seed=1)
     fitted.write(network)
@@ -79,10 +81,10 @@ def test_noise_is_not_learnt_and_the_folds_say_so(classes):
     fitted = head.fit(features, classes, seed=1)
     accuracy, count = fitted.accuracy(features.labels)
     assert count == 60 and accuracy < 0.75
-    assert not head.better_than_chance(accuracy, features.labels)
+    assert not better_than_chance(accuracy, features.labels)
     weak = head.fit(drawn(np.arange(60) % classes, distance=8.0), classes, seed=1)
     assert weak.strength > fitted.strength
-    assert head.better_than_chance(weak.accuracy(features.labels)[0], features.labels)
+    assert better_than_chance(weak.accuracy(features.labels)[0], features.labels)
 
 
 def test_a_channel_of_another_size_changes_nothing_and_a_dead_one_does_no_harm():
@@ -128,60 +130,6 @@ def test_folds_spread_every_class_and_depend_on_the_seed():
     assert not np.array_equal(fold, head.folds(labels, 4))
 
 
-def test_features_are_computed_once_for_the_same_images_and_weights(
-    network, colours, folder, monkeypatch
-):
-    first = head.compute(network, colours, RECORD, folder, "v1_1")
-    computed = []
-    monkeypatch.setattr(head, "_compute", lambda *_: computed.append(1) or first)
-    again = head.compute(network, colours, RECORD, folder, "v1_1")
-    assert not computed
-    for name in ("values", "mirrored", "labels"):
-        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
-    examples = colours.split("train").examples
-    fewer = dataclasses.replace(colours, splits={"train": Split(examples[1:])}, stores={})
-    head.compute(network, fewer, RECORD, folder, "v1_1")
-    head.compute(network, colours, RECORD, folder, "v1_0")
-    head.compute(network, dataclasses.replace(colours, flip=False), RECORD, folder, "v1_1")
-    assert len(computed) == 3
-    for path in (folder.path / "features").iterdir():
-        path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(FormatError, match="damaged checkpoint"):
-        head.compute(network, colours, RECORD, folder, "v1_1")
-
-
-def test_of_many_images_the_same_few_are_used_and_a_broken_one_is_noted_once(
-    network, colours, folder, capsys
-):
-    examples = (Example(b"broken", 0), *colours.split("train").examples)
-    splits = {**colours.splits, "train": Split(examples)}
-    data = dataclasses.replace(colours, splits=splits, stores={}, broken=[], flip=False)
-    features = head.compute(network, data, RECORD, folder, "v1_1", limit=96)
-    assert len(features.values) in (95, 96) and not features.mirrored.size
-    assert not data.broken and data.split("train").num_examples == 97
-
-
-@pytest.mark.parametrize(("images", "tried"), [(100, [160, 227, 288]), (300_000, [96])])
-def test_the_size_at_which_the_head_is_best_is_chosen(
-    images, tried, colours, folder, monkeypatch, capsys
-):
-    informative = {96: 0.5, 160: 1.0, 227: 6.0, 288: 2.0}
-    labels = np.arange(40) % 4
-
-    def compute(model, dataset, record, folder, weights, limit):
-        assert model == record.image_size
-        return drawn(labels, informative[model])
-
-    monkeypatch.setattr(head, "compute", compute)
-    size = head.choose_size(
-        lambda size: (size, caffe(size)), colours, folder, "v1_1", images, seed=1
-    )
-    assert size == (227 if 227 in tried else tried[0])
-    lines = capsys.readouterr().out.splitlines()
-    assert [int(line.split(" px")[0].split()[-1]) for line in lines] == tried
-    assert "of 40 images held out in 5 folds" in lines[0]
-
-
 def test_the_stage_is_fitted_once_recorded_and_its_weights_come_back(
     network, colours, folder, monkeypatch, capsys
 ):
@@ -202,6 +150,32 @@ def test_the_stage_is_fitted_once_recorded_and_its_weights_come_back(
     other = dataclasses.replace(stage, config={"weights": "v1_0"})
     with pytest.raises(UsageError, match="weights: 'v1_1' there, 'v1_0' asked"):
         head.fit_stage_head(network, other)
+
+
+def test_more_images_help_and_a_photograph_in_the_wrong_folder_is_named(tmp_path):
+    labels = np.arange(60) % 2
+    features = drawn(labels, distance=4.0, channels=20)
+    wrong = labels.copy()
+    wrong[[7, 30]] = 1 - wrong[[7, 30]]
+    mistaken = dataclasses.replace(features, labels=wrong.astype(np.int32))
+    examples = tuple(
+        Example(tmp_path / f"{index}.jpg", int(label)) for index, label in enumerate(wrong)
+    )
+    data = ImageDataset("pets", ("cat", "dog"), {"train": Split(examples)}, root=tmp_path)
+    advice = head.advice(head.fit(mistaken, 2, seed=1), mistaken, data, seed=1)
+    named = {suspect["photograph"]: suspect for suspect in advice["suspects"]}
+    assert {"7.jpg", "30.jpg"} <= named.keys() and len(named) <= 4
+    assert (named["7.jpg"]["label"], named["7.jpg"]["looks_like"]) == (wrong[7], labels[7])
+    assert named["7.jpg"]["probability"] > 0.9
+    clean = head.fit(features, 2, seed=1)
+    hard = drawn(labels, distance=1.5, channels=60)
+    fewest, most = (head.accuracy_of_share(hard, 2, 0.1, share, 1) for share in (0.1, 1.0))
+    assert fewest < most
+    assert head.accuracy_of_share(features, 2, clean.strength, 1.0, 1) == pytest.approx(
+        clean.accuracy(features.labels)[0]
+    )
+    counts = [count for count, _ in advice["curve"]]
+    assert counts == [15, 30, 60]
 
 
 def test_labels_drawn_at_random_are_said_to_teach_nothing(network, colours, folder, capsys):

@@ -20,8 +20,9 @@ from sqzkit.preprocessing import caffe, torchvision
 from sqzkit.runs import loading
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
-from sqzkit.training import head, loop
+from sqzkit.training import choice, duration, head, loop
 from sqzkit.training.config import TrainingConfig
+from sqzkit.training.duration import Duration
 from tests.models import pth
 from tests.models.test_weight_files import random_weights
 
@@ -282,7 +283,7 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
     published_tiny, pets, tmp_path, monkeypatch
 ):
     """Killed after the head, the run goes on from it; what the size was chosen by is kept."""
-    monkeypatch.setattr(head, "SIZES", (32, 64))
+    monkeypatch.setattr(choice, "SIZES", (32, 64))
     config = transferring(tmp_path / "run", pets, image_size=None, train_epochs=2)
 
     def killed(model, fit):
@@ -292,7 +293,7 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
         patch.setattr(loop, "fit_stage", killed)
         loop.train(config)
     kept = sorted((tmp_path / "run" / "features").iterdir())
-    assert len(kept) == 2
+    assert len(kept) == 3  # two sizes, and the other resize rule
     monkeypatch.setattr(head, "fit", None)
     run = loop.train(config)
     first, train = run.folder.finished_stages()
@@ -301,6 +302,45 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
     assert first["metrics"]["top1"] == 1.0  # dark cats, bright dogs
     assert train["metrics"]["validation_top1"] >= first["metrics"]["validation_top1"]
     assert sorted((tmp_path / "run" / "features").iterdir()) == kept
+
+
+@pytest.mark.parametrize(("full", "share"), [(0, 1.0), (10, 1.0), (112, 0.25)])
+def test_of_few_images_the_rate_is_lower(full, share, pets, tmp_path):
+    config = tiny(tmp_path / "run", data=DataSource(data_dir=str(pets)), full_rate_images=full)
+    run = loop.open_run(config)
+    assert run.dataset.split("train").num_examples == 28
+    assert run.options.base_learning_rate == pytest.approx(share * config.base_learning_rate)
+
+
+def test_what_does_not_fit_into_the_time_is_not_trained(
+    published_tiny, pets, tmp_path, monkeypatch, capsys
+):
+    """Of published weights the head is the result; from scratch one epoch is. Both are kept to."""
+    timed = Duration(30, 2, 1000.0)
+    monkeypatch.setattr(duration, "expect", lambda build, dataset, options: timed)
+    config = transferring(tmp_path / "run", pets, train_epochs=30, train_minutes=1.0)
+    run = loop.train(config)
+    assert "time: 0 epochs" in capsys.readouterr().out
+    first, train = run.folder.finished_stages()
+    assert train["metrics"]["epochs"] == 0 and train["metrics"]["top1"] == 1.0
+    assert first["metrics"]["top1"] == train["metrics"]["top1"]
+    timed = Duration(30, 2, 0.001)
+    assert loop.train(config).options == run.options
+    timed = Duration(30, 2, 1000.0)
+    source = DataSource(data_dir=str(pets))
+    scratch = tiny(tmp_path / "scratch", data=source, train_epochs=5, train_minutes=1.0)
+    assert loop.train(scratch).folder.finished_stages()[0]["metrics"]["epochs"] == 1
+
+
+def test_shuffled_labels_are_said_to_teach_nothing(tmp_path, capsys):
+    draw = np.random.default_rng(3)
+    for index in range(48):
+        folder = tmp_path / "data" / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = draw.integers(0, 255, (32, 32, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    loop.train(tiny(tmp_path / "run", data=DataSource(data_dir=str(tmp_path / "data"))))
+    assert "does not show that anything was learnt" in capsys.readouterr().out
 
 
 def test_photographs_are_trained_on_at_64_pixels(pets, tmp_path, capsys):
@@ -345,7 +385,7 @@ def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
     ],
 )
 def test_small_images_are_pooled_less(model, size, pools):
-    assert loop.pool_less(specs.named(model, 10), size).pool_after == pools
+    assert squeezenet.pool_less(specs.named(model, 10), size).pool_after == pools
 
 
 def test_poolings_that_were_asked_for_stay(tmp_path):

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sqzkit.training.optimization import add_decay, build_optimizer, is_kernel, learning_rate
+from sqzkit.training.optimization import (
+    add_decay,
+    build_optimizer,
+    for_few,
+    is_kernel,
+    learning_rate,
+    write_averages,
+)
 from sqzkit.training.options import FitOptions
 
 
@@ -51,6 +58,21 @@ def test_the_learning_rate_can_be_set_each_step(variables):
     optimizer.learning_rate = 0.25
     optimizer.apply_gradients([(tf.constant([1.0]), variables[1])])
     np.testing.assert_allclose(variables[1].numpy(), [1.75])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_averages_start_from_the_variables_and_follow_them(variables, name):
+    options = FitOptions(epochs=1, optimizer=name, base_learning_rate=0.5)
+    optimizer = build_optimizer(options, variables, average=0.9)
+    wanted = [float(variable.numpy()[0]) for variable in variables]
+    for _ in range(3):
+        optimizer.apply_gradients([(tf.constant([1.0]), variable) for variable in variables])
+        wanted = [
+            0.9 * old + 0.1 * float(variable.numpy()[0])
+            for old, variable in zip(wanted, variables, strict=True)
+        ]
+    write_averages(optimizer, variables)
+    assert [float(variable.numpy()[0]) for variable in variables] == pytest.approx(wanted)
 
 
 def rates(**changes):
@@ -109,3 +131,9 @@ def test_a_part_of_an_epoch_is_warmed_up_by_rounded_steps():
 
 def test_a_warmup_of_all_epochs_never_divides_by_zero():
     assert rates(lr_schedule="cosine", warmup_epochs=10.0)[-1] == 1.0
+
+
+@pytest.mark.parametrize(("full", "share"), [(0, 1.0), (50, 1.0), (200, 0.25), (10**6, 5e-5)])
+def test_of_few_examples_the_rate_is_lower_in_proportion(full, share):
+    options = FitOptions(epochs=1, base_learning_rate=0.5)
+    assert for_few(options, 50, full).base_learning_rate == pytest.approx(0.5 * share)

@@ -1,0 +1,105 @@
+"""The image size and resize rule of transfer learning, chosen by heads on frozen features."""
+
+import dataclasses
+from collections.abc import Callable
+
+from sqzkit.base.keras import keras
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.models import squeezenet, transfer
+from sqzkit.models.pretrained import Pretrained
+from sqzkit.models.spec import SqueezeNetSpec
+from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing.record import RESIZE_RULES
+from sqzkit.runs.folder import RunFolder
+from sqzkit.training import head
+from sqzkit.training.config import TrainingConfig
+from sqzkit.training.features import compute
+
+SIZES = (96, 160, 227, 288)  # pixels
+MAX_TRIED = 1_000  # photographs on which sizes are compared
+# What training may take: this many images of 227x227 pixels, half an hour to an hour on two cores.
+MAX_WORK = 100_000
+
+
+def transfer_preprocessing(
+    folder: RunFolder,
+    dataset: ImageDataset,
+    spec: SqueezeNetSpec,
+    config: TrainingConfig,
+    pretrained: Pretrained,
+    epochs: int,
+) -> Preprocessing:
+    """Return the weights' record at the size asked for, or what is best for the features."""
+    if config.image_size:
+        return pretrained.preprocessing_at(config.image_size)
+    if folder.spec_path.exists():
+        return folder.preprocessing
+    keeps_head = transfer.keeps_head(pretrained, dataset.labels)
+    if keeps_head or folder.is_foreign():  # which is refused later
+        return pretrained.preprocessing_at(pretrained.image_size)
+
+    def build(size: int) -> keras.Model:
+        model = squeezenet.build(spec, size)
+        transfer.load_pretrained(model, pretrained, config.weights_dir, dataset.labels)
+        return model
+
+    images = epochs * dataset.split("train").num_examples
+    tried = Trial(*(build, dataset, folder, pretrained.identity, config.seed, config.class_weights))
+    return choose_preprocessing(tried, pretrained.preprocessing_at, images)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Measures how good a head is under a preprocessing record.
+
+    Attributes:
+      build: makes the network, with the published weights, for an image size.
+      dataset: at most `MAX_TRIED` of its training images are looked at.
+      folder: keeps the features.
+      weights: the name of the published weights.
+      seed: decides the folds.
+      class_weights: as in `fit`.
+    """
+
+    build: Callable[[int], keras.Model]
+    dataset: ImageDataset
+    folder: RunFolder
+    weights: str
+    seed: int
+    class_weights: str | None = None
+
+    def score(self, record: Preprocessing) -> tuple[float, float]:
+        """Return accuracy and, negated, loss of the head on images held out; print the first.
+
+        Accuracy comes first because a few images answered wrongly with much confidence
+        decide the loss of a small set.
+        """
+        model = self.build(record.image_size)
+        features = compute(model, self.dataset, record, self.folder, self.weights, MAX_TRIED)
+        fitted = head.fit(features, self.dataset.num_classes, self.seed, self.class_weights)
+        print(
+            f"head on frozen features, {record.image_size} px, {record.resize}: "
+            f"{head.in_words(fitted, features)}",
+            flush=True,
+        )
+        loss = float(fitted.losses(features.labels).mean())
+        return fitted.accuracy(features.labels)[0], -loss
+
+
+def choose_preprocessing(
+    trial: Trial, record_at: Callable[[int], Preprocessing], images: int
+) -> Preprocessing:
+    """Return the record with the best held-out answers: first the size, then the resize rule.
+
+    Args:
+      trial: measures a record.
+      record_at: the record of the published weights at an image size.
+      images: that the whole training takes, counted in each epoch; sizes at which that is too
+        much work are left out.
+    """
+    affordable = [size for size in SIZES if images * (size / 227) ** 2 <= MAX_WORK]
+    records = map(record_at, affordable[-3:] or SIZES[:1])
+    score, best = max(((trial.score(record), record) for record in records), key=lambda s: s[0])
+    (rule,) = set(RESIZE_RULES) - {best.resize}
+    other = dataclasses.replace(best, resize=rule)
+    return other if trial.score(other) > score else best

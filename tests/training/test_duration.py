@@ -1,0 +1,50 @@
+"""The time a training takes, and the epochs that fit into a limit."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from sqzkit.base.keras import keras
+from sqzkit.training import duration
+from sqzkit.training.config import TrainingConfig
+from sqzkit.training.duration import Duration
+from sqzkit.training.options import FitOptions
+
+
+@pytest.mark.parametrize(
+    ("batch", "min_steps", "expected"),
+    [(16, 0, 10), (16, 90, 15), (16, 9_000, 24), (1, 90, 10), (500, 12, 12), (500, 90, 24)],
+)
+def test_few_steps_an_epoch_mean_more_epochs_up_to_a_bound(colours, batch, min_steps, expected):
+    config = TrainingConfig(
+        "run", train_epochs=10, train_batch_size=batch, min_train_steps=min_steps
+    )
+    assert duration.planned_epochs(config, colours) == expected
+    longer = dataclasses.replace(config, train_epochs=60)
+    assert duration.planned_epochs(longer, colours) == 60
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(-5, 0), (9, 0), (25, 2), (1000, 30)])
+def test_as_many_epochs_are_made_as_fit(seconds, epochs):
+    assert duration.within(Duration(30, 7, 10.0), seconds) == Duration(epochs, 7, 10.0)
+
+
+def test_an_epoch_is_its_steps_and_its_validation(colours, monkeypatch):
+    """96 images are 6 batches; validating 16 takes a third of one more."""
+    ticks = itertools.count()
+    monkeypatch.setattr(duration.time, "monotonic", lambda: 6.0 * next(ticks))
+    built = []
+
+    def build():
+        inputs = keras.Input((32, 32, 3))
+        features = keras.layers.GlobalAveragePooling2D()(inputs)
+        built.append(keras.Model(inputs, keras.layers.Dense(4)(features)))
+        return built[-1]
+
+    expected = duration.expect(build, colours, FitOptions(epochs=9, batch_size=16))
+    assert (expected.epochs, expected.steps) == (9, 6)
+    assert expected.seconds == pytest.approx(2.0 * (6 + 1 / 3))
+    assert str(expected) == "9 epochs of 6 steps, about 0:01:54"
+    fewer = duration.expect(build, colours, FitOptions(epochs=1, batch_size=500))
+    assert (fewer.steps, len(built)) == (1, 2)

@@ -1,0 +1,59 @@
+"""Features are computed once for the same images, weights and preprocessing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import FormatError
+from sqzkit.data.dataset import Example, Split
+from sqzkit.models import spec as specs
+from sqzkit.models import squeezenet
+from sqzkit.preprocessing import caffe
+from sqzkit.runs.folder import RunFolder
+from sqzkit.training.features import compute
+
+RECORD = caffe(32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return squeezenet.build(specs.tiny(4, normalization="none"), 32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+def test_features_are_computed_once_for_the_same_images_and_weights(
+    network, colours, folder, monkeypatch
+):
+    first = compute(network, colours, RECORD, folder, "v1_1")
+    computed = []
+    monkeypatch.setattr("sqzkit.training.features._compute", lambda *_: computed.append(1) or first)
+    again = compute(network, colours, RECORD, folder, "v1_1")
+    assert not computed
+    for name in ("values", "mirrored", "labels"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    examples = colours.split("train").examples
+    fewer = dataclasses.replace(colours, splits={"train": Split(examples[1:])}, stores={})
+    compute(network, fewer, RECORD, folder, "v1_1")
+    compute(network, colours, RECORD, folder, "v1_0")
+    compute(network, dataclasses.replace(colours, flip=False), RECORD, folder, "v1_1")
+    assert len(computed) == 3
+    for path in (folder.path / "features").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FormatError, match="damaged checkpoint"):
+        compute(network, colours, RECORD, folder, "v1_1")
+
+
+def test_of_many_images_the_same_few_are_used_and_a_broken_one_is_noted_once(
+    network, colours, folder, capsys
+):
+    examples = (Example(b"broken", 0), *colours.split("train").examples)
+    splits = {**colours.splits, "train": Split(examples)}
+    data = dataclasses.replace(colours, splits=splits, stores={}, broken=[], flip=False)
+    features = compute(network, data, RECORD, folder, "v1_1", limit=96)
+    assert len(features.values) in (95, 96) and not features.mirrored.size
+    assert not data.broken and data.split("train").num_examples == 97
