@@ -37,16 +37,26 @@ def run(
     kernels: Mapping[str, Tensor],
     biases: Mapping[str, Tensor],
     images: Tensor,
+    ranges: Mapping[str, Range] | None = None,
 ) -> dict[str, Tensor]:
-    """Return every operation's result by name, in float.
+    """Return every operation's result by name.
 
-    Kernels are float32 HWIO and biases float32 [O] by convolution, images float32 [N, S, S, 3], raw
-    RGB 0..255.
+    Args:
+      graph: the operations.
+      kernels: float32 HWIO by convolution.
+      biases: float32 [O] by convolution.
+      images: float32 [N, S, S, 3], raw RGB 0..255.
+      ranges: by site; None runs in float. Rounding passes the gradient
+        through, except where a value is clipped.
     """
     values: dict[str, Tensor] = {"": images}
     for item in graph.operations:
         inputs = [values[name] for name in item.inputs]
-        values[item.name] = apply(graph, item, inputs, kernels, biases)
+        value = apply(graph, item, inputs, kernels, biases)
+        # A maximum or a concatenation of rounded values is rounded already.
+        if ranges is not None and item.kind not in ("max", "concat"):
+            value = round_to(value, ranges[item.site])
+        values[item.name] = value
     return values
 
 
