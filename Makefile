@@ -126,7 +126,7 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "Next, with your photographs, one folder for each class:"
 	@echo "  . $(VENV)/bin/activate"
-	@echo "  sqzkit train --data_dir=photographs --model_dir=runs/mine"
+	@echo "  sqzkit train --data_dir=photographs --model_dir=runs/mine --weights=v1_1_onnx"
 	@echo "  sqzkit convert --model_dir=runs/mine --archive"
 	@echo "  sqzkit classify --model=runs/mine/conversions/int8_per_channel.sqz photo.jpg"
 
