@@ -17,6 +17,9 @@ final class Aapt2 {
     /** Files whose bytes the app maps or that are compressed already. */
     private static final String[] STORED = {"tflite", "sqz", "png", "jpg"};
 
+    /** Which classes manifest and layouts name, for R8; lies beside what is linked. */
+    static final String RULES = "resources.pro";
+
     private final Path program;
     private final Path framework;
 
@@ -49,6 +52,7 @@ final class Aapt2 {
         List<String> command = new ArrayList<>(List.of(program.toString(), "link",
                 "-I", framework.toString(), "--manifest", options.get("manifest"),
                 "-A", assets.toString(), "--java", options.get("gen"),
+                "--proguard", out.resolveSibling(RULES).toString(),
                 "--min-sdk-version", options.get("minSdk"),
                 "--target-sdk-version", options.get("targetSdk"),
                 "--version-code", options.get("versionCode"),

@@ -4,23 +4,40 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.zip.CRC32;
+import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
-/** Writes the unsigned APK: the same input always gives the same bytes. */
+/**
+ * Writes the unsigned APK: the same input always gives the same bytes.
+ *
+ * <p>Libraries must begin at a multiple of 16 KB. So that nothing but a few bytes fills the space before the
+ * first one, the files that fit are written before the libraries and the rest behind them.
+ */
 final class ApkWriter implements Closeable {
     /** One fixed moment, 1980-01-02, instead of the clock. */
     private static final long TIME = 315619200000L;
 
-    private final ZipOutputStream out;
+    /** A zip's own bytes for a file, without its name: header, alignment and data descriptor. */
+    private static final int OVERHEAD = 30 + 10 + 16;
 
-    ApkWriter(Path file) throws IOException {
-        out = new ZipOutputStream(Files.newOutputStream(file));
+    private final Path file;
+    private final List<Content> contents = new ArrayList<>();
+
+    ApkWriter(Path file) {
+        this.file = file;
+    }
+
+    private record Content(String name, byte[] bytes, boolean stored, int size) {
+        boolean library() {
+            return name.startsWith("lib/");
+        }
     }
 
     /** Adds what aapt2 linked, in the order of the names. */
@@ -36,23 +53,58 @@ final class ApkWriter implements Closeable {
     }
 
     /** Adds one file; {@code stored} ones can be mapped by the phone from inside the APK. */
-    void add(String name, byte[] bytes, boolean stored) throws IOException {
-        ZipEntry entry = new ZipEntry(name);
-        entry.setTime(TIME);
-        if (stored) {
-            CRC32 crc = new CRC32();
-            crc.update(bytes);
-            entry.setMethod(ZipEntry.STORED);
-            entry.setSize(bytes.length);
-            entry.setCrc(crc.getValue());
+    void add(String name, byte[] bytes, boolean stored) {
+        int size = OVERHEAD + name.length() + (stored ? bytes.length : deflated(bytes));
+        contents.add(new Content(name, bytes, stored, size));
+    }
+
+    private static int deflated(byte[] bytes) {
+        Deflater deflater = new Deflater(Deflater.BEST_COMPRESSION, true);
+        deflater.setInput(bytes);
+        deflater.finish();
+        byte[] chunk = new byte[1 << 16];
+        while (!deflater.finished()) {
+            deflater.deflate(chunk);
         }
-        out.putNextEntry(entry);
-        out.write(bytes);
-        out.closeEntry();
+        int size = (int) deflater.getBytesWritten();
+        deflater.end();
+        return size;
     }
 
     @Override
     public void close() throws IOException {
-        out.close();
+        List<Content> first = new ArrayList<>();
+        List<Content> last = new ArrayList<>();
+        int space = contents.stream().filter(content -> !content.library()).mapToInt(Content::size).sum()
+                / ElfAligner.PAGE * ElfAligner.PAGE;
+        contents.sort(Comparator.comparingInt(Content::size).reversed().thenComparing(Content::name));
+        for (Content content : contents) {
+            boolean fits = !content.library() && content.size() <= space;
+            (fits ? first : last).add(content);
+            space -= fits ? content.size() : 0;
+        }
+        last.sort(Comparator.comparing(Content::library).reversed().thenComparing(Content::name));
+        first.addAll(last);
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file))) {
+            out.setLevel(Deflater.BEST_COMPRESSION);
+            for (Content content : first) {
+                write(content, out);
+            }
+        }
+    }
+
+    private static void write(Content content, ZipOutputStream out) throws IOException {
+        ZipEntry entry = new ZipEntry(content.name());
+        entry.setTime(TIME);
+        if (content.stored()) {
+            CRC32 crc = new CRC32();
+            crc.update(content.bytes());
+            entry.setMethod(ZipEntry.STORED);
+            entry.setSize(content.bytes().length);
+            entry.setCrc(crc.getValue());
+        }
+        out.putNextEntry(entry);
+        out.write(content.bytes());
+        out.closeEntry();
     }
 }

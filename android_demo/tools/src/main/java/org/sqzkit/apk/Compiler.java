@@ -2,9 +2,11 @@ package org.sqzkit.apk;
 
 import com.android.tools.r8.CompilationFailedException;
 import com.android.tools.r8.CompilationMode;
-import com.android.tools.r8.D8;
-import com.android.tools.r8.D8Command;
+import com.android.tools.r8.JdkClassFileProvider;
 import com.android.tools.r8.OutputMode;
+import com.android.tools.r8.R8;
+import com.android.tools.r8.R8Command;
+import com.android.tools.r8.origin.Origin;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,6 +19,13 @@ import javax.tools.ToolProvider;
 
 /** Java sources to classes, classes to the phone's dex files. */
 final class Compiler {
+    /** Names stay, so that what a phone reports can be read; annotations are not needed on a phone. */
+    private static final List<String> RULES = List.of(
+            "-dontobfuscate",
+            "-dontwarn javax.annotation.**,org.checkerframework.**",
+            "-keepattributes SourceFile,LineNumberTable",
+            "-keepclasseswithmembers,includedescriptorclasses class * { native <methods>; }");
+
     private Compiler() {}
 
     /** Compiles the sources below the folders {@code java} into {@code classes} (Maven does this itself). */
@@ -37,21 +46,29 @@ final class Compiler {
         }
     }
 
-    /** Translates all of {@code classes} for phones from {@code minSdk} on; returns the dex files in order. */
-    static List<Path> dex(Options options, Path out) throws IOException, BuildException {
+    /**
+     * Translates what is used of {@code classes} for phones from {@code minSdk} on; returns the dex files in
+     * order.
+     *
+     * @param rules what reflection and native code use: the names of those classes are not in the code
+     */
+    static List<Path> dex(Options options, List<Path> rules, Path out) throws IOException, BuildException {
         Files.createDirectories(out);
         List<Path> classes = find(options.path("classes"), ".class").stream()
                 .map(Path::of).collect(Collectors.toList());
         try {
-            D8.run(D8Command.builder()
+            R8.run(R8Command.builder()
                     .addProgramFiles(classes)
                     .addLibraryFiles(options.path("android"))
+                    .addLibraryResourceProvider(JdkClassFileProvider.fromSystemJdk())
+                    .addProguardConfigurationFiles(rules)
+                    .addProguardConfiguration(RULES, Origin.unknown())
                     .setMinApiLevel(options.number("minSdk"))
                     .setMode(CompilationMode.RELEASE)
                     .setOutput(out, OutputMode.DexIndexed)
                     .build());
         } catch (CompilationFailedException e) {
-            throw new BuildException("D8 cannot translate the classes: " + e.getMessage(), e);
+            throw new BuildException("R8 cannot translate the classes: " + e.getMessage(), e);
         }
         return find(out, ".dex").stream().map(Path::of).collect(Collectors.toList());
     }

@@ -59,7 +59,8 @@ public final class Main {
         Path unsigned = work.resolve("unsigned.apk");
         try (ApkWriter apk = new ApkWriter(unsigned)) {
             apk.addLinked(work.resolve("linked.apk"));
-            for (Path dex : Compiler.dex(options, work.resolve("dex"))) {
+            List<Path> rules = List.of(work.resolve(Aapt2.RULES), work.resolve("jni").resolve(Aar.RULES));
+            for (Path dex : Compiler.dex(options, rules, work.resolve("dex"))) {
                 apk.add(dex.getFileName().toString(), Files.readAllBytes(dex), false);
             }
             for (String abi : options.list("abis")) {

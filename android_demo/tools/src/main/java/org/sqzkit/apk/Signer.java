@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Signs an APK (v1, v2, v3) and aligns its stored files.
+ * Signs an APK (v2, v3) and aligns its stored files.
  *
  * <p>The key is the user's own ({@code SQZKIT_KEYSTORE}, {@code SQZKIT_KEYSTORE_PASSWORD}, and if
  * they differ {@code SQZKIT_KEY_ALIAS} and {@code SQZKIT_KEY_PASSWORD}; passwords come from the
@@ -102,7 +102,8 @@ final class Signer {
                     new ApkSigner.SignerConfig.Builder(alias, key, List.of(certificate)).build();
             new ApkSigner.Builder(List.of(config))
                     .setInputApk(unsigned).setOutputApk(out).setMinSdkVersion(minSdk)
-                    .setV1SigningEnabled(true).setV2SigningEnabled(true).setV3SigningEnabled(true)
+                    // Every Android from minSdk on reads version 2, so version 1's files are dead weight.
+                    .setV1SigningEnabled(false).setV2SigningEnabled(true).setV3SigningEnabled(true)
                     .setAlignmentPreserved(false)
                     .setLibraryPageAlignmentBytes(ElfAligner.PAGE)
                     .build().sign();
