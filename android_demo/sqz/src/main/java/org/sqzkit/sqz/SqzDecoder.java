@@ -53,7 +53,8 @@ public final class SqzDecoder {
         try {
             SqzDecoder decoder = new SqzDecoder(archive, limit, progress);
             if (decoder.net && !anyKind) {
-                throw new SqzException("the archive holds Caffe weights (.net), not a model");
+                throw new SqzException(SqzException.Code.NOT_A_MODEL,
+                        "the archive holds Caffe weights (.net), not a model");
             }
             return decoder.unpack();
         } catch (OutOfMemoryError error) {
@@ -91,14 +92,15 @@ public final class SqzDecoder {
 
     private static int checkHeader(byte[] archive, long limit) throws SqzException {
         if (!isArchive(archive)) {
-            throw new SqzException("not a .sqz archive: it does not begin with 89 53 51 5A");
+            throw new SqzException(SqzException.Code.NOT_AN_ARCHIVE,
+                    "not a .sqz archive: it does not begin with 89 53 51 5A");
         }
         if (archive.length < HEADER) {
             throw new SqzException("the archive is cut off within its header");
         }
         if ((archive[4] & 255) > VERSION) {
-            throw new SqzException("archive of version " + (archive[4] & 255) + ", newer than version "
-                    + VERSION + " read here: update the app");
+            throw new SqzException(SqzException.Code.NEWER_VERSION, "archive of version "
+                    + (archive[4] & 255) + ", newer than version " + VERSION + " read here: update the app");
         }
         if (archive[4] != VERSION || archive[5] < 0 || archive[5] > 1 || archive[6] != 0
                 || archive[7] != 0) {
@@ -152,10 +154,11 @@ public final class SqzDecoder {
         int from = 0;
         int to = 0;
         for (Directory.Tensor tensor : directory.tensors) {
-            decoder.decode(from, tensor.sides);
+            long before = to;
+            decoder.decode(from, tensor.sides,
+                    done -> report(Math.min(before + done * tensor.width, fileSize)));
             from += (int) tensor.size();
             to += (int) tensor.size() * tensor.width;
-            report(Math.min(to, fileSize));
         }
         coder.checkEnd();
         expand(symbols, codebooks, result);

@@ -5,6 +5,6 @@ public final class SqzTooLargeException extends SqzException {
     private static final long serialVersionUID = 1;
 
     public SqzTooLargeException(String message) {
-        super(message);
+        super(Code.TOO_LARGE, message);
     }
 }

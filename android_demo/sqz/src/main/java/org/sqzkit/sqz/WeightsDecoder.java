@@ -62,8 +62,14 @@ final class WeightsDecoder {
         this.values = values;
     }
 
+    /** Follows the decoding of a tensor, and may stop it. */
+    interface Channels {
+        /** Called after each output channel with the number of weights decoded so far. */
+        void decoded(long weights) throws SqzException;
+    }
+
     /** Decodes a tensor, of which values are zero, into values[start..]. */
-    void decode(int start, int[] sides) throws SqzException {
+    void decode(int start, int[] sides, Channels follower) throws SqzException {
         outputs = sides[0];
         height = sides[1];
         width = sides[2];
@@ -98,6 +104,7 @@ final class WeightsDecoder {
                     ofPosition[place] = (char) positionMean;
                 }
             }
+            follower.decoded(here - start);
         }
     }
 

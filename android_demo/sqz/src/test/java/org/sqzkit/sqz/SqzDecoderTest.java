@@ -7,6 +7,7 @@ import static org.junit.Assert.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import org.junit.Test;
 
 public class SqzDecoderTest {
@@ -33,10 +34,18 @@ public class SqzDecoderTest {
                         () -> SqzDecoder.decodeAnyKind(
                                 golden.archive, SqzDecoder.DEFAULT_LIMIT, null));
                 assertTrue(error.getMessage(), error.getMessage().contains(golden.error));
+                assertEquals(error.getMessage(), code(error.getMessage()), error.code());
                 count++;
             }
         }
         assertTrue("only " + count + " bad archives", count >= 80);
+    }
+
+    private static SqzException.Code code(String message) {
+        return message.contains("does not begin") ? SqzException.Code.NOT_AN_ARCHIVE
+                : message.contains("newer than version") ? SqzException.Code.NEWER_VERSION
+                : message.contains("archive of a file of") || message.contains("than the limit")
+                ? SqzException.Code.TOO_LARGE : SqzException.Code.DAMAGED;
     }
 
     @Test
@@ -47,6 +56,7 @@ public class SqzDecoderTest {
                 SqzException error = assertThrows(SqzException.class,
                         () -> SqzDecoder.decode(golden.archive, SqzDecoder.DEFAULT_LIMIT, null));
                 assertTrue(error.getMessage(), error.getMessage().contains("Caffe"));
+                assertEquals(SqzException.Code.NOT_A_MODEL, error.code());
                 count++;
             }
         }
@@ -71,13 +81,27 @@ public class SqzDecoderTest {
             });
             assertEquals(content.length, (long) seen.get(seen.size() - 1));
         }
-        SqzException stop = new SqzException("stopped");
+        SqzException stop = new SqzException(SqzException.Code.STOPPED, "stopped");
         byte[] archive = Golden.models().get(0).archive;
         SqzException thrown = assertThrows(SqzException.class,
                 () -> SqzDecoder.decode(archive, 1 << 20, (done, total) -> {
                     throw stop;
                 }));
         assertEquals(stop, thrown);
+    }
+
+    @Test
+    public void progressIsToldWithinATensor() throws Exception {
+        int most = 0;
+        for (Golden golden : Golden.models()) {
+            TreeSet<Long> seen = new TreeSet<>();
+            SqzDecoder.decode(golden.archive, 1 << 22, (done, total) -> {
+                assertTrue(done + " after " + seen, seen.isEmpty() || done >= seen.last());
+                seen.add(done);
+            });
+            most = Math.max(most, seen.size());
+        }
+        assertTrue("only " + most + " steps", most > 40);
     }
 
     @Test
