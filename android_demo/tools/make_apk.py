@@ -88,8 +88,11 @@ def check_model(model: TFLiteFile) -> None:
             "an image classifier has one of each"
         )
     image, scores = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
-    if len(image.shape) != 4 or image.shape[0] != 1 or image.shape[3] != 3:
-        raise FormatError(f"its input is {list(image.shape)} instead of [1, height, width, 3]")
+    if len(image.shape) != 4 or image.shape[0] != 1 or 3 not in (image.shape[3], image.shape[1]):
+        raise FormatError(
+            f"its input is {list(image.shape)} instead of [1, height, width, 3] "
+            "or [1, 3, height, width]"
+        )
     if scores.shape[-1:] != (math.prod(scores.shape),) or scores.shape[-1] < 2:
         raise FormatError(f"its output is {list(scores.shape)} instead of [1, classes]")
     for tensor in (image, scores):

@@ -72,6 +72,14 @@ def bare(model):
     return tf.lite.TFLiteConverter.from_keras_model(model).convert()
 
 
+def planar():
+    """Return a float file whose input has all red values first, then green, then blue."""
+    from sqzkit.base.keras import keras
+
+    image = keras.Input((3, SIDE, SIDE))
+    return bare(keras.Model(image, colours()(keras.layers.Permute((2, 3, 1))(image))))
+
+
 def failing():
     """Return a float file that runs on dark pictures and fails on bright ones."""
     import tensorflow as tf
@@ -198,6 +206,7 @@ def main():
         "colours_int16x8.tflite": converted("int16x8"),
         "colours_per_tensor.tflite": converted(granularity="per_tensor"),
         "bare_float.tflite": plain,
+        "planar.tflite": planar(),
         "foreign.tflite": foreign(plain),
         "four_labels.tflite": metadata.append_files(cut, {"labels.txt": one_more}),
         **refused(plain),

@@ -44,7 +44,7 @@ def test_a_model_that_the_app_refuses_is_refused_before_building(
 
 
 @pytest.mark.parametrize(
-    "name", ["colours_int8", "colours_uint8", "colours_float", "bare_float", "foreign"]
+    "name", ["colours_int8", "colours_uint8", "colours_float", "bare_float", "foreign", "planar"]
 )
 def test_a_model_that_the_app_opens_is_accepted(make_apk, repository, name):
     make_apk.check_model(TFLiteFile((repository / MODELS / f"{name}.tflite").read_bytes()))

@@ -1,5 +1,6 @@
 package org.sqzkit.demo.model;
 
+import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -92,21 +93,8 @@ public final class AtomicFiles {
 
     /** Writes {@code content} into {@code target}. */
     static void write(byte[] content, File target) throws AppError {
-        File part = null;
-        try {
-            part = part(target);
-            try (FileOutputStream out = new FileOutputStream(part)) {
-                out.write(content);
-                out.getFD().sync();
-            }
-            move(part, target);
-        } catch (IOException e) {
-            throw new AppError(R.string.error_storage);
-        } finally {
-            if (part != null) {
-                part.delete();
-            }
-        }
+        copy(new ByteArrayInputStream(content), target, content.length, Header.ANY,
+                R.string.error_storage, () -> { });
     }
 
     /** Maps a file for reading. */

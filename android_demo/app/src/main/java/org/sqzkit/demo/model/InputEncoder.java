@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
  */
 final class InputEncoder {
     private final boolean real;
+    private final boolean planar;
     private final float[][] values = new float[3][256];
     private final byte[][] stored = new byte[3][256];
     private final ByteBuffer buffer;
@@ -20,6 +21,7 @@ final class InputEncoder {
     InputEncoder(ModelFile model) {
         TensorInfo input = model.input;
         real = input.type().equals(TensorInfo.FLOAT32);
+        planar = model.planar();
         buffer = ByteBuffer.allocateDirect(input.count() * (real ? 4 : 1))
                 .order(ByteOrder.nativeOrder());
         for (int channel = 0; channel < 3; channel++) {
@@ -44,15 +46,27 @@ final class InputEncoder {
     /** Encodes RGB bytes, row after row; the buffer is the same one each time. */
     ByteBuffer encode(byte[] picture) {
         ((Buffer) buffer).rewind();
-        for (int i = 0, channel = 0; i < picture.length; i++) {
-            if (real) {
-                buffer.putFloat(values[channel][picture[i] & 255]);
-            } else {
-                buffer.put(stored[channel][picture[i] & 255]);
+        if (planar) {
+            for (int channel = 0; channel < 3; channel++) {
+                for (int i = channel; i < picture.length; i += 3) {
+                    put(channel, picture[i] & 255);
+                }
             }
-            channel = channel == 2 ? 0 : channel + 1;
+        } else {
+            for (int i = 0, channel = 0; i < picture.length; i++) {
+                put(channel, picture[i] & 255);
+                channel = channel == 2 ? 0 : channel + 1;
+            }
         }
         ((Buffer) buffer).rewind();
         return buffer;
+    }
+
+    private void put(int channel, int pixel) {
+        if (real) {
+            buffer.putFloat(values[channel][pixel]);
+        } else {
+            buffer.put(stored[channel][pixel]);
+        }
     }
 }

@@ -14,8 +14,9 @@ import org.sqzkit.demo.image.Geometry;
 /**
  * What a {@code .tflite} says about itself, read without running it.
  *
- * <p>An image classifier has one input [1, height, width, 3] and one output with a value for each
- * class, both float32, uint8 or int8; everything else is refused with the reason.
+ * <p>An image classifier has one input [1, height, width, 3] or [1, 3, height, width] and one output
+ * with a value for each class, both float32, uint8 or int8; everything else is refused with the
+ * reason.
  */
 public final class ModelFile {
     /** The identifier of a .tflite, at its byte 4. */
@@ -54,7 +55,7 @@ public final class ModelFile {
         normalization = metadata.normalization() != null ? metadata.normalization()
                 : input.type().equals(TensorInfo.FLOAT32) ? Normalization.GUESS : Normalization.RAW;
         geometry = metadata.geometry() != null ? metadata.geometry()
-                : Geometry.covering(input.shape()[2], input.shape()[1]);
+                : Geometry.covering(width(), height());
         weightTypes = new TreeSet<>();
         boolean channels = false;
         boolean floats = false;
@@ -111,15 +112,14 @@ public final class ModelFile {
 
     private void checkInput() throws AppError {
         int[] shape = input.shape();
-        boolean image = shape.length == 4 && shape[0] == 1 && shape[3] == 3;
-        if (!image || shape[1] < 1 || shape[2] < 1
-                || shape[1] > MAX_SIDE || shape[2] > MAX_SIDE) {
+        boolean image = shape.length == 4 && shape[0] == 1 && (shape[3] == 3 || shape[1] == 3);
+        if (!image || height() < 1 || width() < 1 || height() > MAX_SIDE || width() > MAX_SIDE) {
             throw new AppError(R.string.error_input_shape, input.shapeText());
         }
         checkType(input, R.string.error_input_type);
         Geometry record = metadata.geometry();
         if (record != null
-                && (record.cropWidth() != shape[2] || record.cropHeight() != shape[1])) {
+                && (record.cropWidth() != width() || record.cropHeight() != height())) {
             throw new AppError(R.string.error_preprocessing);
         }
     }
@@ -155,14 +155,19 @@ public final class ModelFile {
         return tensor.name().equals(input.name()) || tensor.name().equals(output.name());
     }
 
+    /** Whether the input has all red values first, then all green, then all blue (NCHW). */
+    boolean planar() {
+        return input.shape()[3] != 3;
+    }
+
     /** Width of the input picture. */
     public int width() {
-        return input.shape()[2];
+        return input.shape()[planar() ? 3 : 2];
     }
 
     /** Height of the input picture. */
     public int height() {
-        return input.shape()[1];
+        return input.shape()[planar() ? 2 : 1];
     }
 
     /** Number of classes. */

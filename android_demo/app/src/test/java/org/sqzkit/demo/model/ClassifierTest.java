@@ -39,7 +39,7 @@ public class ClassifierTest {
     @Test
     public void everyInputTypeGivesTheSameAnswer() throws Exception {
         String[] names = {"colours_int8.tflite", "colours_uint8.tflite", "colours_float.tflite",
-            "bare_float.tflite", "foreign.tflite"};
+            "bare_float.tflite", "foreign.tflite", "planar.tflite"};
         for (String name : names) {
             try (Classifier classifier = open(name, RunOptions.defaults())) {
                 for (int color = 0; color < 3; color++) {

@@ -157,7 +157,7 @@ final class HostileModels {
         files.put("side of a billion", model(p -> p.inputShape = new int[] {1, 1 << 30, 1 << 30, 3}));
         files.put("batch of 2", model(p -> p.inputShape = new int[] {2, 32, 32, 3}));
         files.put("grey input", model(p -> p.inputShape = new int[] {1, 32, 32, 1}));
-        files.put("channels first", model(p -> p.inputShape = new int[] {1, 3, 32, 32}));
+        files.put("channels in the middle", model(p -> p.inputShape = new int[] {1, 32, 3, 32}));
         files.put("scalar input", model(p -> p.inputShape = new int[0]));
         files.put("input of 100 dimensions", model(p -> p.inputShape = new int[100]));
         files.put("input of 60,000 dimensions", model(p -> p.inputShape = new int[MANY]));
