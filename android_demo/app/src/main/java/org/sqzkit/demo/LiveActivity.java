@@ -17,10 +17,13 @@ import android.view.Surface;
 import android.view.TextureView;
 import android.view.View;
 import android.view.WindowManager;
+import android.widget.ImageButton;
+import android.widget.Switch;
 import android.widget.TextView;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.sqzkit.demo.image.FrameConverter;
 import org.sqzkit.demo.image.Pixels;
+import org.sqzkit.demo.model.Prediction;
 import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.ResultRows;
@@ -35,10 +38,17 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     private static final int RATE_OVER = 20;
     private static final long ANNOUNCE_MS = 2000;
     private static final String REFUSED = "refused";
+    private static final String FRONT = "front";
 
     private final AtomicBoolean busy = new AtomicBoolean();
     private final FrameRate rate = new FrameRate(RATE_OVER);
     private Engine engine;
+    private Preferences preferences;
+    private volatile boolean smooth;
+    private volatile boolean frozen;
+    private boolean front;
+    private boolean torch;
+    private Result shown;
     private TextureView preview;
     private volatile LiveCamera camera;
     private SurfaceTexture texture;
@@ -60,12 +70,78 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         preview.setSurfaceTextureListener(this);
         findViewById(R.id.close).setOnClickListener(view -> finish());
         refused = saved != null && saved.getBoolean(REFUSED);
+        front = saved != null && saved.getBoolean(FRONT);
+        offerControls();
+    }
+
+    private void offerControls() {
+        preferences = new Preferences(this);
+        smooth = preferences.smooth();
+        Switch smoothing = findViewById(R.id.smooth);
+        smoothing.setText(getString(R.string.live_smooth, FrameMean.FRAMES));
+        smoothing.setChecked(smooth);
+        smoothing.setOnCheckedChangeListener((view, on) -> {
+            smooth = on;
+            preferences.setSmooth(on);
+        });
+        preview.setOnClickListener(view -> freeze(!frozen));
+        findViewById(R.id.freeze).setOnClickListener(view -> freeze(!frozen));
+        findViewById(R.id.share).setOnClickListener(view -> share());
+        findViewById(R.id.flip).setOnClickListener(view -> flip());
+        findViewById(R.id.torch).setOnClickListener(view -> {
+            torch = !torch;
+            camera.setTorch(torch);
+            drawControls();
+        });
+    }
+
+    private void freeze(boolean wanted) {
+        if (camera == null) {
+            return;
+        }
+        frozen = wanted;
+        camera.setFrozen(wanted);
+        drawControls();
+    }
+
+    private void flip() {
+        closeCamera();
+        front = !front;
+        openCamera();
+    }
+
+    /** Offers the answer of the frozen picture to other apps, as text. */
+    private void share() {
+        StringBuilder text = new StringBuilder();
+        for (Prediction answer : shown.best().subList(0, Math.min(TOP_K, shown.best().size()))) {
+            text.append(Formats.summary(this, answer)).append('\n');
+        }
+        startActivity(Intent.createChooser(new Intent(Intent.ACTION_SEND).setType("text/plain")
+                .putExtra(Intent.EXTRA_TEXT, text + shown.modelTitle()), null));
+    }
+
+    private void drawControls() {
+        show(R.id.flip, camera != null && camera.hasChoice());
+        show(R.id.torch, camera != null && camera.hasTorch() && !frozen);
+        show(R.id.freeze, camera != null);
+        show(R.id.share, frozen && shown != null);
+        ImageButton freeze = findViewById(R.id.freeze);
+        freeze.setImageResource(frozen ? R.drawable.ic_resume : R.drawable.ic_freeze);
+        freeze.setContentDescription(getString(frozen ? R.string.live_resume : R.string.live_freeze));
+        findViewById(R.id.torch).setContentDescription(
+                getString(torch ? R.string.live_torch_off : R.string.live_torch_on));
+        findViewById(R.id.torch).setSelected(torch);
+    }
+
+    private void show(int id, boolean visible) {
+        findViewById(id).setVisibility(visible ? View.VISIBLE : View.GONE);
     }
 
     @Override
     protected void onSaveInstanceState(Bundle out) {
         super.onSaveInstanceState(out);
         out.putBoolean(REFUSED, refused);
+        out.putBoolean(FRONT, front);
     }
 
     @Override
@@ -126,15 +202,20 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         }
         ErrorCard.hide(this);
         findViewById(R.id.result).setVisibility(View.VISIBLE);
-        camera = new LiveCamera(this, this);
+        camera = new LiveCamera(this, front, this);
+        frozen = false;
+        torch = false;
         camera.open(texture);
         layOut();
+        drawControls();
     }
 
     private void closeCamera() {
         if (camera != null) {
             camera.close();
             camera = null;
+            frozen = false;
+            drawControls();
         }
     }
 
@@ -173,12 +254,12 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     @Override
     public void frame(LiveCamera from, LiveCamera.Frame frame) {
         ModelRunner runner = engine.models().runner();
-        if (runner == null || from != camera || !busy.compareAndSet(false, true)) {
+        if (runner == null || from != camera || frozen || !busy.compareAndSet(false, true)) {
             frame.close();
             return;
         }
         int turn = from.turn(displayTurn);
-        boolean accepted = runner.classify(() -> pixels(runner, frame, turn), this::show, error -> {
+        boolean accepted = runner.classify(() -> pixels(runner, frame, turn), smooth, this::show, error -> {
             busy.set(false);
             engine.models().putAside(runner, error);
             if (visible) {
@@ -210,9 +291,10 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     /** Shows the result of one frame, and lets the next one in. */
     void show(Result result) {
         busy.set(false);
-        if (result == null || !visible) {
+        if (result == null || !visible || frozen) {
             return;
         }
+        shown = result;
         rate.frame(SystemClock.elapsedRealtimeNanos());
         ((ResultRows) findViewById(R.id.rows)).show(
                 result.best().subList(0, Math.min(TOP_K, result.best().size())));

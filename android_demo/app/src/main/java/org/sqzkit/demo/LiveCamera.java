@@ -20,7 +20,7 @@ import android.view.Surface;
 import java.io.Closeable;
 import java.util.Arrays;
 
-/** The back camera (or the only one), shown on a texture and giving frames to be classified. */
+/** One camera, shown on a texture and giving frames to be classified. */
 final class LiveCamera {
     /** About what a 227 or 256 pixel model can use of a frame. */
     private static final int WANTED_AREA = 640 * 480;
@@ -45,10 +45,17 @@ final class LiveCamera {
     /** Which way the sensor is built in, degrees clockwise; known once opened. */
     private int sensorTurn;
 
+    private final boolean frontWanted;
     private boolean front;
+    private boolean choice;
+    private volatile boolean hasTorch;
+    private CameraCaptureSession session;
+    private CaptureRequest.Builder request;
 
-    LiveCamera(Context context, Listener listener) {
+    /** Uses a front camera if {@code frontWanted}, otherwise a back camera; if there is none, any. */
+    LiveCamera(Context context, boolean frontWanted, Listener listener) {
         this.context = context;
+        this.frontWanted = frontWanted;
         this.listener = listener;
     }
 
@@ -92,6 +99,50 @@ final class LiveCamera {
         return previewSize;
     }
 
+    /** Whether there are both a front and a back camera; known once opened. */
+    boolean hasChoice() {
+        return choice;
+    }
+
+    /** Whether the camera has a light; known once opened. */
+    boolean hasTorch() {
+        return hasTorch;
+    }
+
+    /** Switches the light on or off. */
+    void setTorch(boolean on) {
+        handler.post(() -> {
+            if (session != null) {
+                request.set(CaptureRequest.FLASH_MODE,
+                        on ? CaptureRequest.FLASH_MODE_TORCH : CaptureRequest.FLASH_MODE_OFF);
+                repeat();
+            }
+        });
+    }
+
+    /** Stops the preview at its present picture, or lets it go on. */
+    void setFrozen(boolean frozen) {
+        handler.post(() -> {
+            try {
+                if (session != null && frozen) {
+                    session.stopRepeating();
+                } else if (session != null) {
+                    repeat();
+                }
+            } catch (CameraAccessException | RuntimeException e) {
+                fail();
+            }
+        });
+    }
+
+    private void repeat() {
+        try {
+            session.setRepeatingRequest(request.build(), null, handler);
+        } catch (CameraAccessException | RuntimeException e) {
+            fail();
+        }
+    }
+
     /** Opens the camera; the permission must be held. */
     @SuppressLint("MissingPermission")
     void open(SurfaceTexture texture) {
@@ -106,6 +157,7 @@ final class LiveCamera {
             }
             CameraCharacteristics facts = cameras.getCameraCharacteristics(id);
             Size size = frameSize(facts);
+            hasTorch = Boolean.TRUE.equals(facts.get(CameraCharacteristics.FLASH_INFO_AVAILABLE));
             Integer turn = facts.get(CameraCharacteristics.SENSOR_ORIENTATION);
             sensorTurn = turn == null ? 0 : turn;
             previewSize = previewSize(facts, size);
@@ -126,14 +178,22 @@ final class LiveCamera {
     }
 
     private String choose(CameraManager cameras) throws CameraAccessException {
-        String[] ids = cameras.getCameraIdList();
-        for (String id : ids) {
-            if (facing(cameras, id) == CameraCharacteristics.LENS_FACING_BACK) {
-                return id;
+        String back = null;
+        String other = null;
+        for (String id : cameras.getCameraIdList()) {
+            int facing = facing(cameras, id);
+            if (facing == CameraCharacteristics.LENS_FACING_BACK) {
+                back = back == null ? id : back;
+            } else if (other == null) {
+                other = id;
             }
         }
-        front = ids.length > 0 && facing(cameras, ids[0]) == CameraCharacteristics.LENS_FACING_FRONT;
-        return ids.length == 0 ? null : ids[0];
+        choice = back != null && other != null
+                && facing(cameras, other) == CameraCharacteristics.LENS_FACING_FRONT;
+        String chosen = back == null || choice && frontWanted ? other : back;
+        front = chosen != null
+                && facing(cameras, chosen) == CameraCharacteristics.LENS_FACING_FRONT;
+        return chosen;
     }
 
     private static int facing(CameraManager cameras, String id) throws CameraAccessException {
@@ -218,6 +278,7 @@ final class LiveCamera {
         }
         handler.post(() -> {
             closed = true;
+            session = null;
             if (device != null) {
                 device.close();
             }
@@ -242,11 +303,11 @@ final class LiveCamera {
 
     private void start() {
         try {
-            CaptureRequest.Builder request = device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
+            request = device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
             request.addTarget(preview);
             request.addTarget(reader.getSurface());
             device.createCaptureSession(Arrays.asList(preview, reader.getSurface()),
-                    new Running(request), handler);
+                    new Running(), handler);
         } catch (CameraAccessException | RuntimeException e) {
             fail();
         }
@@ -279,19 +340,10 @@ final class LiveCamera {
 
     /** Follows the session that fills texture and reader. */
     private final class Running extends CameraCaptureSession.StateCallback {
-        private final CaptureRequest.Builder request;
-
-        Running(CaptureRequest.Builder request) {
-            this.request = request;
-        }
-
         @Override
-        public void onConfigured(CameraCaptureSession session) {
-            try {
-                session.setRepeatingRequest(request.build(), null, handler);
-            } catch (CameraAccessException | RuntimeException e) {
-                fail();
-            }
+        public void onConfigured(CameraCaptureSession configured) {
+            session = configured;
+            repeat();
         }
 
         @Override

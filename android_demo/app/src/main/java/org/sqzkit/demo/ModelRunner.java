@@ -30,6 +30,7 @@ final class ModelRunner implements Closeable {
     private final Classifier classifier;
     private final CrashGuard guard;
     private final FrameConverter frames;
+    private final FrameMean mean = new FrameMean();
     private final RollingMedian preprocessing = new RollingMedian(MEDIAN_OF);
     private final RollingMedian inference = new RollingMedian(MEDIAN_OF);
 
@@ -56,14 +57,21 @@ final class ModelRunner implements Closeable {
         Pixels pixels();
     }
 
+    /** Classifies one picture by itself. */
+    boolean classify(Source source, Consumer<Result> done, Consumer<AppError> failed) {
+        return classify(source, false, done, failed);
+    }
+
     /**
      * Classifies one picture.
      *
+     * @param smooth whether the result is the mean of this and the pictures before it
      * @param done gets the result on the main thread, null if there were no pixels
      * @param failed gets the error on the main thread; the model should not be used any more
      * @return whether the picture will be classified; not if the model is closed
      */
-    boolean classify(Source source, Consumer<Result> done, Consumer<AppError> failed) {
+    boolean classify(
+            Source source, boolean smooth, Consumer<Result> done, Consumer<AppError> failed) {
         AtomicBoolean answered = new AtomicBoolean();
         Runnable limit = () -> {
             if (answered.compareAndSet(false, true)) {
@@ -73,7 +81,7 @@ final class ModelRunner implements Closeable {
         };
         try {
             thread.execute(() -> {
-                Runnable outcome = outcome(source, done, failed);
+                Runnable outcome = outcome(source, smooth, done, failed);
                 main.post(() -> {
                     main.removeCallbacks(limit);
                     if (answered.compareAndSet(false, true)) {
@@ -88,9 +96,10 @@ final class ModelRunner implements Closeable {
         return true;
     }
 
-    private Runnable outcome(Source source, Consumer<Result> done, Consumer<AppError> failed) {
+    private Runnable outcome(
+            Source source, boolean smooth, Consumer<Result> done, Consumer<AppError> failed) {
         try {
-            Result result = run(source);
+            Result result = run(source, smooth);
             return () -> done.accept(result);
         } catch (Throwable thrown) {
             // Not only exceptions: a model may need more memory for some pictures than there is.
@@ -99,7 +108,7 @@ final class ModelRunner implements Closeable {
         }
     }
 
-    private Result run(Source source) throws AppError {
+    private Result run(Source source, boolean smooth) throws AppError {
         long start = System.nanoTime();
         Pixels pixels = source.pixels();
         if (pixels == null) {
@@ -111,7 +120,11 @@ final class ModelRunner implements Closeable {
             Classifier.Classification found = classifier.classify(pixels);
             preprocessing.add(converting + found.preprocessing());
             inference.add(found.inference());
-            return new Result(classifier.topK(found.probabilities(), TOP_K), model.title(),
+            if (!smooth) {
+                mean.clear();
+            }
+            float[] shown = smooth ? mean.add(found.probabilities()) : found.probabilities();
+            return new Result(classifier.topK(shown, TOP_K), model.title(),
                     converting + found.preprocessing(), found.inference(),
                     preprocessing.median(), inference.median(), preprocessing.size());
         } finally {

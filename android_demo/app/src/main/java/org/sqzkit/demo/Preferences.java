@@ -9,6 +9,7 @@ final class Preferences {
     private static final String MODEL = "model";
     private static final String THREADS = "threads";
     private static final String XNNPACK = "xnnpack";
+    private static final String SMOOTH = "smooth";
 
     private final SharedPreferences stored;
 
@@ -34,5 +35,14 @@ final class Preferences {
 
     void setOptions(RunOptions options) {
         stored.edit().putInt(THREADS, options.threads()).putBoolean(XNNPACK, options.xnnpack()).apply();
+    }
+
+    /** Returns whether the live view shows the mean of several frames. */
+    boolean smooth() {
+        return stored.getBoolean(SMOOTH, true);
+    }
+
+    void setSmooth(boolean smooth) {
+        stored.edit().putBoolean(SMOOTH, smooth).apply();
     }
 }

@@ -24,6 +24,7 @@ import android.util.Size;
 import android.view.Surface;
 import android.view.TextureView;
 import android.view.ViewGroup;
+import android.widget.Switch;
 import android.widget.TextView;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -74,12 +75,30 @@ public class LiveActivityTest {
     }
 
     private static void addCamera() {
+        addCamera("0", CameraCharacteristics.LENS_FACING_BACK, 90);
+    }
+
+    /** A back camera with a light, and a front camera; the app may use them. */
+    static void addTwoCameras() {
+        grant();
+        addCamera();
+        addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, 270);
+    }
+
+    private static void addCamera(String id, int facing, int sensorTurn) {
         CameraManager cameras =
                 (CameraManager) Screens.context().getSystemService(Context.CAMERA_SERVICE);
         CameraCharacteristics facts = ShadowCameraCharacteristics.newCameraCharacteristics();
-        shadowOf(facts).set(CameraCharacteristics.LENS_FACING, CameraCharacteristics.LENS_FACING_BACK);
-        shadowOf(facts).set(CameraCharacteristics.SENSOR_ORIENTATION, 90);
-        shadowOf(cameras).addCamera("0", facts);
+        shadowOf(facts).set(CameraCharacteristics.LENS_FACING, facing);
+        shadowOf(facts).set(CameraCharacteristics.SENSOR_ORIENTATION, sensorTurn);
+        shadowOf(facts).set(CameraCharacteristics.FLASH_INFO_AVAILABLE,
+                facing == CameraCharacteristics.LENS_FACING_BACK);
+        shadowOf(cameras).addCamera(id, facts);
+    }
+
+    private static String firstRow(LiveActivity screen) {
+        ViewGroup rows = screen.findViewById(R.id.rows);
+        return ((TextView) rows.getChildAt(0).findViewById(R.id.label)).getText().toString();
     }
 
     private String error() {
@@ -175,6 +194,7 @@ public class LiveActivityTest {
 
     @Test
     public void classifiesTheCamerasFramesAndShowsTheirRate() throws Exception {
+        new Preferences(Screens.context()).setSmooth(false);
         LiveActivity screen = openWithCamera();
         assertFalse(Screens.shown(screen, R.id.timing));
         for (int color : new int[] {Screens.GREEN, Screens.GREEN, Screens.BLUE}) {
@@ -186,14 +206,74 @@ public class LiveActivityTest {
         String rate = Screens.text(screen, R.id.timing).split("\n")[0];
         // Robolectric's clock also runs while it draws.
         assertTrue(rate, rate.matches("(3[.][5-9]|4[.]0) frames per second"));
-        assertEquals("blue", ((TextView) ((ViewGroup)
-                screen.findViewById(R.id.rows)).getChildAt(0).findViewById(R.id.label)).getText());
+        assertEquals("blue", firstRow(screen));
         // Spoken lines change at most every two seconds.
         assertEquals("green", Screens.text(screen, R.id.summary));
         ShadowSystemClock.advanceBy(Duration.ofSeconds(2));
         give(screen, Screens.BLUE);
         Screens.settle();
         assertEquals("blue", Screens.text(screen, R.id.summary));
+    }
+
+    @Test
+    public void answersAreMeansOfSeveralFramesUntilThatIsSwitchedOff() throws Exception {
+        LiveActivity screen = openWithCamera();
+        for (int color : new int[] {Screens.GREEN, Screens.GREEN, Screens.BLUE}) {
+            give(screen, color);
+            Screens.settle();
+        }
+        assertEquals("one frame changes nothing", "green", firstRow(screen));
+        ((Switch) screen.findViewById(R.id.smooth)).setChecked(false);
+        give(screen, Screens.BLUE);
+        Screens.settle();
+        assertEquals("blue", firstRow(screen));
+        controller.recreate();
+        assertFalse("kept", ((Switch) controller.get().findViewById(R.id.smooth)).isChecked());
+    }
+
+    @Test
+    public void aTapFreezesTheViewWhoseAnswerCanThenBeShared() throws Exception {
+        new Preferences(Screens.context()).setSmooth(false);
+        LiveActivity screen = openWithCamera();
+        give(screen, Screens.GREEN);
+        Screens.settle();
+        assertFalse(Screens.shown(screen, R.id.share));
+        screen.findViewById(R.id.preview).performClick();
+        assertTrue("not classified", give(screen, Screens.BLUE).closed);
+        Screens.settle();
+        assertEquals("green", firstRow(screen));
+        screen.findViewById(R.id.share).performClick();
+        Intent shared = shadowOf(screen).getNextStartedActivity().getParcelableExtra(Intent.EXTRA_INTENT);
+        String text = shared.getStringExtra(Intent.EXTRA_TEXT);
+        assertTrue(text, text.startsWith("green, ") && text.endsWith("Colours"));
+        screen.findViewById(R.id.freeze).performClick();
+        assertFalse(Screens.shown(screen, R.id.share));
+        give(screen, Screens.BLUE);
+        Screens.settle();
+        assertEquals("blue", firstRow(screen));
+    }
+
+    @Test
+    public void cameraAndLightCanBeSwitchedWhereThereAreSeveral() {
+        addTwoCameras();
+        LiveActivity screen = open();
+        screen.onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
+        assertEquals(90, screen.camera().turn(0));
+        assertTrue(Screens.shown(screen, R.id.torch));
+        screen.findViewById(R.id.torch).performClick();
+        assertEquals(screen.getString(R.string.live_torch_off),
+                screen.findViewById(R.id.torch).getContentDescription());
+        screen.findViewById(R.id.flip).performClick();
+        assertEquals("the front camera, on its side", 0, screen.camera().turn(90));
+        assertFalse("it has no light", Screens.shown(screen, R.id.torch));
+        controller.recreate();
+        controller.get().onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
+        assertEquals("kept", 0, controller.get().camera().turn(90));
+    }
+
+    @Test
+    public void oneCameraOffersNoChoice() {
+        assertFalse(Screens.shown(openWithCamera(), R.id.flip));
     }
 
     @Test

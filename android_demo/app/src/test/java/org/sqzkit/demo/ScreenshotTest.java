@@ -11,6 +11,7 @@ import android.graphics.Insets;
 import android.graphics.LinearGradient;
 import android.graphics.Paint;
 import android.graphics.Shader;
+import android.graphics.SurfaceTexture;
 import android.view.View;
 import android.view.ViewGroup;
 import android.view.WindowInsets;
@@ -101,6 +102,12 @@ public class ScreenshotTest {
     }
 
     @Test
+    @Config(qualifiers = "w891dp-h411dp-land-notnight-xhdpi")
+    public void onItsSide() throws Exception {
+        resultOn("usual_landscape");
+    }
+
+    @Test
     @Config(qualifiers = "de-" + USUAL + "-night-xhdpi")
     public void errorInGerman() throws Exception {
         main();
@@ -165,8 +172,10 @@ public class ScreenshotTest {
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
     public void live() throws Exception {
         Screens.useModel("colours_int8.tflite");
+        LiveActivityTest.addTwoCameras();
         ActivityController<LiveActivity> live = Robolectric.buildActivity(LiveActivity.class).setup();
         controller = live;
+        live.get().onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
         live.get().show(result());
         ((TextView) live.get().findViewById(R.id.timing)).setText(
                 live.get().getString(R.string.live_rate, "14.6") + "\n"
