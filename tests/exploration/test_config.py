@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -49,6 +50,8 @@ def test_what_the_processes_must_agree_on():
     assert one.identity() == toys.config("b", trials=9, sampler="grid").identity()
     assert one.identity() != toys.config("a", {"base_e": "8"}).identity()
     assert one.identity() != toys.config("a", objectives=("accuracy",)).identity()
+    training = dataclasses.replace(one.training, train_batch_size=63)
+    assert one.identity() != dataclasses.replace(one, training=training).identity()
     json.dumps(one.identity())
 
 
