@@ -35,6 +35,8 @@ class Duration:
     seconds: float
 
     def __str__(self) -> str:
+        if not self.epochs:
+            return f"an epoch takes about {self.seconds:,.0f} s; none fits into --train_minutes"
         whole = datetime.timedelta(seconds=round(self.epochs * self.seconds))
         return f"{self.epochs} epochs of {self.steps} steps, about {whole}"
 
