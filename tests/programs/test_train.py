@@ -210,13 +210,14 @@ def wait_for_epoch(process, epoch):
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(finished, command, tmp_path, sent):
     flags = ("--model_dir=run", *TINY)
     process = subprocess.Popen(
-        command(*flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    )
+        command(*flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},  # where a library crashed, if one does
+    )  # fmt: skip
     wait_for_epoch(process, 2)
     started = time.monotonic()
     process.send_signal(sent)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == (-9 if sent == signal.SIGKILL else 130)
+    assert process.returncode == (-9 if sent == signal.SIGKILL else 130), error
     if sent != signal.SIGKILL:
         assert time.monotonic() - started < 10  # 2 s on a quiet machine
         assert error.splitlines()[-1].startswith("interrupted")
