@@ -78,7 +78,7 @@ android-test: $(VENV)/.installed
 # Debian's Bazel; only where it is installed. The Python tests ran already: one folder shows the way.
 bazel-test: $(VENV)/.installed
 	@if command -v bazel >/dev/null; then \
-	  android_demo/tools/bazel.sh test //android_demo:apk_test //:tests_report && \
+	  android_demo/tools/bazel.sh test //android_demo:apk_test //:tests_reporting && \
 	  if [ -f android_demo/target/sqzkit.apk ]; then \
 	    $(BIN)/python tests/android/apk_facts.py bazel-bin/android_demo/sqzkit.apk android_demo/target/sqzkit.apk; fi; \
 	else echo "bazel is not installed: its part of the tests is left out"; fi
