@@ -127,9 +127,7 @@ def refuse_drop(verification: Verification, max_accuracy_drop: float) -> str:
         f"--max_accuracy_drop={max_accuracy_drop:g}"
     )
     if drop <= MAX_CHANCE_DROP and found.chance > SIGNIFICANCE:
-        return (
-            f"{counted}, but so few photographs may be chance (sign test: p = {found.chance:.2f})"
-        )
+        return f"{counted}; so small a difference may be chance (sign test: p = {found.chance:.2f})"
     raise RunError(
         f"the converted file is {counted}: no file was written; give more representative "
         "photographs (--calibration_steps), --granularity=per_channel, or another --quantization"
