@@ -74,7 +74,6 @@ def evaluation_batches(
     split: str,
     preprocessing: Preprocessing,
     batch_size: int,
-    shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Return every example of a split once, in order.
 
@@ -83,12 +82,11 @@ def evaluation_batches(
       split: "train", "validation" or "test".
       preprocessing: the record to follow.
       batch_size: examples in a batch, 1 or more; the last batch may be smaller.
-      shard: as in `training_batches`.
 
     Returns:
       Batches as `training_batches` gives them.
     """
-    _check(batch_size, 0, 0, shard)
+    _check(batch_size, 0, 0)
     store = open_store(dataset, split, preprocessing)
 
     def finish(
@@ -96,7 +94,7 @@ def evaluation_batches(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         return normalize(tf.cast(images, tf.float32), preprocessing), labels
 
-    order = np.arange(len(store.labels))[shard[0] :: shard[1]]
+    order = np.arange(len(store.labels))
     no_uniforms = np.empty((len(order), 0), np.float32)
     return _batches(store, order, no_uniforms, batch_size, preprocessing.image_size, finish)
 
@@ -188,7 +186,7 @@ def _batches(
     return finished.prefetch(_BATCHES_AHEAD).with_options(options)
 
 
-def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int]) -> None:
+def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int] = (0, 1)) -> None:
     if batch_size < 1:
         raise UsageError(f"--train_batch_size {batch_size}: must be 1 or more")
     if seed < 0 or epoch < 0:

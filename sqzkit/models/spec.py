@@ -18,7 +18,6 @@ ModuleBypass = Literal["none", "identity", "conv1x1"]
 Normalization = Literal["none", "batch"]
 BYPASSES: tuple[Bypass, ...] = get_args(Bypass)
 MODULE_BYPASSES: tuple[ModuleBypass, ...] = get_args(ModuleBypass)
-NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
 # A record beyond these would fill the memory rather than describe a network.
 MAX_CLASSES = 1 << 17
 MAX_MODULES = 256

@@ -24,7 +24,7 @@ def specs(draw):
         "squeeze_ratio": draw(st.sampled_from((0.125, 0.5, 1.0))),
         "fire_modules": modules,
         "pool_after": tuple(draw(st.lists(st.sampled_from(layers), unique=True, max_size=2))),
-        "normalization": draw(st.sampled_from(spec.NORMALIZATIONS)),
+        "normalization": draw(st.sampled_from(("none", "batch"))),
         "conv10_relu": draw(st.booleans()),
         "conv10_padding": draw(st.integers(0, 1)),
         "squeeze_relu": draw(st.booleans()),

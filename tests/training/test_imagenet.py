@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from sqzkit.base.imagenet import imagenet_labels
-from sqzkit.data import dataset as datasets
 from sqzkit.data import tfds as large_sets
 from sqzkit.data.source import DataSource
 from sqzkit.training import loop
@@ -69,7 +68,7 @@ def test_a_preset_trains_from_files_that_stay_on_the_disk(
 ):
     # As for the real one, nothing fits in memory.
     monkeypatch.setattr(large_sets, "MEMORY_BUDGET", 1)
-    monkeypatch.setattr(datasets, "default_memory_budget", lambda: 0)
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
     source = DataSource(tfds_name="imagenet2012", tfds_data_dir=str(stand_in))
     changes = {**PRESETS[preset], "train_batch_size": batch_size, "image_size": 32}
     # Determinism cannot be switched off again, and other tests of this process draw unseeded.
