@@ -34,8 +34,7 @@ def transfer_preprocessing(
         return pretrained.preprocessing_at(config.image_size)
     if folder.spec_path.exists():
         return folder.preprocessing
-    keeps_head = transfer.keeps_head(pretrained, dataset.labels)
-    if keeps_head or folder.is_foreign():  # which is refused later
+    if transfer.keeps_head(pretrained, dataset.labels):
         return pretrained.preprocessing_at(pretrained.image_size)
 
     def build(size: int) -> keras.Model:

@@ -248,8 +248,11 @@ class _Trainer:
     ) -> None:
         progress, options = self.progress, self.fit.options
         self.watchdog.check_epoch(sums.loss, sums.accuracy, progress.epoch)
+        progress.epoch += 1
         with self._averaged():
             validation = self._measure("validation")
+            if options.keep == "best" and progress.epoch > options.best_from_epoch:
+                self.state.note_validation(validation.top1, validation.loss, validation.examples)
         line: dict[str, Any] = {
             "loss": sums.loss,
             "accuracy": sums.accuracy,
@@ -259,14 +262,10 @@ class _Trainer:
             "seconds": round(seconds, 3),
             "images_per_second": round(sums.examples / seconds, 1),
         }
-        hooks.on_epoch_end(progress.epoch, logs=line)
-        progress.epoch += 1
+        hooks.on_epoch_end(progress.epoch - 1, logs=line)
         progress.stuck = self.watchdog.stuck
         progress.seconds += seconds
         progress.examples += sums.examples
-        if options.keep == "best" and progress.epoch > options.best_from_epoch:
-            with self._averaged():
-                self.state.note_validation(validation.top1, validation.loss, validation.examples)
         if self.chief:
             line = {"stage": self.fit.stage, "epoch": progress.epoch, **line}
             self.fit.folder.append_metrics(line)
@@ -280,9 +279,11 @@ class _Trainer:
         variables = self.model.trainable_variables if self.fit.average else []
         before = [variable.numpy() for variable in variables]
         optimization.write_averages(self.optimizer, variables)
-        yield
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
 
     def _stops_early(self) -> bool:
         patience, improved = self.fit.options.early_stopping_patience, self.progress.improved_epoch

@@ -130,6 +130,8 @@ def open_run(config: TrainingConfig) -> Run:
     )
     dataset = open_dataset(config.data, config.cache_dir)
     folder = RunFolder(Path(config.model_dir))
+    _refuse_other_data(folder, dataset, config.data)
+    print(_data_in_words(dataset), flush=True)
     epochs = duration.planned_epochs(config, dataset)
     if pretrained:
         spec = transfer.transfer_spec(pretrained, dataset.labels, config.dropout)
@@ -149,7 +151,9 @@ def open_run(config: TrainingConfig) -> Run:
     examples = dataset.split("train").num_examples
     options = optimization.for_few(config.fit_options(epochs), examples, config.full_rate_images)
     run = Run(folder, dataset, record, preprocessing, options, strategy)
-    _refuse_other_run(run, config.data)
+    if folder.spec_path.exists():
+        refuse_other(folder.spec_path, folder.read_spec(), run.spec)
+        refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
     return run
 
 
@@ -223,23 +227,20 @@ def precision(dtype: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
-def _refuse_other_run(run: Run, source: DataSource) -> None:
-    """Raise `UsageError` if the folder holds another run, or something else."""
-    folder = run.folder
+def _refuse_other_data(folder: RunFolder, dataset: ImageDataset, source: DataSource) -> None:
+    """Raise `UsageError` if the folder holds a run on other data, or something else."""
     if folder.is_foreign():
         raise UsageError(f"--model_dir {folder.path}: exists and is not a run folder; name another")
     if not folder.spec_path.exists():
         return
-    refuse_other(folder.spec_path, folder.read_spec(), run.spec)
-    refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
-    check_labels(folder, run.dataset)
+    check_labels(folder, dataset)
     recorded, contents = read_data(folder)
     if recorded is None:
         return
     if contents.get("photographs"):  # compared instead of the folder, which may have been moved
         recorded = dataclasses.replace(recorded, data_dir=source.data_dir)
     refuse_other(folder.path / "data.json", recorded.to_json(), source.to_json())
-    changes = identity.restore(run.dataset, contents)
+    changes = identity.restore(dataset, contents)
     if changes.lost:
         raise UsageError(
             f"--data_dir {source.data_dir}: {changes.sentence()}; restore the photographs, or "
@@ -330,16 +331,18 @@ def _stage(
     )
 
 
+def _data_in_words(dataset: ImageDataset) -> str:
+    sizes = ", ".join(f"{split.num_examples:,} {name}" for name, split in dataset.splits.items())
+    left_out = dataset.account.sentence()
+    found = f"data: {dataset.name}, {len(dataset.labels)} classes, {sizes}"
+    return f"{found}\n{left_out}" if left_out else found
+
+
 def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
-    splits = run.dataset.splits.items()
-    sizes = ", ".join(f"{split.num_examples:,} {name}" for name, split in splits)
     options, side = run.options, run.preprocessing.image_size
     network = config.weights or config.model or DEFAULT_MODEL
-    left_out = run.dataset.account.sentence()
     return (
-        f"data: {run.dataset.name}, {len(run.dataset.labels)} classes, {sizes}\n"
-        + (f"{left_out}\n" if left_out else "")
-        + f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
+        f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
         f"training: {options.epochs} epochs, batches of {options.batch_size}, "
         f"{options.optimizer}, learning rate {options.base_learning_rate:g} "
         f"({options.lr_schedule}), augmentation {options.augmentation}, seed {options.seed}, "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.models import spec, squeezenet
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
+from sqzkit.training import optimization
 from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
@@ -235,12 +237,17 @@ def test_what_it_starts_from_is_kept_where_no_epoch_is_as_good(fit_small, folder
         np.testing.assert_array_equal(kept, found)
 
 
-def test_averaged_weights_are_validated_and_kept_and_survive_a_kill(fit_small, folder, tmp_path):
+def test_averaged_weights_are_validated_and_kept_and_survive_a_kill(
+    fit_small, folder, tmp_path, monkeypatch
+):
+    taken = mock.Mock(wraps=optimization.write_averages)
+    monkeypatch.setattr(optimization, "write_averages", taken)
     spoil = Spoil(99)
     whole = fit_small(folder, callbacks=[spoil], average=0.9)
     last, kept = spoil.weights[-1][0], whole.model.get_weights()[0]
     assert whole.metrics["best_epoch"] == 4
     assert 0 < np.abs(kept - last).max() < np.abs(spoil.weights[0][0] - last).max()
+    assert taken.call_count == 4  # once an epoch: it copies all weights
     other = RunFolder(tmp_path / "other")
     with pytest.raises(KeyboardInterrupt):
         fit_small(other, callbacks=[Stop(2, 1)], average=0.9)

@@ -152,7 +152,7 @@ def test_another_run_in_the_same_folder_is_refused_by_its_fields(trained, change
 
 def test_other_labels_are_refused(trained, pets):
     config = tiny(trained, data=DataSource(data_dir=str(pets)), image_size=32)
-    with pytest.raises(UsageError, match="classes: 10 there, 2 asked"):
+    with pytest.raises(UsageError, match="trained on 10 classes .*, pets0 has 2 classes"):
         loop.train(config)
     with pytest.raises(UsageError, match=r"has 2 classes \(cat, dog\)"):
         loop.evaluate(config)
@@ -280,7 +280,7 @@ def test_training_starts_from_the_head_that_was_trained_first(
 
 
 def test_without_epochs_for_the_head_it_is_fitted_at_once(
-    published_tiny, pets, tmp_path, monkeypatch
+    published_tiny, pets, tmp_path, monkeypatch, capsys
 ):
     """Killed after the head, the run goes on from it; what the size was chosen by is kept."""
     monkeypatch.setattr(choice, "SIZES", (32, 64))
@@ -295,6 +295,8 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
     kept = sorted((tmp_path / "run" / "features").iterdir())
     assert len(kept) == 3  # two sizes, and the other resize rule
     monkeypatch.setattr(head, "fit", None)
+    said = capsys.readouterr().out
+    assert 0 <= said.index("data: pets, 2 classes") < said.index("head on frozen features, 32 px")
     run = loop.train(config)
     first, train = run.folder.finished_stages()
     assert (first["stage"], train["stage"]) == ("head", "train")
