@@ -6,6 +6,7 @@ from optuna.trial import TrialState
 from sqzkit.exploration import page as explore_page
 from sqzkit.exploration import space
 from sqzkit.reporting import figures
+from tests import approved
 from tests.exploration import toys
 from tests.reporting import pages
 
@@ -142,6 +143,16 @@ def test_the_papers_figures_stand_beside_ours(tmp_path):
 def test_the_paper_is_quoted_by_value(preset, value, top1, top5, megabytes):
     quoted = explore_page.paper_figure(preset, {preset: value, "model": "v1_0"})
     assert quoted == (top1, top5, megabytes)
+
+
+def test_the_plot_is_as_approved(tmp_path):
+    config = toys.config(tmp_path, objectives=("accuracy", "parameters"))
+    made = [
+        toys.finished(number, [accuracy, size], accuracy=accuracy, parameters=size)
+        for number, (accuracy, size) in enumerate(((0.9, 1000), (0.95, 3000), (0.8, 4000)))
+    ]
+    (plot,) = explore_page.plots(made, {0, 1}, config.objectives)
+    approved.check_drawing("pareto_front", plot)
 
 
 def test_latency_has_a_plain_scale_and_sizes_a_logarithmic_one(tmp_path):

@@ -11,6 +11,7 @@ from sqzkit.paper import page
 from sqzkit.paper.config import QUICK, CompareConfig
 from sqzkit.paper.folder import Artefact, Comparison, Row
 from sqzkit.reporting import figures
+from tests import approved
 from tests.reporting import pages
 
 
@@ -102,6 +103,11 @@ def test_the_page_holds_both_tables(written):
     assert text.startswith("# <hands>: the SqueezeNet paper's table 2\n\n`")
     assert text.count("\n| ") == 2 * 5
     assert (folder / "compare.csv").read_text() == tables.to_csv(page.records(ROWS))
+
+
+def test_drawings_are_as_approved():
+    approved.check_drawing("accuracy_over_size", page.accuracy_plot(ROWS))
+    approved.check_drawing("ratios", page.ratio_plot(ROWS))
 
 
 def test_accuracy_is_drawn_over_size(written):

@@ -5,6 +5,7 @@ import pytest
 
 from sqzkit.reporting import compression
 from sqzkit.runs.folder import RunFolder
+from tests import approved
 from tests.reporting import pages
 
 SIZES = {"float32_bytes": 2_900_000, "int8_bytes": 740_000}
@@ -111,6 +112,12 @@ def test_the_waterfall_writes_size_ratio_and_accuracy_beside_each_step(stages):
     ):
         (height,) = [y for text, y in heights.items() if text.strip() == words]
         assert height == pytest.approx(heights[name], abs=3)
+
+
+def test_drawings_are_as_approved(stages):
+    approved.check_drawing("waterfall", compression.waterfall(stages))
+    layers = {**{f"layer{index}": HISTOGRAM for index in range(5)}, "empty": EMPTY}
+    approved.check_drawing("histograms", compression.histograms(layers))
 
 
 def test_drawings_are_whole_svg_and_the_same_every_time(stages):

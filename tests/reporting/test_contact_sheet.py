@@ -4,6 +4,7 @@ import pytest
 from sqzkit.reporting import contact_sheet
 from sqzkit.reporting.contact_sheet import Answered, draw
 from sqzkit.tflite.classifier import Prediction
+from tests import approved
 
 
 def answered(shade, probability=0.5, label="cat", size=32):
@@ -45,3 +46,15 @@ def test_large_inputs_are_reduced_and_the_rest_left_out(monkeypatch):
     monkeypatch.setattr(contact_sheet, "MAX_PHOTOGRAPHS", 2)
     sheet = draw([answered(9, size=300)] * 3)
     assert sheet.width == 2 * contact_sheet.TILE + 3 * contact_sheet._MARGIN
+
+
+def test_the_sheet_is_as_approved():
+    ramp = np.add.outer(range(16), range(16)).astype(np.uint8)[..., None] * np.array([8, 4, 1])
+    predictions = [
+        Prediction(0, "a label that is too long for its line", 0.75),
+        Prediction(1, "cat", 0.2),
+        Prediction(2, "dog", 0.001),
+        Prediction(3, "not shown", 0.0),
+    ]
+    pictures = [Answered(f"{i}.png", ramp.astype(np.uint8), predictions[i:]) for i in range(3)]
+    approved.check_picture("contact_sheet", draw(pictures * 2))

@@ -17,6 +17,7 @@ from sqzkit.base.errors import RunError
 from sqzkit.models import spec
 from sqzkit.reporting import figures, page
 from sqzkit.runs.folder import RunFolder
+from tests import approved
 from tests.reporting import pages
 
 LABELS = ("cat", "dog <script>", "owl")
@@ -257,6 +258,21 @@ def test_curves_are_drawn_for_both_splits_with_marks_between_stages(folder):
     for drawing, name in zip(curves, ("Loss", "Accuracy"), strict=True):
         words = [text.strip() for text, _, _ in pages.texts(drawing)]
         assert {name, "training", "validation", "prune"} <= set(words)
+
+
+def test_drawings_are_as_approved():
+    lines = [
+        {"stage": stage, "loss": 2 / (epoch + 1), "validation_loss": 1.5 / (epoch + 2)}
+        for epoch, stage in enumerate(["train"] * 3 + ["prune"] * 2)
+    ]
+    approved.check_drawing("curve", figures.curve(lines, "loss"))
+    named = [[9, 1, 0], [2, 3, 5], [0, 0, 0]]
+    approved.check_drawing("confusion", figures.confusion(named, ("a$b", "x", "label")))
+    many = (np.eye(31, dtype=int) * 3).tolist()
+    # A picture of 31 classes is a bitmap in the page; its frame and texts are what is approved.
+    drawn = figures.confusion(many, [str(index) for index in range(31)])
+    approved.check_drawing("confusion_of_many", drawn)
+    approved.check_drawing("sizes", figures.sizes([("float32", 12_345), ("a$b as .sqz", 678)]))
 
 
 def test_a_curve_goes_through_the_metrics():

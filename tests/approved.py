@@ -1,0 +1,46 @@
+"""Drawings and pictures as they were when somebody looked at them (tests/golden/drawings).
+
+`SQZKIT_APPROVE=1` writes them anew: look at what it wrote before you commit it. Another version
+of Matplotlib or Pillow may draw otherwise; then they are approved again.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+FOLDER = Path(__file__).with_name("golden") / "drawings"
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+IDENTIFIER = re.compile(r"\b[a-z]?[0-9a-f]{10,}\b")  # Matplotlib's: a hash of what it names
+TOLERANCE = 0.05  # of a point: another processor may round otherwise
+SHADES = 3  # of 255
+
+
+def check_drawing(name: str, drawing: str) -> None:
+    """Compare an SVG with the approved one: texts exactly, numbers within `TOLERANCE`."""
+    path = FOLDER / f"{name}.svg"
+    if _approving():
+        path.write_text(drawing, encoding="utf-8")
+    approved, drawn = (_parts(text) for text in (path.read_text(encoding="utf-8"), drawing))
+    assert drawn[0] == approved[0], f"{path.name} has other elements or texts"
+    np.testing.assert_allclose(drawn[1], approved[1], rtol=0, atol=TOLERANCE, err_msg=path.name)
+
+
+def check_picture(name: str, picture: Image.Image) -> None:
+    """Compare a picture with the approved one, pixel by pixel, within `SHADES`."""
+    path = FOLDER / f"{name}.png"
+    if _approving():
+        picture.save(path, optimize=True)
+    approved = np.asarray(Image.open(path).convert("RGB"), int)
+    np.testing.assert_allclose(np.asarray(picture, int), approved, atol=SHADES, err_msg=path.name)
+
+
+def _approving() -> bool:
+    return os.environ.get("SQZKIT_APPROVE") == "1"
+
+
+def _parts(drawing: str) -> tuple[str, list[float]]:
+    plain = IDENTIFIER.sub("ID", drawing)
+    return NUMBER.sub("#", plain), [float(number) for number in NUMBER.findall(plain)]
