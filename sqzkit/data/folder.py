@@ -13,7 +13,7 @@ nothing but one other folder are looked through. Labels are the sorted names of 
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -89,11 +89,6 @@ def existing_folder(path: Path | str, flag: str = "--data_dir") -> Path:
     if not top.is_dir():
         raise UsageError(f"{flag} {path}: a file, where a folder of photographs is needed")
     return top
-
-
-def photographs_in(folder: Path) -> Iterator[Path]:
-    """Yield the photographs of a folder in name order, subfolders included."""
-    return survey(folder)[0].everything()
 
 
 def open_unlabeled(folder: Path | str, flag: str) -> ImageDataset:

@@ -22,9 +22,33 @@ _ADVICE = (
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SPLIT_WORD = re.compile(
-    rf"(?:{'|'.join(SPLIT_NAMES)}|trainval|holdout)(?:set|data|images|imgs)?", re.IGNORECASE
+    rf"(?:{'|'.join(SPLIT_NAMES)}|trainval|holdout|trn|tst|unseen)(?:set|data|images|imgs)?",
+    re.IGNORECASE,
 )
+# Names of splits in other languages: asked about, since one of them may also be a class.
+_FOREIGN_WORDS = (
+    "entrenamiento validación prueba pruebas entraînement apprentissage essai evaluación"
+    " évaluation Trainingsdaten Validierung Validierungsdaten Prüfung Testdaten treino"
+    " treinamento validação teste testes addestramento allenamento validazione convalida prova"
+    " collaudo validatie trening treningowy walidacja testowy eğitim doğrulama обучение"
+    " обучающая тренировка валидация проверка тест тестовая 训练 训练集 訓練 訓練集 验证 验证集"
+    " 驗證 驗證集 测试 测试集 測試 測試集 学習 学習用 検証 検証用 テスト 評価 훈련 학습 검증"
+    " 테스트 평가"
+).split()
 Classes = dict[str, list[Path]]  # photographs by class name
+
+
+def split_of(folder_name: str) -> str | None:
+    """Return the split that a folder is by its name, or None."""
+    return SPLIT_NAMES.get(unicodedata.normalize("NFKC", folder_name).strip(" .").lower())
+
+
+def _folded(word: str) -> str:
+    letters = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+_FOREIGN = frozenset(map(_folded, _FOREIGN_WORDS))
 
 
 def find_splits(tree: Folder) -> dict[str, Classes]:
@@ -37,7 +61,7 @@ def find_splits(tree: Folder) -> dict[str, Classes]:
     splits: dict[str, Folder] = {}
     others = []
     for name, folder in tree.folders.items():
-        split = SPLIT_NAMES.get(name.lower())
+        split = split_of(name)
         if split is None:
             if not folder.is_empty:
                 others.append(name)
@@ -69,7 +93,7 @@ def _unwrapped(folder: Folder, below_split: bool) -> Folder:
         filled = [child for child in folder.folders.values() if not child.is_empty]
         if len(filled) != 1 or all(child.is_empty for child in filled[0].folders.values()):
             return folder
-        if not below_split and filled[0].path.name.lower() in SPLIT_NAMES:
+        if not below_split and split_of(filled[0].path.name):
             return folder
         folder = filled[0]
 
@@ -83,17 +107,26 @@ def _refuse_unclear(tree: Folder) -> None:
             f"{tree.path}: {_quoted(folder.path.name for folder in alike)} look like splits, "
             f"but are not named train, val or test; {_ADVICE}"
         )
-    for folder in tree.folders.values():
-        inner = {SPLIT_NAMES[n.lower()] for n in folder.folders if n.lower() in SPLIT_NAMES}
-        if len(inner) > 1:
-            raise UsageError(
-                f"{folder.path}: holds splits inside a class; make folders train, val and test "
-                "with the class folders in each"
-            )
+    inner = {
+        split: folder.path.name for folder in tree.folders.values() for split in _splits_in(folder)
+    }
+    if len(inner) > 1:
+        raise UsageError(
+            f"{tree.path}: {_quoted(sorted(set(inner.values())))} would be classes and hold splits "
+            f"({', '.join(sorted(inner))}); make folders train, val and test with the class "
+            "folders in each"
+        )
+
+
+def _splits_in(folder: Folder) -> set[str]:
+    names = (name for name, child in folder.folders.items() if not child.is_empty)
+    return {split for split in map(split_of, names) if split}
 
 
 def _words_of_splits(name: str) -> bool:
-    return any(_SPLIT_WORD.fullmatch(word) for word in _WORD.findall(name))
+    if any(_SPLIT_WORD.fullmatch(word) for word in _WORD.findall(name)):
+        return True
+    return not _FOREIGN.isdisjoint(re.findall(r"[^\W\d_]+", _folded(name)))
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -28,13 +28,15 @@ MAX_NAMES = 10_000  # of each reason in a record
 _SHOWN_NAMES = 3
 # Folders of file managers, photo managers, network drives and archivers.
 _MADE_BY_PROGRAMS = frozenset(
-    "@eadir @__thumb #recycle #snapshot $recycle.bin __macosx thumbnails lost+found"
-    " __pycache__".split()
-) | {"system volume information"}
+    "@eadir @__thumb @tmp @recycle #recycle #snapshot $recycle.bin recycler __macosx thumbnails"
+    " lost+found lost.dir found.000 _vti_cnf __pycache__".split()
+) | {"system volume information", "network trash folder", "temporary items"}
+_SMALL = "thumbs?|thumbnails?|tn|th|previews?|small|mini|medium|resized|scaled|lowres|edited"
 _PREVIEW = re.compile(
-    r"(?:thumb|thumbnail|tn|preview|small)[-_ ](?P<first>.+)"
-    r"|(?P<last>.+?)[-_. ](?:thumb|thumbnail|tn|preview|small|\d{2,4}x\d{2,4})"
+    rf"(?:{_SMALL})[-_ ](?P<first>.+)"
+    rf"|(?P<last>.+?)(?:[-_.~ ](?:{_SMALL}|\d{{2,4}}x\d{{2,4}}|\d{{2,4}}px)|@[23]x)"
 )
+_PREVIEW_FOLDER = re.compile(rf"[-_.]?(?:{_SMALL})[-_]?")
 
 
 @dataclasses.dataclass
@@ -161,10 +163,12 @@ class _Walk:
             else:
                 self.account.files += 1
                 folder.photographs.append(folder.path / entry.name)
-        previews = _previews(folder.photographs)
-        for path in sorted(previews):
-            self.account.leave_out("made by another program", self._name(path))
-        folder.photographs = [path for path in folder.photographs if path not in previews]
+        self._leave_out_previews(folder, folder)
+        for name, child in list(folder.folders.items()):
+            if _PREVIEW_FOLDER.fullmatch(name.lower()) and not child.is_empty:
+                self._leave_out_previews(child, folder)
+                if child.is_empty:
+                    del folder.folders[name]  # not a class without photographs
 
     def follow(self, folder: Folder, entry: os.DirEntry[str]) -> None:
         self._descend(folder, Folder(folder.path / entry.name, folder.depth + 1))
@@ -177,6 +181,16 @@ class _Walk:
         self._seen.add(identity)
         folder.folders[child.path.name] = child
         self.visit(child)
+
+    def _leave_out_previews(self, folder: Folder, originals: Folder) -> None:
+        """Leave out small versions of `originals`, in their folder or in a tree like theirs."""
+        previews = _previews(folder, originals)
+        for path in sorted(previews):
+            self.account.leave_out("made by another program", self._name(path))
+        folder.photographs = [path for path in folder.photographs if path not in previews]
+        if folder is not originals:
+            for name in folder.folders.keys() & originals.folders.keys():
+                self._leave_out_previews(folder.folders[name], originals.folders[name])
 
     def _leave_out(self, reason: Reason, path: Path | str) -> None:
         self.account.files += 1
@@ -236,8 +250,14 @@ def _reason_by_kind(entry: os.DirEntry[str]) -> Reason | None:
         return None  # a link to nothing: reading it will say so
 
 
-def _previews(photographs: list[Path]) -> set[Path]:
-    """Return small versions that other programs made of a photograph beside them, by name."""
-    stems = {path.stem.lower() for path in photographs}
-    found = ((path, _PREVIEW.fullmatch(path.stem.lower())) for path in photographs)
-    return {path for path, match in found if match and (match["first"] or match["last"]) in stems}
+def _previews(folder: Folder, originals: Folder) -> set[Path]:
+    """Return the photographs of `folder` that are named like small versions of `originals`."""
+    known = {name.lower() for path in originals.photographs for name in (path.stem, path.name)}
+    previews = set()
+    for path in folder.photographs:
+        stem = path.stem.lower()
+        match = _PREVIEW.fullmatch(stem)
+        named = {match["first"] or match["last"]} if match else set()
+        if known & (named if folder is originals else {*named, stem}):
+            previews.add(path)
+    return previews

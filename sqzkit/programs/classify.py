@@ -79,12 +79,14 @@ def _photographs(argument: str) -> list[Path]:
     path = Path(argument).expanduser()
     if not path.is_dir():
         return [path]
-    from sqzkit.data.folder import photographs_in
+    from sqzkit.data.tree import survey
 
-    found = list(photographs_in(path))
-    if not found:
+    folder, account = survey(path)
+    if account.left_out:
+        print(f"{path}: {account.sentence()}", file=sys.stderr)
+    if folder.is_empty:
         raise UsageError(f"{path}: no photographs in it")
-    return found
+    return list(folder.everything())
 
 
 def _ask(classifier: "Classifier", path: Path, top_k: int) -> "Answered":

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN = "#3b82f6", "#f59e0b", "#10b981"
 GREY = "#8a93a0"  # legible on light and dark; style.css gives texts the page's own grey
 _BLUE_RGB = (0.14, 0.39, 0.92)
+_MAX_NAME = 24  # letters: longer names would leave no room for the plot
 _STYLE: Any = {  # a literal type of 300 keys says less
     "axes.edgecolor": GREY,
     "axes.labelcolor": GREY,
@@ -59,7 +61,9 @@ def to_svg(drawing: "Figure") -> str:
     """Return `drawing` as an `<svg>` element that scales with the page."""
     from matplotlib import rc_context
 
-    with rc_context(_STYLE), io.StringIO() as stream:
+    with rc_context(_STYLE), io.StringIO() as stream, warnings.catch_warnings():
+        # The browser draws the letters: that Matplotlib's own font lacks some is of no concern.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         drawing.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
         text = stream.getvalue()
     return text[text.index("<svg") :]
@@ -109,7 +113,10 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], max_labels
     axes.set(xlabel="answer", ylabel="true class")
     if len(labels) <= max_labels:
         ticks = range(len(labels))
-        labels = [plain(label) for label in labels]
+        labels = [
+            plain(label if len(label) <= _MAX_NAME else f"{label[:_MAX_NAME]}...")
+            for label in labels
+        ]
         axes.set_xticks(ticks, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
         axes.set_yticks(ticks, labels)
         for row, column in np.argwhere(counts > 0):

@@ -132,6 +132,7 @@ def test_too_many_broken_photographs_stop_the_run(photo_folder):
         ("TRAIN dev Eval", [20, 6, 6]),
         ("training valid evaluation", [20, 6, 6]),
         ("train Validation", [18, 2, 6]),
+        ("\uff34rain TEST.", [18, 2, 6]),
         ("train", [14, 2, 4]),
     ],
 )
@@ -161,7 +162,13 @@ def test_splits_may_hold_a_folder_of_their_own_name(photo_folder):
         (("seg_train/a", "seg_test/a", "seg_pred"), "'seg_test' and 'seg_train' look like splits"),
         (("TrainImages/a", "TrainImages/b", "cat"), "'TrainImages' look like splits"),
         (("testset/a", "trainset/a"), "'testset' and 'trainset' look like splits"),
-        (("cat/train", "cat/test", "dog/train", "dog/test"), "cat: holds splits inside a class"),
+        (("trn/a", "tst/a"), "'trn' and 'tst' look like splits"),
+        (("entrenamiento/a", "prueba/a"), "'entrenamiento' and 'prueba' look like splits"),
+        (("Entra\u00eenement/a", "cat"), "'Entra\u00eenement' look like splits"),
+        (("\u8bad\u7ec3\u96c6/a", "\u6d4b\u8bd5\u96c6/a"), "look like splits"),
+        (("\u30c6\u30b9\u30c8/a", "\u691c\u8a3c2/a"), "look like splits"),
+        (("cat/train", "cat/test", "dog/train", "dog/test"), "would be classes and hold splits"),
+        (("data/train/a", "more/Test/a"), "'data' and 'more' would be classes and hold splits"),
     ],
 )
 def test_what_looks_like_splits_is_asked_about(photo_folder, places, message):

@@ -67,6 +67,16 @@ def test_heic_without_its_library_says_what_to_install(tmp_path, monkeypatch):
         ("c/p_thumb.jpg", "made by another program"),
         ("c/p-150x150.jpg", "made by another program"),
         ("c/thumb_P.jpg", "made by another program"),
+        ("c/p.jpg_thumb.jpg", "made by another program"),
+        ("c/p-scaled.jpg", "made by another program"),
+        ("c/P@2x.jpg", "made by another program"),
+        ("c/p_150px.webp", "made by another program"),
+        ("c/_thumbs/P.jpg", "made by another program"),
+        ("c/previews/p_preview.png", "made by another program"),
+        ("thumbs/c/p.jpg", "made by another program"),
+        ("c/@Recycle/p.jpg", "made by another program"),
+        ("Network Trash Folder/p.jpg", "made by another program"),
+        ("c/.AppleDouble/p.jpg", "hidden"),
         ("c/._p.jpg", "hidden"),
         ("c/Thumbs.db", "not a photograph"),
         ("c/p.jpg.part", "not a photograph"),
@@ -81,7 +91,15 @@ def test_what_other_programs_leave_is_left_out(tmp_path, name, reason):
 
 def test_a_name_like_a_preview_without_its_original_is_a_photograph(tmp_path):
     touch(tmp_path, "c/thumb_up.jpg", "c/cat_small.jpg", "thumbs/1.jpg", "c/640x480.jpg")
-    assert len(found(tmp_path)[0]) == 4
+    touch(tmp_path, "c/small/other.jpg", "small/1.jpg", "large/1.jpg", "thumbs/c/other.jpg")
+    assert len(found(tmp_path)[0]) == 8
+
+
+def test_a_folder_of_nothing_but_previews_is_not_a_class(tmp_path):
+    touch(tmp_path, "c/p.jpg", "thumbs/c/p.jpg")
+    (tmp_path / "small").mkdir()
+    folder, _ = tree.survey(tmp_path)
+    assert sorted(folder.folders) == ["c", "small"]
 
 
 def test_each_folder_is_read_once_whatever_links_lead_to_it(tmp_path):
@@ -152,10 +170,12 @@ CLASSES = [
 ]
 WRAPPERS = ["", "photos/", "data/images/"]
 SPLITS = ["", "Train/", "TRAINING/", "val/", "dev/", "Valid/", "test/", "Testing/", "eval/",
-          "seg_train/", "testset/"]  # fmt: skip
+          "seg_train/", "testset/", "\uff34\uff32\uff21\uff29\uff2e/", "Test ./",
+          "\u8bad\u7ec3\u96c6/", "Pru\u0308fung/", "prueba/", "thumbs/"]  # fmt: skip
 NAMES = ["{}.jpg", "{}.JPEG", "{}.png", ".{}.jpg", "p{}_thumb.jpg", "{}.heic", "{}.txt", "{}",
          "deep/{}.jpg", "@eaDir/{}.jpg", "b\udcff{}.jpg", "line\n{}.jpg",
-         "more/.cache/{}.jpg"]  # fmt: skip
+         "more/.cache/{}.jpg", "thumbs/first{}.jpg", "first{}-150x150.jpg", "bi\u202edi{}.jpg",
+         "trail{}.jpg ", "{}.jpg.", "\u0301{}.jpg"]  # fmt: skip
 FILE = st.tuples(
     st.sampled_from(
         ["whole", "whole", "whole", "whole", "empty", "cut", "link", "hard link", "gone"]

@@ -10,7 +10,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 PNG = b"\x89PNG\r\n\x1a\n"
 EXACT, LOSSY = 0, 20
@@ -53,7 +53,11 @@ def with_hole(image, where):
 
 def turned(image, orientation):
     """The scene as stored, so that it is upright after EXIF's `orientation`."""
-    stored = {1: image, 3: image[::-1, ::-1], 6: np.rot90(image), 8: np.rot90(image, -1)}
+    columns = image.transpose(1, 0, 2)
+    stored = {
+        1: image, 2: image[:, ::-1], 3: image[::-1, ::-1], 4: image[::-1], 5: columns,
+        6: np.rot90(image), 7: columns[::-1, ::-1], 8: np.rot90(image, -1),
+    }  # fmt: skip
     return np.ascontiguousarray(stored[orientation])
 
 
@@ -241,7 +245,7 @@ def _jpegs():
     yield "jpeg_rgb", saved(SCENE, "JPEG", keep_rgb=True, **best), SCENE
     cmyk = Image.fromarray(SCENE).convert("CMYK")
     yield "jpeg_cmyk", saved(cmyk, "JPEG", **best), SCENE
-    for orientation, order in ((1, ">"), (3, "<"), (6, ">"), (8, "<")):
+    for orientation, order in enumerate("><><><><", 1):
         block = b"Exif\0\0" + exif(orientation, order)
         stored = turned(SCENE, orientation)
         yield f"jpeg_exif{orientation}", saved(stored, "JPEG", exif=block, **best), SCENE
@@ -274,9 +278,10 @@ def _others():
     yield "webp_lossy", saved(SCENE, "WEBP", quality=100), SCENE, LOSSY
     shown = on_white(SCENE, ALPHA)
     yield "webp_alpha", saved(rgba, "WEBP", lossless=True, exact=True), shown, EXACT
-    stored = turned(SCENE, 6)
-    content = saved(stored, "WEBP", lossless=True, exif=exif(6))
-    yield "webp_exif6", content, SCENE, EXACT
+    for orientation in (2, 5, 6, 7):
+        stored = turned(SCENE, orientation)
+        content = saved(stored, "WEBP", lossless=True, exif=exif(orientation))
+        yield f"webp_exif{orientation}", content, SCENE, EXACT
     moving = saved(
         SCENE, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(255 - SCENE)]
     )
@@ -284,6 +289,7 @@ def _others():
     yield "avif", saved(SCENE, "AVIF", quality=100, subsampling="4:4:4"), SCENE, LOSSY
     content = saved(flat, "AVIF", quality=100, subsampling="4:4:4")
     yield "avif_alpha", content, on_white(SCENE, flat[..., 3]), LOSSY
+    stored = turned(SCENE, 6)
     content = saved(stored, "AVIF", quality=100, subsampling="4:4:4", exif=exif(6))
     yield "avif_turned", content, SCENE, LOSSY
 
@@ -315,8 +321,22 @@ def _tiffs():
     yield "tiff_cmyk", saved(Image.fromarray(SCENE).convert("CMYK"), "TIFF"), SCENE, EXACT
     pages = saved(SCENE, "TIFF", save_all=True, append_images=[Image.fromarray(255 - SCENE)])
     yield "tiff_pages", pages, SCENE, EXACT
-    turned_by_tag = saved(turned(SCENE, 6), "TIFF", tiffinfo={274: 6})
-    yield "tiff_turned", turned_by_tag, SCENE, EXACT
+    for orientation in (2, 4, 5, 6, 7, 8):
+        turned_by_tag = saved(turned(SCENE, orientation), "TIFF", tiffinfo={274: orientation})
+        yield f"tiff_turned{orientation}", turned_by_tag, SCENE, EXACT
+    yield "tiff_negative", saved(GRAY, "TIFF", tiffinfo={262: 0}), gray3(GRAY), EXACT
+    big_endian = Image.frombytes("I;16B", GRAY.shape[::-1], wide(GRAY).astype(">u2").tobytes())
+    yield "tiff_gray16_big_endian", saved(big_endian, "TIFF"), gray3(GRAY), EXACT
+    palette = Image.fromarray(INDICES)
+    palette.putpalette(PALETTE.tobytes())
+    yield "tiff_palette", saved(palette, "TIFF"), PALETTE[INDICES], EXACT
+    scene = Image.fromarray(SCENE)
+    yield "tiff_ycbcr", saved(scene.convert("YCbCr"), "TIFF"), SCENE, LOSSY
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    coded = ImageCms.profileToProfile(scene, srgb, lab, outputMode="LAB")
+    yield "tiff_lab", saved(coded, "TIFF"), SCENE, LOSSY
+    thumbnail = Image.fromarray(255 - SCENE[::4, ::4])
+    yield "tiff_thumbnail", saved(scene, "TIFF", save_all=True, append_images=[thumbnail]), SCENE, 0
     yield "tiff_float", saved(GRAY / np.float32(255), "TIFF"), "32-bit pixels", EXACT
     yield "tiff_integers", saved(GRAY.astype(np.int32), "TIFF"), "32-bit pixels", EXACT
 

@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import re
 import shutil
@@ -6,10 +7,11 @@ import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from sqzkit.base.errors import RunError
 from sqzkit.preprocessing import decoding
-from tests.preprocessing.odd_images import IMAGES, SCENE, exif, saved
+from tests.preprocessing.odd_images import IMAGES, SCENE, exif, on_white, saved
 
 VIEWER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -20,8 +22,37 @@ OTHERWISE = {
     "bmp32_v124_zero_alpha": "the same",
     "png_exif3_after": "Chromium reads no EXIF behind the pixels; Pillow and OpenCV do",
     "png_exif6_after": "the same",
-    "webp_exif6": "Chromium does not turn WebP; Pillow, OpenCV and Android do",
+    **dict.fromkeys(
+        ("webp_exif2", "webp_exif5", "webp_exif6", "webp_exif7"),
+        "Chromium does not turn WebP; Pillow, OpenCV and Android do",
+    ),
 }
+_NO_HOLE = "takes no notice of a transparent gray; Chromium does"
+OPENCV_OTHERWISE = {
+    **{f"png_gray{depth}_{hole}_transparent": _NO_HOLE for depth in (2, 4, 8, 16)
+       for hole in ("dark", "bright")},
+    "png_gray1_dark_transparent": _NO_HOLE,
+    "bmp16": "takes the highest of 5 bits for 248; Pillow and Chromium for 255",
+    "bmp565": "the same",
+    "gif_small_frame": "shows the screen around the frame black",
+    "avif_turned": "does not turn AVIF",
+    "tiff_alpha": "multiplies the colors by alpha",
+    "tiff_lab": "takes another white for Lab",
+    "bmp32_v108_zero_alpha": "gives alpha 0 with the colors, which Windows shows",
+    "bmp32_v124_zero_alpha": "the same",
+}  # fmt: skip
+PILLOW_OTHERWISE = {
+    "bmp32_v108_zero_alpha": "shows nothing; OpenCV and Windows show the colors",
+    "bmp32_v124_zero_alpha": "the same",
+    **{name: "cuts 16 bits at 255; OpenCV and Chromium take the high byte" for name in IMAGES
+       if name.startswith(("png_gray16", "tiff_gray16")) and "alpha" not in name},
+    **{f"png_gray{kind}_transparent": "compares a transparent gray of 2 or 4 bits with 8 bits"
+       for kind in ("2_bright", "4_bright", "4_dark")},
+    **{f"png_{name}": "refuses chunks that viewers do not read" for name in (
+        "expanding_text", "international_text", "large_profile", "many_texts", "text_checksum",
+        "time_checksum")},
+    "gif_small_frame": "shows the screen around the frame black",
+}  # fmt: skip
 # Draws each image on a white canvas and writes its pixels into the page.
 PAGE = """<pre id=out></pre><script>
 const files = %s, seen = {};
@@ -93,3 +124,42 @@ def test_chromium_shows_the_same_pixels(tmp_path):
         pixels = np.array(found[2], np.uint8).reshape(found[0], found[1], 4)[..., :3]
         worst[name] = int(difference(IMAGES[name][0], pixels).max())
     assert {name for name, value in worst.items() if value > 2} == set(OTHERWISE)
+
+
+def as_opencv_shows(content):
+    cv2 = pytest.importorskip("cv2")
+    encoded = np.frombuffer(content, np.uint8)
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape[2:] != (4,):
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        return None if pixels is None else pixels[..., ::-1]
+    pixels = (pixels >> 8 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)
+    return on_white(pixels[..., 2::-1], pixels[..., 3])
+
+
+def as_pillow_shows(content):
+    try:
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("viewer", "otherwise"),
+    [(as_opencv_shows, OPENCV_OTHERWISE), (as_pillow_shows, PILLOW_OTHERWISE)],
+)
+def test_other_libraries_show_the_same_pixels(viewer, otherwise):
+    read = {name for name, (_, shown, _) in IMAGES.items() if not isinstance(shown, str)}
+    seen = {name: viewer(IMAGES[name][0]) for name in sorted(read)}
+    differ = {
+        name
+        for name, pixels in seen.items()
+        if pixels is None or difference(IMAGES[name][0], pixels).max() > 2
+    }
+    assert sorted(differ) == sorted(otherwise)
+    assert len(read - differ) >= 100

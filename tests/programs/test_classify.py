@@ -55,6 +55,18 @@ def test_prints_the_best_answers_of_files_and_folders(model_file, photographs):
     assert len(lines) == 4 * 3
 
 
+def test_says_which_files_of_a_folder_are_not_photographs(model_file, photographs):
+    (photographs / "notes.txt").write_text("x")
+    result = classify(f"--model={model_file}", photographs)
+    assert result.returncode == 0
+    assert result.stderr == (
+        f"{photographs}: left out 1 of 4 files: 1 not a photograph (notes.txt)\n"
+    )
+    (photographs.parent / "none").mkdir()
+    result = classify(f"--model={model_file}", photographs.parent / "none")
+    assert (result.returncode, "no photographs in it" in result.stderr) == (2, True)
+
+
 def test_an_archive_answers_as_its_file(model_file, photographs, tmp_path):
     from sqzkit.coding import sqz
 

@@ -406,3 +406,12 @@ def test_a_sidecar_of_another_shape_is_named(folder, record):
     files.write_json(folder.conversions_path / "int8.tflite.json", record)
     with pytest.raises(RunError, match=r"int8\.tflite\.json: not the record of a converted file"):
         page.render(folder)
+
+
+def test_odd_class_names_neither_warn_nor_take_the_place_of_the_plot(recwarn):
+    names = ["\u732b", "x" * 255, "$^$", "\ufffe"]
+    svg = figures.confusion(np.eye(4, dtype=int).tolist(), names)
+    assert [str(warning.message) for warning in recwarn] == []
+    assert ">\u732b<" in svg
+    assert ">$^$<" in svg
+    assert f">{'x' * 24}...<" in svg
