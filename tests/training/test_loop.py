@@ -296,7 +296,7 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
     assert len(kept) == 3  # two sizes, and the other resize rule
     monkeypatch.setattr(head, "fit", None)
     said = capsys.readouterr().out
-    assert 0 <= said.index("data: pets, 2 classes") < said.index("head on frozen features, 32 px")
+    assert 0 <= said.index("data: pets") < said.index("head on frozen features, 32 px")
     run = loop.train(config)
     first, train = run.folder.finished_stages()
     assert (first["stage"], train["stage"]) == ("head", "train")
