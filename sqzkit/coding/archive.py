@@ -14,7 +14,8 @@ from sqzkit.coding import streams
 from sqzkit.coding.streams import MIXED, WEIGHTS, Coded
 from sqzkit.coding.symbols import WIDTHS, SymbolTensor
 
-FILE, NET = 0, 1  # what an archive holds
+FILE, NET, UPDATE = range(3)  # what an archive holds
+COPY = -1  # the stream of a piece whose bytes are all in the base
 MAX_STREAMS, MAX_SPANS = 64, 1 << 16
 # Each tensor and each piece takes some time of its own, so lists of tiny ones end early.
 FREE_SPANS, TENSOR_WEIGHTS, PIECE_BYTES = 4096, 256, 64
@@ -30,9 +31,11 @@ class Piece:
     Attributes:
       gap: bytes of stream 0 before it.
       length: in bytes.
-      stream: the stream its bytes are the next of; 0 for a product.
+      stream: the stream its bytes are the next of; 0 for a product, `COPY` for a copy.
       source, factor: of a product: the piece whose float32s are multiplied,
         and the float32 they are multiplied by.
+      base: of an update: where in the base the bytes lie that are copied or added to.
+      width: bytes of the integers that are added to the base's; 0: none are.
     """
 
     gap: int
@@ -40,6 +43,21 @@ class Piece:
     stream: int
     source: int = 0
     factor: float = 0.0
+    base: int = 0
+    width: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """The file that an update starts from: its SHA-256, and its bytes."""
+
+    digest: bytes
+    size: int
+
+    @classmethod
+    def of(cls, content: bytes) -> "Base":
+        """Return what an update says of `content`."""
+        return cls(hashlib.sha256(content).digest(), len(content))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +65,12 @@ class Archive:
     """An archive taken apart.
 
     Attributes:
-      kind: FILE or NET.
+      kind: FILE, NET or UPDATE.
       size: bytes of the packed file. digest: its SHA-256.
       streams: stream 0 is what is left of the file beside the pieces.
       tensors: those of the weights stream, in order.
       pieces: in the order of the file.
+      base: of an update.
     """
 
     kind: int
@@ -60,6 +79,7 @@ class Archive:
     streams: tuple[Coded, ...]
     tensors: tuple[SymbolTensor, ...] = ()
     pieces: tuple[Piece, ...] = ()
+    base: Base | None = None
 
     @classmethod
     def of(
@@ -69,16 +89,18 @@ class Archive:
         streams: Sequence[Coded],
         tensors: Sequence[SymbolTensor] = (),
         pieces: Sequence[Piece] = (),
+        base: Base | None = None,
     ) -> "Archive":
         """Return the archive of `content`, taken apart into the rest."""
         digest = hashlib.sha256(content).digest()
-        return cls(kind, len(content), digest, tuple(streams), tuple(tensors), tuple(pieces))
+        lists = tuple(streams), tuple(tensors), tuple(pieces)
+        return cls(kind, len(content), digest, *lists, base)
 
 
 def check(archive: Archive, length: int) -> None:
     """Raise `FormatError` if no archive of `length` bytes may list what `archive` does."""
     declared = sum(stream.size for stream in archive.streams)
-    most = streams.max_declared(length)
+    most = streams.max_declared(length) + (archive.base.size if archive.base else 0)
     if max(archive.size, declared) > most:
         raise FormatError(
             f"{length} bytes announce {max(archive.size, declared)}: at most {most} are legal"
@@ -89,10 +111,12 @@ def check(archive: Archive, length: int) -> None:
     if mixed > streams.MAX_MIXED + declared // MIXED_SHARE:
         raise FormatError(f"mixed streams of {mixed} bytes, too many among {declared}")
     _check_tensors(archive)
-    if archive.kind == FILE:
-        _check_pieces(archive)
-    else:
+    if archive.kind == NET:
         _check_net(archive)
+    else:
+        _check_pieces(archive)
+    if archive.base:
+        _check_references(archive.tensors, archive.base.size)
 
 
 def _check_tensors(archive: Archive) -> None:
@@ -129,10 +153,12 @@ def _check_pieces(archive: Archive) -> None:
     for piece in pieces:
         end += piece.gap + piece.length
         taken[0] += piece.gap
-        if piece.stream:
-            taken[piece.stream] += piece.length
-        else:
+        if not piece.stream:
             _check_product(piece, pieces)
+        elif piece.stream != COPY:
+            taken[piece.stream] += piece.length
+        if archive.base and (piece.width or piece.stream == COPY):
+            _check_run(piece, archive.base.size)
     if end > size:
         raise FormatError(f"the archive's pieces end at {end} in a file of {size}")
     taken[0] += size - end
@@ -161,6 +187,31 @@ def _check_product(piece: Piece, pieces: tuple[Piece, ...]) -> None:
         raise FormatError("a product in the archive names no piece of its length")
     if not math.isfinite(piece.factor):
         raise FormatError(f"a product in the archive has the factor {piece.factor}")
+
+
+def _check_run(piece: Piece, size: int) -> None:
+    """Check a piece that is a run of the base, or is added to one."""
+    if piece.width not in (0, *WIDTHS) or piece.length % (piece.width or 1):
+        raise FormatError(f"{piece.length} bytes in the archive are added to the base's integers")
+    if not 0 <= piece.base <= size - piece.length:
+        raise FormatError(f"the archive takes bytes up to {piece.base + piece.length} of the base")
+
+
+def _check_references(tensors: Sequence[SymbolTensor], size: int) -> None:
+    """Check that the runs name a value for each weight, within the base where they name one."""
+    runs = sum(len(tensor.reference.runs) for tensor in tensors if tensor.reference)
+    if runs > FREE_SPANS + sum(tensor.size for tensor in tensors) // TENSOR_WEIGHTS:
+        raise FormatError(f"{runs} runs of inputs in the archive are more than its weights allow")
+    for tensor in tensors:
+        if not tensor.reference:
+            continue
+        inputs = tensor.shape[3]
+        rows = tensor.size // inputs * tensor.reference.inputs * tensor.width
+        if not tensor.reference.inputs or tensor.reference.offset + rows > size:
+            raise FormatError("a tensor in the archive has its reference outside the base")
+        counts = [count for _, count in tensor.reference.runs]
+        if sum(counts) != inputs or not all(counts):
+            raise FormatError(f"a tensor in the archive has a reference not of {inputs} inputs")
 
 
 def _check_net(archive: Archive) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, net_archive, planning, streams, symbols, weights
-from sqzkit.coding.archive import FILE, NET, Archive, Piece
+from sqzkit.coding.archive import COPY, FILE, NET, Archive, Base, Piece
 
 DEFAULT_LIMIT = container.DEFAULT_LIMIT
 _PLAIN = [streams.NAMES[method] for method in (streams.STORED, streams.DEFLATE, streams.PLANES)]
@@ -67,18 +67,38 @@ def pack(content: bytes) -> bytes:
     return min(legal, key=len)
 
 
-def unpack(archive: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
+def unpack(archive: bytes, limit: int = DEFAULT_LIMIT, base: bytes | None = None) -> bytes:
     """Return the bytes that were packed, or raise `FormatError`: never other bytes.
 
     Args:
       archive: a whole archive.
       limit: largest legal size of the result, in bytes. Memory stays below
-        four times the result and 64 MiB.
+        four times the result (five times for an update, beside the base) and 64 MiB.
+      base: of an update, the file that it starts from, or an archive of that file.
     """
     parts = container.read(archive, limit)
+    start = _find_base(parts.base, base, limit) if parts.base else b""
+    plain = _decode_streams(parts, start)
     if parts.kind == NET:
-        return container.check(net_archive.from_archive(parts, _decode_streams(parts)), parts)
-    return container.check(_assemble(parts, _decode_streams(parts)), parts)
+        return container.check(net_archive.from_archive(parts, plain), parts)
+    return container.check(_assemble(parts, plain, start), parts)
+
+
+def _find_base(wanted: Base, given: bytes | None, limit: int) -> bytes:
+    """Return the bytes of the base `wanted`, if `given` is that file or its archive."""
+    need = f"the archive is an update of the file of {wanted.size} bytes with the SHA-256 "
+    need += wanted.digest.hex()
+    if given is None:
+        raise FormatError(f"{need}: give that file as the base (--base)")
+    found = Base.of(given)
+    if found != wanted and given[:4] == container.MAGIC:
+        packed = container.read(given, limit)
+        found = Base(packed.digest, packed.size)
+        if found == wanted:
+            return unpack(given, limit)
+    if found != wanted:
+        raise FormatError(f"{need}; the given base has the SHA-256 {found.digest.hex()}")
+    return given
 
 
 def info(archive: bytes, limit: int = DEFAULT_LIMIT) -> ArchiveInfo:
@@ -120,20 +140,21 @@ def _split(content: bytes) -> Archive | None:
     return Archive.of(FILE, content, coded, tensors, parts.pieces)
 
 
-def _decode_streams(parts: Archive) -> list[streams.Buffer]:
+def _decode_streams(parts: Archive, base: bytes) -> list[streams.Buffer]:
     """Return what each stream decodes to."""
     plain: list[streams.Buffer] = []
     for stream in parts.streams:
         if stream.method == streams.WEIGHTS:
             shapes = [tensor.shape for tensor in parts.tensors]
-            values = weights.decode(stream.content, shapes)
+            references = (symbols.reference_symbols(tensor, base) for tensor in parts.tensors)
+            values = weights.decode(stream.content, shapes, references)
             plain.append(symbols.from_symbols(parts.tensors, values, plain[-1]))
         else:
             plain.append(streams.decode(stream))
     return plain
 
 
-def _assemble(parts: Archive, plain: Sequence[streams.Buffer]) -> bytearray:
+def _assemble(parts: Archive, plain: Sequence[streams.Buffer], base: bytes) -> bytearray:
     """Lay the pieces between what is left of stream 0; `archive.check` saw to the lengths."""
     result = bytearray(parts.size)
     target, sources = memoryview(result), [memoryview(content) for content in plain]
@@ -149,13 +170,25 @@ def _assemble(parts: Archive, plain: Sequence[streams.Buffer]) -> bytearray:
     for piece in parts.pieces:
         take(0, piece.gap)
         starts.append(at)
-        if piece.stream:
+        if piece.stream == COPY:
+            target[at : at + piece.length] = memoryview(base)[piece.base :][: piece.length]
+            at += piece.length
+        elif piece.stream:
             take(piece.stream, piece.length)
+            _add(target[at - piece.length : at], piece, base)
         else:
             at += piece.length
     take(0, parts.size - at)
     _multiply(parts.pieces, starts, result)
     return result
+
+
+def _add(target: memoryview, piece: Piece, base: bytes) -> None:
+    """Add the base's integers to those of a piece that has a width."""
+    if piece.width:
+        kind = f"<u{piece.width}"
+        sums = np.frombuffer(target, kind)
+        sums += np.frombuffer(base, kind, len(sums), piece.base)
 
 
 def _multiply(pieces: Sequence[Piece], starts: Sequence[int], result: bytearray) -> None:

@@ -20,6 +20,22 @@ _BLOCK = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Reference:
+    """Where the base of an update has a tensor's values.
+
+    Attributes:
+      offset: of the first output that the tensor is like, in bytes.
+      inputs: how many the base's tensor has.
+      runs: (start, count) of the base's inputs that stand for the tensor's, in
+        order; where the base has no such input, its symbol is 0.
+    """
+
+    offset: int
+    inputs: int
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SymbolTensor:
     """One tensor in a weights stream, without its symbols.
 
@@ -29,12 +45,14 @@ class SymbolTensor:
       center: what symbol 0 stands for: the byte itself (width 1) or the index
         in the codebook.
       entries: elements of the codebook, 0 for width 1.
+      reference: of an update's tensor, if its values are near the base's.
     """
 
     shape: Shape
     width: int
     center: int
     entries: int = 0
+    reference: Reference | None = None
 
     @property
     def size(self) -> int:
@@ -96,6 +114,59 @@ def from_symbols(
             _look_up(own, tensor.center, entries, elements[at:end].view(f"<u{width}"))
         at, start, book = end, start + tensor.size, book + tensor.entries * width
     return elements.data
+
+
+def reference_symbols(tensor: SymbolTensor, base: bytes) -> np.ndarray:
+    """Return the symbols that a tensor is compared with: int8, flat; empty without a reference.
+
+    Raises:
+      FormatError: the base has more distinct elements there than a codebook may have.
+    """
+    reference = tensor.reference
+    if reference is None:
+        return np.zeros(0, np.int8)
+    rows, inputs = tensor.size // tensor.shape[3], reference.inputs
+    elements = np.frombuffer(base, f"<i{tensor.width}", rows * inputs, reference.offset)
+    elements = elements.reshape(rows, inputs)
+    shared = _shared_columns(reference)
+    book = np.zeros(0, elements.dtype) if tensor.width == 1 else _distinct(elements, shared)
+    zero = min(int(np.searchsorted(book, 0)), len(book) - 1)
+    found = np.zeros((rows, tensor.shape[3]), np.int8)
+    for at, start, end in shared:
+        for first in range(0, rows, _rows_at_once(end - start)):
+            last = first + _rows_at_once(end - start)
+            own = elements[first:last, start:end]
+            if tensor.width == 1:
+                ranks = own.view(np.uint8) - np.uint8(tensor.center)
+            else:
+                ranks = np.searchsorted(book, _flipped(own)).astype(np.uint8) - np.uint8(zero)
+            found[first:last, at : at + end - start] = ranks.view(np.int8)
+    return found.reshape(-1)
+
+
+def _shared_columns(reference: Reference) -> list[tuple[int, int, int]]:
+    """Return of each run where it lies in the tensor, and its start and end in the base."""
+    found, at = [], 0
+    for start, count in reference.runs:
+        if start < reference.inputs:
+            found.append((at, start, min(start + count, reference.inputs)))
+        at += count
+    return found
+
+
+def _distinct(elements: np.ndarray, shared: list[tuple[int, int, int]]) -> np.ndarray:
+    book = np.zeros(0, elements.dtype)
+    for _, start, end in shared:
+        step = _rows_at_once(end - start)
+        for first in range(0, len(elements), step):
+            book = np.union1d(book, _flipped(elements[first : first + step, start:end]))
+            if len(book) > MAX_DISTINCT:
+                raise FormatError(f"more than {MAX_DISTINCT} values in the base of a codebook")
+    return book
+
+
+def _rows_at_once(columns: int) -> int:
+    return max(_BLOCK // columns, 1)
 
 
 def entropy_bytes(values: np.ndarray) -> float:

@@ -218,9 +218,9 @@ def reserved(draft):
     draft.reserved = 1
 
 
-@refuse("header", "Kind is 0 or 1.")
+@refuse("header", "Kind is 0, 1 or 2.")
 def kind(draft):
-    draft.kind = 2
+    draft.kind = 3
 
 
 @refuse("header", "Version is at least 1.")

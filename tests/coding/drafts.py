@@ -8,7 +8,7 @@ import zlib
 from unittest import mock
 
 from sqzkit.coding import container, sqz, streams, varint
-from sqzkit.coding.archive import Archive
+from sqzkit.coding.archive import COPY, Archive, Base
 
 HEADER = container.HEADER.size
 Number = int | bytes  # bytes stand for themselves: numbers written in odd ways, floats
@@ -21,12 +21,16 @@ class Draft:
     Attributes:
       magic, version, kind, reserved, size, digest: of the header.
       streams: method, stride, size, coded size, content of each.
-      tensors: outputs, height, width, inputs, element width, center, entries of each.
-      pieces: gap, length, stream, and of products source and factor (4 bytes).
+      tensors: outputs, height, width, inputs, element width, center, entries of each; in an
+        update also the reference and what follows it.
+      pieces: gap, length, stream, and of products source and factor (4 bytes); in an update
+        also the width of a sum, and the step.
       counts: of streams, tensors, pieces where these should not be announced as they are.
       directory: the bytes of the directory where they should be others.
       directory_sizes: plain and coded size of the directory, the same.
       tail: bytes behind the last stream.
+      base: of an update, what stands behind the header.
+      start: of an update, the file it is sealed with.
     """
 
     size: int
@@ -42,6 +46,8 @@ class Draft:
     directory: bytes | None = None
     directory_sizes: list[int | None] = dataclasses.field(default_factory=lambda: [None] * 2)
     tail: bytes = b""
+    base: bytes = b""
+    start: bytes | None = None
 
     @classmethod
     def of(cls, archive: bytes | Archive) -> "Draft":
@@ -55,7 +61,33 @@ class Draft:
         for piece in parts.pieces:
             product = [] if piece.stream else [piece.source, struct.pack("<f", piece.factor)]
             draft.pieces.append([piece.gap, piece.length, piece.stream, *product])
+        if parts.base:
+            draft.base = parts.base.digest + varint.write(parts.base.size)
+            draft._add_references(parts)
         return draft
+
+    def _add_references(self, parts: Archive) -> None:
+        for fields, tensor in zip(self.tensors, parts.tensors, strict=True):
+            one = tensor.reference
+            runs = [number for run in one.runs for number in run] if one else []
+            fields.extend([one.offset + 1, one.inputs, len(one.runs), *runs] if one else [0])
+        at = 0
+        for fields, piece in zip(self.pieces, parts.pieces, strict=True):
+            at += piece.gap
+            if piece.stream == COPY:
+                fields[2] = len(self.streams)
+            elif piece.stream:
+                fields.append(piece.width)
+            if piece.stream == COPY or piece.width:
+                fields.append(step(piece.base - at))
+                at = piece.base
+            at += piece.length
+
+    def starting(self, base: bytes) -> "Draft":
+        """Make this an update of `base`; return it."""
+        self.kind, self.start = 2, base
+        self.base = Base.of(base).digest + varint.write(len(base))
+        return self
 
     def copy(self) -> "Draft":
         """Return a draft to change on its own."""
@@ -81,7 +113,7 @@ class Draft:
             size if other is None else other
             for size, other in zip(sizes, self.directory_sizes, strict=True)
         )
-        body = varint.write(plain, coded) + packed
+        body = self.base + varint.write(plain, coded) + packed
         body += b"".join(stream[4] for stream in self.streams) + self.tail
         fields = (self.magic, self.version, self.kind, self.reserved, self.size, self.digest, 0)
         return checked(container.HEADER.pack(*fields) + body)
@@ -89,13 +121,18 @@ class Draft:
     def sealed(self, limit: int = container.DEFAULT_LIMIT) -> bytes:
         """Return the archive with the SHA-256 of what it decodes to, if it decodes."""
         with mock.patch.object(container, "check", lambda content, archive: bytes(content)):
-            self.digest = hashlib.sha256(sqz.unpack(self.write(), limit)).digest()
+            self.digest = hashlib.sha256(sqz.unpack(self.write(), limit, self.start)).digest()
         return self.write()
 
 
 def number(field: Number) -> bytes:
     """Return a number as the directory has it; bytes stay what they are."""
     return field if isinstance(field, bytes) else varint.write(field)
+
+
+def step(distance: int) -> int:
+    """Return a step forwards or backwards as an update's directory has it."""
+    return 2 * distance if distance >= 0 else -2 * distance - 1
 
 
 def long_number(value: int, length: int) -> bytes:

@@ -147,7 +147,7 @@ class Trace:
         bits.clear()
         names["check"](parts)
         weight_ends = self._note_weights(names, bits)
-        self.plain.append(names["decode_weights_stream"](parts.streams[2], parts, b""))
+        self.plain.append(names["decode_weights_stream"](parts.streams[2], parts, b"", b""))
         self.symbols = ", ".join(str(value) for value, _ in weight_ends)
         self.used = list(_used_rows(bits[:256]))
         self.weights = list(_weight_rows(bits, weight_ends))
@@ -203,16 +203,34 @@ def conformance() -> str:
     listed = json.loads((GOLDEN / "index.json").read_text())
     good = [entry for entry in listed if "error" not in entry]
     bad = [entry for entry in listed if "error" in entry]
-    read = [(f"`{e['file']}`", e["about"], f"{e['size']:,}") for e in good]
-    refused = [(f"`{e['file']}`", e["rule"]) for e in bad]
+    updates = json.loads((GOLDEN / "updates" / "index.json").read_text())
+    new = [entry for entry in updates if "error" not in entry]
+    refused = [entry for entry in updates if "error" in entry]
+    breaks = "Each breaks one rule; most break no other:"
     return "\n\n".join(
         [
             f"{len(good)} archives are to be read:",
-            table(("archive", "what it holds", "bytes of the file"), read, 2),
-            f"{len(bad)} archives are to be refused. Each breaks one rule; most break no other:",
-            table(("archive", "rule that it breaks"), refused, 2),
+            read_table(good),
+            f"{len(bad)} archives are to be refused. {breaks}",
+            refused_table(bad),
+            f"In the folder `updates`, {len(new)} archives are to be read, with their bases:",
+            read_table(new),
+            f"{len(refused)} archives there are to be refused. {breaks}",
+            refused_table(refused),
         ]
     )
+
+
+def read_table(entries: list[dict[str, Any]]) -> str:
+    """Return the list of archives to be read."""
+    rows = [(f"`{e['file']}`", e["about"], f"{e['size']:,}") for e in entries]
+    return table(("archive", "what it holds", "bytes of the file"), list(rows), 2)
+
+
+def refused_table(entries: list[dict[str, Any]]) -> str:
+    """Return the list of archives to be refused."""
+    rows = [(f"`{e['file']}`", e["rule"]) for e in entries]
+    return table(("archive", "rule that it breaks"), list(rows), 2)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from sqzkit.coding import streams, weights
+from sqzkit.coding.symbols import Reference
 from tests.coding.crafted import coded, floats
-from tests.coding.drafts import Draft
+from tests.coding.crafted_updates import of_tensors
+from tests.coding.drafts import Draft, step
 
 STORED, DEFLATE, MIXED, PLANES, WEIGHTS = range(5)
 
@@ -86,6 +88,45 @@ def empty_blocks(size: int) -> tuple[int, bytes]:
     return len(content), content
 
 
+def referenced_noise() -> tuple[bytes, bytes, int]:
+    """Weights of which every bit is coded, each with a reference."""
+    random = np.random.default_rng(0)
+    values = random.integers(-128, 128, (600, 1, 1, 1000)).astype(np.int8)
+    base = random.bytes(values.size)
+    draft = of_tensors([(values, Reference(0, 1000, ((0, 1000),)))], base)
+    return draft.sealed(), base, 2 * values.size
+
+
+def referenced_tensors() -> tuple[bytes, bytes, int]:
+    """As many tensors as there may be, each with a reference to a codebook of its own."""
+    base = np.arange(256, dtype="<i8").tobytes()
+    values = np.array([1, -1], "<i8")
+    draft = of_tensors([(values, Reference(0, 256, ((7, 2),)))] * 4096, base)
+    return draft.sealed(), base, draft.size + len(base)
+
+
+def runs() -> tuple[bytes, bytes, int]:
+    """As many runs as there may be, each of a column of a codebook's tensor."""
+    count = 4096
+    values = np.arange(256, dtype="<i8").repeat(2 * count // 256).reshape(2, count)
+    every_other = tuple((number ^ 1, 1) for number in range(count))
+    base = values.tobytes()
+    draft = of_tensors([(values, Reference(0, count, every_other))], base)
+    return draft.sealed(), base, 2 * len(base)
+
+
+def copies() -> tuple[bytes, bytes, int]:
+    """As many copies and sums as there may be."""
+    draft, base = Draft(8 * 4096, [coded(STORED, b""), coded(STORED, bytes(8 * 2048))]), bytes(16)
+    draft.pieces = [
+        row for n in range(2048) for row in ([0, 8, 2, step(-16 * (n > 0))], [0, 8, 1, 8, 0])
+    ]
+    return draft.starting(base).sealed(), base, draft.size
+
+
+UPDATES: dict[str, Callable[[], tuple[bytes, bytes, int]]] = {
+    made.__name__: made for made in (referenced_noise, referenced_tensors, runs, copies)
+}
 ARCHIVES: dict[str, Callable[[], tuple[bytes, int]]] = {
     made.__name__: made for made in (mixed, mixed_twice, noise, flat, tensors, pieces, blocks)
 }

@@ -79,7 +79,7 @@ def header(draft: Draft, chance: random.Random) -> None:
     elif way == 1:
         draft.size = chance.choice(NUMBERS)
     elif way == 2:
-        draft.kind = chance.randrange(3)
+        draft.kind = chance.randrange(4)
     elif way == 3:
         draft.version = chance.randrange(3)
     else:

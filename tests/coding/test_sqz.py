@@ -8,6 +8,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, sqz, streams, varint
+from sqzkit.coding.archive import FILE, UPDATE
 from tests.coding.drafts import checked
 
 
@@ -114,19 +115,19 @@ def test_pieces_that_do_not_fit_are_refused(pieces, message):
     from sqzkit.coding import streams
 
     stored = tuple(streams.Coded(streams.STORED, 1, n, bytes(n)) for n in (38, 2))
-    archive = container.Archive(container.FILE, 40, bytes(32), stored, (), tuple(pieces))
+    archive = container.Archive(FILE, 40, bytes(32), stored, (), tuple(pieces))
     with pytest.raises(FormatError, match=message):
         sqz.unpack(container.write(archive))
 
 
-def announcing(size, tensors, pieces):
-    """An archive of two KiB whose directory lists much."""
+def announcing(size, tensors, pieces, kind=FILE, base=b""):
+    """An archive of a few KiB whose directory lists much."""
     directory = varint.write(2, 0, 1, 10, 10, 4, 1, 0, 0)
     directory += varint.write(len(tensors)) + b"".join(tensors)
     directory += varint.write(len(pieces)) + b"".join(pieces)
     packed = streams.deflate(directory)
-    body = varint.write(len(directory), len(packed)) + packed + bytes(10)
-    fields = (container.MAGIC, container.VERSION, container.FILE, 0, size, bytes(32), 0)
+    body = base + varint.write(len(directory), len(packed)) + packed + bytes(10)
+    fields = (container.MAGIC, container.VERSION, kind, 0, size, bytes(32), 0)
     return checked(container.HEADER.pack(*fields) + body)
 
 
@@ -149,6 +150,21 @@ def test_a_directory_takes_no_more_memory_than_stated(size, tensors, pieces):
     finally:
         tracemalloc.stop()
     assert highest < 4 * size + (64 << 20)
+
+
+def test_an_updates_directory_takes_no_more_memory_than_stated():
+    runs = varint.write(1, 1, 1, 1, 1, 7, 0, 1, 1, 1, 0, 1)
+    copies = varint.write(0, 1, 2, 0)
+    base = bytes(32) + varint.write(1)
+    archive = announcing(1 << 16, [runs] * 60_000, [copies] * 60_000, UPDATE, base)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError):
+            sqz.unpack(archive)
+        highest = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert highest < 64 << 20
 
 
 def test_more_spans_than_the_format_has_are_refused():

@@ -22,6 +22,8 @@ FIRST_SCALE_WEIGHT = 4000
 MIN_STEP = 8192  # smaller steps would hardly move a weight and are left out
 LEFT, UP, CORNER, CORNER2, BEFORE, BEFORE2, ABOVE, ABOVE2 = range(8)
 NEIGHBOURS = 10
+# The features that a reference takes the place of, in tensors that have one.
+REFERENCE, SCALE_REFERENCE = TAPS - 3, TAPS - 1
 
 # Running means. Those of a magnitude are kept 256-fold, densities 65536-fold.
 OF_PLACE, OF_INPUT, OF_OUTPUT, OF_POSITION, OF_ALL = range(5)

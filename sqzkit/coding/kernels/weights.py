@@ -6,6 +6,10 @@ flag, a sign, and the eight bits of its magnitude from the top, bits that
 follow from the values the tensor uses left out. docs/sqz.md, "Weights", is the
 specification; the names here are the names there, but for the coefficients of mixers
 and predictors, which are weights here.
+
+A tensor of an update may have a reference, the weights at the same places of the
+base. Then what is coded are the differences, and each mixer has one more input,
+which knows the reference.
 """
 
 import numpy as np
@@ -48,7 +52,8 @@ NODES, TOP_NODES = 256, 16
 BY_SIGN, BY_EXPECTED = 0, 2 * NODES
 BY_STRENGTH = BY_EXPECTED + 64 * NODES
 BY_ROW = BY_STRENGTH + 32 * TOP_NODES
-MAGNITUDE_SLOTS = BY_ROW + 64 * TOP_NODES
+BY_REFERENCE = BY_ROW + 64 * TOP_NODES
+MAGNITUDE_SLOTS = BY_REFERENCE + 16 * NODES
 ZERO_RATE, SIGN_RATE, MAGNITUDE_RATE = 3, 4, 3
 SLOT_LIMIT = 1000
 CARRIED_LIMIT = 30
@@ -57,16 +62,20 @@ VALUE = (predictor.VALUE_SPEED, predictor.VALUE_FLOOR)
 SCALE = (predictor.SCALE_SPEED, predictor.SCALE_FLOOR)
 
 
-def new_model() -> tuple[np.ndarray, ...]:
-    """Return all adaptive state; it lives through the tensors of one archive."""
+def new_model(referenced: int) -> tuple[np.ndarray, ...]:
+    """Return all adaptive state of tensors without a reference (0), or with one (1).
+
+    It lives through the tensors of one archive.
+    """
     return (
         np.full(2 * 8 * 4, FRESH, np.uint32),  # slots: which values occur
-        np.full(ZERO_INPUTS * ZERO_CONTEXTS, FRESH, np.uint32),  # not zero
-        np.full(SIGN_INPUTS * SIGN_CONTEXTS, FRESH, np.uint32),
-        np.full(MAGNITUDE_SLOTS, FRESH, np.uint32),
-        np.full(16 * ZERO_INPUTS, 20000, np.int32),  # mixing weights of the last three
-        np.full(SIGN_INPUTS, 16384, np.int32),
-        np.full(8 * MAGNITUDE_INPUTS, 16384, np.int32),
+        np.full((ZERO_INPUTS + referenced) * ZERO_CONTEXTS, FRESH, np.uint32),  # not zero
+        np.full((SIGN_INPUTS + referenced) * SIGN_CONTEXTS, FRESH, np.uint32),
+        np.full(MAGNITUDE_SLOTS if referenced else BY_REFERENCE, FRESH, np.uint32),
+        # mixing weights of the last three
+        np.full(16 * (ZERO_INPUTS + referenced), 16384 if referenced else 20000, np.int32),
+        np.full(SIGN_INPUTS + referenced, 16384, np.int32),
+        np.full(8 * (MAGNITUDE_INPUTS + referenced), 16384, np.int32),
     )
 
 
@@ -118,8 +127,9 @@ def ternary(value):
 
 
 @compiled
-def code_zero(coder, bit, model, work, strength, expected, means, place):
+def code_zero(coder, bit, model, work, strength, expected, means, place, base):
     """Code whether a weight is not zero."""
+    referenced, reference = base
     chosen, _, near = work
     size = abs(near[LEFT]) + abs(near[UP]) + abs(near[BEFORE]) + abs(near[BEFORE2])
     size = min(size + abs(near[ABOVE]) + abs(near[ABOVE2]), MAX_LOGGED)
@@ -128,36 +138,42 @@ def code_zero(coder, bit, model, work, strength, expected, means, place):
     chosen[1] = ZERO_CONTEXTS + min(LOG1[strength], 15) * 32 + min(LOG1[means[LEVEL] >> 6], 31)
     chosen[2] = 2 * ZERO_CONTEXTS + min(place, 63) * 16 + (means[ROW_DENSITY] >> 12)
     chosen[3] = 3 * ZERO_CONTEXTS + min(LOG2[expected], 63) * 16 + min(LOG0[strength], 15)
-    first = dense * ZERO_INPUTS
+    chosen[4] = 4 * ZERO_CONTEXTS + min(abs(reference), 63) * 16 + (means[ROW_DENSITY] >> 12)
+    inputs = ZERO_INPUTS + referenced
     return mixed_bit(
-        coder, bit, model[1], chosen, ZERO_INPUTS, model[4], first, ZERO_RATE, SLOT_LIMIT
+        coder, bit, model[1], chosen, inputs, model[4], dense * inputs, ZERO_RATE, SLOT_LIMIT
     )
 
 
 @compiled
-def code_sign(coder, bit, model, work, quarter, strength):
+def code_sign(coder, bit, model, work, quarter, strength, base):
     """Code whether a weight is negative."""
+    referenced, reference = base
     chosen, _, near = work
     chosen[0] = ternary(near[LEFT]) * 27 + ternary(near[UP]) * 9
     chosen[0] += ternary(near[CORNER]) * 3 + ternary(near[CORNER2])
     chosen[1] = SIGN_CONTEXTS + ternary(near[BEFORE]) * 9 + ternary(near[BEFORE2]) * 3
     chosen[1] += ternary(near[ABOVE])
     chosen[2] = 2 * SIGN_CONTEXTS + min(LOG1[strength], 15) * 2 + (1 if quarter > 0 else 0)
-    return mixed_bit(coder, bit, model[2], chosen, SIGN_INPUTS, model[5], 0, SIGN_RATE, SLOT_LIMIT)
+    chosen[3] = 3 * SIGN_CONTEXTS + LOG1[abs(reference)] * 2 + (1 if reference > 0 else 0)
+    inputs = SIGN_INPUTS + referenced
+    return mixed_bit(coder, bit, model[2], chosen, inputs, model[5], 0, SIGN_RATE, SLOT_LIMIT)
 
 
 @compiled
-def find_bases(bases, negative, quarter, strength, expected, row_level):
-    """Fill `bases` [MAGNITUDE_INPUTS] with where the slots begin that predict a magnitude."""
+def find_bases(bases, negative, quarter, strength, expected, row_level, base):
+    """Fill `bases` with where the slots begin that predict a magnitude."""
+    referenced, reference = base
     against = 16 if (quarter < 0 and not negative) or (quarter > 0 and negative) else 0
     bases[0] = BY_SIGN + negative * NODES
     bases[1] = BY_EXPECTED + min(LOG2[expected], 63) * NODES
-    bases[2] = BY_STRENGTH + (min(LOG1[strength], 15) + against) * TOP_NODES
-    bases[3] = BY_ROW + min(LOG2[row_level >> 6], 63) * TOP_NODES
+    bases[2] = BY_REFERENCE + LOG1[abs(reference)] * NODES
+    bases[2 + referenced] = BY_STRENGTH + (min(LOG1[strength], 15) + against) * TOP_NODES
+    bases[3 + referenced] = BY_ROW + min(LOG2[row_level >> 6], 63) * TOP_NODES
 
 
 @compiled
-def code_magnitude(coder, magnitude, model, chosen, tree, bases):
+def code_magnitude(coder, magnitude, model, chosen, tree, bases, referenced):
     """Code a magnitude that is not zero, from the top bit, by the tree of those that occur."""
     node = 1
     for depth in range(8):
@@ -167,10 +183,10 @@ def code_magnitude(coder, magnitude, model, chosen, tree, bases):
         elif tree[2 * node + 1] == 0:
             bit = 0
         else:
-            inputs = MAGNITUDE_INPUTS if node < TOP_NODES else LOW_INPUTS
+            inputs = (MAGNITUDE_INPUTS if node < TOP_NODES else LOW_INPUTS) + referenced
             for k in range(inputs):
                 chosen[k] = bases[k] + node
-            first = depth * MAGNITUDE_INPUTS
+            first = depth * (MAGNITUDE_INPUTS + referenced)
             bit = mixed_bit(
                 coder, bit, model[3], chosen, inputs, model[6], first, MAGNITUDE_RATE, SLOT_LIMIT
             )
@@ -179,32 +195,34 @@ def code_magnitude(coder, magnitude, model, chosen, tree, bases):
 
 
 @compiled
-def code_weight(coder, value, model, work, used, clues, means, place):
+def code_weight(coder, value, model, work, used, clues, means, place, base):
     """Code one weight, of which `clues` and `means` are known; return it."""
     chosen, bases, _ = work
     quarter, expected, zero_used = clues
     strength = min(abs(quarter), MAX_LOGGED)
     if zero_used:
         bit = int(value != 0)
-        if not code_zero(coder, bit, model, work, strength, expected, means, place):
+        if not code_zero(coder, bit, model, work, strength, expected, means, place, base):
             return np.int64(0)
     negative = int(used[1, 1])
     if used[0, 1] and used[1, 1]:
-        negative = code_sign(coder, int(value < 0), model, work, quarter, strength)
-    find_bases(bases, negative, quarter, strength, expected, means[ROW_LEVEL])
-    magnitude = np.int64(code_magnitude(coder, abs(value), model, chosen, used[negative], bases))
+        negative = code_sign(coder, int(value < 0), model, work, quarter, strength, base)
+    find_bases(bases, negative, quarter, strength, expected, means[ROW_LEVEL], base)
+    tree = used[negative]
+    magnitude = code_magnitude(coder, abs(value), model, chosen, tree, bases, base[0])
+    magnitude = np.int64(magnitude)
     return -magnitude if negative else magnitude
 
 
 @allocating
-def code_weights(coder, values, start, shape, model, used, zero_used):
+def code_weights(coder, values, start, shape, model, used, zero_used, reference, referenced):
     """Encode or decode a tensor's weights one by one, given which of them occur."""
     outputs, height, width, inputs = shape
     places = height * width
     taps, features, scales, value_weights, scale_weights = predictor.new_predictors()
     means, memory = predictor.new_means(shape)
     near = np.zeros(predictor.NEIGHBOURS, np.int32)
-    work = (np.zeros(8, np.int64), np.zeros(MAGNITUDE_INPUTS, np.int64), near)
+    work = (np.zeros(8, np.int64), np.zeros(MAGNITUDE_INPUTS + 1, np.int64), near)
     here = start
     for output in range(outputs):
         predictor.start_output(means)
@@ -218,6 +236,10 @@ def code_weights(coder, values, start, shape, model, used, zero_used):
                 spot = place * inputs + channel
                 predictor.recall(means, memory, values, turn, here, spot, channel)
                 predictor.find_scales(scales, near, means)
+                base = (referenced, np.int64(reference[here]) if referenced else np.int64(0))
+                if referenced:
+                    features[predictor.REFERENCE] = base[1]
+                    scales[predictor.SCALE_REFERENCE] = abs(base[1]) << 2
                 predicted = predictor.linear(value_weights, features)
                 scale = predictor.linear(scale_weights, scales)
                 clues = (
@@ -226,7 +248,7 @@ def code_weights(coder, values, start, shape, model, used, zero_used):
                     zero_used,
                 )
                 value = np.int64(values[here])
-                value = code_weight(coder, value, model, work, used, clues, means, place)
+                value = code_weight(coder, value, model, work, used, clues, means, place, base)
                 values[here] = value
                 here += 1
                 magnitude = abs(value)
@@ -238,14 +260,16 @@ def code_weights(coder, values, start, shape, model, used, zero_used):
 
 
 @allocating
-def code_tensors(coder, values, shapes, model):
+def code_tensors(coder, values, shapes, reference, referenced, models):
     """Encode `values` (int8, flat), or decode into it.
 
     Args:
       coder: registers and buffer.
       values: the tensors one behind the other.
       shapes: int64 [tensors, 4]: outputs, height, width, inputs.
-      model: see `new_model`.
+      reference: int8, like `values`; empty if no tensor has one.
+      referenced: int64 [tensors]: 1 for each that has one.
+      models: of tensors without a reference, and with one; see `new_model`.
 
     Returns:
       The number of the first tensor that uses no value at all, which is
@@ -254,6 +278,8 @@ def code_tensors(coder, values, shapes, model):
     start = 0
     for number in range(len(shapes)):
         shape = (shapes[number, 0], shapes[number, 1], shapes[number, 2], shapes[number, 3])
+        own = referenced[number]
+        model = models[own]
         end = start + shape[0] * shape[1] * shape[2] * shape[3]
         used = np.zeros((2, 512), np.uint8)
         if not coder[0][DECODING]:
@@ -262,7 +288,7 @@ def code_tensors(coder, values, shapes, model):
         for slots in model[1:4]:
             forget(slots, CARRIED_LIMIT)
         if used[0, 1] or used[1, 1]:
-            code_weights(coder, values, start, shape, model, used, zero_used)
+            code_weights(coder, values, start, shape, model, used, zero_used, reference, own)
         elif not zero_used:
             return number
         start = end
