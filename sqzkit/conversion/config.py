@@ -8,6 +8,7 @@ from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, nested, setting
 from sqzkit.conversion.options import CALIBRATION_STEPS, ConversionOptions
+from sqzkit.models.spec import ModelName
 from sqzkit.ptq.config import OptimizeConfig
 
 
@@ -44,6 +45,11 @@ class ConversionConfig(Settings):
     )
     weights_dir: str | None = setting(
         None, path=True, help="Folder in which published weights may already be."
+    )
+    model: ModelName | None = setting(
+        None,
+        help="Network of a file of --weights.",
+        default_text="v1_0 or v1_1 by its first kernel, and what its graph tells",
     )
     keras_model_file: str | None = setting(
         None, path=True, help="A .keras or .h5 classifier, saved by Keras 2."
@@ -118,6 +124,8 @@ class ConversionConfig(Settings):
                 f"--data_dir={self.data_dir}: only a run (--model_dir) has data of its own; for "
                 "other models give --representative_dataset_dir"
             )
+        if self.model is not None and self.weights is None:
+            raise UsageError(f"--model={self.model}: only a file of --weights may need it")
         if self.keras_model_file is not None and not (self.preprocessing and self.labels_file):
             raise UsageError("--keras_model_file needs --preprocessing and --labels_file too")
         if self.model_dir is None and self.output_file is None:

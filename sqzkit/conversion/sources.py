@@ -98,7 +98,9 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
 
 def from_weights(config: ConversionConfig) -> Source:
     """Return published weights, or those of a file, as a model of their own input size."""
-    pretrained = published.find(str(config.weights))
+    pretrained = published.find(str(config.weights), config.model)
+    if pretrained.assumed:
+        print(pretrained.assumed, flush=True)
     rule, labels, classes = pretrained.preprocessing, pretrained.labels, pretrained.spec.classes
     if config.preprocessing:
         rule = preprocessing.named(config.preprocessing, pretrained.image_size)
@@ -113,7 +115,7 @@ def from_weights(config: ConversionConfig) -> Source:
         model=model,
         preprocessing=rule,
         labels=labels,
-        provenance=pretrained.provenance,
+        provenance={**pretrained.provenance, **({"model": config.model} if config.model else {})},
         licence=pretrained.licence,
     )
 

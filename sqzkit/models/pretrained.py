@@ -15,6 +15,11 @@ from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.models.weight_files import Weights
 from sqzkit.preprocessing import Preprocessing, caffe, torchvision
 
+_ASSUMED = (
+    "{}: has no graph, so {} was assumed; name another network of the same shapes by --model, "
+    "such as --model=v1_2"
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pretrained:
@@ -29,6 +34,7 @@ class Pretrained:
       licence: SPDX identifier; empty if unknown.
       description: one line.
       top1, top5: accuracy its authors state on the ImageNet validation set, per cent.
+      assumed: a line that says which network was assumed, if neither file nor user tell.
     """
 
     name: str
@@ -40,6 +46,7 @@ class Pretrained:
     description: str = ""
     top1: float | None = None
     top5: float | None = None
+    assumed: str = ""
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -101,9 +108,10 @@ def from_file(
     Raises:
       FormatError: the file is damaged, or its layers are not the network's.
     """
-    source = path.name
+    source, assumed = path.name, model is None
+    version = "v1_0"
     if path.suffix == ".net":
-        network = _network(model or "v1_0", imagenet.CLASSES, changes)
+        network = _network(model or version, imagenet.CLASSES, changes)
         classes = weight_files.han_classes(content, network)
         network, torch = dataclasses.replace(network, classes=classes), False
     else:
@@ -112,10 +120,13 @@ def from_file(
             raise FormatError(f"{source}: has no layers conv1 and conv10; is it a SqueezeNet?")
         version = "v1_0" if len(weights["conv1"][0]) == 7 else "v1_1"
         network = _network(model or version, weights["conv10"][0].shape[3], changes)
-        network = _follow_graph(network, weight_files.operators(content, source), source, changes)
+        if graph := weight_files.operators(content, source):
+            fixed = {**({"squeeze_relu": network.squeeze_relu} if model else {}), **changes}
+            network, assumed = _follow_graph(network, graph, source, fixed), False
     weight_files.decode(content, network, source)
     return Pretrained(
         name=path.stem,
+        assumed=_ASSUMED.format(source, version) if assumed else "",
         spec=network,
         file=path,
         preprocessing_at=torchvision if torch else caffe,
@@ -135,8 +146,6 @@ def _follow_graph(
 ) -> SqueezeNetSpec:
     """Return the network with what a file's graph tells; refuse the graph of another network."""
     found = Counter(kind for kind, _ in operators)
-    if not found["relu"]:  # the file has weights only
-        return network
     additions = found["add"] + found["sum"] + found["eltwise"]
     modules = len(network.modules())
     squeeze_relu = found["relu"] > 1 + 2 * modules + 1

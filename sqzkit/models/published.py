@@ -156,6 +156,8 @@ def find(
       RunError: the file is damaged or too large.
     """
     if weights in PUBLISHED:
+        if model:
+            raise UsageError(f"--model={model}: --weights={weights} is of a network of its own")
         return PUBLISHED[weights]
     path = Path(weights)
     if path.suffix not in weight_files.SUFFIXES:

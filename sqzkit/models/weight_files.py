@@ -65,11 +65,12 @@ def read(content: bytes, source: str) -> tuple[Weights, bool]:
 
 
 def operators(content: bytes, source: str) -> list[tuple[str, int]]:
-    """Return type and padding of each operator in order; nothing of a file without a graph."""
+    """Return type and padding of each operator in order; nothing of a file of weights only."""
     readers = {".caffemodel": caffemodel.operators, ".onnx": onnx_file.operators}
     suffix = PurePath(source).suffix
     found = readers[suffix](content, source) if suffix in readers else []
-    return [(kind.lower(), padding) for kind, padding in found]
+    operators = [(kind.lower(), padding) for kind, padding in found]
+    return operators if any(kind == "relu" for kind, _ in operators) else []
 
 
 def han_classes(content: bytes, network: SqueezeNetSpec) -> int:

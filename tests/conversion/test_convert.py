@@ -18,7 +18,7 @@ from sqzkit.data.open import open_dataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.data.source import DataSource
 from sqzkit.models import registry
-from sqzkit.models.spec import tiny, v1_1
+from sqzkit.models.spec import tiny, v1_1, v1_2
 from sqzkit.preprocessing import Preprocessing, named, torchvision
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.ptq.config import OptimizeConfig
@@ -399,6 +399,26 @@ def test_published_weights_give_floats_answer_in_int8(shared_dir, tmp_path):
     assert result.record["verification"]["examples"] == 100
     assert result.record["verification"]["agreement"] >= 0.85
     assert len(Classifier(result.path).labels) == 1000
+
+
+def test_weights_without_a_graph_convert_as_the_network_that_is_named(tmp_path, capsys):
+    network = v1_2(3, normalization="none")
+    tensors = pth.torch_names(random_weights(network), (3, 4, 6, 7, 9, 10, 11, 12))
+    (tmp_path / "a.pth").write_bytes(pth.written(tensors))
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    for model, squeeze_relus in ((None, 8), ("v1_2", 0)):
+        config = ConversionConfig(
+            weights=str(tmp_path / "a.pth"),
+            model=model,
+            labels_file=str(tmp_path / "labels.txt"),
+            output_file=str(tmp_path / "a.tflite"),
+        )
+        source = sources.from_weights(config)
+        told = capsys.readouterr().out
+        assert told.startswith("a.pth: has no graph, so v1_1 was assumed") == (model is None)
+        assert source.provenance.get("model") == model
+        relus = [layer.name for layer in source.model.layers if "relu_squeeze1x1" in layer.name]
+        assert len(relus) == squeeze_relus, relus
 
 
 def test_a_file_of_another_source_is_not_taken_for_this_one(keras_file, quick, small_network):

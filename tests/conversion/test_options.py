@@ -39,6 +39,7 @@ def test_illegal_options(arguments, message):
         ({}, "exactly one of --model_dir, --weights, --keras_model_file .now: none"),
         ({"model_dir": "a", "weights": "b"}, "now: --model_dir, --weights"),
         ({"weights": "v1_0"}, "--weights needs --output_file"),
+        ({"model_dir": "a", "model": "v1_2"}, "--model=v1_2: only a file of --weights may need it"),
         ({"weights": "v1_0", "output_file": "a.bin"}, "a.bin: must end in .tflite"),
         ({"keras_model_file": "a.keras"}, "needs --preprocessing and --labels_file"),
         ({"model_dir": "a", "calibration_steps": 1}, "--calibration_steps 1"),

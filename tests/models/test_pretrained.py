@@ -55,6 +55,10 @@ def torch(weights):
     return pth.written(pth.torch_names(weights, (3, 4, 6)))
 
 
+def torch8(weights):
+    return pth.written(pth.torch_names(weights, (3, 4, 6, 7, 9, 10, 11, 12)))
+
+
 def net(weights):
     clustered = {name: (np.sign(kernel), bias) for name, (kernel, bias) in weights.items()}
     return han_net.write(han_net.from_weights(clustered))
@@ -138,6 +142,26 @@ def test_a_padding_that_no_squeezenet_has_is_refused(found):
     content = onnx(random_weights(TINY), relus=11, padding=2)
     with pytest.raises(FormatError, match="mine.onnx: its graph is not .*conv10_padding 2"):
         found("mine.onnx", content)
+
+
+def test_a_file_without_a_graph_says_which_network_was_assumed(found):
+    """The squeeze layers of v1.1 and v1.2 have the same weights."""
+    weights = random_weights(TINY)
+    record = found("mine.pth", torch(weights))
+    assert record.assumed.startswith("mine.pth: has no graph, so v1_1 was assumed; name another")
+    assert record.spec.squeeze_relu
+    assert not found("mine.onnx", onnx(weights, relus=11)).assumed
+    network = spec.named("v1_2", 7, normalization="none")
+    record = found("mine.pth", torch8(random_weights(network)), "v1_2", {})
+    assert (record.spec, record.assumed) == (network, "")
+
+
+def test_a_graph_of_another_network_than_the_named_one_is_refused(found):
+    network = spec.named("v1_1", 5, normalization="none")
+    content = onnx(random_weights(network), relus=26)
+    with pytest.raises(FormatError, match="has 26 ReLUs and 0 additions, the network 18 and 0"):
+        found("mine.onnx", content, "v1_2", {})
+    assert found("mine.onnx", content, "v1_1", {}).spec.squeeze_relu
 
 
 WHOLE = {
