@@ -131,7 +131,7 @@ class StageState:
         progress.lowest_loss = loss
         self.best = [variable.numpy() for variable in self.variables["model"]]
 
-    def note_validation(self, accuracy: float, loss: float, examples: int) -> None:
+    def note_validation(self, accuracy: float, loss: float, examples: float) -> None:
         """Keep this epoch's weights if it is the latest within one standard error of the best.
 
         On a small split the highest accuracy is luck, and a falling learning rate improves
@@ -140,7 +140,7 @@ class StageState:
         Args:
           accuracy: on the validation split, 0..1.
           loss: on the same.
-          examples: how many those are, 1 or more.
+          examples: how many those are, 1 or more; of balanced figures an equivalent number.
         """
         progress = self.progress
         if accuracy > progress.top_accuracy or loss < progress.lowest_loss:

@@ -51,6 +51,22 @@ class Metrics:
         present = counts > 0
         return float(np.mean(self.confusion.diagonal()[present] / counts[present]))
 
+    def judged(self, class_weights: str | None) -> tuple[float, float, float]:
+        """Return the accuracy and loss by which epochs are compared, and on how many examples.
+
+        Args:
+          class_weights: "balanced": every class counts the same. The number of examples is then
+            the one whose accuracy has the standard error of the balanced accuracy, roughly.
+        """
+        if class_weights is None:
+            return self.top1, self.loss, self.examples
+        counts = self.confusion.sum(axis=1)
+        weights = 1 / counts[self.labels]
+        truth = self.probabilities[np.arange(self.examples), self.labels]
+        loss = np.average(-np.log(np.maximum(truth, np.finfo(np.float32).tiny)), weights=weights)
+        present = counts[counts > 0]
+        return self.balanced_accuracy, float(loss), float(len(present) ** 2 / np.sum(1 / present))
+
     @property
     def is_unequal(self) -> bool:
         """Whether classes have so different numbers of examples that accuracy can mislead."""

@@ -198,7 +198,7 @@ class _Trainer:
         shown: Progress | None = None
         if self.fit.keep_start and not progress.epoch:
             start = self._measure("validation")
-            self.state.note_start(start.top1, start.loss)
+            self.state.note_start(*start.judged(self.fit.options.class_weights)[:2])
         while progress.epoch < self.fit.options.epochs and not self._stops_early():
             started = time.monotonic()
             hooks.on_epoch_begin(progress.epoch)
@@ -252,7 +252,7 @@ class _Trainer:
         with self._averaged():
             validation = self._measure("validation")
             if options.keep == "best" and progress.epoch > options.best_from_epoch:
-                self.state.note_validation(validation.top1, validation.loss, validation.examples)
+                self.state.note_validation(*validation.judged(options.class_weights))
         line: dict[str, Any] = {
             "loss": sums.loss,
             "accuracy": sums.accuracy,

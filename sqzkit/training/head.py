@@ -87,12 +87,14 @@ def fit(
     fold = folds(features.labels, seed)
     parts = [fold != number for number in range(FOLDS) if (fold == number).any()]
     fits = [_Regression(features, part, classes, class_weights) for part in parts]
+    held = features.labels[fold >= 0]
+    shares = 1 / np.bincount(held)[held] if class_weights else None
     best = (math.inf, UNKNOWN_STRENGTH, np.full((len(fold), classes), np.nan))
     for strength in STRENGTHS if parts else ():
         held_out = np.full((len(fold), classes), np.nan)
         for part, regression in zip(parts, fits, strict=True):
             held_out[~part] = regression.probabilities(strength, features.values[~part])
-        loss = float(_losses(held_out, features.labels).mean())
+        loss = float(np.average(_losses(held_out, features.labels), weights=shares))
         if not loss < best[0]:
             break
         best = (loss, strength, held_out)

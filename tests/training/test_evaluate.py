@@ -33,6 +33,12 @@ def test_unequal_classes_have_a_balanced_accuracy_too():
     assert unequal.balanced_accuracy == pytest.approx(1 / 3)  # class 3 has no examples
     assert unequal.to_json()["balanced_accuracy"] == unequal.balanced_accuracy
     assert in_words(unequal.to_json()) == "top-1 80.00% (mean over the classes 33.33%)"
+    accuracy, loss, examples = unequal.judged("balanced")
+    assert accuracy == unequal.balanced_accuracy
+    each = -np.log(np.exp([1, 0, 0]) / (np.e + 3))
+    assert loss == pytest.approx(each.mean())
+    assert examples == pytest.approx(9 / (1 / 8 + 1 + 1))
+    assert unequal.judged(None) == (0.8, unequal.loss, 10)
     equal = score(always_first, np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 3]))
     assert "balanced_accuracy" not in equal.to_json()
     assert in_words(equal.to_json()) == "top-1 30.00%"

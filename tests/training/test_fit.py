@@ -391,6 +391,22 @@ def test_balanced_class_weights_count_a_rare_class_more(fit_small, folder, tmp_p
     assert biases[0] > biases[1]
 
 
+@pytest.mark.parametrize(("weights", "best"), [(None, 4), ("balanced", 3)])
+def test_balanced_class_weights_keep_the_epoch_that_is_best_over_the_classes(
+    fit_small, folder, colours, weights, best
+):
+    """From epoch 4 on every answer is class 3, as most labels are: right more often, but blind."""
+    examples = colours.split("validation").examples
+    one_each = {example.label: example for example in examples}
+    many = [dataclasses.replace(e, label=3) for e in examples if e.label == 0] * 8
+    unequal = Split((*one_each.values(), *many[:8]))
+    dataset = dataclasses.replace(
+        colours, splits={**colours.splits, "validation": unequal}, stores={}
+    )
+    options = dataclasses.replace(STEADY, epochs=4, class_weights=weights)
+    assert fit_small(folder, options, dataset, callbacks=[Spoil(3)]).metrics["best_epoch"] == best
+
+
 def test_unreadable_photographs_are_left_out_before_the_steps_are_counted(
     fit_small, folder, tmp_path
 ):

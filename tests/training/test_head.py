@@ -74,6 +74,19 @@ def test_balanced_weights_help_the_class_with_few_images():
     assert right[1] > right[0] + 0.2
 
 
+def test_balanced_weights_choose_the_penalty_by_classes_too(monkeypatch):
+    """An image of the rare class counts as nine of the other where penalties are compared."""
+    weighed = []
+    average = np.average
+    monkeypatch.setattr(head.np, "average", lambda values, weights: weighed.append(
+        (len(values), weights)) or average(values, weights=weights))  # fmt: skip
+    head.fit(drawn([0] * 90 + [1] * 10, distance=1.0), 2, seed=1, class_weights="balanced")
+    for count, weights in weighed:
+        assert count == len(weights) == 100
+        assert sorted(weights) == pytest.approx([1 / 90] * 90 + [1 / 10] * 10)
+    assert weighed
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_noise_is_not_learnt_and_the_folds_say_so(classes):
     """The fit itself answers every image rightly; so would an image whose mirror is fitted."""
