@@ -30,6 +30,8 @@ def transfer_preprocessing(
     epochs: int,
 ) -> Preprocessing:
     """Return the weights' record at the size asked for, or what is best for the features."""
+    if pretrained.assumed:
+        print(pretrained.assumed, flush=True)
     if config.image_size:
         return pretrained.preprocessing_at(config.image_size)
     if folder.spec_path.exists():

@@ -124,8 +124,6 @@ def open_run(config: TrainingConfig) -> Run:
       UsageError: the flags do not fit each other, the data, or the folder.
     """
     pretrained = config.pretrained()
-    if pretrained and pretrained.assumed:
-        print(pretrained.assumed, flush=True)
     strategy = prepare(
         *(config.seed, config.deterministic, config.distribution_strategy),
         config.image_size or (choice.SIZES[-1] if config.weights else PHOTOGRAPH_SIZE),

@@ -240,7 +240,7 @@ def test_published_weights_are_trained_to_a_result(published_tiny, pets, tmp_pat
     assert rates == pytest.approx([config.head_learning_rate] * 2)
 
 
-def test_a_file_of_weights_may_be_of_any_network(pets, tmp_path):
+def test_a_file_of_weights_may_be_of_any_network(pets, tmp_path, monkeypatch, capsys):
     """Its network is the flags', and its preprocessing follows from the names of its layers."""
     network = specs.tiny(5, normalization="none", squeeze_ratio=0.5)
     content = pth.written(pth.torch_names(random_weights(network), (3, 4, 6)))
@@ -260,6 +260,11 @@ def test_a_file_of_weights_may_be_of_any_network(pets, tmp_path):
         dataclasses.replace(config, normalization="batch")
     with pytest.raises(RunError, match="mine.pth: fire2/squeeze1x1 is .1, 1, 8, 8. in the file"):
         loop.open_run(dataclasses.replace(config, squeeze_ratio=0.25))
+    assert "assumed" not in capsys.readouterr().out
+    known = dataclasses.replace(config.pretrained(), assumed="mine.pth: v1_1 was assumed")
+    monkeypatch.setattr(TrainingConfig, "pretrained", lambda _: known)
+    loop.open_run(config)
+    assert "\nmine.pth: v1_1 was assumed\n" in capsys.readouterr().out
 
 
 def test_training_starts_from_the_head_that_was_trained_first(
