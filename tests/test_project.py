@@ -21,6 +21,7 @@ LAYERS = (
     "ptq",
     "conversion",
     "reporting",
+    "teaching",
     "exploration",
     "evolution",
     "paper",

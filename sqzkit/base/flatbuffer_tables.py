@@ -110,6 +110,10 @@ class Table:
             raise self._source.damaged(f"a list of {count} items at {position} does not fit")
         return start, count
 
+    def position(self, field: int) -> int | None:
+        """Return where a field's value (of a vector or table: its offset) lies in the file."""
+        return self._field(field)
+
     def outside(self, offset: int, size: int) -> tuple[int, int] | None:
         """Return (position, number) of the bytes behind the tables that two fields tell.
 

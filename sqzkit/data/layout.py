@@ -15,7 +15,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
 # Control characters, line and paragraph separators, and bytes that are not UTF-8.
-_UNSTORABLE = ("Cc", "Zl", "Zp", "Cs")
+UNSTORABLE = frozenset(("Cc", "Zl", "Zp", "Cs"))  # Unicode categories
 _ADVICE = (
     "split folders may be called train, training; val, valid, validation, dev; test, testing, "
     "eval, evaluation. If they are classes, put the class folders into one folder named train"
@@ -169,7 +169,7 @@ def _check_names(top: Path, labels: Sequence[str]) -> None:
     """Raise `UsageError` for a class name that labels.txt cannot hold, or two that look alike."""
     looks: dict[str, str] = {}
     for label in labels:
-        if any(unicodedata.category(letter) in _UNSTORABLE for letter in label):
+        if any(unicodedata.category(letter) in UNSTORABLE for letter in label):
             raise UsageError(
                 f"{top}: class folder '{shown(label)}': its name holds a line break, a control "
                 "character or bytes that are not UTF-8; rename the folder"

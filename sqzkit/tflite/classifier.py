@@ -148,6 +148,15 @@ class Classifier:
         except RuntimeError as error:
             raise FormatError(f"LiteRT cannot run the model: {error}") from error
 
+    def outputs(self, image: np.ndarray) -> list[np.ndarray]:
+        """Return what all outputs of the graph hold after a prepared image, as they are stored.
+
+        Args:
+          image: uint8 [S, S, 3], RGB, as `prepare` gives it.
+        """
+        self._run(image[None])
+        return [self._interpreter.get_tensor(number) for number in self.model.outputs]
+
     def _run(self, image: np.ndarray) -> np.ndarray:
         values = photograph.normalize(image, self.preprocessing)
         self._interpreter.set_tensor(self._input.index, quantize(values, self._input))
@@ -189,10 +198,11 @@ def _interpreter(content: bytes, num_threads: int) -> Any:
 
 
 def _ends(model: TFLiteFile) -> tuple[Tensor, Tensor]:
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    # The first output is the answer; a file that can be taught has further ones.
+    if len(model.inputs) != 1 or not model.outputs:
         raise FormatError(
             f"not an image classifier: {len(model.inputs)} inputs and "
-            f"{len(model.outputs)} outputs instead of one each"
+            f"{len(model.outputs)} outputs instead of one input and an output"
         )
     activations = [tensor for tensor in model.tensors if not model.is_constant(tensor)]
     if sum(math.prod(tensor.shape) for tensor in activations) > _MAX_VALUES:

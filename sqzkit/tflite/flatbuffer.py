@@ -5,8 +5,9 @@ over it: every other byte of the file stays, alignment included.
 """
 
 import math
+import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ class TFLiteFile:
         self.tensors = tuple(self._tensor(i, table) for i, table in enumerate(main.tables(0)))
         self.inputs = self._numbers(main.vector(1, "int32"))
         self.outputs = self._numbers(main.vector(2, "int32"))
+        self._outputs_position = main.position(2)
         self.operator_versions = [_operator_code(table) for table in model.tables(1)]
         codes = [name for name, _ in self.operator_versions]
         tables = main.tables(3)
@@ -112,7 +114,7 @@ class TFLiteFile:
         for operator in self.operators:
             if operator.name not in ("CONV_2D", "FULLY_CONNECTED") or len(operator.inputs) < 2:
                 continue
-            kernel = self._stored(operator.inputs[1])
+            kernel = self.stored(operator.inputs[1])
             if self.is_constant(kernel) and operator.outputs:
                 output = self.tensors[operator.outputs[0]]
                 found.append((_layer_name(kernel.name) or _layer_name(output.name), kernel))
@@ -148,6 +150,21 @@ class TFLiteFile:
             start = tensor.scales_position
             changed[start : start + new.nbytes] = new.tobytes()
         return bytes(changed)
+
+    def with_outputs(self, numbers: Sequence[int]) -> bytes:
+        """Return the file with other tensors as its graph's outputs: their numbers come last.
+
+        The old list stays in the file, unused, and every other byte stays where it is. Of what
+        lies behind the graph, only a zip of associated files must be written again: see
+        `metadata.with_outputs`.
+        """
+        if self._outputs_position is None:
+            raise self._source.damaged("its graph has no outputs")
+        changed = bytearray(self.content) + bytes(-len(self.content) % 4)
+        struct.pack_into(
+            "<I", changed, self._outputs_position, len(changed) - self._outputs_position
+        )
+        return bytes(changed) + struct.pack(f"<I{len(numbers)}i", len(numbers), *numbers)
 
     def _replaceable(self, index: int, array: np.ndarray) -> Tensor:
         tensor = self.tensors[index]
@@ -215,7 +232,7 @@ class TFLiteFile:
             raise self._source.damaged(f"a tensor number in {vector.tolist()[:8]} is missing")
         return tuple(vector.tolist())
 
-    def _stored(self, index: int) -> Tensor:
+    def stored(self, index: int) -> Tensor:
         """Return the constant behind a tensor: a float16 weight is expanded by a DEQUANTIZE."""
         index = self._expanded.get(index, index)
         if index < 0:
@@ -234,7 +251,7 @@ class TFLiteFile:
     def _convolution(self, operator: Operator, options: Table | None) -> Convolution | None:
         if len(operator.inputs) not in (2, 3) or len(operator.outputs) != 1 or options is None:
             raise self._source.damaged("a CONV_2D lacks inputs, outputs or options")
-        kernel = self._stored(operator.inputs[1])
+        kernel = self.stored(operator.inputs[1])
         if not self.is_constant(kernel) or len(kernel.shape) != 4:
             return None
         has_bias = len(operator.inputs) == 3 and operator.inputs[2] >= 0
@@ -242,7 +259,7 @@ class TFLiteFile:
         return Convolution(
             layer=_layer_name(kernel.name) or _layer_name(output.name),
             kernel=kernel,
-            bias=self._stored(operator.inputs[2]) if has_bias else None,
+            bias=self.stored(operator.inputs[2]) if has_bias else None,
             input=operator.inputs[0],
             output=operator.outputs[0],
             padding=_name(schema.PADDINGS, options.scalar(0, "b", 0)),

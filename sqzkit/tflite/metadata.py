@@ -12,6 +12,7 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -306,6 +307,21 @@ def append_files(content: bytes, files: dict[str, bytes]) -> bytes:
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
     return stream.getvalue()
+
+
+def without_files(content: bytes) -> bytes:
+    """Return a model without the zip of files behind it."""
+    if not read_files(content):
+        return content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return content[: min(member.header_offset for member in archive.infolist())]
+
+
+def with_outputs(content: bytes, numbers: Sequence[int]) -> bytes:
+    """Return a model with other tensors as its graph's outputs, metadata and files kept."""
+    model = TFLiteFile(without_files(content)).with_outputs(numbers)
+    files = read_files(content)
+    return append_files(model, files) if files else model
 
 
 def read_files(content: bytes) -> dict[str, bytes]:

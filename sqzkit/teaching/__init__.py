@@ -1,0 +1,1 @@
+"""Teach a converted model new classes from a few photographs, without TensorFlow."""

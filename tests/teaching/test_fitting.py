@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import FormatError
+from sqzkit.teaching import fitting, linear
+from sqzkit.teaching.sums import Sums
+from tests.teaching.golden import photographs
+
+COUNTS = {"a": 4, "b": 9, "c": 6}
+
+
+@pytest.fixture
+def made():
+    by_class = photographs(12, COUNTS, 3)
+    features = np.concatenate([*by_class.values()])
+    return features, np.repeat(np.arange(3), [*COUNTS.values()])
+
+
+def sums_of(features, labels):
+    return Sums.over(features, labels, 3)
+
+
+def test_factor_and_solutions_are_those_of_numpy():
+    random = np.random.default_rng(0)
+    root = random.normal(size=(20, 20))
+    matrix, right = root @ root.T + np.eye(20), random.normal(size=(20, 3))
+    lower = linear.cholesky(matrix)
+    np.testing.assert_allclose(np.tril(lower), np.linalg.cholesky(matrix), atol=1e-12)
+    solved = linear.backward(lower, linear.forward(lower, right))
+    np.testing.assert_allclose(solved, np.linalg.solve(matrix, right), atol=1e-10)
+
+
+@pytest.mark.parametrize("pivot", [0.0, -1.0, np.nan, np.inf])
+def test_matrix_that_is_not_positive_definite_is_refused(pivot):
+    matrix = np.eye(3)
+    matrix[1, 1] = pivot
+    with pytest.raises(FormatError, match="pivot 1"):
+        linear.cholesky(matrix)
+
+
+def test_sums_are_exact_beyond_float64_and_one_product(monkeypatch):
+    monkeypatch.setattr("sqzkit.teaching.sums._ROWS", 3)
+    features = np.full((10, 2), 32767, np.int16)
+    features[:, 1] = -32767
+    sums = Sums.over(features, np.zeros(10, int), 1)
+    assert sums.gram.tolist() == [[10 * 32767**2, -10 * 32767**2], [-10 * 32767**2, 10 * 32767**2]]
+    assert sums.sums.tolist() == [[327670, -327670]]
+    assert sums.gram.dtype == np.int64
+
+
+def test_discriminant_is_the_textbooks(made):
+    """Against means, pooled covariance and ridge as NumPy computes them."""
+    features, labels = made
+    strength, x = 0.3, features.astype(float)
+    means = np.stack([x[labels == c].mean(0) for c in range(3)])
+    within = (x - means[labels]).T @ (x - means[labels]) / (len(x) - 3)
+    covariance = 0.7 * within + 0.3 * np.trace(within) / 12 * np.eye(12)
+    inverse = np.linalg.inv(covariance)
+    found = fitting.discriminant(sums_of(features, labels), strength)
+    offsets = x[:, None] - means
+    distances = np.einsum("ncd,de,nce->nc", offsets, inverse, offsets)
+    centred = x - means.mean(0)
+    to_mean = np.einsum("nd,de,ne->n", centred, inverse, centred)
+    scores = found.scores(features)
+    np.testing.assert_allclose(scores, (to_mean[:, None] - distances) / 2, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.distances(features), to_mean, rtol=1e-9)
+    np.testing.assert_allclose(
+        fitting.evidence(scores, to_mean), distances.min(1) - 0.9 * to_mean, rtol=1e-6, atol=1e-8
+    )
+
+
+def test_classes_weigh_equally(made):
+    """A class taught ten times as often does not move the answers of symmetric data."""
+    random = np.random.default_rng(1)
+    noise = np.rint(random.normal(0, 300, (200, 2))).astype(int)
+    left = noise[:100] + np.array([2000, 2000])
+    right = noise[100:110] + np.array([3000, 2000])
+    features = np.concatenate([left, right]).astype(np.int16)
+    sums = Sums.over(features, np.repeat([0, 1], [100, 10]), 2)
+    found = fitting.discriminant(sums, 0.1)
+    means = sums.sums / sums.counts[:, None]
+    scores = found.scores(means.mean(0)[None])[0]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-8)
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.5])
+def test_leaving_out_equals_teaching_without(made, strength, monkeypatch):
+    features, labels = made
+    sums = sums_of(features, labels)
+    found = fitting.leave_one_out(sums, features, labels, strength)
+    ridge = np.trace(fitting._moments(sums, 0.0)[2]) / 12  # held, as the number of photographs is
+    for i in (0, 5, 18):
+        rest = np.arange(len(labels)) != i
+        without = sums_of(features[rest], labels[rest])
+        means, mean, _ = fitting._moments(without, strength)
+        scatter = fitting._moments(without, 0.0)[2] * (len(labels) - 4)
+        covariance = scatter * (1 - strength) / (len(labels) - 3) + strength * ridge * np.eye(12)
+        offsets = features[i] - means
+        distances = (offsets * np.linalg.solve(covariance, offsets.T).T).sum(1)
+        centred = features[i] - mean
+        to_mean = centred @ np.linalg.solve(covariance, centred)
+        np.testing.assert_allclose(found.scores[i], (to_mean - distances) / 2, rtol=1e-7)
+        assert found.evidence[i] == pytest.approx(distances.min() - 0.9 * to_mean, rel=1e-7)
+
+
+def test_alone_in_its_class_cannot_be_left_out(made):
+    features, labels = made
+    kept = np.r_[0, 4:19]  # one photograph of the first class
+    found = fitting.leave_one_out(
+        sums_of(features[kept], labels[kept]), features[kept], labels[kept], 0.3
+    )
+    assert found.labels.tolist() == labels[4:].tolist()
+
+
+def test_strength_is_the_best_and_of_equals_the_strongest(made, monkeypatch):
+    features, labels = made
+    errors = dict(zip(fitting.STRENGTHS, (0.5, 0.1, 0.3, 0.1, 0.3, 0.2, 0.4), strict=True))
+    real = fitting.leave_one_out
+
+    def leave_one_out(sums, features, labels, strength):
+        found = real(sums, features, labels, strength)
+        wrong = (found.labels + 1) % 3
+        scores = np.eye(3)[found.labels] * 2.0
+        for label in range(3):
+            rows = np.flatnonzero(found.labels == label)
+            count = round(errors[strength] * 10)
+            rows = np.resize(rows, 10)[:count]
+            scores[rows, wrong[rows]] = 3.0
+        return fitting.LeftOut(scores, found.labels, found.evidence)
+
+    monkeypatch.setattr(fitting, "leave_one_out", leave_one_out)
+    assert fitting.choose(sums_of(features, labels), features, labels).strength == 3
+
+
+def test_temperature_calibrates():
+    """Scores three times too large want a temperature of about three."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (4000, 4))
+    drawn = [random.choice(4, p=p) for p in fitting.probabilities(logits, 1.0)]
+    left = fitting.LeftOut(3 * logits, np.array(drawn), np.zeros(4000))
+    assert fitting._temperature(left) in (2.0 ** (6 / 4), 2.0 ** (5 / 4), 2.0 ** (7 / 4))
+
+
+@pytest.mark.parametrize(("number", "above"), [(100, 5), (99, 4), (19, 0), (20, 1)])
+def test_threshold_lets_the_stated_share_through(number, above):
+    left = fitting.LeftOut(np.zeros((0, 1)), np.zeros(0, int), np.arange(number)[::-1] * 1.0)
+    assert (left.evidence > fitting._threshold(left)).sum() == above
+
+
+def test_error_is_the_mean_over_classes():
+    scores = np.array([[1.0, 0], [1, 0], [1, 0], [1, 0]])
+    assert fitting.LeftOut(scores, np.array([0, 0, 0, 1]), np.zeros(4)).error == 0.5
+    assert fitting.LeftOut(scores[:0], np.zeros(0, int), np.zeros(0)).error == 1.0
+
+
+def test_probabilities_are_softmax():
+    found = fitting.probabilities(np.array([[2000.0, 2000 + 2 * np.log(3)]]), 2.0)
+    np.testing.assert_allclose(found, [[0.25, 0.75]])
