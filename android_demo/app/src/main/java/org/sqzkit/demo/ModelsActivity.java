@@ -141,6 +141,7 @@ public final class ModelsActivity extends Activity {
             RadioButton button = new RadioButton(this);
             button.setText(getString(R.string.entry, entry.fileName(), Formats.size(this, entry.bytes())));
             button.setTextSize(16);
+            button.setTextAlignment(View.TEXT_ALIGNMENT_VIEW_START);
             button.setMinHeight(getResources().getDimensionPixelSize(R.dimen.target));
             button.setLayoutParams(new RadioGroup.LayoutParams(
                     RadioGroup.LayoutParams.MATCH_PARENT, RadioGroup.LayoutParams.WRAP_CONTENT));

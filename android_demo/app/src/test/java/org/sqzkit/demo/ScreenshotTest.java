@@ -108,6 +108,18 @@ public class ScreenshotTest {
     }
 
     @Test
+    @Config(qualifiers = "ar-ldrtl-" + USUAL + "-notnight-xhdpi")
+    public void fromRightToLeft() throws Exception {
+        resultOn("usual_right_to_left");
+    }
+
+    @Test
+    @Config(qualifiers = "ar-ldrtl-" + USUAL + "-night-xhdpi")
+    public void modelsFromRightToLeft() throws Exception {
+        models("models_right_to_left");
+    }
+
+    @Test
     @Config(qualifiers = "de-" + USUAL + "-night-xhdpi")
     public void errorInGerman() throws Exception {
         main();
