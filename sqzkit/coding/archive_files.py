@@ -13,7 +13,7 @@ from sqzkit.coding import sqz
 from sqzkit.coding.sqz import ArchiveInfo
 
 PathLike = str | os.PathLike[str]
-SUFFIX = ".sqz"
+SUFFIX, UPDATE_SUFFIX = ".sqz", ".update.sqz"
 Result = TypeVar("Result")
 
 
@@ -46,6 +46,7 @@ def pack(
     path: PathLike,
     output: PathLike | None = None,
     *,
+    base: PathLike | None = None,
     overwrite: bool = False,
     limit: int = sqz.DEFAULT_LIMIT,
 ) -> Packed:
@@ -53,9 +54,11 @@ def pack(
 
     Args:
       path: the file.
-      output: the archive to write; None: `path` with ".sqz" appended.
+      output: the archive to write; None: `path` with ".sqz" appended, ".update.sqz" for an update.
+      base: an older version of the file, or its archive: the archive is then an update, which
+        holds only what differs and needs the same base to be unpacked.
       overwrite: whether it may be replaced. An archive of the same content is kept as it is.
-      limit: maximum bytes of the file.
+      limit: maximum bytes of the file, and of the base.
 
     Raises:
       SqzkitError: the file is missing, or the archive exists or is not an ordinary file
@@ -67,14 +70,15 @@ def pack(
       True
     """
     source = Path(os.path.expanduser(path))
-    target = Path(os.path.expanduser(output or f"{os.fspath(path)}{SUFFIX}"))
+    suffix = SUFFIX if base is None else UPDATE_SUFFIX
+    target = Path(os.path.expanduser(output or f"{os.fspath(path)}{suffix}"))
     files.refuse_existing(target, overwrite=True)  # before a device is read without end
-    content = _content(source, limit)
-    if not overwrite and _holds(target, content, limit):
+    content, start = _content(source, limit), read_base(base, limit)
+    if not overwrite and _holds(target, content, start, limit):
         found = archive_info(target, limit)
         return _packed(target, found, written=False)
     files.refuse_existing(target, overwrite)
-    archive = sqz.pack(content)
+    archive = sqz.pack(content, start)
     files.write_bytes(target, archive)
     return _packed(target, sqz.info(archive, limit))
 
@@ -83,6 +87,7 @@ def unpack(
     path: PathLike,
     output: PathLike | None = None,
     *,
+    base: PathLike | None = None,
     overwrite: bool = False,
     limit: int = sqz.DEFAULT_LIMIT,
 ) -> Packed:
@@ -90,19 +95,22 @@ def unpack(
 
     Args:
       path: the archive.
-      output: the file to write; None: `path` without ".sqz".
+      output: the file to write; None: `path` without ".sqz", or ".update.sqz".
+      base: of an update, the file that it starts from, or an archive of that file.
       overwrite: whether it may be replaced.
-      limit: maximum bytes of the result.
+      limit: maximum bytes of the result, and of the base.
 
     Raises:
-      SqzkitError: the output exists (`UsageError`), or the archive is damaged (`FormatError`).
+      SqzkitError: the output exists (`UsageError`), or the archive is damaged, or the base is
+        missing or another file (`FormatError`).
     """
     source = Path(os.path.expanduser(path))
     if output is None and source.suffix != SUFFIX:
         raise UsageError(f"{source} does not end in {SUFFIX}: name the result with --output")
-    target = Path(os.path.expanduser(output)) if output else source.with_suffix("")
+    target = Path(os.path.expanduser(output)) if output else _unpacked(source)
     files.refuse_existing(target, overwrite)
-    content = _named(source, lambda archive: sqz.unpack(archive, limit), limit)
+    start = read_base(base, limit)
+    content = _named(source, lambda archive: sqz.unpack(archive, limit, start), limit)
     files.write_bytes(target, content)
     return Packed(target, len(content), source.stat().st_size)
 
@@ -116,18 +124,31 @@ def archive_info(path: PathLike, limit: int = sqz.DEFAULT_LIMIT) -> ArchiveInfo:
     return _named(Path(os.path.expanduser(path)), lambda archive: sqz.info(archive, limit), limit)
 
 
+def read_base(path: PathLike | None, limit: int = sqz.DEFAULT_LIMIT) -> bytes | None:
+    """Return the file that an update starts from, expanded if it is an archive; None of None."""
+    if path is None:
+        return None
+    return _named(Path(os.path.expanduser(path)), lambda base: sqz.base_content(base, limit), limit)
+
+
+def _unpacked(path: Path) -> Path:
+    suffix = UPDATE_SUFFIX if path.name.endswith(UPDATE_SUFFIX) else SUFFIX
+    return path.with_name(path.name.removesuffix(suffix))
+
+
 def _packed(path: Path, found: ArchiveInfo, written: bool = True) -> Packed:
     sizes = found.archive_size, found.size
     return Packed(path, *sizes, written, found.tensors, found.is_plain)
 
 
-def _holds(archive: Path, content: bytes, limit: int) -> bool:
-    """Return whether `archive` was packed from `content`, such as by an earlier call."""
+def _holds(archive: Path, content: bytes, base: bytes | None, limit: int) -> bool:
+    """Return whether `archive` was packed from the same files, such as by an earlier call."""
     try:
         found = archive_info(archive, limit)
     except (OSError, SqzkitError):
         return False
-    return found.sha256 == hashlib.sha256(content).hexdigest()
+    start = None if base is None else hashlib.sha256(base).hexdigest()
+    return (found.sha256, found.base_sha256) == (hashlib.sha256(content).hexdigest(), start)
 
 
 def _named(path: Path, work: Callable[[bytes], Result], limit: int) -> Result:

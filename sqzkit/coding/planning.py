@@ -8,7 +8,7 @@ what is found here, so a decoder needs none of it.
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from sqzkit.coding.weights import four_dimensions
 IDENTIFIER = b"TFL3"
 MAX_TENSORS = 32_768
 MAX_SIDES = 16
+MAX_NAME = 256  # bytes of a tensor's name that are compared
 MIN_WEIGHTS = 64  # elements; smaller int8 tensors stay among the plain bytes
 MIN_CODED = 1024  # elements of wider types worth a codebook
 
@@ -48,6 +49,7 @@ class Span:
       dtype: one of `TYPES`' names, little-endian in the file.
       shape: sides of the tensor, outermost first; their product is the number of elements.
       role: "tensor", or "scales" of a tensor.
+      name: of the tensor, empty where it cannot be read.
     """
 
     offset: int
@@ -55,6 +57,7 @@ class Span:
     dtype: str
     shape: tuple[int, ...]
     role: str = "tensor"
+    name: bytes = dataclasses.field(default=b"", compare=False)
 
 
 @dataclasses.dataclass
@@ -100,9 +103,12 @@ def find_spans(content: bytes) -> list[Span]:
     return kept
 
 
-def plan(content: bytes) -> Plan:
-    """Return how to split `content`; without pieces if it is not a `.tflite`."""
-    spans = find_spans(content)
+def plan(content: bytes, spans: Sequence[Span] | None = None) -> Plan:
+    """Return how to split `content`, by default at all of its spans.
+
+    There are no pieces if it is not a `.tflite`.
+    """
+    spans = find_spans(content) if spans is None else spans
     made = Plan()
     as_weights = {
         index: found for index, span in enumerate(spans) if (found := _weights(content, span))
@@ -149,7 +155,7 @@ def _weights(content: bytes, span: Span) -> symbols.Coded | None:
     )
 
 
-def _products(content: bytes, spans: list[Span]) -> dict[int, tuple[int, float]]:
+def _products(content: bytes, spans: Sequence[Span]) -> dict[int, tuple[int, float]]:
     """Return which scale vectors are a number times another one: index -> (source, factor).
 
     A bias's scale is the input's times the kernel's, channel by channel.
@@ -195,7 +201,7 @@ def _spans(content: bytes) -> Iterator[Span]:
         if quantization:
             start, count = quantization.extent(2, 4)
             if count > 1:
-                yield Span(start, 4 * count, "float32", (count,), "scales")
+                yield Span(start, 4 * count, "float32", (count,), "scales", _name(tensor))
         number = tensor.scalar(2, "I", 0)
         if number < len(buffers):
             yield from _constant(tensor, buffers[number])
@@ -210,4 +216,11 @@ def _constant(tensor: Table, buffer: Table) -> Iterator[Span]:
         return
     sides = tuple(int(side) for side in shape)
     if math.prod(max(side, 0) for side in sides) * size == length:
-        yield Span(start, length, name, sides)
+        yield Span(start, length, name, sides, name=_name(tensor))
+
+
+def _name(tensor: Table) -> bytes:
+    try:
+        return tensor.vector(3, "uint8")[:MAX_NAME].tobytes()
+    except FormatError:
+        return b""

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from sqzkit.base.errors import FormatError
-from sqzkit.coding import container, net_archive, planning, streams, symbols, weights
-from sqzkit.coding.archive import COPY, FILE, NET, Archive, Base, Piece
+from sqzkit.coding import container, net_archive, planning, streams, symbols, updating, weights
+from sqzkit.coding.archive import COPY, FILE, NET, UPDATE, Archive, Base, Piece
 
 DEFAULT_LIMIT = container.DEFAULT_LIMIT
+KINDS = {FILE: "file", NET: "Caffe .net", UPDATE: "update"}
 _PLAIN = [streams.NAMES[method] for method in (streams.STORED, streams.DEFLATE, streams.PLANES)]
 
 
@@ -36,6 +37,8 @@ class ArchiveInfo:
       sha256: of the packed file.
       streams: its parts. tensors: how many are in the weights stream.
       weights: how many weights these have.
+      base_sha256, base_size: of the file that an update starts from; None and 0 if it is none.
+      copied: bytes of the file that an update takes from there as they are.
     """
 
     kind: str
@@ -45,26 +48,50 @@ class ArchiveInfo:
     streams: tuple[StreamInfo, ...]
     tensors: int
     weights: int
+    base_sha256: str | None = None
+    base_size: int = 0
+    copied: int = 0
+
+    @property
+    def lists(self) -> int:
+        """Bytes of the header and of the lists of parts."""
+        return self.archive_size - sum(one.coded for one in self.streams)
 
     @property
     def is_plain(self) -> bool:
         """Whether most of the archive is neither weights nor small enough to be mixed."""
         plain = sum(one.coded for one in self.streams if one.method in _PLAIN)
-        return not self.tensors or 2 * plain > self.archive_size
+        return not self.base_sha256 and (not self.tensors or 2 * plain > self.archive_size)
 
 
-def pack(content: bytes) -> bytes:
+def pack(content: bytes, base: bytes | None = None) -> bytes:
     """Return the archive of `content`; it is never more than 80 bytes larger than deflate's.
 
     Args:
       content: a `.tflite`. Any other bytes are packed too, as plain bytes.
+      base: a file, or an archive of one, to make an update of. It is at most 41 bytes larger
+        than the archive without a base.
     """
-    plain = Archive.of(FILE, content, [streams.encode(content)])
-    packed = [net_archive.to_archive(content) or _split(content), plain]
+    start = None if base is None else base_content(base)
+    net = net_archive.to_archive(content) if start is None else None
+    packed = [net or _split(content), Archive.of(FILE, content, [streams.encode(content)])]
+    if start is not None:
+        packed = [made and _updating(made, start) for made in packed]
+        packed += updating.archives(content, start)
     legal = [made for made in map(container.write, filter(None, packed)) if _is_legal(made)]
     if not legal:  # tiny pieces by the thousand, or zeros by the million
-        legal = [container.write(Archive.of(FILE, content, [streams.deflate_loosely(content)]))]
+        loose = Archive.of(FILE, content, [streams.deflate_loosely(content)])
+        legal = [container.write(loose if start is None else _updating(loose, start))]
     return min(legal, key=len)
+
+
+def base_content(given: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
+    """Return the file that is given to start from: `given`, or what it holds as an archive."""
+    return unpack(given, limit) if given[:4] == container.MAGIC else given
+
+
+def _updating(archive: Archive, base: bytes) -> Archive:
+    return dataclasses.replace(archive, kind=UPDATE, base=Base.of(base))
 
 
 def unpack(archive: bytes, limit: int = DEFAULT_LIMIT, base: bytes | None = None) -> bytes:
@@ -77,28 +104,33 @@ def unpack(archive: bytes, limit: int = DEFAULT_LIMIT, base: bytes | None = None
       base: of an update, the file that it starts from, or an archive of that file.
     """
     parts = container.read(archive, limit)
-    start = _find_base(parts.base, base, limit) if parts.base else b""
+    start = _find_base(parts, base, limit)
     plain = _decode_streams(parts, start)
     if parts.kind == NET:
         return container.check(net_archive.from_archive(parts, plain), parts)
     return container.check(_assemble(parts, plain, start), parts)
 
 
-def _find_base(wanted: Base, given: bytes | None, limit: int) -> bytes:
-    """Return the bytes of the base `wanted`, if `given` is that file or its archive."""
-    need = f"the archive is an update of the file of {wanted.size} bytes with the SHA-256 "
-    need += wanted.digest.hex()
+def _find_base(parts: Archive, given: bytes | None, limit: int) -> bytes:
+    """Return the bytes of the base of an update, if `given` is that file or its archive."""
+    if parts.base is None:
+        return b""
+    need = f"the archive is an update of the file of {parts.base.size} bytes with the SHA-256 "
+    need += parts.base.digest.hex()
     if given is None:
         raise FormatError(f"{need}: give that file as the base (--base)")
     found = Base.of(given)
-    if found != wanted and given[:4] == container.MAGIC:
+    if found != parts.base and given[:4] == container.MAGIC:
         packed = container.read(given, limit)
         found = Base(packed.digest, packed.size)
-        if found == wanted:
+        if found == parts.base:
             return unpack(given, limit)
-    if found != wanted:
-        raise FormatError(f"{need}; the given base has the SHA-256 {found.digest.hex()}")
-    return given
+    if found == parts.base:
+        return given
+    if found == Base(parts.digest, parts.size):
+        raise FormatError(f"{need}; the given base is the file that the update gives")
+    told = f"{found.size} bytes and the SHA-256 {found.digest.hex()}"
+    raise FormatError(f"{need}; the given base has {told}")
 
 
 def info(archive: bytes, limit: int = DEFAULT_LIMIT) -> ArchiveInfo:
@@ -108,10 +140,20 @@ def info(archive: bytes, limit: int = DEFAULT_LIMIT) -> ArchiveInfo:
         StreamInfo(streams.NAMES[stream.method], stream.size, len(stream.content))
         for stream in parts.streams
     )
-    kind = "Caffe .net" if parts.kind == NET else "file"
-    elements = sum(tensor.size for tensor in parts.tensors)
-    digest = parts.digest.hex()
-    return ArchiveInfo(kind, parts.size, len(archive), digest, listed, len(parts.tensors), elements)
+    found = ArchiveInfo(
+        KINDS[parts.kind],
+        parts.size,
+        len(archive),
+        parts.digest.hex(),
+        listed,
+        len(parts.tensors),
+        sum(tensor.size for tensor in parts.tensors),
+    )
+    if not parts.base:
+        return found
+    copied = sum(piece.length for piece in parts.pieces if piece.stream == COPY)
+    base = parts.base.digest.hex(), parts.base.size
+    return dataclasses.replace(found, base_sha256=base[0], base_size=base[1], copied=copied)
 
 
 def _is_legal(archive: bytes) -> bool:

@@ -3,6 +3,9 @@
 sqzkit sqz pack model.tflite            writes model.tflite.sqz
 sqzkit sqz unpack model.tflite.sqz      writes model.tflite again
 sqzkit sqz info model.tflite.sqz        prints what is inside
+
+sqzkit sqz pack new.tflite --base=old.tflite               writes new.tflite.update.sqz
+sqzkit sqz unpack new.tflite.update.sqz --base=old.tflite  writes new.tflite again
 """
 
 import dataclasses
@@ -21,6 +24,12 @@ class SqzSettings(Settings):
     output: str | None = setting(
         None, path=True, help="File to write.", default_text="beside the input"
     )
+    base: str | None = setting(
+        None,
+        path=True,
+        help="Older version of the file, or its archive: what an update starts from.",
+        default_text="a whole archive",
+    )
     overwrite: bool = setting(False, help="Replace the output file if it exists.")
     limit: int = setting(
         256 << 20, minimum=1, unit="bytes", help="Maximum size of the file that an archive holds."
@@ -38,12 +47,14 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
 def _pack(path: str, asked: SqzSettings) -> None:
     from sqzkit.coding import archive_files  # brings numba
 
-    packed = archive_files.pack(path, asked.output, overwrite=asked.overwrite, limit=asked.limit)
+    packed = archive_files.pack(path, asked.output, **_settings(asked))
     if not packed.written:
         print(f"{packed.path} already holds {path}")
         return
-    share = 100 * packed.size / max(packed.source_size, 1)
-    print(f"{packed.path}: {packed.size:,} bytes, {share:.1f} % of {packed.source_size:,}")
+    share = f"{100 * packed.size / max(packed.source_size, 1):.{2 if asked.base else 1}f} %"
+    print(f"{packed.path}: {packed.size:,} bytes, {share} of {packed.source_size:,}")
+    if asked.base:
+        print(f"to unpack it, give the same base: {asked.base}")
     if packed.plain:
         told = f"most of {path} is not" if packed.tensors else f"{path} holds no tensors that are"
         print(f"{told} int8 or clustered; xz may make it smaller")
@@ -52,17 +63,25 @@ def _pack(path: str, asked: SqzSettings) -> None:
 def _unpack(path: str, asked: SqzSettings) -> None:
     from sqzkit.coding import archive_files  # brings numba
 
-    found = archive_files.unpack(path, asked.output, overwrite=asked.overwrite, limit=asked.limit)
+    found = archive_files.unpack(path, asked.output, **_settings(asked))
     print(f"{found.path}: {found.size:,} bytes, SHA-256 as packed")
+
+
+def _settings(asked: SqzSettings) -> dict[str, Any]:
+    return {"base": asked.base, "overwrite": asked.overwrite, "limit": asked.limit}
 
 
 def _info(path: str, asked: SqzSettings) -> None:
     from sqzkit.coding import archive_files  # brings numba
 
     found = archive_files.archive_info(path, asked.limit)
-    print(f"{path}: {found.archive_size:,} bytes for a {found.kind} of {found.size:,}")
+    what = "an update" if found.base_sha256 else f"a {found.kind}"
+    print(f"{path}: {found.archive_size:,} bytes for {what} of {found.size:,}")
     print(f"SHA-256 {found.sha256}")
+    if found.base_sha256:
+        print(f"base    {found.base_sha256}, {found.base_size:,} bytes, {found.copied:,} copied")
     print(f"{found.tensors} weight tensors with {found.weights:,} weights")
+    print(f"header, lists: {found.lists:>21,}")
     for number, stream in enumerate(found.streams):
         print(f"stream {number}: {stream.size:>12,} -> {stream.coded:>10,}  {stream.method}")
 

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -139,3 +140,39 @@ def test_a_folder_for_compiled_functions_is_optional(repository, packed):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_an_update_is_packed_against_a_base_and_needs_it(repository, packed, tmp_path):
+    new, archive = tmp_path / "new.tflite", tmp_path / "new.tflite.update.sqz"
+    new.write_bytes(packed.read_bytes().replace(b"any", b"ANY", 1))
+    told = run(repository, "pack", new, f"--base={packed}.sqz")  # a base may be an archive
+    assert told.returncode == 0, told.stderr
+    assert archive.stat().st_size < 200
+    again = run(repository, "pack", new, f"--base={packed}")
+    assert (again.returncode, again.stdout) == (0, f"{archive} already holds {new}\n")
+    content = new.read_bytes()
+    found = run(repository, "info", archive).stdout
+    assert "for an update of 1,683" in found
+    assert f"{hashlib.sha256(packed.read_bytes()).hexdigest()}, 1,683 bytes" in found
+    assert run(repository, "unpack", archive, f"--base={packed}").returncode == 2  # new is there
+    for base, word in ((new, "that the update gives"), (None, "--base"), ("absent", "absent")):
+        flags = [f"--base={base}"] if base else []
+        refused = run(repository, "unpack", archive, "--output", tmp_path / "no", *flags)
+        assert refused.returncode == (2 if base == "absent" else 1)
+        assert word in refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert not (tmp_path / "no").exists()
+    new.unlink()
+    assert run(repository, "unpack", archive, f"--base={packed}").returncode == 0
+    assert new.read_bytes() == content
+
+
+def test_an_archive_of_another_base_is_not_kept(repository, packed, tmp_path):
+    new, archive = tmp_path / "new", tmp_path / "new.update.sqz"
+    new.write_bytes(b"new")
+    assert run(repository, "pack", new, f"--base={packed}").returncode == 0
+    refused = run(repository, "pack", new, f"--base={new}")
+    assert refused.returncode == 2
+    assert "--overwrite" in refused.stderr
+    assert run(repository, "pack", new, f"--base={new}", "--overwrite").returncode == 0
+    assert hashlib.sha256(b"new").hexdigest() in run(repository, "info", archive).stdout
