@@ -465,3 +465,20 @@ def test_a_run_whose_int8_file_lost_a_zero_is_not_converted(finished_chain, tmp_
     with pytest.raises(InvariantError, match="expand3x3: .*pruned weights came back"):
         convert.convert(config)
     assert not output.exists()
+
+
+@pytest.mark.parametrize("optimize", [None, OptimizeConfig("size")])
+def test_kernels_are_optimized_where_it_was_asked_for(keras_file, tmp_path, monkeypatch, optimize):
+    given = {**keras_file, "representative_dataset_dir": photographs(tmp_path / "photos")}
+
+    def stop(name):
+        def called(*_):
+            raise RunError(name)
+
+        monkeypatch.setattr(convert, name, called)
+
+    stop("convert_optimized")
+    stop("convert_model")
+    config = ConversionConfig(optimize=optimize, **given)
+    with pytest.raises(RunError, match="convert_optimized" if optimize else "convert_model"):
+        convert.convert(config)

@@ -9,6 +9,7 @@ import pytest
 import tf_keras as keras
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.conversion import keras_file
 from sqzkit.conversion.keras_file import load_keras_file
 
 layers = keras.layers
@@ -118,3 +119,28 @@ def test_what_keras_writes_passes_the_check(tmp_path, noise_images):
         model.save(path, include_optimizer=False) if suffix == ".h5" else model.save(path)
         images = noise_images.astype(np.float32)
         np.testing.assert_array_equal(load_keras_file(path)(images), model(images))
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"config": inner}])
+def test_a_configuration_may_not_be_nested_too_deeply(wrap):
+    config = {}
+    for _ in range(500):
+        config = wrap(config)
+    with pytest.raises(FormatError, match="nested too deeply"):
+        keras_file.refuse_code(config)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "version"),
+    [({"keras_version": "3.3.3"}, 3), ({"keras_version": "2.15.0"}, 2), ([], 2), (None, 2)],
+)
+def test_a_keras_file_says_which_keras_saved_it(tmp_path, metadata, version):
+    weights = io.BytesIO()
+    h5py.File(weights, "w").close()
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", weights.getvalue())
+        if metadata is not None:
+            archive.writestr("metadata.json", json.dumps(metadata))
+    assert keras_file.check(content.getvalue(), tmp_path / "m.keras") == version

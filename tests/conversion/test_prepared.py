@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from sqzkit.conversion.prepared import NORMALIZATION_NAME, fold_input
+from sqzkit.base.errors import RunError
+from sqzkit.conversion.prepared import (
+    NORMALIZATION_NAME,
+    fold_input,
+    gives_probabilities,
+    probe_images,
+)
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
 
@@ -61,3 +67,34 @@ def test_the_fold_would_be_noticed_if_it_were_wrong(noise_images):
         same(model, copy(model), RGB, noise_images)
     with pytest.raises(AssertionError):
         same(model, fold_input(copy(model), RGB), BGR, noise_images)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"), [(None, False), ("softmax", True), ("sigmoid", True)]
+)
+def test_logits_are_told_from_probabilities(last, expected):
+    """Of a black picture the logits here are all zero, as those of many networks are."""
+    end = keras.Sequential([layers.Dense(3, activation=last), layers.Dropout(0.1)])
+    model = keras.Sequential([keras.Input((32, 32, 3)), layers.GlobalAveragePooling2D(), end])
+    assert gives_probabilities(model) is expected
+
+
+def test_an_end_that_only_looks_like_logits_is_refused():
+    image = keras.Input((32, 32, 3))
+    values = layers.GlobalAveragePooling2D()(image)
+    # Of a black picture the first sums to one, as probabilities do; the second is no layer's end.
+    thirds = layers.Dense(3, bias_initializer=keras.initializers.Constant(1 / 3))(values)
+    for end in (thirds, layers.Multiply()([values, values])):
+        with pytest.raises(RunError, match="gives neither logits nor the probabilities"):
+            gives_probabilities(keras.Model(image, end))
+
+
+def test_probe_pictures_have_every_shade_and_noise():
+    pictures = probe_images(32)
+    assert pictures.shape == (8, 32, 32, 3)
+    assert pictures.min() == 0 and pictures.max() == 255
+    # Neighbours differ more from picture to picture; in the first only by the gradient.
+    noise = np.abs(np.diff(pictures.astype(int), axis=2)).mean(axis=(1, 2, 3))
+    assert noise[0] < 10 and (np.diff(noise) > 0).all()
+    # The noise darkens as much as it brightens.
+    assert 100 < pictures.mean() < 155
