@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqzkit.coding.archive_files import Packed, archive_info, pack, unpack
     from sqzkit.data.source import DataSource
     from sqzkit.preprocessing import Preprocessing
+    from sqzkit.teaching.teach import TaughtModel, teach
     from sqzkit.tflite.classifier import Classifier
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Run",
     "RunError",
     "SqzkitError",
+    "TaughtModel",
     "UsageError",
     "archive_info",
     "compare",
@@ -54,6 +56,7 @@ __all__ = [
     "explore",
     "load_run",
     "pack",
+    "teach",
     "train",
     "unpack",
     "write_report",
@@ -64,6 +67,7 @@ _ELSEWHERE = {
     "Classifier": "tflite.classifier",
     "DataSource": "data.source",
     "Preprocessing": "preprocessing",
+    **dict.fromkeys(("TaughtModel", "teach"), "teaching.teach"),
     **dict.fromkeys(("Packed", "archive_info", "pack", "unpack"), "coding.archive_files"),
     **dict.fromkeys(("FormatError", "RunError", "SqzkitError", "UsageError"), "base.errors"),
 }

@@ -11,6 +11,8 @@ import sqzkit
 from sqzkit import api
 from sqzkit.coding import archive_files
 from sqzkit.runs import lock
+from sqzkit.teaching import teach as teaching
+from tests.teaching.folders import save_photographs
 
 PROGRAMS = ("train", "convert", "evolve", "explore", "compare")
 
@@ -94,9 +96,10 @@ def test_the_documented_examples_run(tmp_path, monkeypatch, any_kernel):
     """In the order of the module, in one folder: each goes on with what the one before made."""
     monkeypatch.chdir(tmp_path)
     names = {"sqzkit": sqzkit}
+    save_photographs(tmp_path / "photographs", {"red": 3, "blue": 3})
     count = 0
     for function in (
-        api.train, api.compress, api.load_run, api.convert, archive_files.pack,
+        api.train, api.compress, api.load_run, api.convert, archive_files.pack, teaching.teach,
     ):  # fmt: skip
         examples = doctest.DocTestParser().get_examples(function.__doc__)
         test = doctest.DocTest(examples, names, function.__name__, None, None, function.__doc__)

@@ -7,7 +7,7 @@ from sqzkit.base.errors import MissingExtraError
 
 _EXPLORE = ("optuna",)
 _TRAIN = (
-    "google", "h5py", "jinja2", "matplotlib", "sklearn", "tensorboard", "tensorflow",
+    "google", "h5py", "matplotlib", "sklearn", "tensorboard", "tensorflow",
     "tensorflow_datasets", "tensorflow_model_optimization", "tf_keras", "zstandard",
 )  # fmt: skip
 

@@ -94,6 +94,11 @@ class ConversionConfig(Settings):
         help="The .tflite file to write.",
         default_text="in the run folder's conversions/",
     )
+    teachable: bool = setting(
+        False,
+        help="Name the features and the class map as further outputs of the graph, from which "
+        "an app can teach new classes. sqzkit teach does not need this.",
+    )
     archive: bool = setting(False, help="Write the .sqz archive beside the file too.")
     overwrite: bool = setting(False, help="Replace output files that exist.")
 

@@ -14,7 +14,7 @@ from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.converter import convert_model, convert_optimized
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
-from sqzkit.tflite import phone
+from sqzkit.tflite import last_layer, phone
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.metadata import LICENCE, Description
 
@@ -49,6 +49,8 @@ def convert(config: ConversionConfig) -> Result:
         return Result(path, outputs.archive_path(path) if config.archive else None, done)
     print(f"converting {source.name} to {describe(options)}", flush=True)
     content = _convert(source, config)
+    if config.teachable:
+        content = last_layer.teachable(content)
     verification = _verify(source, content, config)
     archive = sqz.pack(content) if config.archive else None
     record = _record(source, config, content, archive, verification)

@@ -37,7 +37,10 @@ def output_path(config: ConversionConfig) -> Path:
     folder = RunFolder(Path(str(config.model_dir)))
     stage = f"{config.stage}_" if config.stage else ""
     optimized = f"{config.optimize.optimize_for}_" if config.optimize else ""
-    return folder.conversions_path / (stage + optimized + default_name(config.options))
+    name = stage + optimized + default_name(config.options)
+    if config.teachable:
+        name = name.replace(".tflite", "_teachable.tflite")
+    return folder.conversions_path / name
 
 
 def archive_path(path: Path) -> Path:

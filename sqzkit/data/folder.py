@@ -33,8 +33,10 @@ _TAIL = 64
 _PREFERRED = ("test", "validation", "train")
 
 
-def open_folder(source: DataSource) -> ImageDataset:
+def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
     """Open the folder `source.data_dir`.
+
+    Without `cut` there are only the splits that the folder itself has.
 
     Of photographs with the same content one is used; none if they lie in different classes. A
     copy in a split to measure on is preferred to one in train.
@@ -77,7 +79,10 @@ def open_folder(source: DataSource) -> ImageDataset:
         ]
         for split, by_class in found.items()
     }
-    dataset.splits = splitting.three_splits(examples, source, labels)
+    if cut:
+        dataset.splits = splitting.three_splits(examples, source, labels)
+    else:
+        dataset.splits = {name: Split(tuple(part)) for name, part in examples.items()}
     return dataset
 
 

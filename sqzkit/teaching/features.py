@@ -31,6 +31,7 @@ class FeatureReader:
       layer: where they are in the graph.
       digest: what tells networks with other features apart.
       size: the number of features.
+      steps: how many units of a feature are one step of the activation.
 
     Raises:
       FormatError: the file is not a classifier, or cannot be taught.
@@ -53,6 +54,7 @@ class FeatureReader:
             name = "the model" if isinstance(model, bytes) else model
             raise FormatError(f"{name}: {error}") from None
         self.size = self.layer.features.shape[-1]
+        self.steps = STEPS[self.layer.features.dtype]
 
     def read(self, photo: Photograph) -> np.ndarray:
         """Return a photograph's features, int16 [size], as `Classifier.classify` takes it."""
@@ -82,7 +84,7 @@ class FeatureReader:
 
         Halves are rounded up. Averages beyond int16 are clipped.
         """
-        steps = STEPS[self.layer.features.dtype]
+        steps = self.steps
         places = values.shape[0] * values.shape[1]
         total = values.reshape(places, -1).sum(0)
         if total.dtype == np.int64:

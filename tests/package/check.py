@@ -42,6 +42,7 @@ OTHER_JOBS = (
 WITHOUT_TENSORFLOW = (
     "--help",
     "train --help",
+    "teach --help",
     f"classify --model={ARCHIVE} run/samples",
     f"benchmark --model={ARCHIVE} --runs=3 --warmup=1",
     f"sqz unpack {ARCHIVE} --output=light.tflite",

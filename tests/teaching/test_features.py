@@ -5,7 +5,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import sqz
-from sqzkit.teaching.features import FeatureReader
+from sqzkit.teaching.features import STEPS, FeatureReader
 from sqzkit.tflite import last_layer
 from tests.teaching.golden import FOLDER
 
@@ -48,8 +48,7 @@ def test_archive_plain_and_teachable_file_have_the_same_features(converted, nois
 def test_averages_are_the_golden_ones(converted, monkeypatch, number):
     case = INDEX["averages"][number]
     reader = FeatureReader(converted["int8"])
-    features = type("Features", (), {"dtype": case["dtype"]})
-    monkeypatch.setattr(reader, "layer", type("Layer", (), {"features": features}))
+    monkeypatch.setattr(reader, "steps", STEPS[case["dtype"]])
     kind = np.float64 if case["dtype"] == "float32" else np.int64
     assert reader.average(np.array(case["map"], kind)).tolist() == case["features"]
 

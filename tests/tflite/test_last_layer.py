@@ -124,7 +124,7 @@ def test_first_mobilenet_ends_in_a_pooling_and_a_convolution():
         (lambda k: [k.Flatten(), k.Dense(3)], "its last layer reads the input"),
         (lambda k: [k.Conv2D(3, 3), k.GlobalAveragePooling2D()], "the average at its end reads"),
         (lambda k: [k.Conv2D(3, 1), k.GlobalMaxPooling2D()], "it ends in REDUCE_MAX"),
-        (lambda k: [k.AveragePooling2D(2), k.Conv2D(3, 1)], "its average gives"),
+        (lambda k: [k.Conv2D(4, 3), k.AveragePooling2D(2), k.Conv2D(3, 1)], "its average gives"),
         (lambda k: [k.Conv2D(3, 1), k.GlobalAveragePooling2D()], "its last layer reads the input"),
         (lambda k: [k.GlobalAveragePooling2D()], "the average at its end reads the input"),
     ],

@@ -1,0 +1,244 @@
+"""What `sqzkit teach` does: from a folder of photographs to a head, measured, and its report."""
+
+import dataclasses
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sqzkit
+from sqzkit.base import assembly, files
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.progress import Progress
+from sqzkit.data.dataset import Example, ImageDataset
+from sqzkit.data.folder import open_folder
+from sqzkit.data.source import DataSource
+from sqzkit.teaching import fitting, head_file, measure, page
+from sqzkit.teaching.config import MergeConfig, TeachConfig
+from sqzkit.teaching.features import FeatureReader
+from sqzkit.teaching.head import Head, Taught, refuse_other
+from sqzkit.teaching.measure import Answers
+
+PathLike = str | os.PathLike[str]
+HEAD, RECORD, REPORT = "taught.head", "teaching.json", "report.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class Photographs:
+    """The photographs of one split that could be read: their features and classes."""
+
+    examples: list[Example]
+    features: np.ndarray
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class TaughtModel:
+    """What `teach` wrote. Usable as a path: that of the `.head` file.
+
+    Attributes:
+      path: of the `.head` file.
+      report: of the report page.
+      photographs: how many were taught, by class name.
+      top1: accuracy on the photographs measured on, 0..1; None if there are none.
+      record: all figures, as in `teaching.json`.
+    """
+
+    path: Path
+    report: Path
+    photographs: Mapping[str, int]
+    top1: float | None
+    record: Mapping[str, Any]
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def teach(
+    model: PathLike, data: PathLike, *, output_dir: PathLike = "taught", **changes: Any
+) -> TaughtModel:
+    """Teach a converted model new classes from a few photographs, in seconds, without TensorFlow.
+
+    Args:
+      model: `.tflite` or `.sqz` file whose features to use.
+      data: folder of photographs with a folder for each class.
+      output_dir: folder for the head, its record and the report page.
+      **changes: other settings: `sqzkit teach --help`.
+
+    Raises:
+      SqzkitError: an argument is wrong, or the model cannot be taught.
+
+    Example:
+      >>> taught = sqzkit.teach(model.archive, "photographs", output_dir="taught")
+      >>> 0 <= taught.top1 <= 1
+      True
+    """
+    values = {"model": model, "data_dir": data, "output_dir": output_dir, **changes}
+    return teach_folder(assembly.build(TeachConfig, values))
+
+
+def teach_folder(config: TeachConfig) -> TaughtModel:
+    """Teach a head on a folder of photographs, measure it, and write it with its report.
+
+    The test split of the folder is measured on if it has one, else its validation split, else
+    the photographs that are taught, each left out in turn.
+
+    Raises:
+      UsageError: an output exists, or model, head and folder do not fit each other.
+      RunError: something cannot be read or written.
+    """
+    start, folder = time.monotonic(), Path(config.output_dir)
+    for name in (HEAD, RECORD, REPORT):
+        files.refuse_existing(folder / name, config.overwrite)
+    reader = FeatureReader(config.model, preprocessing=config.preprocessing)
+    head = _begin(config.head, reader)
+    source = DataSource(data_dir=config.data_dir, max_broken_share=config.max_broken_share)
+    dataset = open_folder(source, cut=False)
+    if note := dataset.account.sentence():
+        print(note, file=sys.stderr)
+    split = next((name for name in ("test", "validation") if name in dataset.splits), None)
+    parts = {name: _read(reader, dataset, name) for name in dataset.splits}
+    measured = parts.pop(split) if split else None
+    for part in parts.values():
+        for row, label in zip(part.features, part.labels, strict=True):
+            head.add(dataset.labels[label], row)
+    taught = head.teach()
+    seconds = time.monotonic() - start
+    found = _measured(head, taught, measured, dataset.labels)
+    record = {
+        **_record(config, reader, head, taught),
+        **_figures(config, head, taught, measured, found),
+        "measured_on": split or "the photographs taught, each left out in turn",
+        "seconds": round(seconds, 2),
+    }
+    pictures = page.mistakes(reader, taught, measured.examples, found) if measured else []
+    kept = head.without_photographs() if config.sums_only else head
+    report = page.render(record, found, pictures)
+    head_file.write(folder / HEAD, kept)
+    files.write_json(folder / RECORD, record)
+    files.write_text(folder / REPORT, report)
+    photographs = dict(zip(head.labels, head.counts, strict=True))
+    return TaughtModel(folder / HEAD, folder / REPORT, photographs, record.get("top1"), record)
+
+
+def merge(paths: list[str], config: MergeConfig) -> Head:
+    """Write the head of all photographs of several heads; return it.
+
+    Raises:
+      UsageError: fewer than two heads, heads of different models, or the output exists.
+      RunError: one cannot be read.
+    """
+    if len(paths) < 2:
+        raise UsageError(f"merge {' '.join(paths)}: name two heads or more")
+    files.refuse_existing(config.output_file, config.overwrite)
+    merged, *others = [head_file.read(path) for path in paths]
+    for path, other in zip(paths[1:], others, strict=True):
+        refuse_other(other.digest, merged.digest, f"{paths[0]} and {path}")
+        merged = merged.merge(other)
+    merged.teach()
+    kept = merged.without_photographs() if config.sums_only else merged
+    head_file.write(config.output_file, kept)
+    return merged
+
+
+def _begin(path: str | None, reader: FeatureReader) -> Head:
+    if path is None:
+        return Head(reader.digest, reader.size)
+    head = head_file.read(path)
+    refuse_other(head.digest, reader.digest, path)
+    return head
+
+
+def _read(reader: FeatureReader, dataset: ImageDataset, split: str) -> Photographs:
+    """Return the features of a split; those that cannot be decoded are dropped."""
+    preprocessing, rows = reader.classifier.preprocessing, []
+    examples, broken = dataset.split(split).examples, {}
+    progress = Progress(f"features of split {split}", len(examples))
+    for index, example in enumerate(examples):
+        try:
+            rows.append(reader.average(reader.map(example.load(preprocessing))))
+        except RunError as error:
+            broken[index] = str(error)
+        progress.show(index + 1)
+    if broken:
+        dataset.drop_broken(split, broken)
+    kept = dataset.split(split)
+    features = np.stack(rows) if rows else np.empty((0, reader.size), np.int16)
+    return Photographs(list(kept.examples), features, kept.labels.astype(np.int64))
+
+
+def _measured(
+    head: Head, taught: Taught, measured: Photographs | None, labels: tuple[str, ...]
+) -> Answers | None:
+    """Return the answers to measure: None if no photograph can be measured on."""
+    if measured is not None and len(measured.labels):
+        numbers = np.array([taught.labels.index(label) for label in labels])
+        truth = numbers[measured.labels]
+        return measure.answers(taught.discriminant, measured.features, truth)
+    strength = fitting.STRENGTHS[taught.choice.strength]
+    left = fitting.leave_one_out(head.sums(), *head.rows(), strength)
+    return Answers(left.scores, left.labels, left.evidence) if len(left.labels) else None
+
+
+def _figures(
+    config: TeachConfig,
+    head: Head,
+    taught: Taught,
+    measured: Photographs | None,
+    found: Answers | None,
+) -> dict[str, Any]:
+    if found is None:
+        return {"examples": 0}
+    rows = head.rows()
+    on = (measured.features, found.labels) if measured else None
+    curve = measure.curve(rows, on, config.seed) if len(rows[1]) and not head.absent else []
+    unknown = measure.unknown_class(rows, on or rows) if on and not head.absent else None
+    chances = fitting.probabilities(found.scores, taught.choice.temperature)
+    right = chances[np.arange(len(found.labels)), found.labels]
+    return {
+        "examples": len(found.labels),
+        "top1": found.top1,
+        "mean_probability_of_truth": float(right.mean()),
+        "mean_first_probability": float(chances.max(1).mean()),
+        "false_alarms": float((found.evidence > taught.choice.threshold).mean()),
+        "unknown_class_auroc": unknown,
+        "curve": curve,
+        "confusion": found.confusion().tolist(),
+    }
+
+
+def _record(
+    config: TeachConfig, reader: FeatureReader, head: Head, taught: Taught
+) -> dict[str, Any]:
+    return {
+        "model": config.model,
+        "model_sha256": hashlib.sha256(reader.content).hexdigest(),
+        "features": {"digest": head.digest.hex(), "size": head.size},
+        "labels": list(head.labels),
+        "photographs": list(head.counts),
+        "strength": fitting.STRENGTHS[taught.choice.strength],
+        "temperature": taught.choice.temperature,
+        "false_alarm_rate": fitting.FALSE_ALARMS,
+        "flags": config.to_json(),
+        "versions": {"sqzkit": sqzkit.__version__, "numpy": np.__version__},
+    }
+
+
+def summary(result: TaughtModel) -> str:
+    """Return what to tell the user."""
+    record = result.record
+    lines = [
+        f"taught {sum(record['photographs'])} photographs of {len(record['labels'])} classes "
+        f"in {record['seconds']:.1f} s"
+    ]
+    if record["examples"]:
+        lines.append(
+            f"top-1 {record['top1']:.2%} of {record['examples']} photographs "
+            f"({record['measured_on']}); {record['false_alarms']:.1%} taken for none of these"
+        )
+    return "\n".join([*lines, f"wrote {result.path}", f"report: {result.report}"])

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from sqzkit.teaching import measure, page
+from sqzkit.teaching.features import FeatureReader
+from sqzkit.teaching.head import Head
+from sqzkit.teaching.measure import Answers
+from tests.teaching.golden import photographs
+
+
+def made(count=12, classes=4, seed=0):
+    by_class = photographs(16, {f"c{i}": count for i in range(classes)}, seed)
+    return np.concatenate([*by_class.values()]), np.repeat(np.arange(classes), count)
+
+
+def halves(count):
+    """Return photographs to teach, `count` of each class, and others of the same classes."""
+    features, labels = made(2 * count)
+    first = np.arange(len(labels)) % (2 * count) < count
+    return (features[first], labels[first]), (features[~first], labels[~first])
+
+
+def test_confusion_counts_answers_by_true_class():
+    found = Answers(np.eye(3)[[0, 2, 1, 2]], np.array([0, 0, 1, 2]), np.zeros(4))
+    assert found.confusion().tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 1]]
+    assert found.top1 == 0.75
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "expected"),
+    [([1, 2], [3, 4], 1.0), ([3, 4], [1, 2], 0.0), ([1, 1], [1, 1], 0.5), ([1, 3], [2], 0.5)],
+)
+def test_auroc(known, unknown, expected):
+    assert measure.auroc(np.array(known), np.array(unknown)) == expected
+
+
+def test_curve_rises_and_depends_on_the_seed_alone():
+    (features, labels), measured = halves(12)
+    noise = np.random.default_rng(0).normal(0, 1500, features.shape)
+    taught = np.clip(features + noise, -32767, 32767).astype(np.int16), labels
+    rows = measure.curve(taught, measured, seed=1)
+    assert [row["photographs"] for row in rows] == [1, 2, 5, 10]
+    assert rows[-1]["top1"] > rows[0]["top1"]
+    assert rows == measure.curve(taught, measured, seed=1)
+    (single,) = measure.curve(taught, measured, seed=1, sizes=(5,), draws=1)
+    assert single["spread"] == 0.0
+
+
+def test_curve_without_other_photographs_measures_on_those_not_drawn():
+    rows = measure.curve(made(5), None, seed=0)
+    assert [row["photographs"] for row in rows] == [1, 2]
+
+
+def test_unknown_class_is_told_from_the_others():
+    taught, measured = halves(20)
+    assert measure.unknown_class(taught, measured) > 0.9
+    assert measure.unknown_class(made(5, 2), made(5, 2)) is None
+
+
+def test_maps_mean_is_the_score(converted, noise_images):
+    reader = FeatureReader(converted["int8"])
+    head = Head(reader.digest, reader.size)
+    prepared = [reader.classifier.prepare(image) for image in noise_images]
+    for index, image in enumerate(prepared):
+        head.add("even odd".split()[index % 2], reader.average(reader.map(image)))
+    taught = head.teach()
+    for label in (0, 1):
+        found = page.class_map(reader, taught, prepared[3], label)
+        assert found.shape == (7, 7)
+        score = taught.discriminant.scores(reader.average(reader.map(prepared[3]))[None])[0]
+        half = 0.5 * np.abs(taught.discriminant.coefficients[label]).sum()
+        assert abs(found.mean() - score[label]) <= half + 1e-9
+
+
+def test_overlay_is_red_where_the_class_is():
+    image = np.full((32, 32, 3), 100, np.uint8)
+    shares = np.zeros((2, 2))
+    shares[0, 1] = 5.0
+    shares[1, 0] = -5.0
+    found = np.asarray(page.overlay(image, shares)).astype(int)
+    assert found[10, -10, 0] > 150
+    assert abs(found[-10, 10] - 100).max() <= 1

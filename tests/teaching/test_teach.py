@@ -1,0 +1,216 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.programs import teach as program
+from sqzkit.teaching import head_file, teach
+from sqzkit.teaching.config import MergeConfig, TeachConfig
+from sqzkit.teaching.features import FeatureReader
+from tests.teaching.folders import save_photographs
+
+COUNTS = {"blue": 6, "green": 5, "red": 7}
+
+
+@pytest.fixture(scope="module")
+def model(converted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "small.tflite"
+    path.write_bytes(converted["int8"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    top = tmp_path_factory.mktemp("photographs")
+    save_photographs(top / "train", COUNTS)
+    save_photographs(top / "test", dict.fromkeys(COUNTS, 4), seed=1)
+    return top
+
+
+@pytest.fixture(scope="module")
+def taught(model, folder, tmp_path_factory):
+    return teach.teach(model, folder, output_dir=tmp_path_factory.mktemp("out"))
+
+
+def head_of(model, *folders, **changes):
+    """Return the head of the photographs in class folders, made without the program."""
+    reader = FeatureReader(model)
+    head = teach.Head(reader.digest, reader.size)
+    for folder in folders:
+        for path in sorted(folder.glob("*/*.png")):
+            head.add(path.parent.name, reader.read(path))
+    return head
+
+
+def test_head_is_of_the_train_split_and_measured_on_the_test_split(taught, model, folder):
+    head = head_file.read(taught)
+    assert dict(taught.photographs) == COUNTS
+    expected = head_of(model, folder / "train")
+    expected.teach()
+    assert head_file.to_bytes(head) == head_file.to_bytes(expected)
+    found, reader = head.teach(), FeatureReader(model)
+    right = [
+        found.labels[found.probabilities(reader.read(path)[None]).argmax()] == path.parent.name
+        for path in (folder / "test").glob("*/*.png")
+    ]
+    assert taught.top1 == pytest.approx(np.mean(right))
+    assert taught.record["measured_on"] == "test"
+    assert taught.record["examples"] == 12
+
+
+def test_record_and_page_say_the_same(taught):
+    record = json.loads((taught.path.parent / "teaching.json").read_text(encoding="utf-8"))
+    assert record == json.loads(json.dumps(taught.record))
+    assert np.sum(record["confusion"]) == record["examples"]
+    assert np.trace(record["confusion"]) == round(record["top1"] * record["examples"])
+    assert [row["photographs"] for row in record["curve"]] == [1, 2, 5]
+    assert 0 <= record["unknown_class_auroc"] <= 1
+    page = taught.report.read_text(encoding="utf-8")
+    assert f"<b>{100 * record['top1']:.2f} %</b>" in page
+    for heading in ("Accuracy by number of photographs", "Confusion matrix"):
+        assert heading in page
+    wrong = record["examples"] - np.trace(record["confusion"])
+    assert page.count("data:image/jpeg;base64,") == min(12, wrong)
+
+
+def test_without_a_test_split_each_photograph_is_left_out(model, folder, tmp_path):
+    taught = teach.teach(model, folder / "train", output_dir=tmp_path / "out", sums_only=True)
+    assert taught.record["examples"] == 18
+    assert "left out" in taught.record["measured_on"]
+    assert not head_file.read(taught).photographs
+    assert [row["photographs"] for row in taught.record["curve"]] == [1, 2]
+
+
+def test_one_photograph_of_each_class(model, tmp_path):
+    folder = save_photographs(tmp_path / "photographs", {"a": 1, "b": 1})
+    taught = teach.teach(model, folder, output_dir=tmp_path / "out")
+    assert taught.top1 is None
+    assert "No photograph could be measured on" in taught.report.read_text(encoding="utf-8")
+
+
+def test_a_head_is_taught_further(taught, model, tmp_path):
+    folder = save_photographs(tmp_path / "more", {"blue": 2, "zebra": 3}, seed=5)
+    further = teach.teach(model, folder, output_dir=tmp_path / "out", head=taught.path)
+    assert dict(further.photographs) == {**COUNTS, "blue": 8, "zebra": 3}
+    with pytest.raises(UsageError, match="exists"):
+        teach.teach(model, folder, output_dir=tmp_path / "out")
+    again = teach.teach(model, folder, output_dir=tmp_path / "out", overwrite=True)
+    assert dict(again.photographs) == {"blue": 2, "zebra": 3}
+
+
+def test_a_head_of_another_model_is_refused(taught, converted, folder, tmp_path):
+    other = tmp_path / "other.tflite"
+    other.write_bytes(converted["uint8"])
+    with pytest.raises(UsageError, match=r"taught\.head: taught on features"):
+        teach.teach(other, folder, output_dir=tmp_path / "out", head=taught.path)
+
+
+def test_unreadable_photographs_are_left_out(model, tmp_path, capsys):
+    folder = save_photographs(tmp_path / "photographs", {"a": 4, "b": 4})
+    content = bytearray((folder / "a" / "0.png").read_bytes())
+    content[60:] = bytes(len(content) - 68) + content[-8:]  # looks whole, and is not
+    (folder / "a" / "0.png").write_bytes(content)
+    taught = teach.teach(model, folder, output_dir=tmp_path / "x", max_broken_share=0.5)
+    assert dict(taught.photographs) == {"a": 3, "b": 4}
+    with pytest.raises(RunError, match="1 of 8 photographs cannot be read"):
+        teach.teach(model, folder, output_dir=tmp_path / "y", max_broken_share=0)
+    assert not (tmp_path / "y").exists()
+
+
+def test_classes_with_the_same_photographs(model, tmp_path):
+    folder = save_photographs(tmp_path / "photographs", {"a": 2})
+    (folder / "a").rename(folder / "b")
+    save_photographs(folder, {"a": 2})
+    with pytest.raises(UsageError, match="no photographs of class"):
+        teach.teach(model, folder, output_dir=tmp_path / "out")
+
+
+def test_merged_heads_are_the_pooled_head(model, tmp_path):
+    paths, folders = [], []
+    for number in (0, 1):
+        folders.append(save_photographs(tmp_path / str(number), COUNTS, seed=number))
+        head = head_of(model, folders[-1])
+        if number:
+            head = head.without_photographs()
+        paths.append(tmp_path / f"{number}.head")
+        head_file.write(paths[-1], head)
+    output = tmp_path / "both.head"
+    teach.merge([*map(str, paths)], MergeConfig(str(output)))
+    merged, pooled = head_file.read(output), head_of(model, *folders)
+    assert merged.counts == pooled.counts
+    merged.choice = pooled.choice = teach.fitting.Choice()
+    for name in ("coefficients", "biases"):
+        found, expected = (getattr(h.teach().discriminant, name) for h in (merged, pooled))
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (["--model=m.tflite"], "--data_dir is missing"),
+        (["--model=m.tflite", "--data_dir=x", "--output_file=a.head"], "only merge takes it"),
+        (["forget"], "unexpected argument 'forget'"),
+        (["merge", "a.head", "b.head"], "--output_file is missing"),
+        (["merge", "a.head", "--output_file=b.head"], "name two heads or more"),
+        (["merge", "a", "b", "--output_file=b.zip"], r"must end in \.head"),
+        (["merge", "a", "b", "--model=m", "--output_file=b.head"], "'model' is not a setting"),
+    ],
+)
+def test_wrong_calls(call, message):
+    given, arguments = program.cli.flags.parse(["teach", *call], program.PROGRAM.flags())
+    with pytest.raises(UsageError, match=message):
+        program.main(given, arguments)
+
+
+def test_merging_refuses_what_does_not_belong_together(taught, converted, tmp_path):
+    other, output = tmp_path / "other.head", tmp_path / "both.head"
+    reader = FeatureReader(converted["uint8"])
+    head_file.write(other, teach.Head(reader.digest, reader.size))
+    with pytest.raises(UsageError, match=r"other\.head: taught on features"):
+        teach.merge([str(taught.path), str(other)], MergeConfig(str(output)))
+    other.write_bytes(b"SQZHEAD1 and nothing else")
+    with pytest.raises(FormatError, match=r"other\.head: damaged"):
+        teach.merge([str(taught.path), str(other)], MergeConfig(str(output)))
+    output.write_bytes(b"")
+    with pytest.raises(UsageError, match="exists"):
+        teach.merge([str(taught.path), str(taught.path)], MergeConfig(str(output)))
+
+
+def test_teaches_without_tensorflow(model, folder, tmp_path):
+    """As `pip install sqzkit` alone has it: also without matplotlib and scikit-learn."""
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'tf_keras', 'matplotlib', 'sklearn', 'scipy'):\n"
+        "    sys.modules[name] = None\n"
+        "import sqzkit\n"
+        f"found = sqzkit.teach({str(model)!r}, {str(folder)!r}, output_dir={str(tmp_path)!r})\n"
+        "print(found.photographs)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{COUNTS}\n", done.stderr
+
+
+def test_program_teaches_and_merges(model, folder, tmp_path, capsys):
+    def call(*line):
+        program.main(*program.cli.flags.parse(["teach", *line], program.PROGRAM.flags()))
+        return capsys.readouterr().out
+
+    out = tmp_path / "out"
+    told = call(f"--model={model}", f"--data_dir={folder}", f"--output_dir={out}",
+                "--preprocessing=raw", "--seed=3")  # fmt: skip
+    assert "taught 18 photographs of 3 classes" in told
+    assert f"report: {out}/report.html" in told
+    head = str(out / "taught.head")
+    told = call("merge", head, head, f"--output_file={tmp_path}/both.head", "--sums_only")
+    assert "18 photographs of 3 classes" in told
+    assert not head_file.read(tmp_path / "both.head").photographs
+
+
+def test_settings_are_frozen():
+    config = TeachConfig("m.tflite", "photographs")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 3
