@@ -11,6 +11,7 @@ from PIL import Image
 
 from sqzkit.base import files
 from sqzkit.base.errors import InvariantError, RunError, UsageError
+from sqzkit.coding import sqz
 from sqzkit.conversion import convert, outputs, sources
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.options import ConversionOptions
@@ -24,6 +25,7 @@ from sqzkit.preprocessing.photograph import normalize
 from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import save_weights
+from sqzkit.tflite import last_layer
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from tests.models import pth
@@ -255,6 +257,14 @@ def test_overwriting_replaces(keras_file, quick, converted):
     assert result.record["verification"] is None
     assert "accuracy: not verified" in convert.report(result)
     assert target.read_bytes() == converted["none"]
+
+
+def test_a_teachable_file_has_further_outputs(keras_file, quick, converted):
+    config = ConversionConfig(FLOAT, **keras_file, verify=False, teachable=True, archive=True)
+    written = convert.convert(config)
+    content = written.path.read_bytes()
+    assert content == last_layer.teachable(converted["none"]) != converted["none"]
+    assert sqz.unpack(written.archive.read_bytes()) == content
 
 
 def test_a_keras_file_without_photographs(keras_file, quick, record, tmp_path):

@@ -31,6 +31,11 @@ def test_a_stage_has_a_file_of_its_own(tmp_path):
     assert outputs.output_path(config).name == "prune_int8_per_channel.tflite"
 
 
+def test_a_teachable_file_stands_beside_the_plain_one(tmp_path):
+    config = ConversionConfig(model_dir=str(tmp_path), teachable=True)
+    assert outputs.output_path(config).name == "int8_per_channel_teachable.tflite"
+
+
 @pytest.mark.parametrize("suffix", [".tflite", ".tflite.json", ".sqz"])
 def test_no_output_is_replaced_by_accident(tmp_path, suffix):
     (tmp_path / f"a{suffix}").write_text("mine")
