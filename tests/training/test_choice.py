@@ -1,6 +1,7 @@
 """The image size and resize rule are those at which a head answers held-out images best."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from sqzkit.preprocessing import caffe
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import choice
+from sqzkit.training.config import TrainingConfig
 from tests.training import test_head
 
 
@@ -29,3 +31,24 @@ def test_the_record_under_which_the_head_is_best_is_chosen(
     lines = capsys.readouterr().out.splitlines()
     assert [int(line.split(" px")[0].split()[-1]) for line in lines] == tried
     assert "of 40 images held out in 5 folds" in lines[0]
+
+
+def test_sizes_are_chosen_for_the_whole_training(colours, tmp_path, monkeypatch):
+    """A given size, a begun run and weights whose classes are ours leave nothing to choose."""
+    weights = types.SimpleNamespace(
+        assumed="", identity="x", image_size=227, preprocessing_at=lambda size: f"at {size}"
+    )
+    monkeypatch.setattr(choice, "choose_preprocessing", lambda trial, at, images: images)
+    folder = RunFolder(tmp_path / "run")
+
+    def chosen(keeps_head=False, **changes):
+        monkeypatch.setattr(choice.transfer, "keeps_head", lambda *_: keeps_head)
+        config = TrainingConfig("run", weights="v1_1", **changes)
+        return choice.transfer_preprocessing(folder, colours, None, config, weights, 7)
+
+    assert chosen() == 7 * colours.split("train").num_examples
+    assert chosen(image_size=96) == "at 96"
+    assert chosen(keeps_head=True) == "at 227"
+    folder.write_preprocessing(caffe(64))
+    folder.write_spec({})
+    assert chosen() == caffe(64)

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from sqzkit.base.errors import UsageError
+from sqzkit.models import published
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.presets import PRESETS
 
@@ -57,6 +58,13 @@ def test_fields_of_the_network_reach_it():
     network = config.spec(7)
     assert (network.classes, network.bypass, network.base_e) == (7, "simple", 64)
     assert (network.pool_after, network.dropout, network.conv10_relu) == (("conv1",), 0.1, False)
+
+
+def test_weights_are_found_for_the_network_that_the_fields_describe(monkeypatch):
+    monkeypatch.setattr(published, "find", lambda *given: given)
+    assert TrainingConfig("run", bypass="simple").pretrained() is None
+    config = TrainingConfig("run", weights="file.pth", model="v1_2", dropout=0.1, base_e=64)
+    assert config.pretrained() == ("file.pth", "v1_2", {"base_e": 64})
 
 
 def test_a_short_run_has_a_short_warmup():

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from sqzkit.base.keras import keras
+from sqzkit.runs.folder import RunFolder
 from sqzkit.training import duration
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import Duration
@@ -23,6 +24,11 @@ def test_few_steps_an_epoch_mean_more_epochs_up_to_a_bound(colours, batch, min_s
     assert duration.planned_epochs(config, colours) == expected
     longer = dataclasses.replace(config, train_epochs=60)
     assert duration.planned_epochs(longer, colours) == 60
+
+
+def test_steps_that_were_asked_for_are_rounded_up_to_epochs(colours):
+    config = TrainingConfig("run", train_epochs=10, train_batch_size=16, train_steps=13)
+    assert duration.planned_epochs(config, colours) == 3  # of 6 steps
 
 
 @pytest.mark.parametrize(("seconds", "epochs"), [(-5, 0), (9, 0), (25, 2), (1000, 30)])
@@ -48,3 +54,24 @@ def test_an_epoch_is_its_steps_and_its_validation(colours, monkeypatch):
     assert str(expected) == "9 epochs of 6 steps, about 0:01:54"
     fewer = duration.expect(build, colours, FitOptions(epochs=1, batch_size=500))
     assert (fewer.steps, len(built)) == (1, 2)
+
+
+def test_time_is_taken_where_it_decides_or_is_worth_it(colours, tmp_path, monkeypatch):
+    expected = Duration(30, 7, 10.0)
+    monkeypatch.setattr(duration, "expect", lambda *_: expected)
+    monkeypatch.setattr(duration.time, "monotonic", lambda: 100.0)
+    folder = RunFolder(tmp_path / "run")
+
+    def decided(minutes, timed):
+        options = FitOptions(epochs=30)
+        return duration.decide(folder, colours, options, minutes, 70.0, None, timed)
+
+    assert decided(None, timed=False) is None
+    assert decided(None, timed=True) == expected
+    assert decided(1.0, timed=False) == Duration(3, 7, 10.0)  # 30 s have passed
+    folder.write_spec({})
+    assert decided(None, timed=True) is None  # a resumed run has said it before
+    assert decided(1.0, timed=False) == Duration(3, 7, 10.0)
+    folder.write_record("duration", dataclasses.asdict(Duration(5, 7, 10.0)))
+    assert decided(1.0, timed=False) == Duration(5, 7, 10.0)  # whatever the clock says now
+    assert decided(None, timed=False) is None

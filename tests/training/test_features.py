@@ -57,3 +57,17 @@ def test_of_many_images_the_same_few_are_used_and_a_broken_one_is_noted_once(
     features = compute(network, data, RECORD, folder, "v1_1", limit=96)
     assert len(features.values) in (95, 96) and not features.mirrored.size
     assert not data.broken and data.split("train").num_examples == 97
+
+
+def test_mirrored_features_are_those_of_the_mirror_images(network, colours, folder):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8).repeat(8, 1)
+    pictures = pixels.repeat(8, 2)
+
+    def features(images):
+        examples = tuple(Example(image, 0) for image in images)
+        data = dataclasses.replace(colours, splits={"train": Split(examples)}, stores={}, flip=True)
+        return compute(network, data, RECORD, folder, "v1_1")
+
+    plain, mirror = features(pictures), features(pictures[:, :, ::-1])
+    np.testing.assert_allclose(plain.mirrored, mirror.values, rtol=1e-5, atol=1e-6)
+    assert np.abs(plain.mirrored - plain.values).max() > 1e-3
