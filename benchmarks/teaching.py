@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sqzkit.data.folder import open_folder, photographs_in
+from sqzkit.data.folder import open_folder
 from sqzkit.data.source import DataSource
+from sqzkit.data.tree import survey
 from sqzkit.teaching import fitting, measure
 from sqzkit.teaching.features import FeatureReader
 
@@ -32,7 +33,7 @@ def others(reader: FeatureReader, folders: list[str]) -> np.ndarray:
     side, random = reader.classifier.preprocessing.image_size, np.random.default_rng(0)
     images = [random.integers(0, 256, (side, side, 3)).astype(np.uint8) for _ in range(10)]
     images += [np.full((side, side, 3), value, np.uint8) for value in range(0, 256, 51)]
-    paths = [path for folder in folders for path in photographs_in(Path(folder))]
+    paths = [path for folder in folders for path in survey(Path(folder))[0].everything()]
     images += [reader.classifier.prepare(path) for path in paths]
     return reader.read_all(images)
 

@@ -168,20 +168,26 @@ def leave_one_out(sums: Sums, features: np.ndarray, labels: np.ndarray, strength
     return LeftOut(scores, labels, evidence(scores, to_mean))
 
 
+def scatter(sums: Sums) -> np.ndarray:
+    """Return the sum over all photographs of offset times offset from the class's mean."""
+    within = sums.gram.astype(np.float64)
+    for count, vector in zip(sums.counts, sums.sums.astype(np.float64), strict=True):
+        within -= vector[:, None] * vector / float(count)
+    return within
+
+
 def _moments(sums: Sums, strength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the classes' means, their mean and the regularized covariance."""
     counts = sums.counts.astype(np.float64)
     totals = sums.sums.astype(np.float64)
     means = totals / counts[:, None]
     mean = linear.total(means.T) / len(means)
-    scatter = sums.gram.astype(np.float64)
-    for count, vector in zip(counts, totals, strict=True):
-        scatter -= vector[:, None] * vector / count
-    size, rest = len(scatter), max(int(sums.counts.sum()) - len(means), 1)
-    ridge = float(linear.total(np.diagonal(scatter))) / (size * rest)
+    within = scatter(sums)
+    size, rest = len(within), max(int(sums.counts.sum()) - len(means), 1)
+    ridge = float(linear.total(np.diagonal(within))) / (size * rest)
     if not ridge > 0:  # one photograph of each class, or copies: how far the classes are apart
         ridge = float(linear.total(linear.total((means - mean) ** 2))) / (size * len(means))
-    covariance = scatter * ((1 - strength) / rest)
+    covariance = within * ((1 - strength) / rest)
     covariance[np.diag_indices(size)] += strength * (ridge if ridge > 0 else 1.0)
     return means, mean, covariance
 

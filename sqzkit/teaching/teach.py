@@ -15,17 +15,21 @@ import sqzkit
 from sqzkit.base import assembly, files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.progress import Progress
+from sqzkit.coding import sqz
 from sqzkit.data.dataset import Example, ImageDataset
 from sqzkit.data.folder import open_folder
 from sqzkit.data.source import DataSource
-from sqzkit.teaching import fitting, head_file, measure, page
+from sqzkit.teaching import export, fitting, head_file, measure, page
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
 from sqzkit.teaching.head import Head, Taught, refuse_other
 from sqzkit.teaching.measure import Answers
+from sqzkit.tflite.classifier import Classifier
 
 PathLike = str | os.PathLike[str]
-HEAD, RECORD, REPORT = "taught.head", "teaching.json", "report.html"
+HEAD, MODEL, ARCHIVE = "taught.head", "taught.tflite", "taught.sqz"
+RECORD, REPORT = "teaching.json", "report.html"
+MAX_COMPARED = 50  # photographs of which the exported model's answer is compared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,8 @@ class TaughtModel:
 
     Attributes:
       path: of the `.head` file.
+      model: the `.tflite` with the head as its last layer.
+      archive: the same as `.sqz`.
       report: of the report page.
       photographs: how many were taught, by class name.
       top1: accuracy on the photographs measured on, 0..1; None if there are none.
@@ -50,6 +56,8 @@ class TaughtModel:
     """
 
     path: Path
+    model: Path
+    archive: Path
     report: Path
     photographs: Mapping[str, int]
     top1: float | None
@@ -67,7 +75,7 @@ def teach(
     Args:
       model: `.tflite` or `.sqz` file whose features to use.
       data: folder of photographs with a folder for each class.
-      output_dir: folder for the head, its record and the report page.
+      output_dir: folder for the head, the model that it makes, their record and the report page.
       **changes: other settings: `sqzkit teach --help`.
 
     Raises:
@@ -93,7 +101,7 @@ def teach_folder(config: TeachConfig) -> TaughtModel:
       RunError: something cannot be read or written.
     """
     start, folder = time.monotonic(), Path(config.output_dir)
-    for name in (HEAD, RECORD, REPORT):
+    for name in (HEAD, MODEL, ARCHIVE, RECORD, REPORT):
         files.refuse_existing(folder / name, config.overwrite)
     reader = FeatureReader(config.model, preprocessing=config.preprocessing)
     head = _begin(config.head, reader)
@@ -104,26 +112,58 @@ def teach_folder(config: TeachConfig) -> TaughtModel:
     split = next((name for name in ("test", "validation") if name in dataset.splits), None)
     parts = {name: _read(reader, dataset, name) for name in dataset.splits}
     measured = parts.pop(split) if split else None
+    compared = measured or parts["train"]
     for part in parts.values():
         for row, label in zip(part.features, part.labels, strict=True):
             head.add(dataset.labels[label], row)
     taught = head.teach()
+    model = export.export(reader.content, head)
     seconds = time.monotonic() - start
     found = _measured(head, taught, measured, dataset.labels)
     record = {
         **_record(config, reader, head, taught),
         **_figures(config, head, taught, measured, found),
+        "exported": _exported(model, taught, compared),
         "measured_on": split or "the photographs taught, each left out in turn",
         "seconds": round(seconds, 2),
     }
     pictures = page.mistakes(reader, taught, measured.examples, found) if measured else []
-    kept = head.without_photographs() if config.sums_only else head
     report = page.render(record, found, pictures)
-    head_file.write(folder / HEAD, kept)
+    kept = head.without_photographs() if config.sums_only else head
+    return _write(folder, kept, model, record, report)
+
+
+def _write(
+    folder: Path, head: Head, model: bytes, record: dict[str, Any], report: str
+) -> TaughtModel:
+    head_file.write(folder / HEAD, head)
+    files.write_bytes(folder / MODEL, model)
+    files.write_bytes(folder / ARCHIVE, sqz.pack(model))
     files.write_json(folder / RECORD, record)
     files.write_text(folder / REPORT, report)
-    photographs = dict(zip(head.labels, head.counts, strict=True))
-    return TaughtModel(folder / HEAD, folder / REPORT, photographs, record.get("top1"), record)
+    return TaughtModel(
+        folder / HEAD,
+        folder / MODEL,
+        folder / ARCHIVE,
+        folder / REPORT,
+        dict(zip(head.labels, head.counts, strict=True)),
+        record.get("top1"),
+        record,
+    )
+
+
+def _exported(model: bytes, taught: Taught, compared: Photographs) -> dict[str, Any]:
+    """Return size and SHA-256 of the exported model, and how often it answers as the head does."""
+    classifier = Classifier(model)
+    examples, features = compared.examples[:MAX_COMPARED], compared.features[:MAX_COMPARED]
+    images = np.stack([example.load(classifier.preprocessing) for example in examples])
+    same = classifier.predict(images).argmax(1) == taught.probabilities(features).argmax(1)
+    return {
+        "bytes": len(model),
+        "sha256": hashlib.sha256(model).hexdigest(),
+        "compared": len(same),
+        "same_first_answer": float(same.mean()),
+    }
 
 
 def merge(paths: list[str], config: MergeConfig) -> Head:
@@ -241,4 +281,10 @@ def summary(result: TaughtModel) -> str:
             f"top-1 {record['top1']:.2%} of {record['examples']} photographs "
             f"({record['measured_on']}); {record['false_alarms']:.1%} taken for none of these"
         )
-    return "\n".join([*lines, f"wrote {result.path}", f"report: {result.report}"])
+    exported = record["exported"]
+    lines += [f"wrote {path}" for path in (result.path, result.model, result.archive)]
+    lines.append(
+        f"the model gives the head's first answer on {exported['same_first_answer']:.1%} of "
+        f"{exported['compared']} photographs"
+    )
+    return "\n".join([*lines, f"report: {result.report}"])

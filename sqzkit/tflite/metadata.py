@@ -118,8 +118,7 @@ def attach(
     model = TFLiteFile(content)
     classes = model.tensors[model.outputs[0]].shape[-1]
     _check_labels(labels, classes)
-    record = _record(model, preprocessing, description)
-    with_record = add_entry(content, ENTRY, record)
+    with_record = add_entry(content, ENTRY, record(model, preprocessing, description))
     remaining = json.dumps(outside(preprocessing).to_json(), indent=2) + "\n"
     files = {
         LABELS_FILE: ("\n".join(labels) + "\n").encode(),
@@ -155,7 +154,8 @@ def read(model: TFLiteFile) -> ModelMetadata | None:
     )
 
 
-def _record(model: TFLiteFile, preprocessing: Preprocessing, description: Description) -> bytes:
+def record(model: TFLiteFile, preprocessing: Preprocessing, description: Description) -> bytes:
+    """Return the metadata buffer of a file that takes raw RGB pixels."""
     input_tensor = model.tensors[model.inputs[0]]
     root = {
         0: description.name,

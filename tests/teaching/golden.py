@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sqzkit.teaching import fitting, head_file
-from sqzkit.teaching.features import STEPS
+from sqzkit.teaching import export, fitting, head_file
+from sqzkit.teaching.features import STEPS, FeatureReader
 from sqzkit.teaching.head import Head
 
 FOLDER = Path(__file__).parents[1] / "golden" / "teaching"
@@ -167,5 +167,20 @@ def write():
     (FOLDER / "index.json").write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
 
 
+def write_export(base):
+    """Write a model's export: `base` is a small int8 file, which stays as it is in the folder."""
+    random = np.random.default_rng(0)
+    reader = FeatureReader(base)
+    head = Head(reader.digest, reader.size)
+    for index in range(24):
+        pixels = random.integers(0, 256, (8, 8, 3)).repeat(4, 0).repeat(4, 1) // 2
+        pixels[..., index % 3] += 120
+        head.add("red green blue".split()[index % 3], reader.average(reader.map(np.uint8(pixels))))
+    head.teach()
+    (FOLDER / "export.head").write_bytes(head_file.to_bytes(head))
+    (FOLDER / "export.tflite").write_bytes(export.export(base, head))
+
+
 if __name__ == "__main__":
     write()
+    write_export((FOLDER / "export_base.tflite").read_bytes())

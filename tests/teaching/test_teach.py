@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.coding import sqz
 from sqzkit.programs import teach as program
-from sqzkit.teaching import head_file, teach
+from sqzkit.teaching import export, head_file, teach
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
+from sqzkit.tflite.classifier import Classifier
 from tests.teaching.folders import save_photographs
 
 COUNTS = {"blue": 6, "green": 5, "red": 7}
@@ -77,12 +80,24 @@ def test_record_and_page_say_the_same(taught):
     assert page.count("data:image/jpeg;base64,") == min(12, wrong)
 
 
+def test_exported_model_and_archive_are_the_heads(taught, model, folder):
+    content = taught.model.read_bytes()
+    assert sqz.unpack(taught.archive.read_bytes()) == content
+    assert content == export.export(model.read_bytes(), head_file.read(taught))
+    exported = taught.record["exported"]
+    assert exported["sha256"] == hashlib.sha256(content).hexdigest()
+    assert exported["compared"] == 12
+    assert exported["same_first_answer"] >= 0.8  # close probabilities differ by steps of int8
+    assert Classifier(taught.model).labels == (*COUNTS,)
+
+
 def test_without_a_test_split_each_photograph_is_left_out(model, folder, tmp_path):
     taught = teach.teach(model, folder / "train", output_dir=tmp_path / "out", sums_only=True)
     assert taught.record["examples"] == 18
     assert "left out" in taught.record["measured_on"]
     assert not head_file.read(taught).photographs
     assert [row["photographs"] for row in taught.record["curve"]] == [1, 2]
+    assert taught.record["exported"]["compared"] == 18
 
 
 def test_one_photograph_of_each_class(model, tmp_path):
