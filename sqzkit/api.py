@@ -57,6 +57,7 @@ class ConvertedModel:
       float_top1, converted_top1: accuracies on the test split, 0..1; None if not measured.
       agreement: share of photographs with the float model's first answer, 0..1, or None.
       record: all of it, as in `PATH.json`.
+      update: of the archive that holds what differs from `base`, or None.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class ConvertedModel:
     converted_top1: float | None
     agreement: float | None
     record: Mapping[str, Any]
+    update: Path | None = None
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -233,6 +235,7 @@ def convert(run: PathLike | None = None, **changes: Any) -> ConvertedModel:
         checked.get("converted_top1"),
         checked.get("agreement"),
         result.record,
+        result.update,
     )
 
 

@@ -119,7 +119,7 @@ def plan(content: bytes, spans: Sequence[Span] | None = None) -> Plan:
         if index not in as_weights
     }
     names, made.groups = list(groups), list(groups.values())
-    products = _products(content, spans)
+    multiplied = products(content, spans)
     end = 0
     for index, span in enumerate(spans):
         gap = content[end : span.offset]
@@ -128,8 +128,8 @@ def plan(content: bytes, spans: Sequence[Span] | None = None) -> Plan:
         if index in as_weights:
             made.tensors.append(as_weights[index])
             made.pieces.append(Piece(len(gap), span.length, len(names) + 2))
-        elif index in products:
-            made.pieces.append(Piece(len(gap), span.length, 0, *products[index]))
+        elif index in multiplied:
+            made.pieces.append(Piece(len(gap), span.length, 0, *multiplied[index]))
         else:
             name = (span.dtype, span.role)
             groups[name].content += content[span.offset : end]
@@ -155,7 +155,7 @@ def _weights(content: bytes, span: Span) -> symbols.Coded | None:
     )
 
 
-def _products(content: bytes, spans: Sequence[Span]) -> dict[int, tuple[int, float]]:
+def products(content: bytes, spans: Sequence[Span]) -> dict[int, tuple[int, float]]:
     """Return which scale vectors are a number times another one: index -> (source, factor).
 
     A bias's scale is the input's times the kernel's, channel by channel.

@@ -59,8 +59,12 @@ class _Pair:
         self._new, self._old = np.frombuffer(content, np.uint8), np.frombuffer(base, np.uint8)
         spans = [span for span in planning.find_spans(content) if span.length >= MIN_SPAN]
         likes = list(zip(spans, _likes(spans, planning.find_spans(base)), strict=True))
-        apart = [span for span, like in likes if like and self._differs(span, like)]
-        left_out = np.array([(s.offset, s.offset + s.length) for s in apart], np.int64)
+        apart = {span for span, like in likes if like and self._differs(span, like)}
+        # A product's source must be a piece of its own, even if it is in the base.
+        for number, (source, _) in planning.products(content, spans).items():
+            if spans[number] in apart:
+                apart.add(spans[source])
+        left_out = np.array(sorted((s.offset, s.offset + s.length) for s in apart), np.int64)
         found = copies.find_copies(self._new, self._old, left_out.reshape(-1, 2), MAX_COPIES)
         self.runs: list[Run] = [(at, place, size) for at, place, size in found.tolist()]
         self.changed = [span for span, _ in likes if span in apart or self._is_new(span)]

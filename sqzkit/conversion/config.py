@@ -100,6 +100,13 @@ class ConversionConfig(Settings):
         "an app can teach new classes. sqzkit teach does not need this.",
     )
     archive: bool = setting(False, help="Write the .sqz archive beside the file too.")
+    base: str | None = setting(
+        None,
+        path=True,
+        help="With --archive: an older version of the file, or its archive. Write an update too: "
+        "an archive of what differs (.update.sqz).",
+        default_text="no update",
+    )
     overwrite: bool = setting(False, help="Replace output files that exist.")
 
     @classmethod
@@ -137,6 +144,8 @@ class ConversionConfig(Settings):
             raise UsageError(f"{given[0]} needs --output_file: only a run folder has a place")
         if self.output_file is not None and not self.output_file.endswith(".tflite"):
             raise UsageError(f"--output_file {self.output_file}: must end in .tflite")
+        if self.base is not None and not self.archive:
+            raise UsageError(f"--base={self.base}: only an archive has updates; add --archive")
         if self.optimize is not None:
             self._check_optimize()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqzkit
-from sqzkit.coding import sqz
+from sqzkit.coding import archive_files, sqz
 from sqzkit.conversion import checks, outputs, sources, verify
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.converter import convert_model, convert_optimized
@@ -21,11 +21,23 @@ from sqzkit.tflite.metadata import LICENCE, Description
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What was written: the `.tflite`, the `.sqz` or None, and the sidecar's content."""
+    """What was written: the `.tflite`, the sidecar's content, and the archives or None.
+
+    Attributes:
+      path: of the `.tflite`. archive: its `.sqz`. update: the `.update.sqz`.
+      record: the sidecar's content.
+    """
 
     path: Path
     archive: Path | None
+    update: Path | None
     record: dict[str, Any]
+
+    @classmethod
+    def of(cls, config: ConversionConfig, path: Path, record: dict[str, Any]) -> "Result":
+        """Return what a conversion wrote, given where its file lies."""
+        archive = outputs.archive_path(path) if config.archive else None
+        return cls(path, archive, outputs.update_path(path) if config.base else None, record)
 
 
 def convert(config: ConversionConfig) -> Result:
@@ -43,19 +55,22 @@ def convert(config: ConversionConfig) -> Result:
     options = _resolve(config, source)
     config = dataclasses.replace(config, options=options)
     path = outputs.output_path(config)
-    done = _done_before(path, source, config)
+    base = archive_files.read_base(config.base)
+    done = _done_before(path, source, config, base)
     if done:
         print(f"{path} is there already, by the same flags (--overwrite makes it again)")
-        return Result(path, outputs.archive_path(path) if config.archive else None, done)
+        return Result.of(config, path, done)
     print(f"converting {source.name} to {describe(options)}", flush=True)
     content = _convert(source, config)
     if config.teachable:
         content = last_layer.teachable(content)
     verification = _verify(source, content, config)
     archive = sqz.pack(content) if config.archive else None
-    record = _record(source, config, content, archive, verification)
-    outputs.write(path, content, archive, record)
-    return Result(path, outputs.archive_path(path) if archive else None, record)
+    update = None if base is None else sqz.pack(content, base)
+    record = _record(source, config, content, archive, verification, update)
+    made = {outputs.archive_path(path): archive, outputs.update_path(path): update}
+    outputs.write(path, content, {name: kept for name, kept in made.items() if kept}, record)
+    return Result.of(config, path, record)
 
 
 def _convert(source: Source, config: ConversionConfig) -> bytes:
@@ -107,14 +122,16 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
     return verification
 
 
-def _done_before(path: Path, source: Source, config: ConversionConfig) -> dict[str, Any] | None:
+def _done_before(
+    path: Path, source: Source, config: ConversionConfig, base: bytes | None
+) -> dict[str, Any] | None:
     """Return the record of this very conversion if it was done before.
 
     Raises `UsageError` for something that may not be replaced: not the remains of
     this conversion, killed before the file itself was in place.
     """
     record = None if config.overwrite else outputs.read_record(path)
-    same = record is not None and _is_same(record, source, config)
+    same = record is not None and _is_same(record, source, config, base)
     if record is not None and same and outputs.is_whole(path, record):
         return record
     if not same or path.exists():
@@ -122,12 +139,15 @@ def _done_before(path: Path, source: Source, config: ConversionConfig) -> dict[s
     return None
 
 
-def _is_same(record: dict[str, Any], source: Source, config: ConversionConfig) -> bool:
+def _is_same(
+    record: dict[str, Any], source: Source, config: ConversionConfig, base: bytes | None
+) -> bool:
     """Return whether a conversion's record is of this one."""
     flags = json.loads(json.dumps({**config.to_json(), "overwrite": False}))
     return (
         record.get("source") == json.loads(json.dumps(source.provenance))
         and record.get("versions") == _versions()
+        and record.get("base_sha256") == (base and hashlib.sha256(base).hexdigest())
         and {**record["flags"], "overwrite": False} == flags
     )
 
@@ -138,11 +158,13 @@ def _record(
     content: bytes,
     archive: bytes | None,
     verification: verify.Verification | None,
+    update: bytes | None,
 ) -> dict[str, Any]:
     model = TFLiteFile(content)
     unknown = phone.unknown_operators(model)
     options = config.options
     all_sizes = {**outputs.sizes(content), **({"sqz": len(archive)} if archive else {})}
+    all_sizes.update({"update": len(update)} if update else {})
     return {
         "source": source.provenance,
         "quantization": options.quantization,
@@ -151,6 +173,7 @@ def _record(
         "optimize": config.optimize.to_json() if config.optimize else None,
         "sizes": all_sizes,
         "sha256": hashlib.sha256(content).hexdigest(),
+        **({"base_sha256": sqz.info(update).base_sha256} if update else {}),
         "operators": model.operator_counts(),
         **({"unknown_to_phones": unknown} if unknown else {}),
         "dtypes": model.dtype_counts(),
@@ -172,6 +195,9 @@ def report(result: Result) -> str:
     lines = [f"wrote {result.path}  sha256 {record['sha256'][:16]}..."]
     if result.archive is not None:
         lines.append(f"wrote {result.archive}")
+    if result.update is not None:
+        base = record["base_sha256"][:16]
+        lines.append(f"wrote {result.update}, an update of sha256 {base}...")
     sized = ", ".join(f"{form} {size:,}" for form, size in record["sizes"].items())
     lines.append(f"bytes: {sized}")
     counted = ", ".join(f"{count} {name}" for name, count in record["operators"].items())

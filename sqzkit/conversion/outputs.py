@@ -7,7 +7,7 @@ import contextlib
 import gzip
 import json
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import zstandard
 
 from sqzkit.base import files
+from sqzkit.coding import archive_files
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.runs.folder import RunFolder
@@ -48,6 +49,11 @@ def archive_path(path: Path) -> Path:
     return path.with_suffix(".sqz")
 
 
+def update_path(path: Path) -> Path:
+    """Return where the update to the file at `path` lies."""
+    return path.with_suffix(archive_files.UPDATE_SUFFIX)
+
+
 def sidecar_path(path: Path) -> Path:
     """Return where the record of the file at `path` lies."""
     return path.with_name(path.name + ".json")
@@ -66,18 +72,21 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 
 def is_whole(path: Path, record: dict[str, Any]) -> bool:
-    """Return whether the file at `path`, and its archive if it has one, are the record's."""
-    archive = record["sizes"].get("sqz")
+    """Return whether the file at `path`, and the archives it has, are the record's."""
+    archives = {"sqz": archive_path(path), "update": update_path(path)}
+    kept = [(archives[form], size) for form, size in record["sizes"].items() if form in archives]
     with contextlib.suppress(OSError):
-        kept = archive is None or archive_path(path).stat().st_size == archive
-        return bool(kept and files.sha256(path) == record["sha256"])
+        whole = all(archive.stat().st_size == size for archive, size in kept)
+        return whole and files.sha256(path) == record["sha256"]
     return False
 
 
 def refuse_existing(config: ConversionConfig) -> None:
     """Raise `UsageError` if an output exists and may not be replaced."""
     path = output_path(config)
-    for output in (path, sidecar_path(path), *([archive_path(path)] if config.archive else [])):
+    archives = [archive_path(path)] if config.archive else []
+    archives += [update_path(path)] if config.base else []
+    for output in (path, sidecar_path(path), *archives):
         files.refuse_existing(output, config.overwrite)
 
 
@@ -93,16 +102,18 @@ def refuse_early(config: ConversionConfig) -> None:
         refuse_existing(config)
 
 
-def write(path: Path, content: bytes, archive: bytes | None, record: dict[str, Any]) -> None:
-    """Write the file, its archive and its record, or none of them (`WriteError`).
+def write(
+    path: Path, content: bytes, archives: Mapping[Path, bytes], record: dict[str, Any]
+) -> None:
+    """Write the file, its archives and its record, or none of them (`WriteError`).
 
     They are renamed into place when all are whole, the file itself last and the one
-    before it removed first: where it is, its record and its archive are its own.
+    before it removed first: where it is, its record and its archives are its own.
     """
     with contextlib.ExitStack() as stack:  # left in reverse
         stack.enter_context(files.atomic_path(path)).write_bytes(content)
-        if archive is not None:
-            stack.enter_context(files.atomic_path(archive_path(path))).write_bytes(archive)
+        for target, archive in archives.items():
+            stack.enter_context(files.atomic_path(target)).write_bytes(archive)
         sidecar = stack.enter_context(files.atomic_path(sidecar_path(path)))
         sidecar.write_text(files.json_text(record), encoding="utf-8")
         with files.writing(path):

@@ -38,6 +38,17 @@ def seeds() -> list[Draft]:
     return [Draft.of((GOLDEN / name).read_bytes()) for name in small]
 
 
+def update_seeds() -> list[Draft]:
+    """Return the golden updates, each with its base."""
+    folder, found = GOLDEN / "updates", []
+    for entry in json.loads((folder / "index.json").read_text()):
+        if entry.get("base") == "base.sqz" and "error" not in entry:
+            draft = Draft.of((folder / entry["file"]).read_bytes())
+            draft.start = sqz.unpack((folder / "base.sqz").read_bytes())
+            found.append(draft)
+    return found
+
+
 def any_number(draft: Draft, chance: random.Random) -> None:
     """Change a number of the directory, by little or to another."""
     fields = chance.choice([draft.streams, draft.tensors, draft.pieces] or [draft.streams])
@@ -165,11 +176,12 @@ def pieces(draft: Draft, chance: random.Random) -> None:
     if way == 0 and piece[2] and isinstance(piece[1], int):
         cut = chance.randrange(piece[1] + 1)
         draft.pieces[number : number + 1] = [
-            [piece[0], cut, piece[2]],
-            [0, piece[1] - cut, *piece[2:]],
+            [piece[0], cut, *piece[2:]],
+            [0, piece[1] - cut, *(piece[2:] if draft.kind < 2 else [*piece[2:-1], 0])],
         ]
     elif way == 1:
-        draft.pieces.insert(number, [0, 0, chance.randrange(1, len(draft.streams) + 1)])
+        stream = chance.randrange(1, len(draft.streams) + 1)
+        draft.pieces.insert(number, [0, 0, stream, *([] if draft.kind < 2 else [0])])
     elif way == 2 and piece[2]:
         source = chance.randrange(len(draft.pieces))
         draft.pieces[number] = [*piece[:2], 0, source, floats(chance.choice(FACTORS))]

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import random
 
 import pytest
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, sqz
-from tests.coding import format_page, make_golden_updates
+from tests import thorough
+from tests.coding import format_page, make_golden_updates, mutants
 
 FOLDER = make_golden_updates.FOLDER
 INDEX = {entry["file"]: entry for entry in json.loads((FOLDER / "index.json").read_text())}
@@ -65,6 +67,24 @@ def test_the_golden_updates_are_those_that_are_made():
 
 def test_the_index_lists_every_archive():
     assert set(INDEX) == {path.name for path in FOLDER.glob("*.sqz")}
+
+
+def test_the_page_and_the_package_agree_on_mutants(page):
+    chance, drafts = random.Random(5), mutants.update_seeds()
+    base, read = drafts[0].start, 0
+    for _ in range(thorough.pick(60, 2000)):
+        archive = mutants.mutant(drafts, chance)
+        try:
+            own = sqz.unpack(archive, mutants.LIMIT, base)
+        except FormatError:
+            own = None
+        try:
+            other = page["decode"](archive, mutants.LIMIT, base)
+        except page["Damaged"]:
+            other = None
+        assert own == other, archive.hex()
+        read += own is not None
+    assert read > 10
 
 
 def test_a_base_may_be_an_archive_of_it():

@@ -120,6 +120,28 @@ def test_the_archive_holds_the_file_bit_for_bit(int8):
     assert Classifier(int8.archive).classify(photo) == Classifier(int8.path).classify(photo)
 
 
+def test_an_update_is_written_beside_the_archive(keras_file, quick, tmp_path, capsys):
+    from sqzkit.coding import sqz
+
+    config = ConversionConfig(FLOAT, verify=False, archive=True, **keras_file)
+    old = tmp_path / "old.tflite"
+    old.write_bytes(convert.convert(config).path.read_bytes() + b"a tail")
+    config = dataclasses.replace(config, base=str(old), overwrite=True)
+    made = convert.convert(config)
+    assert made.update.name.endswith(".update.sqz")
+    content = made.path.read_bytes()
+    assert sqz.unpack(made.update.read_bytes(), base=old.read_bytes()) == content
+    assert made.record["base_sha256"] == hashlib.sha256(old.read_bytes()).hexdigest()
+    assert made.record["sizes"]["update"] == made.update.stat().st_size < 150
+    assert f"wrote {made.update}, an update of" in convert.report(made)
+    config = dataclasses.replace(config, overwrite=False)
+    assert convert.convert(config).update == made.update
+    assert "is there already" in capsys.readouterr().out
+    old.write_bytes(content)
+    with pytest.raises(UsageError, match="exists; give --overwrite"):
+        convert.convert(config)  # the base is another file now
+
+
 def test_the_report_shows_what_matters(int8):
     text = convert.report(int8)
     for word in ("gzip", "zstd", "xz", "sqz", "11 CONV_2D", "top-1", "same first answer", "sha256"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqzkit.base.errors import FormatError
 from sqzkit.coding import container, streams, varint
+from sqzkit.coding.archive import UPDATE
 
 Mutator = Callable[[Sequence[bytes], random.Random], bytes]
 
@@ -196,18 +197,21 @@ def damage_archive(seeds: Sequence[bytes], chance: random.Random) -> bytes:
 
 
 def _damage_directory(archive: bytes, chance: random.Random) -> bytes:
-    reader = varint.Reader(archive[container.HEADER.size :], "")
+    start = container.HEADER.size
+    reader = varint.Reader(archive, "", start)
     try:
+        if archive[5] == UPDATE:
+            reader.bytes(container.DIGEST)
+            start += container.DIGEST + len(varint.write(reader.number()))
         plain = reader.number(1 << 16)
         packed = reader.bytes(reader.number(len(archive)))
         directory = streams.inflate(packed, plain)
     except FormatError:
         return archive
-    head = len(varint.write(plain, len(packed))) + len(packed)
-    rest = archive[container.HEADER.size + head :]
+    rest = archive[start + len(varint.write(plain, len(packed))) + len(packed) :]
     changed = damage_bytes([directory], chance)
     again = streams.deflate(changed)
-    size = bytearray(archive[: container.HEADER.size])
+    size = bytearray(archive[:start])
     if chance.random() < 0.3:
         struct.pack_into("<Q", size, 8, chance.choice((0, 1, 1 << 16, 1 << 20, 1 << 40)))
     return bytes(size) + varint.write(len(changed), len(again)) + again + rest

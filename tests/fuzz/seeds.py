@@ -54,6 +54,18 @@ def archives() -> list[bytes]:
     return [path.read_bytes() for path in paths if path.stat().st_size < 1000]
 
 
+def updates() -> list[bytes]:
+    """Return the golden updates of one base that are to be read."""
+    listed = json.loads((GOLDEN / "sqz/updates/index.json").read_text())
+    own = [entry["file"] for entry in listed if entry.get("base") == "base.sqz"]
+    return [(GOLDEN / "sqz/updates" / name).read_bytes() for name in own if name[:4] != "bad_"]
+
+
+def update_base() -> bytes:
+    """Return the file that they start from."""
+    return sqz.unpack((GOLDEN / "sqz/updates/base.sqz").read_bytes())
+
+
 def tflite() -> list[bytes]:
     """Return a converted classifier with metadata and labels, and the head of one."""
     return [sqz.unpack(DIGITS.read_bytes()), *small_tflite()]

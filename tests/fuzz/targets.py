@@ -59,6 +59,21 @@ def _read_sqz(content: bytes) -> None:
     sqz.unpack(content, ARCHIVE_LIMIT)
 
 
+def _read_update(content: bytes) -> None:
+    from sqzkit.coding import sqz
+
+    sqz.info(content, ARCHIVE_LIMIT)
+    sqz.unpack(content, ARCHIVE_LIMIT, seeds.update_base())
+
+
+def _pack_update(content: bytes) -> None:
+    from sqzkit.coding import sqz
+
+    base = seeds.small_tflite()[0]
+    assert sqz.unpack(sqz.pack(content, base), base=base) == content
+    assert sqz.unpack(sqz.pack(base, content), base=content) == base
+
+
 def _pack(content: bytes) -> None:
     from sqzkit.coding import planning
 
@@ -254,6 +269,8 @@ _RUN_MUTATOR = mutators.named(mutators.damage_json, mutators.damage_bytes)
 TARGETS = {
     "net": _bytes(seeds.net, _read_net, 1.0),
     "sqz": _bytes(seeds.archives, _read_sqz, 1.5, mutate=mutators.damage_archive),
+    "update": _bytes(seeds.updates, _read_update, 1.0, mutate=mutators.damage_archive),
+    "pack_update": _bytes(seeds.small_tflite, _pack_update, 0.05, seconds=5.0),
     "pack": _bytes(seeds.small_tflite, _pack, 0.5),
     "tflite": _bytes(seeds.small_tflite, _read_tflite, 1.5),
     "tflite_large": _bytes(seeds.tflite, _read_tflite, 0.1),

@@ -1,0 +1,115 @@
+"""Compare updates with other programs' on pairs of files of your own.
+
+python -m benchmarks.updates [--moved=0.01,0.05] [OLD=NEW]...
+
+Prints a Markdown table: whole files in bytes. The peers are bsdiff4 (pip install
+bsdiff4; left out where it is missing), zstd -19 --patch-from, and xz -9e of the
+difference, byte by byte. `--moved` adds copies of each OLD in which a share of the
+int8 weights is one larger or smaller, with their entropy: what any coder needs at
+least that knows nothing about which ones moved.
+"""
+
+import importlib
+import lzma
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import zstandard
+from absl import flags
+
+from benchmarks import script
+from sqzkit.base import files
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.coding import container, planning, sqz
+
+_MOVED = flags.DEFINE_list("moved", [], "Shares of the weights to move by one, 0..1.")
+TITLES = ("pair", "new file", "whole `.sqz`", "update", "bsdiff4", "zstd", "xz of difference")
+
+
+def bsdiff(old: bytes, new: bytes) -> int | None:
+    """Return the bytes of bsdiff4's patch, None if it is not installed."""
+    try:
+        return len(importlib.import_module("bsdiff4").diff(old, new))
+    except ImportError:
+        return None
+
+
+def zstd(old: bytes, new: bytes) -> int:
+    """Return the bytes of `zstd -19 --patch-from` as its library does it."""
+    window = max(len(old) + len(new), 1024).bit_length()
+    settings = zstandard.ZstdCompressionParameters.from_level(
+        19, window_log=min(window, zstandard.WINDOWLOG_MAX), enable_ldm=True
+    )
+    known = zstandard.ZstdCompressionDict(old, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    packer = zstandard.ZstdCompressor(dict_data=known, compression_params=settings)
+    return len(packer.compress(new))
+
+
+def xz_of_difference(old: bytes, new: bytes) -> int:
+    """Return the bytes of xz -9e of new minus old; beyond the old one's end, of new."""
+    known = np.zeros(len(new), np.uint8)
+    known[: len(old)] = np.frombuffer(old, np.uint8)[: len(new)]
+    difference = (np.frombuffer(new, np.uint8) - known).tobytes()
+    return len(lzma.compress(difference, preset=9 | lzma.PRESET_EXTREME))
+
+
+def moved(content: bytes, share: float) -> tuple[bytes, float]:
+    """Return `content` with a share of its int8 weights moved by one, and the entropy in bytes."""
+    random, made, weights = np.random.default_rng(0), bytearray(content), 0
+    for span in planning.find_spans(content):
+        if span.dtype == "int8" and span.role == "tensor":
+            own = np.frombuffer(made, np.int8, span.length, span.offset)
+            steps = random.choice([-1, 1], own.size) * (random.random(own.size) < share)
+            own[:] = np.clip(own + steps, -127, 127)
+            weights += own.size
+    bits = -share * math.log2(share / 2) - (1 - share) * math.log2(1 - share)
+    return bytes(made), weights * bits / 8
+
+
+def row(name: str, old: bytes, new: bytes) -> str:
+    """Return a line of the table.
+
+    Raises:
+      RunError: the update gives another file.
+    """
+    update = sqz.pack(new, old)
+    start = time.thread_time()
+    if sqz.unpack(update, base=old) != new:
+        raise RunError(f"{name}: the update gives another file")
+    took = time.thread_time() - start
+    peers = [bsdiff(old, new), zstd(old, new), xz_of_difference(old, new)]
+    best = min(peer for peer in peers if peer is not None)
+    sizes = [len(new), len(sqz.pack(new)), len(update), *peers]
+    cells = ["-" if size is None else f"{size:,}" for size in sizes]
+    share = f"{len(update) / best:.2f} | {1000 * took:.0f} ms"
+    return f"| {name} | {' | '.join(cells)} | {share} |"
+
+
+def pairs(arguments: Sequence[str], shares: Sequence[float]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Yield the pairs of files that are named, and moved copies of the old ones."""
+    for argument in arguments:
+        old_name, _, new_name = argument.partition("=")
+        old = sqz.base_content(files.read_bytes(old_name, container.DEFAULT_LIMIT))
+        if new_name:
+            new = sqz.base_content(files.read_bytes(new_name, container.DEFAULT_LIMIT))
+            yield f"{Path(old_name).stem} to {Path(new_name).stem}", old, new
+        for share in shares:
+            made, entropy = moved(old, share)
+            yield f"{Path(old_name).stem}, {share:.0%} moved ({entropy:,.0f})", old, made
+
+
+def main(argv: Sequence[str]) -> None:
+    """Print the table."""
+    if len(argv) < 2:
+        raise UsageError("name one pair OLD=NEW or more (--help)")
+    print(f"| {' | '.join(TITLES)} | of the best peer | unpacked in |")
+    print("|---" + "|---:" * (len(TITLES) + 1) + "|")
+    for name, old, new in pairs(argv[1:], [float(share) for share in _MOVED.value]):
+        print(row(name, old, new), flush=True)
+
+
+if __name__ == "__main__":
+    script.run(main)

@@ -1,0 +1,25 @@
+import numpy as np
+
+from benchmarks import updates
+from tests.coding.conftest import build_tflite, sparse_kernel
+
+
+def test_a_share_of_the_weights_moves_by_one():
+    old = build_tflite([sparse_kernel((64, 1, 1, 64)), np.arange(99).astype(np.int32)])
+    new, entropy = updates.moved(old, 0.05)
+    steps = np.frombuffer(new, np.int8).astype(int) - np.frombuffer(old, np.int8)
+    assert set(steps) == {-1, 0, 1}
+    assert 0.04 * 4096 < np.count_nonzero(steps) < 0.06 * 4096
+    assert 0.3 * 512 < entropy < 0.4 * 512
+
+
+def test_a_row_names_every_size():
+    old = build_tflite([sparse_kernel((64, 1, 1, 64))])
+    new, _ = updates.moved(old, 0.01)
+    cells = [cell.strip() for cell in updates.row("a", old, new).strip("|").split("|")]
+    assert len(cells) == len(updates.TITLES) + 2
+    size, whole, update = (int(cell.replace(",", "")) for cell in cells[1:4])
+    assert size == len(new) > whole > update
+    assert updates.zstd(old, new) < len(new) / 10
+    assert updates.xz_of_difference(old, new) < len(new) / 10
+    assert updates.xz_of_difference(old, new + bytes(9)) < len(new) / 10
