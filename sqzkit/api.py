@@ -227,16 +227,10 @@ def convert(run: PathLike | None = None, **changes: Any) -> ConvertedModel:
                 folder.add_command(command)
                 print(f"report: {page.write_report(folder)}")
     checked = result.record["verification"] or {}
-    return ConvertedModel(
-        result.path,
-        result.archive,
-        result.record["sizes"],
-        checked.get("float_top1"),
-        checked.get("converted_top1"),
-        checked.get("agreement"),
-        result.record,
-        result.update,
-    )
+    top1 = checked.get("float_top1"), checked.get("converted_top1")
+    sizes, agreement = result.record["sizes"], checked.get("agreement")
+    files = result.path, result.archive, sizes
+    return ConvertedModel(*files, *top1, agreement, result.record, result.update)
 
 
 def evolve(run: PathLike, output_dir: PathLike, **changes: Any) -> "tuple[Generation, ...]":
