@@ -67,14 +67,15 @@ class JavaDecoder:
         self._process.communicate()
         self._folder.cleanup()
 
-    def decode(self, archive: bytes) -> Answer:
-        """Return what the decoder says of `archive`.
+    def decode(self, archive: bytes, base: bytes | None = None) -> Answer:
+        """Return what the decoder says of `archive`, with the base of an update.
 
         Raises:
           ChildProcessError: it died.
         """
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(struct.pack(">I", len(archive)) + archive)
+        given = struct.pack(">i", -1) if base is None else struct.pack(">i", len(base)) + base
+        self._process.stdin.write(struct.pack(">i", len(archive)) + archive + given)
         self._process.stdin.flush()
         line = self._process.stdout.readline().decode().rstrip("\n")
         word, _, rest = line.partition(" ")

@@ -1,6 +1,7 @@
 """Mutants of archives that know the format: both decoders must say the same of each.
 
     python -m tests.coding.mutants --count=20000
+    python -m tests.coding.mutants --count=20000 --updates
 
 Damages lists, numbers, streams and their coded bytes, then makes right what
 would end the decoding early (CRC-32, mostly also SHA-256), so that most
@@ -18,10 +19,10 @@ from pathlib import Path
 
 from benchmarks.java_decoder import JavaDecoder
 from sqzkit.base.errors import FormatError
-from sqzkit.coding import sqz, streams
+from sqzkit.coding import sqz, streams, varint
 from sqzkit.coding.weights import four_dimensions
 from tests.coding.crafted import coded, floats
-from tests.coding.drafts import Draft, long_number
+from tests.coding.drafts import Draft, long_number, step
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "sqz"
 LIMIT = 1 << 21
@@ -31,21 +32,19 @@ FACTORS = (0.0, -0.0, 1.0, 0.1, 3e38, 1e-38, float("nan"), float("inf"), -float(
 Mutation = Callable[[Draft, random.Random], None]
 
 
-def seeds() -> list[Draft]:
-    """Return the golden archives that decode in a moment."""
-    listed = json.loads((GOLDEN / "index.json").read_text())
-    small = [e["file"] for e in listed if e.get("size", LIMIT) < 200_000]
-    return [Draft.of((GOLDEN / name).read_bytes()) for name in small]
-
-
-def update_seeds() -> list[Draft]:
-    """Return the golden updates, each with its base."""
-    folder, found = GOLDEN / "updates", []
+def seeds(updates: bool = False) -> list[Draft]:
+    """Return the golden archives, or the golden updates, that decode in a moment."""
+    folder = GOLDEN / "updates" if updates else GOLDEN
+    found, files = [], {}
     for entry in json.loads((folder / "index.json").read_text()):
-        if entry.get("base") == "base.sqz" and "error" not in entry:
-            draft = Draft.of((folder / entry["file"]).read_bytes())
-            draft.start = sqz.unpack((folder / "base.sqz").read_bytes())
-            found.append(draft)
+        if entry.get("size", LIMIT) > 400_000:
+            continue
+        archive = (folder / entry["file"]).read_bytes()
+        start = files.get(entry.get("base"))
+        files[entry["file"]] = sqz.unpack(archive, base=start)
+        if updates == (start is not None):
+            found.append(Draft.of(archive))
+            found[-1].start = start
     return found
 
 
@@ -173,25 +172,27 @@ def pieces(draft: Draft, chance: random.Random) -> None:
     number = chance.randrange(len(draft.pieces))
     piece = draft.pieces[number]
     way = chance.randrange(5)
+    # Of an update a width or a step follows, and what is cut off goes on at the same place.
+    rest = [piece[2], *piece[3:-1], *[0] * (len(piece) > 3)]
     if way == 0 and piece[2] and isinstance(piece[1], int):
         cut = chance.randrange(piece[1] + 1)
         draft.pieces[number : number + 1] = [
             [piece[0], cut, *piece[2:]],
-            [0, piece[1] - cut, *(piece[2:] if draft.kind < 2 else [*piece[2:-1], 0])],
+            [0, piece[1] - cut, *rest],
         ]
     elif way == 1:
-        stream = chance.randrange(1, len(draft.streams) + 1)
-        draft.pieces.insert(number, [0, 0, stream, *([] if draft.kind < 2 else [0])])
+        more = [0] * (draft.start is not None)
+        draft.pieces.insert(number, [0, 0, chance.randrange(1, len(draft.streams) + 1), *more])
     elif way == 2 and piece[2]:
         source = chance.randrange(len(draft.pieces))
         draft.pieces[number] = [*piece[:2], 0, source, floats(chance.choice(FACTORS))]
     elif way == 3 and piece[2] and isinstance(piece[1], int):
         length = min(piece[1], 4 * chance.randrange(3))
         source = (
-            [piece[0], length, piece[2]],
+            [piece[0], length, *piece[2:]],
             [0, length, 0, number, floats(chance.choice(FACTORS))],
         )
-        draft.pieces[number : number + 1] = [*source, [0, piece[1] - length, piece[2]]]
+        draft.pieces[number : number + 1] = [*source, [0, piece[1] - length, *rest]]
         draft.size += length
     elif isinstance(piece[0], int):
         piece[0] = max(piece[0] + chance.choice((-1, 1)), 0)
@@ -219,42 +220,107 @@ def tensors(draft: Draft, chance: random.Random) -> None:
         draft.tensors[number : number + 1] = list(halves)
 
 
+def references(draft: Draft, chance: random.Random) -> None:
+    """Take a tensor's reference from elsewhere, in other runs, or away."""
+    if not draft.tensors or draft.start is None:
+        return
+    tensor = chance.choice(draft.tensors)
+    inputs, own = tensor[3], tensor[7:]
+    way = chance.randrange(5)
+    if way == 0 or not isinstance(inputs, int):
+        tensor[7:] = [0]
+    elif way == 1 or len(own) < 5:
+        inputs = min(inputs, 1 << 20)
+        cut = chance.randrange(inputs + 1)
+        runs = [chance.randrange(inputs + 1), cut, chance.randrange(inputs + 1), inputs - cut]
+        place = 1 + chance.randrange(len(draft.start) + 1)
+        tensor[7:] = [place, max(inputs + chance.randrange(-2, 3), 1), 2, *runs]
+    elif way == 2:
+        tensor[7] = chance.randrange(1, len(draft.start) + 2)
+    elif way == 3:
+        tensor[10 + 2 * chance.randrange(len(own) // 2 - 1)] = chance.choice((*NUMBERS, 1, 2))
+    else:
+        tensor[8] = max(inputs + chance.randrange(-3, 4), 0)
+
+
+def places(draft: Draft, chance: random.Random) -> None:
+    """Copy other bytes of the base, or add to others."""
+    if not draft.pieces or draft.start is None:
+        return
+    number = chance.randrange(len(draft.pieces))
+    piece = draft.pieces[number]
+    way = chance.randrange(4)
+    if way == 0 and len(piece) > 3 and isinstance(piece[-1], int):
+        piece[-1] = max(piece[-1] + chance.choice((-4, -2, -1, 1, 2, 16)), 0)
+    elif way == 1 and piece[2] not in (0, len(draft.streams)):
+        width = chance.choice((0, 1, 2, 4, 8, 3))
+        piece[3:] = [width, step(chance.randrange(-20, 20))] if width else [0]
+    elif way == 2:
+        length = chance.randrange(len(draft.start) + 1)
+        back = step(chance.randrange(-len(draft.start), 30))
+        draft.pieces.insert(number, [0, length, len(draft.streams), back])
+        draft.size += length
+    elif len(piece) > 3:
+        piece[-1] = chance.choice(NUMBERS)
+
+
+def base(draft: Draft, chance: random.Random) -> None:
+    """Start from another base, which the archive names or does not."""
+    if draft.start is None:
+        return
+    way = chance.randrange(5)
+    other = bytearray(draft.start)
+    if way == 0:
+        draft.base = draft.base[: chance.randrange(len(draft.base))]
+    elif way == 1:
+        draft.base = draft.base[:32] + varint.write(chance.choice(NUMBERS))
+    elif way == 2:
+        draft.start = bytes(other[:-1])
+    elif other:
+        at = chance.randrange(len(other))
+        other[at : at + 90] = chance.randbytes(min(90, len(other) - at))
+        draft.starting(bytes(other + bytes(chance.randrange(3))))
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     *(any_number, any_number, any_list, header, directory, coded_bytes, coded_bytes, border),
     *(method, method, pieces, pieces, tensors, tensors),
 )
+OF_UPDATES: tuple[Mutation, ...] = (
+    *(*MUTATIONS, references, references, references, places, places, places, base),
+)
 
 
-def mutant(drafts: list[Draft], chance: random.Random) -> bytes:
-    """Return an archive after one to three mutations, mostly sealed again."""
+def mutant(drafts: list[Draft], chance: random.Random) -> tuple[bytes, bytes | None]:
+    """Return an archive after one to three mutations, mostly sealed again, and its base."""
     draft = chance.choice(drafts).copy()
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        chance.choice(MUTATIONS)(draft, chance)
+        chance.choice(MUTATIONS if draft.start is None else OF_UPDATES)(draft, chance)
     if chance.random() < 0.05:
         draft.tail = chance.randbytes(chance.randrange(1, 5))
     if chance.random() < 0.9:
         try:
-            return draft.sealed(LIMIT)
+            return draft.sealed(LIMIT), draft.start
         except FormatError:
             pass
-    return draft.write()
+    return draft.write(), None if chance.random() < 0.1 else draft.start
 
 
-def answer(archive: bytes) -> tuple[str | None, str]:
+def answer(archive: bytes, base: bytes | None) -> tuple[str | None, str]:
     """Return the SHA-256 of what Python gets of `archive`, or None and the reason."""
     try:
-        return hashlib.sha256(sqz.unpack(archive, LIMIT)).hexdigest(), ""
+        return hashlib.sha256(sqz.unpack(archive, LIMIT, base)).hexdigest(), ""
     except FormatError as error:
         return None, str(error)
 
 
-def disagreements(count: int, seed: int) -> tuple[list[str], int]:
+def disagreements(count: int, seed: int, updates: bool = False) -> tuple[list[str], int]:
     """Return what the decoders disagree about among `count` mutants, and how many they accept."""
-    chance, drafts, found, accepted = random.Random(seed), seeds(), [], 0
+    chance, drafts, found, accepted = random.Random(seed), seeds(updates), [], 0
     with JavaDecoder(LIMIT) as java:
         for _ in range(count):
-            archive = mutant(drafts, chance)
-            (own, reason), other = answer(archive), java.decode(archive)
+            archive, base = mutant(drafts, chance)
+            (own, reason), other = answer(archive, base), java.decode(archive, base)
             accepted += own is not None
             if own != other.sha256:
                 found.append(
@@ -269,8 +335,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=20_000, help="mutants")
     parser.add_argument("--seed", type=int, default=1, help="of the chance")
+    parser.add_argument("--updates", action="store_true", help="of updates, not of files")
     flags = parser.parse_args()
-    found, accepted = disagreements(flags.count, flags.seed)
+    found, accepted = disagreements(flags.count, flags.seed, flags.updates)
     print("\n".join(found[:20]))
     print(f"{flags.count} mutants: {accepted} accepted, {len(found)} disagreements")
     sys.exit(bool(found))

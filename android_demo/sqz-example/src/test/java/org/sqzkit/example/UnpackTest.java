@@ -18,6 +18,7 @@ import org.sqzkit.sqz.SqzException;
 
 public class UnpackTest {
     private static final Path MODELS = Paths.get("../app/src/test/resources/models");
+    private static final Path UPDATES = Paths.get("../../tests/golden/sqz/updates");
     private static final Path ARCHIVE = MODELS.resolve("colours_int8.sqz");
 
     @Rule
@@ -35,15 +36,25 @@ public class UnpackTest {
 
     @Test
     public void theModelComesOut() throws Exception {
-        Unpack.unpack(ARCHIVE, model(), new AtomicBoolean());
+        Unpack.unpack(ARCHIVE, null, model(), new AtomicBoolean());
         assertArrayEquals(Files.readAllBytes(MODELS.resolve("colours_int8.tflite")),
                 Files.readAllBytes(model()));
     }
 
     @Test
+    public void anUpdateGivesTheNewModelFromItsBase() throws Exception {
+        Path update = UPDATES.resolve("everything.sqz");
+        SqzException error = assertThrows(SqzException.class,
+                () -> Unpack.unpack(update, null, model(), new AtomicBoolean()));
+        assertTrue(Unpack.text(error), Unpack.text(error).contains("give that file"));
+        Unpack.unpack(update, UPDATES.resolve("base.sqz"), model(), new AtomicBoolean());
+        assertEquals(2319, Files.size(model()));
+    }
+
+    @Test
     public void canBeCancelled() {
         SqzException error = assertThrows(SqzException.class,
-                () -> Unpack.unpack(ARCHIVE, model(), new AtomicBoolean(true)));
+                () -> Unpack.unpack(ARCHIVE, null, model(), new AtomicBoolean(true)));
         assertEquals("stopped", Unpack.text(error));
         assertFalse("nothing is left", Files.exists(model()));
     }
@@ -51,7 +62,7 @@ public class UnpackTest {
     @Test
     public void saysWhatIsWrong() {
         SqzException error = assertThrows(SqzException.class, () -> Unpack.unpack(
-                MODELS.resolve("colours_int8.tflite"), model(), new AtomicBoolean()));
+                MODELS.resolve("colours_int8.tflite"), null, model(), new AtomicBoolean()));
         assertEquals("this is not a .sqz file", Unpack.text(error));
     }
 }

@@ -61,13 +61,18 @@ final class BinaryDecoder {
         return (int) one & 1;
     }
 
-    /** Decodes a bit from the mixed predictions of the chosen slots, an even number of them. */
+    /** Decodes a bit from the mixed predictions of the chosen slots. */
     int mixedBit(
             int[] slots, int[] chosen, int count, int[] weights, int first, int rate, int limit) {
         int[] inputs = stretched;
         long even = 0;
         long odd = 0;
-        for (int k = 0; k < count; k += 2) {
+        int pairs = count & ~1;
+        if (pairs < count) {
+            inputs[pairs] = Tables.STRETCH[slots[chosen[pairs]] >>> 20];
+            even = (long) inputs[pairs] * weights[first + pairs];
+        }
+        for (int k = 0; k < pairs; k += 2) {
             int a = Tables.STRETCH[slots[chosen[k]] >>> 20];
             int b = Tables.STRETCH[slots[chosen[k + 1]] >>> 20];
             inputs[k] = a;
@@ -78,11 +83,9 @@ final class BinaryDecoder {
         int probability = probability(even + odd);
         int bit = bit(probability);
         int error = ((bit << 16) - probability) * rate;
-        for (int k = 0; k < count; k += 2) {
+        for (int k = 0; k < count; k++) {
             weights[first + k] = moved(weights[first + k], inputs[k], error);
-            weights[first + k + 1] = moved(weights[first + k + 1], inputs[k + 1], error);
             update(slots, chosen[k], bit, limit);
-            update(slots, chosen[k + 1], bit, limit);
         }
         return bit;
     }

@@ -8,6 +8,9 @@ final class Directory {
     static final int PLANES = 3;
     static final int WEIGHTS = 4;
 
+    /** The stream of a piece that is a run of the base. */
+    static final int COPY = -1;
+
     private static final int MAX_STREAMS = 64;
     private static final int MAX_SPANS = 1 << 16;
     private static final int MAX_SIZE = SqzDecoder.MAX_SIZE;
@@ -27,6 +30,11 @@ final class Directory {
         int width;
         int center;
         int entries;
+        /** Where the base has the tensor's values, plus 1; 0 without a reference. */
+        int reference;
+        int baseInputs;
+        /** Start and length of each run of the base's inputs, in turn. */
+        int[] runs = {};
 
         /** Returns the number of weights, 2^62 for more than any archive may have. */
         long size() {
@@ -45,13 +53,26 @@ final class Directory {
         int stream;
         int source;
         float factor;
+        /** Bytes of the integers that are added to the base's; 0: none are. */
+        int sumWidth;
+        /** Where the base has the bytes of a copy, or those that are added. */
+        long place;
     }
 
     final Stream[] streams;
     final Tensor[] tensors;
     final Piece[] pieces;
 
-    Directory(byte[] content, int archiveLength) throws SqzException {
+    private final int baseSize;
+    private int runsLeft = MAX_SPANS;
+
+    /**
+     * Reads the lists.
+     *
+     * @param baseSize bytes of an update's base, -1 for an archive that is not an update
+     */
+    Directory(byte[] content, int archiveLength, int baseSize) throws SqzException {
+        this.baseSize = baseSize;
         Varints reader = new Varints(content, 0, "the archive's directory");
         streams = new Stream[reader.number(MAX_STREAMS)];
         for (int k = 0; k < streams.length; k++) {
@@ -62,8 +83,10 @@ final class Directory {
             tensors[k] = tensor(reader);
         }
         pieces = new Piece[reader.number(Math.min(MAX_SPANS, content.length))];
+        long at = 0;
         for (int k = 0; k < pieces.length; k++) {
-            pieces[k] = piece(reader, streams.length);
+            pieces[k] = piece(reader, at);
+            at = pieces[k].place + pieces[k].length;
         }
         reader.end();
     }
@@ -87,7 +110,7 @@ final class Directory {
         return stream;
     }
 
-    private static Tensor tensor(Varints reader) throws SqzException {
+    private Tensor tensor(Varints reader) throws SqzException {
         Tensor tensor = new Tensor();
         for (int k = 0; k < 4; k++) {
             tensor.sides[k] = reader.number(MAX_SIZE);
@@ -95,17 +118,42 @@ final class Directory {
         tensor.width = reader.number(8);
         tensor.center = reader.number(255);
         tensor.entries = reader.number(256);
+        tensor.reference = baseSize < 0 ? 0 : reader.clamped();
+        if (tensor.reference > 0) {
+            tensor.baseInputs = reader.clamped();
+            int count = reader.number(runsLeft);
+            runsLeft -= count;
+            tensor.runs = new int[2 * count];
+            for (int k = 0; k < 2 * count; k++) {
+                tensor.runs[k] = reader.clamped();
+            }
+        }
         return tensor;
     }
 
-    private static Piece piece(Varints reader, int streams) throws SqzException {
+    /** Reads a piece; the base is like the file from {@code at} on if there is no step. */
+    private Piece piece(Varints reader, long at) throws SqzException {
+        boolean update = baseSize >= 0;
         Piece piece = new Piece();
         piece.gap = reader.number(MAX_SIZE);
         piece.length = reader.number(MAX_SIZE);
-        piece.stream = reader.number(Math.max(streams - 1, 0));
-        if (piece.stream == 0) {
+        piece.stream = reader.number(update ? streams.length : Math.max(streams.length - 1, 0));
+        piece.place = at + piece.gap;
+        if (update && piece.stream == streams.length) {
+            piece.stream = COPY;
+        } else if (piece.stream == 0) {
             piece.source = reader.number(MAX_SPANS);
             piece.factor = Float.intBitsToFloat(reader.littleEndian());
+        } else if (update) {
+            piece.sumWidth = reader.number(8);
+        }
+        if (piece.stream == COPY || piece.sumWidth > 0) {
+            long step = reader.next();
+            piece.place += step >>> 1 ^ -(step & 1);
+            // Checked here: the sum of many steps could leave 64 bits.
+            if (piece.place < 0 || piece.place > baseSize - piece.length) {
+                throw new SqzException("the archive takes bytes beyond the end of the base");
+            }
         }
         return piece;
     }

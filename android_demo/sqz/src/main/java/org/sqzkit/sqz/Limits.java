@@ -14,15 +14,21 @@ final class Limits {
 
     private final Directory directory;
     private final int fileSize;
+    private final int baseSize;
     private long declared;
     private long weights;
 
-    /** Fails if an archive of a number of bytes may not list what the directory does. */
-    static void check(Directory directory, int fileSize, boolean net, long archiveLength)
-            throws SqzException {
-        Limits limits = new Limits(directory, fileSize);
-        limits.checkStreams(MAX_EXPANSION * (archiveLength + SPARE));
+    /**
+     * Fails if an archive of a number of bytes may not list what the directory does.
+     *
+     * @param baseSize bytes of an update's base, else -1
+     */
+    static void check(Directory directory, int fileSize, int baseSize, boolean net,
+            long archiveLength) throws SqzException {
+        Limits limits = new Limits(directory, fileSize, Math.max(baseSize, 0));
+        limits.checkStreams(MAX_EXPANSION * (archiveLength + SPARE) + limits.baseSize);
         limits.checkTensors();
+        limits.checkReferences();
         if (net) {
             limits.checkNet();
         } else {
@@ -30,9 +36,10 @@ final class Limits {
         }
     }
 
-    private Limits(Directory directory, int fileSize) {
+    private Limits(Directory directory, int fileSize, int baseSize) {
         this.directory = directory;
         this.fileSize = fileSize;
+        this.baseSize = baseSize;
     }
 
     private void checkStreams(long most) throws SqzException {
@@ -102,6 +109,35 @@ final class Limits {
                 tensors.length + " tensors with only " + weights + " weights");
     }
 
+    /** Runs name a value for each weight, within the base where they name one there. */
+    private void checkReferences() throws SqzException {
+        long runs = 0;
+        for (Directory.Tensor tensor : directory.tensors) {
+            runs += tensor.runs.length / 2;
+        }
+        require(runs <= FREE_SPANS + weights / TENSOR_WEIGHTS,
+                "the archive has more runs of inputs than its weights allow");
+        for (Directory.Tensor tensor : directory.tensors) {
+            if (tensor.reference == 0) {
+                continue;
+            }
+            int inputs = tensor.sides[3];
+            long elements = tensor.size() / inputs * tensor.baseInputs;
+            // Elements first: their product with the width could leave 64 bits.
+            require(elements > 0 && elements <= baseSize
+                            && tensor.reference - 1 + elements * tensor.width <= baseSize,
+                    "a tensor in the archive has its reference outside the base");
+            long named = 0;
+            boolean empty = false;
+            for (int k = 1; k < tensor.runs.length; k += 2) {
+                named += tensor.runs[k];
+                empty |= tensor.runs[k] == 0;
+            }
+            require(named == inputs && !empty,
+                    "a tensor in the archive has a reference not of " + inputs + " inputs");
+        }
+    }
+
     /** The pieces and what lies between them take each byte of each stream once. */
     private void checkFile() throws SqzException {
         Directory.Piece[] pieces = directory.pieces;
@@ -115,9 +151,12 @@ final class Limits {
             taken[0] += piece.gap;
             if (piece.stream == 0) {
                 checkProduct(piece);
-            } else {
+            } else if (piece.stream != Directory.COPY) {
                 taken[piece.stream] += piece.length;
             }
+            int width = piece.sumWidth;
+            require((width & width - 1) == 0 && piece.length % Math.max(width, 1) == 0,
+                    "the archive adds odd lengths to the base's integers");
         }
         require(end <= fileSize, "the archive's pieces end at " + end + " in a file of " + fileSize);
         taken[0] += fileSize - end;

@@ -1,5 +1,6 @@
 package org.sqzkit.sqz;
 
+import java.math.BigInteger;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
@@ -9,7 +10,8 @@ import java.util.zip.CRC32;
  * Unpacks `.sqz` archives: the file that was packed, byte for byte, or an exception.
  *
  * <p>Needs the JDK alone and no state: any thread may call it. The specification is docs/sqz.md of
- * sqzkit. Memory stays below four times the file and 16 MiB.
+ * sqzkit. Memory stays below four times the file and 16 MiB; for an update, five times the file and
+ * 16 MiB beside the base.
  */
 public final class SqzDecoder {
     /** The newest version of the format that is understood here. */
@@ -20,12 +22,21 @@ public final class SqzDecoder {
     /** The largest file: an array of bytes holds no more. */
     static final int MAX_SIZE = Integer.MAX_VALUE - 64;
     private static final int HEADER = 52;
+    private static final int DIGEST = 32;
+    /** Where the header has the SHA-256 of the file. */
+    private static final int FILE_DIGEST = 16;
+    private static final int NET = 1;
+    private static final int UPDATE = 2;
     private static final int MAX_DIRECTORY = 1 << 20;
+    private static final byte[] NONE = new byte[0];
 
     private final byte[] archive;
+    private final long limit;
     private final Progress progress;
-    private final boolean net;
+    private final int kind;
     private final int fileSize;
+    /** Bytes of an update's base, else -1. */
+    private final int baseSize;
     private final Directory directory;
 
     /**
@@ -36,27 +47,39 @@ public final class SqzDecoder {
      * @param progress told how far it is, or null
      * @throws SqzTooLargeException if the file is larger than the limit, or than memory allows
      * @throws SqzException if the archive is damaged, newer than this decoder, holds Caffe weights,
-     *     or is not an archive
+     *     is an update, or is not an archive
      */
     public static byte[] decode(byte[] archive, long limit, Progress progress) throws SqzException {
-        return unpack(archive, limit, progress, false);
+        return unpack(archive, null, limit, progress, false);
+    }
+
+    /**
+     * Returns the model that an update gives, or any other archive holds.
+     *
+     * @param base the file that an update starts from, or an archive of it; null if there is none
+     * @throws SqzException as above; with {@link SqzException.Code#WRONG_BASE} or NO_BASE, the
+     *     message says which file the update starts from
+     */
+    public static byte[] decode(byte[] archive, byte[] base, long limit, Progress progress)
+            throws SqzException {
+        return unpack(archive, base, limit, progress, false);
     }
 
     /** Returns the file that an archive of any kind holds: a model or Caffe weights. */
-    public static byte[] decodeAnyKind(byte[] archive, long limit, Progress progress)
+    public static byte[] decodeAnyKind(byte[] archive, byte[] base, long limit, Progress progress)
             throws SqzException {
-        return unpack(archive, limit, progress, true);
+        return unpack(archive, base, limit, progress, true);
     }
 
-    private static byte[] unpack(byte[] archive, long limit, Progress progress, boolean anyKind)
-            throws SqzException {
+    private static byte[] unpack(byte[] archive, byte[] base, long limit, Progress progress,
+            boolean anyKind) throws SqzException {
         try {
             SqzDecoder decoder = new SqzDecoder(archive, limit, progress);
-            if (decoder.net && !anyKind) {
+            if (decoder.kind == NET && !anyKind) {
                 throw new SqzException(SqzException.Code.NOT_A_MODEL,
                         "the archive holds Caffe weights (.net), not a model");
             }
-            return decoder.unpack();
+            return decoder.unpack(base);
         } catch (OutOfMemoryError error) {
             throw new SqzTooLargeException("not enough memory to unpack the archive");
         }
@@ -67,22 +90,51 @@ public final class SqzDecoder {
         return content.length >= 4 && littleEndian(content, 0) == 0x5A515389;
     }
 
+    /**
+     * Returns the SHA-256 of the file that an update starts from, in hexadecimal digits; null for
+     * an archive that is not an update.
+     *
+     * <p>Nothing but the first bytes is looked at: only decoding tells whether the archive is whole.
+     */
+    public static String baseSha256(byte[] archive) {
+        return isArchive(archive) && archive.length >= HEADER + DIGEST && archive[5] == UPDATE
+                ? hexadecimal(archive, HEADER) : null;
+    }
+
+    /** Returns the SHA-256 that an archive's header gives of the file in it; null if not an archive. */
+    public static String fileSha256(byte[] archive) {
+        return isArchive(archive) && archive.length >= HEADER
+                ? hexadecimal(archive, FILE_DIGEST) : null;
+    }
+
     private SqzDecoder(byte[] archive, long limit, Progress progress) throws SqzException {
         this.archive = archive;
+        this.limit = limit;
         this.progress = progress;
         fileSize = checkHeader(archive, limit);
-        net = archive[5] == 1;
+        kind = archive[5];
         Varints reader = new Varints(archive, HEADER, "the archive");
+        if (kind == UPDATE) {
+            reader.skip(DIGEST);
+            long size = reader.next();
+            if (size > Math.min(limit, MAX_SIZE)) {
+                throw new SqzTooLargeException("update of a file of " + size
+                        + " bytes, where at most " + limit + " is possible");
+            }
+            baseSize = (int) size;
+        } else {
+            baseSize = -1;
+        }
         int plain = reader.number(MAX_DIRECTORY);
         int packed = reader.number(plain + Limits.MAX_GROWTH);
         int start = reader.skip(packed);
         byte[] listed = PlainStreams.inflate(archive, start, start + packed, plain);
-        directory = new Directory(listed, archive.length);
+        directory = new Directory(listed, archive.length, baseSize);
         for (Directory.Stream stream : directory.streams) {
             stream.start = reader.skip(stream.coded);
         }
         reader.end();
-        Limits.check(directory, fileSize, net, archive.length);
+        Limits.check(directory, fileSize, baseSize, kind == NET, archive.length);
     }
 
     static int littleEndian(byte[] content, int at) {
@@ -102,9 +154,10 @@ public final class SqzDecoder {
             throw new SqzException(SqzException.Code.NEWER_VERSION, "archive of version "
                     + (archive[4] & 255) + ", newer than version " + VERSION + " read here: update the app");
         }
-        if (archive[4] != VERSION || archive[5] < 0 || archive[5] > 1 || archive[6] != 0
+        if (archive[4] != VERSION || (archive[5] & 255) > UPDATE || archive[6] != 0
                 || archive[7] != 0) {
-            throw new SqzException("the archive's header is damaged");
+            throw new SqzException("the archive's header is damaged, or newer: its kind is "
+                    + (archive[5] & 255) + ", legal are 0.." + UPDATE);
         }
         long size = littleEndian(archive, 8) & 0xFFFFFFFFL | (long) littleEndian(archive, 12) << 32;
         if (size < 0 || size > Math.min(limit, MAX_SIZE)) {
@@ -120,9 +173,9 @@ public final class SqzDecoder {
         return (int) size;
     }
 
-    private byte[] unpack() throws SqzException {
-        byte[] result = assemble();
-        if (!Arrays.equals(sha256(result), Arrays.copyOfRange(archive, 16, 48))) {
+    private byte[] unpack(byte[] given) throws SqzException {
+        byte[] result = assemble(kind == UPDATE ? findBase(given) : null);
+        if (!hexadecimal(sha256(result), 0).equals(fileSha256(archive))) {
             throw new SqzException(
                     "the archive is damaged: what comes out is not what was packed (SHA-256)");
         }
@@ -130,18 +183,42 @@ public final class SqzDecoder {
         return result;
     }
 
-    private byte[] assemble() throws SqzException {
+    /** Returns the base that was given, or that the given archive holds. */
+    private byte[] findBase(byte[] given) throws SqzException {
+        String need = "the archive is an update of the file of " + baseSize
+                + " bytes with the SHA-256 " + baseSha256(archive);
+        if (given == null) {
+            throw new SqzException(SqzException.Code.NO_BASE, need + ": give that file as the base");
+        }
+        String digest = hexadecimal(sha256(given), 0);
+        if (given.length == baseSize && digest.equals(baseSha256(archive))) {
+            return given;
+        }
+        if (isArchive(given)) {
+            SqzDecoder packed = new SqzDecoder(given, limit, (done, total) -> report(0));
+            digest = fileSha256(given);
+            if (packed.fileSize == baseSize && digest.equals(baseSha256(archive))) {
+                return packed.unpack(null);
+            }
+        }
+        throw new SqzException(SqzException.Code.WRONG_BASE,
+                need + "; the given base has the SHA-256 " + digest);
+    }
+
+    private byte[] assemble(byte[] base) throws SqzException {
         byte[][] plain = new byte[directory.streams.length][];
         for (int k = 0; k < plain.length; k++) {
             Directory.Stream stream = directory.streams[k];
             plain[k] = stream.method == Directory.WEIGHTS
-                    ? decodeWeights(stream, plain[k - 1])
+                    ? decodeWeights(stream, plain[k - 1], base)
                     : PlainStreams.decode(archive, stream);
         }
-        return net ? NetFile.write(directory.tensors, plain, fileSize) : assemble(plain);
+        return kind == NET
+                ? NetFile.write(directory.tensors, plain, fileSize) : assemble(plain, base);
     }
 
-    private byte[] decodeWeights(Directory.Stream stream, byte[] codebooks) throws SqzException {
+    private byte[] decodeWeights(Directory.Stream stream, byte[] codebooks, byte[] base)
+            throws SqzException {
         byte[] result = new byte[stream.size];
         long weights = 0;
         for (Directory.Tensor tensor : directory.tensors) {
@@ -150,13 +227,18 @@ public final class SqzDecoder {
         // Tensors of single bytes are decoded where they belong.
         byte[] symbols = weights == stream.size ? result : new byte[(int) weights];
         BinaryDecoder coder = new BinaryDecoder(archive, stream.start, stream.start + stream.coded);
-        WeightsDecoder decoder = new WeightsDecoder(coder, symbols);
+        WeightsDecoder decoder = new WeightsDecoder(coder, symbols, false);
+        WeightsDecoder comparing = new WeightsDecoder(coder, symbols, true);
         int from = 0;
         int to = 0;
         for (Directory.Tensor tensor : directory.tensors) {
             long before = to;
-            decoder.decode(from, tensor.sides,
+            byte[] reference = tensor.reference > 0 ? new Reference(tensor, base).symbols() : NONE;
+            (tensor.reference > 0 ? comparing : decoder).decode(from, tensor.sides, reference,
                     done -> report(Math.min(before + done * tensor.width, fileSize)));
+            for (int k = 0; k < reference.length; k++) {
+                symbols[from + k] += reference[k];
+            }
             from += (int) tensor.size();
             to += (int) tensor.size() * tensor.width;
         }
@@ -189,7 +271,7 @@ public final class SqzDecoder {
     }
 
     /** Lays the pieces between what is left of stream 0; {@link Limits} saw to the lengths. */
-    private byte[] assemble(byte[][] plain) throws SqzException {
+    private byte[] assemble(byte[][] plain, byte[] base) throws SqzException {
         byte[] result = new byte[fileSize];
         int[] taken = new int[plain.length];
         int[] starts = new int[directory.pieces.length];
@@ -200,15 +282,28 @@ public final class SqzDecoder {
             taken[0] += piece.gap;
             at += piece.gap;
             starts[k] = at;
-            if (piece.stream != 0) {
+            if (piece.stream == Directory.COPY) {
+                System.arraycopy(base, (int) piece.place, result, at, piece.length);
+            } else if (piece.stream != 0) {
                 System.arraycopy(plain[piece.stream], taken[piece.stream], result, at, piece.length);
                 taken[piece.stream] += piece.length;
+                add(piece, base, result, at);
             }
             at += piece.length;
         }
         System.arraycopy(plain[0], taken[0], result, at, fileSize - at);
         multiply(starts, result);
         return result;
+    }
+
+    /** Adds the base's integers to those of a piece that has a width. */
+    private static void add(Directory.Piece piece, byte[] base, byte[] result, int at) {
+        int sum = 0;
+        for (int k = 0; piece.sumWidth > 0 && k < piece.length; k++) {
+            int carry = k % piece.sumWidth > 0 ? sum >> 8 : 0;
+            sum = carry + (result[at + k] & 255) + (base[(int) piece.place + k] & 255);
+            result[at + k] = (byte) sum;
+        }
     }
 
     /** Fills the pieces that are a factor times another piece. */
@@ -237,6 +332,11 @@ public final class SqzDecoder {
         if (progress != null) {
             progress.at(done, fileSize);
         }
+    }
+
+    private static String hexadecimal(byte[] content, int from) {
+        byte[] digest = Arrays.copyOfRange(content, from, from + DIGEST);
+        return String.format("%064x", new BigInteger(1, digest));
     }
 
     private static byte[] sha256(byte[] content) throws SqzException {

@@ -18,6 +18,10 @@ public class SqzException extends IOException {
         NOT_A_MODEL,
         /** The archive was cut off or changed, or breaks the format's rules. */
         DAMAGED,
+        /** The archive is an update, and no base was given to it. */
+        NO_BASE,
+        /** The archive is an update of another file than the one that was given. */
+        WRONG_BASE,
         /** The file is larger than the caller's limit, or than the memory there is. */
         TOO_LARGE,
         /** {@link Progress} stopped the decoding. */

@@ -14,6 +14,15 @@ final class Varints {
 
     /** Returns the next number, at most the given one. */
     int number(int most) throws SqzException {
+        long value = next();
+        if (value > most) {
+            throw new SqzException(name + ": " + value + " where at most " + most + " is possible");
+        }
+        return (int) value;
+    }
+
+    /** Returns the next number, which may be any. */
+    long next() throws SqzException {
         long value = 0;
         for (int shift = 0; ; shift += 7) {
             if (shift > 56) {
@@ -28,13 +37,14 @@ final class Varints {
                 throw new SqzException(name + ": " + value + " in more bytes than it needs");
             }
             if (next >= 0) {
-                break;
+                return value;
             }
         }
-        if (value > most) {
-            throw new SqzException(name + ": " + value + " where at most " + most + " is possible");
-        }
-        return (int) value;
+    }
+
+    /** Returns the next number, or the largest int for a larger one. */
+    int clamped() throws SqzException {
+        return (int) Math.min(next(), Integer.MAX_VALUE);
     }
 
     /** Returns the next four bytes as a number, lowest first. */

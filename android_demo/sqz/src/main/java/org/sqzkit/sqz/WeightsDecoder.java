@@ -2,7 +2,10 @@ package org.sqzkit.sqz;
 
 import java.util.Arrays;
 
-/** Decodes the tensors of a weights stream (docs/sqz.md, "Weights"). */
+/**
+ * Decodes the tensors of a weights stream (docs/sqz.md, "Weights"): all without a reference, or all
+ * with one. The two share nothing but the coder.
+ */
 final class WeightsDecoder {
     private static final int TAPS = 16;
     private static final int BESIDE = 6;
@@ -13,11 +16,12 @@ final class WeightsDecoder {
     private static final int SIGN_CONTEXTS = 128;
     private static final int NODES = 256;
     private static final int TOP_NODES = 16;
-    /** Where the slots of each magnitude context begin. The last two know only the top nodes. */
+    /** Where the slots of each magnitude context begin. Strength and row know only the top nodes. */
     private static final int BY_EXPECTED = 2 * NODES;
     private static final int BY_STRENGTH = BY_EXPECTED + 64 * NODES;
     private static final int BY_ROW = BY_STRENGTH + 32 * TOP_NODES;
-    private static final int MAGNITUDE_SLOTS = BY_ROW + 64 * TOP_NODES;
+    private static final int BY_REFERENCE = BY_ROW + 64 * TOP_NODES;
+    private static final int MAGNITUDE_SLOTS = BY_REFERENCE + 16 * NODES;
     private static final int SLOT_LIMIT = 1000;
     private static final int CARRIED_LIMIT = 30;
     private static final int MIN_STEP = 8192;
@@ -30,12 +34,14 @@ final class WeightsDecoder {
     private final BinaryDecoder coder;
     private final byte[] values;
     private final int[] usedSlots = BinaryDecoder.fresh(64);
-    private final int[] zeroSlots = BinaryDecoder.fresh(ZERO_INPUTS * ZERO_CONTEXTS);
-    private final int[] signSlots = BinaryDecoder.fresh(SIGN_INPUTS * SIGN_CONTEXTS);
-    private final int[] magnitudeSlots = BinaryDecoder.fresh(MAGNITUDE_SLOTS);
-    private final int[] zeroWeights = BinaryDecoder.weights(16 * ZERO_INPUTS, 20000);
-    private final int[] signWeights = BinaryDecoder.weights(SIGN_INPUTS, 16384);
-    private final int[] magnitudeWeights = BinaryDecoder.weights(8 * MAGNITUDE_INPUTS, 16384);
+    /** 1 if the tensors have references: then each mixer has one input more, else 0. */
+    private final int more;
+    private final int[] zeroSlots;
+    private final int[] signSlots;
+    private final int[] magnitudeSlots;
+    private final int[] zeroWeights;
+    private final int[] signWeights;
+    private final int[] magnitudeWeights;
 
     // of the tensor being decoded
     private final byte[][] used = new byte[2][512];
@@ -45,6 +51,9 @@ final class WeightsDecoder {
     private final int[] valueWeights = new int[TAPS];
     private final int[] scaleWeights = new int[TAPS];
     private int outputs, height, width, inputs;
+    private byte[] reference;
+    /** The slots of a bit of a weight with a reference. */
+    private final int[] chosen = new int[MAGNITUDE_INPUTS + 1];
     /**
      * Running means for later outputs, kept only where they are asked for a third time: the first
      * answer is a constant, and the second follows from one weight. All are 16 bits.
@@ -54,12 +63,19 @@ final class WeightsDecoder {
     private int placeMean, inputMean, positionMean, densityMean, levelMean;
     private int rowLevel, allLevel, ofOutput, ofAll, rowDensity;
     private int before, before2, above, above2, left, up, corner, corner2;
-    private int expected, quarter, strength, near;
+    private int expected, quarter, strength, near, referenced;
 
     /** Decodes into values, tensor by tensor. */
-    WeightsDecoder(BinaryDecoder coder, byte[] values) {
+    WeightsDecoder(BinaryDecoder coder, byte[] values, boolean withReferences) {
         this.coder = coder;
         this.values = values;
+        more = withReferences ? 1 : 0;
+        zeroSlots = BinaryDecoder.fresh((ZERO_INPUTS + more) * ZERO_CONTEXTS);
+        signSlots = BinaryDecoder.fresh((SIGN_INPUTS + more) * SIGN_CONTEXTS);
+        magnitudeSlots = BinaryDecoder.fresh(withReferences ? MAGNITUDE_SLOTS : BY_REFERENCE);
+        zeroWeights = BinaryDecoder.weights(16 * (ZERO_INPUTS + more), withReferences ? 16384 : 20000);
+        signWeights = BinaryDecoder.weights(SIGN_INPUTS + more, 16384);
+        magnitudeWeights = BinaryDecoder.weights(8 * (MAGNITUDE_INPUTS + more), 16384);
     }
 
     /** Follows the decoding of a tensor, and may stop it. */
@@ -68,8 +84,13 @@ final class WeightsDecoder {
         void decoded(long weights) throws SqzException;
     }
 
-    /** Decodes a tensor, of which values are zero, into values[start..]. */
-    void decode(int start, int[] sides, Channels follower) throws SqzException {
+    /**
+     * Decodes a tensor, of which values are zero, into values[start..].
+     *
+     * @param reference what the tensor is compared with; then the values are the differences
+     */
+    void decode(int start, int[] sides, byte[] reference, Channels follower) throws SqzException {
+        this.reference = reference;
         outputs = sides[0];
         height = sides[1];
         width = sides[2];
@@ -97,6 +118,7 @@ final class WeightsDecoder {
                 positionMean = output > 0 ? ofPosition[place] : FIRST_MEAN;
                 for (int channel = 0; channel < inputs; channel++) {
                     recall(here, place * inputs + channel, channel);
+                    referenced = more != 0 ? reference[here - start] : 0;
                     decodeOne(here, place, channel, beside, zeroUsed);
                     here++;
                 }
@@ -240,6 +262,9 @@ final class WeightsDecoder {
         before2 = channel >= 2 ? values[here - 2] : 0;
         features[TAPS - 2] = before;
         features[TAPS - 1] = before2;
+        if (more != 0) {
+            features[TAPS - 3] = referenced;
+        }
         int predicted = linear(valueWeights, features);
         if (beside != 0) {
             left = features[0];
@@ -298,6 +323,7 @@ final class WeightsDecoder {
         scales[12] = ofOutput >> 6;
         scales[13] = positionMean >> 6;
         scales[14] = ofAll >> 6;
+        scales[15] = Math.abs(referenced) << 2;
     }
 
     private boolean decodeNonzero(int place) {
@@ -308,8 +334,14 @@ final class WeightsDecoder {
         int c = 2 * ZERO_CONTEXTS + Math.min(place, 63) * 16 + (rowDensity >> 12);
         int d = 3 * ZERO_CONTEXTS + Math.min(Tables.LOG2[expected], 63) * 16
                 + Math.min(Tables.LOG0[strength], 15);
+        if (more == 0) {
+            return coder.mixedBit(
+                    zeroSlots, a, b, c, d, zeroWeights, dense * ZERO_INPUTS, 3, SLOT_LIMIT) != 0;
+        }
+        int e = 4 * ZERO_CONTEXTS + Math.min(Math.abs(referenced), 63) * 16 + (rowDensity >> 12);
+        choose(0, a, b, c, d, e);
         return coder.mixedBit(
-                zeroSlots, a, b, c, d, zeroWeights, dense * ZERO_INPUTS, 3, SLOT_LIMIT) != 0;
+                zeroSlots, chosen, 5, zeroWeights, dense * (ZERO_INPUTS + 1), 3, SLOT_LIMIT) != 0;
     }
 
     private boolean decodeNegative() {
@@ -319,7 +351,11 @@ final class WeightsDecoder {
         int a = ternary(left) * 27 + ternary(up) * 9 + ternary(corner) * 3 + ternary(corner2);
         int b = SIGN_CONTEXTS + ternary(before) * 9 + ternary(before2) * 3 + ternary(above);
         int c = 2 * SIGN_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 2 + (quarter > 0 ? 1 : 0);
-        return coder.mixedBit(signSlots, a, b, c, signWeights, 0, 4, SLOT_LIMIT) != 0;
+        if (more == 0) {
+            return coder.mixedBit(signSlots, a, b, c, signWeights, 0, 4, SLOT_LIMIT) != 0;
+        }
+        int d = 3 * SIGN_CONTEXTS + Tables.LOG1[Math.abs(referenced)] * 2 + (referenced > 0 ? 1 : 0);
+        return coder.mixedBit(signSlots, a, b, c, d, signWeights, 0, 4, SLOT_LIMIT) != 0;
     }
 
     private int decodeMagnitude(boolean negative) {
@@ -330,6 +366,7 @@ final class WeightsDecoder {
         int b = BY_EXPECTED + Math.min(Tables.LOG2[expected], 63) * NODES;
         int c = BY_STRENGTH + toward * TOP_NODES;
         int d = BY_ROW + Math.min(Tables.LOG2[rowLevel >> 6], 63) * TOP_NODES;
+        int e = BY_REFERENCE + Tables.LOG1[Math.abs(referenced)] * NODES;
         byte[] tree = used[sign];
         int node = 1;
         for (int depth = 0; depth < 8; depth++) {
@@ -339,16 +376,30 @@ final class WeightsDecoder {
             } else if (tree[2 * node + 1] == 0) {
                 bit = 0;
             } else {
-                int first = depth * MAGNITUDE_INPUTS;
-                bit = node < TOP_NODES
-                        ? coder.mixedBit(magnitudeSlots, a + node, b + node, c + node, d + node,
-                                magnitudeWeights, first, 3, SLOT_LIMIT)
-                        : coder.mixedBit(magnitudeSlots, a + node, b + node,
-                                magnitudeWeights, first, 3, SLOT_LIMIT);
+                int first = depth * (MAGNITUDE_INPUTS + more);
+                if (more != 0) {
+                    choose(node, a, b, e, c, d);
+                    bit = coder.mixedBit(magnitudeSlots, chosen, node < TOP_NODES ? 5 : 3,
+                            magnitudeWeights, first, 3, SLOT_LIMIT);
+                } else {
+                    bit = node < TOP_NODES
+                            ? coder.mixedBit(magnitudeSlots, a + node, b + node, c + node,
+                                    d + node, magnitudeWeights, first, 3, SLOT_LIMIT)
+                            : coder.mixedBit(magnitudeSlots, a + node, b + node,
+                                    magnitudeWeights, first, 3, SLOT_LIMIT);
+                }
             }
             node = 2 * node + bit;
         }
         return node - 256;
+    }
+
+    private void choose(int add, int a, int b, int c, int d, int e) {
+        chosen[0] = a + add;
+        chosen[1] = b + add;
+        chosen[2] = c + add;
+        chosen[3] = d + add;
+        chosen[4] = e + add;
     }
 
     private static int ternary(int value) {

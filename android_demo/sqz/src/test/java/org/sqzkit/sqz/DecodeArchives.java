@@ -9,8 +9,8 @@ import java.lang.management.ManagementFactory;
 import java.security.MessageDigest;
 
 /**
- * Decodes archives from standard input, each behind its length (four bytes, highest first), and
- * answers each with a line: "accepted", the SHA-256 of the file and the microseconds that it took,
+ * Decodes archives from standard input, each behind its length (four bytes, highest first; -1 for
+ * none) and followed by its base in the same way, and answers each with a line: "accepted", the SHA-256 of the file and the microseconds that it took,
  * or "refused", the microseconds and the reason. Python's tests compare the answers with their own.
  */
 public final class DecodeArchives {
@@ -22,10 +22,11 @@ public final class DecodeArchives {
         ThreadMXBean clock = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         DataInputStream input = new DataInputStream(new BufferedInputStream(System.in));
         for (byte[] archive = next(input); archive != null; archive = next(input)) {
+            byte[] base = next(input);
             long start = clock.getCurrentThreadCpuTime();
             String answer;
             try {
-                byte[] content = SqzDecoder.decodeAnyKind(archive, limit, null);
+                byte[] content = SqzDecoder.decodeAnyKind(archive, base, limit, null);
                 long took = (clock.getCurrentThreadCpuTime() - start) / 1000;
                 answer = "accepted " + sha256(content) + " " + took;
             } catch (SqzException error) {
@@ -50,6 +51,9 @@ public final class DecodeArchives {
         try {
             length = input.readInt();
         } catch (EOFException end) {
+            return null;
+        }
+        if (length < 0) {
             return null;
         }
         byte[] archive = new byte[length];

@@ -12,19 +12,33 @@ import java.util.Random;
 import java.util.zip.CRC32;
 import org.junit.Test;
 
-/** 10,000 damaged archives: each is refused, or is still the same model. */
+/** 10,000 damaged archives, and as many updates: each is refused, or is still the same model. */
 public class SqzDamageTest {
     private static final int HEADER = 52;
     private static final int CASES = 10_000;
     private static final long LIMIT = 1 << 20;
-    /** What SqzDecoder promises: four times the file, at most the limit, and 16 MiB. */
-    private static final long MOST_MEMORY = 4 * LIMIT + (16 << 20);
+    private static final long SPARE = 16 << 20;
 
     @Test
     public void noDamageGivesAnotherModelOrAnotherException() throws Exception {
-        List<Golden> small = new ArrayList<>(Golden.models());
+        // What SqzDecoder promises: four times the file, at most the limit, and 16 MiB.
+        damage(Golden.models(), HEADER, 4 * LIMIT + SPARE);
+    }
+
+    @Test
+    public void noDamagedUpdateGivesAnotherModelOrAnotherException() throws Exception {
+        // Behind the SHA-256 of the base, which every change would make another's.
+        damage(Golden.updates(), HEADER + 32, 5 * LIMIT + SPARE);
+    }
+
+    private static void damage(List<Golden> all, int behind, long mostMemory) throws Exception {
+        List<Golden> small = new ArrayList<>(all);
         small.removeIf(golden -> golden.archive.length > 2000 || golden.size > CASES);
         assertTrue(small.size() >= 15);
+        List<byte[]> bases = new ArrayList<>();
+        for (Golden golden : small) {
+            bases.add(golden.baseContent());
+        }
         Random random = new Random(7);
         int refused = 0;
         int deep = 0;
@@ -35,11 +49,12 @@ public class SqzDamageTest {
         long self = Thread.currentThread().getId();
         for (int k = 0; k < CASES; k++) {
             Golden golden = small.get(k % small.size());
-            byte[] damaged = damage(golden.archive, random);
+            byte[] base = bases.get(k % small.size());
+            byte[] damaged = damage(golden.archive, random, behind);
             long start = clock.getCurrentThreadCpuTime();
             long before = clock.getThreadAllocatedBytes(self);
             try {
-                byte[] content = SqzDecoder.decode(damaged, LIMIT, null);
+                byte[] content = SqzDecoder.decode(damaged, base, LIMIT, null);
                 assertEquals(golden.file, golden.sha256, Golden.sha256(content));
             } catch (SqzException error) {
                 refused++;
@@ -52,11 +67,11 @@ public class SqzDamageTest {
         assertTrue("got past the checksum: " + deep, deep > CASES / 2);
         assertTrue("slowest took " + slowest / 1_000_000 + " ms", slowest < 1_000_000_000L);
         // All that was allocated, so at least all that was ever held at once.
-        assertTrue("one took " + largest + " bytes", largest < MOST_MEMORY);
+        assertTrue("one took " + largest + " bytes", largest < mostMemory);
     }
 
     /** Changes, cuts, doubles or adds some bytes; mostly makes the CRC-32 right again. */
-    private static byte[] damage(byte[] archive, Random random) {
+    private static byte[] damage(byte[] archive, Random random, int behind) {
         byte[] damaged = archive.clone();
         int kind = random.nextInt(8);
         if (kind == 0) {
@@ -64,7 +79,7 @@ public class SqzDamageTest {
         } else if (kind == 1) {
             damaged = Arrays.copyOf(damaged, damaged.length + 1 + random.nextInt(40));
         } else {
-            int from = random.nextInt(4) == 0 ? 4 : HEADER;
+            int from = random.nextInt(4) == 0 ? 4 : behind;
             int span = random.nextBoolean() ? Math.min(60, damaged.length - from) : damaged.length - from;
             for (int n = 1 + random.nextInt(3); n > 0 && span > 0; n--) {
                 damaged[from + random.nextInt(span)] = (byte) random.nextInt(256);
