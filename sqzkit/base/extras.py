@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sqzkit.base.errors import MissingExtraError
 
 _EXPLORE = ("optuna",)
+_SIGN = ("cryptography",)
 _TRAIN = (
     "google", "h5py", "matplotlib", "sklearn", "tensorboard", "tensorflow",
     "tensorflow_datasets", "tensorflow_model_optimization", "tf_keras", "zstandard",
@@ -23,9 +24,9 @@ def explained() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
-        if name not in _EXPLORE + _TRAIN:
+        if name not in _EXPLORE + _SIGN + _TRAIN:
             raise
-        extra = "explore" if name in _EXPLORE else "train"
+        extra = "explore" if name in _EXPLORE else "sign" if name in _SIGN else "train"
         raise MissingExtraError(
             f"{name} is not installed: install it with pip install 'sqzkit[{extra}]'"
         ) from error

@@ -9,11 +9,13 @@ from typing import TypeVar
 
 from sqzkit.base import files
 from sqzkit.base.errors import FormatError, SqzkitError, UsageError
-from sqzkit.coding import sqz
+from sqzkit.coding import signing, sqz
 from sqzkit.coding.sqz import ArchiveInfo
 
 PathLike = str | os.PathLike[str]
 SUFFIX, UPDATE_SUFFIX = ".sqz", ".update.sqz"
+SIGNED_SUFFIX = ".signed.sqz"
+MAX_KEY = 1 << 16  # bytes of a PEM file
 Result = TypeVar("Result")
 
 
@@ -113,6 +115,76 @@ def unpack(
     content = _named(source, lambda archive: sqz.unpack(archive, limit, start), limit)
     files.write_bytes(target, content)
     return Packed(target, len(content), source.stat().st_size)
+
+
+def sign(
+    path: PathLike,
+    output: PathLike | None = None,
+    *,
+    key: PathLike,
+    release: int,
+    overwrite: bool = False,
+    limit: int = sqz.DEFAULT_LIMIT,
+) -> Path:
+    """Write an archive with a signature; return where.
+
+    Args:
+      path: the archive.
+      output: the file to write; None: `path` with ".signed.sqz" in place of ".sqz".
+      key: private key of P-256, a PEM file.
+      release: a number, larger for each newer version.
+      overwrite: whether the output may be replaced.
+      limit: maximum bytes of what the archive holds.
+
+    Raises:
+      SqzkitError: the key is not one, or the output exists (`UsageError`), or the archive is
+        damaged (`FormatError`).
+    """
+    source = Path(os.path.expanduser(path))
+    target = Path(os.path.expanduser(output or source.with_suffix(SIGNED_SUFFIX)))
+    files.refuse_existing(target, overwrite)
+    private = _content(Path(os.path.expanduser(key)), MAX_KEY)
+    archive_info(source, limit)  # only what is an archive is signed
+    signed = _named(source, lambda archive: signing.sign(archive, private, release), limit)
+    files.write_bytes(target, signed)
+    return target
+
+
+def verify(
+    path: PathLike,
+    output: PathLike | None = None,
+    *,
+    key: PathLike,
+    min_release: int = 0,
+    overwrite: bool = False,
+    limit: int = sqz.DEFAULT_LIMIT,
+) -> signing.Verified:
+    """Check a signed archive, and write the archive without its signature if asked to.
+
+    Args:
+      path: the signed archive.
+      output: the archive to write; None: nothing is written.
+      key: public key of P-256, a PEM file.
+      min_release: of an older release nothing is returned.
+      overwrite: whether the output may be replaced.
+      limit: maximum bytes of what the archive holds.
+
+    Raises:
+      SqzkitError: the key is not one, or the output exists (`UsageError`), or the archive is
+        damaged, older, or signed with another key (`FormatError`).
+    """
+    public = _content(Path(os.path.expanduser(key)), MAX_KEY)
+    target = Path(os.path.expanduser(output)) if output else None
+    if target:
+        files.refuse_existing(target, overwrite)
+
+    def check(signed: bytes) -> signing.Verified:
+        return signing.verify(signed, public, min_release)
+
+    found = _named(Path(os.path.expanduser(path)), check, limit)
+    if target:
+        files.write_bytes(target, found.archive)
+    return found
 
 
 def archive_info(path: PathLike, limit: int = sqz.DEFAULT_LIMIT) -> ArchiveInfo:

@@ -16,6 +16,7 @@ from sqzkit.base.errors import FormatError
 from sqzkit.coding import archive as rules
 from sqzkit.coding import streams, varint
 from sqzkit.coding.archive import COPY, MAX_SPANS, MAX_STREAMS, UPDATE, Archive, Base, Piece
+from sqzkit.coding.signing import MAGIC as SIGNED_MAGIC
 from sqzkit.coding.symbols import Reference, SymbolTensor
 
 MAGIC = b"\x89SQZ"
@@ -76,6 +77,8 @@ def check(content: bytes | bytearray, archive: Archive) -> bytes:
 
 
 def _read_header(content: bytes, limit: int) -> tuple[int, int, bytes]:
+    if content[:4] == SIGNED_MAGIC:
+        raise FormatError("a signed archive: check it first (sqzkit sqz verify --key --output)")
     if content[:4] != MAGIC:
         raise FormatError("not a .sqz archive: it does not begin with 89 53 51 5A")
     if len(content) < HEADER.size:

@@ -6,6 +6,9 @@ sqzkit sqz info model.tflite.sqz        prints what is inside
 
 sqzkit sqz pack new.tflite --base=old.tflite               writes new.tflite.update.sqz
 sqzkit sqz unpack new.tflite.update.sqz --base=old.tflite  writes new.tflite again
+
+sqzkit sqz sign new.sqz --key=private.pem --release=7      writes new.signed.sqz
+sqzkit sqz verify new.signed.sqz --key=public.pem --output=new.sqz
 """
 
 import dataclasses
@@ -31,6 +34,15 @@ class SqzSettings(Settings):
         default_text="a whole archive",
     )
     overwrite: bool = setting(False, help="Replace the output file if it exists.")
+    key: str | None = setting(
+        None, path=True, help="To sign and verify: private or public key of P-256, a PEM file."
+    )
+    release: int | None = setting(
+        None,
+        minimum=0,
+        help="To sign: number of this release, larger for each newer one. To verify: refuse "
+        "older ones.",
+    )
     limit: int = setting(
         256 << 20, minimum=1, unit="bytes", help="Maximum size of the file that an archive holds."
     )
@@ -86,8 +98,31 @@ def _info(path: str, asked: SqzSettings) -> None:
         print(f"stream {number}: {stream.size:>12,} -> {stream.coded:>10,}  {stream.method}")
 
 
-COMMANDS = {"pack": _pack, "unpack": _unpack, "info": _info}
-PROGRAM = cli.Program("sqz", main, (SqzSettings,), arguments="pack|unpack|info FILE")
+def _sign(path: str, asked: SqzSettings) -> None:
+    from sqzkit.coding import archive_files  # brings numba
+
+    if asked.key is None or asked.release is None:
+        raise UsageError("sign needs --key=PRIVATE.pem and --release=NUMBER")
+    made = archive_files.sign(path, asked.output, release=asked.release, **_keyed(asked))
+    print(f"{made}: release {asked.release}")
+
+
+def _verify(path: str, asked: SqzSettings) -> None:
+    from sqzkit.coding import archive_files  # brings numba
+
+    if asked.key is None:
+        raise UsageError("verify needs --key=PUBLIC.pem")
+    oldest = asked.release or 0
+    found = archive_files.verify(path, asked.output, min_release=oldest, **_keyed(asked))
+    print(f"{path}: release {found.release}, signed with this key")
+
+
+def _keyed(asked: SqzSettings) -> dict[str, Any]:
+    return {"key": asked.key, "overwrite": asked.overwrite, "limit": asked.limit}
+
+
+COMMANDS = {"pack": _pack, "unpack": _unpack, "info": _info, "sign": _sign, "verify": _verify}
+PROGRAM = cli.Program("sqz", main, (SqzSettings,), arguments=f"{'|'.join(COMMANDS)} FILE")
 
 if __name__ == "__main__":
     cli.run(PROGRAM)

@@ -176,3 +176,33 @@ def test_an_archive_of_another_base_is_not_kept(repository, packed, tmp_path):
     assert "--overwrite" in refused.stderr
     assert run(repository, "pack", new, f"--base={new}", "--overwrite").returncode == 0
     assert hashlib.sha256(b"new").hexdigest() in run(repository, "info", archive).stdout
+
+
+def test_signing_says_what_it_needs(repository, packed):
+    archive = packed.with_name("model.tflite.sqz")
+    for arguments, word in (
+        (["sign", archive, "--release=3"], "--key=PRIVATE.pem"),
+        (["sign", archive, "--key=private.pem"], "--release=NUMBER"),
+        (["verify", archive], "--key=PUBLIC.pem"),
+    ):
+        refused = run(repository, *arguments)
+        assert refused.returncode == 2
+        assert word in refused.stderr
+
+
+def test_an_archive_is_signed_and_verified(repository, packed, tmp_path):
+    from tests.coding.test_signing import pair
+
+    archive, signed = packed.with_name("model.tflite.sqz"), tmp_path / "model.tflite.signed.sqz"
+    names = [tmp_path / "private.pem", tmp_path / "public.pem"]
+    for name, content in zip(names, pair(), strict=True):
+        name.write_bytes(content)
+    made = run(repository, "sign", archive, f"--key={names[0]}", "--release=3")
+    assert (made.returncode, made.stdout) == (0, f"{signed}: release 3\n")
+    old = run(repository, "verify", signed, f"--key={names[1]}", "--release=4")
+    assert old.returncode == 1
+    assert "older than 4" in old.stderr
+    output = tmp_path / "out.sqz"
+    right = run(repository, "verify", signed, f"--key={names[1]}", f"--output={output}")
+    assert right.returncode == 0
+    assert output.read_bytes() == archive.read_bytes()
