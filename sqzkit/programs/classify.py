@@ -2,6 +2,7 @@
 
 sqzkit classify --model=runs/digits/conversions/int8_per_channel.tflite a.jpg b.png
 sqzkit classify --model=model.sqz --contact_sheet=sheet.png photographs/
+sqzkit classify --model=model.sqz --head=taught/taught.head photographs/
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from sqzkit.programs import cli
 
 if TYPE_CHECKING:
     from sqzkit.reporting.contact_sheet import Answered
+    from sqzkit.teaching.classifier import TaughtClassifier
     from sqzkit.tflite.classifier import Classifier
 
 
@@ -26,6 +28,11 @@ class ClassifySettings(Settings):
     model: str = setting(path=True, help="The .tflite or .sqz file to ask.")
     labels_file: str | None = setting(
         None, path=True, help="Class names, one a line, instead of the model's own."
+    )
+    head: str | None = setting(
+        None,
+        path=True,
+        help="A .head file that sqzkit teach wrote: its classes instead of the model's own.",
     )
     preprocessing: str | None = setting(
         None,
@@ -42,6 +49,8 @@ class ClassifySettings(Settings):
         super().__post_init__()
         if self.contact_sheet and not self.contact_sheet.endswith(".png"):
             raise UsageError(f"--contact_sheet {self.contact_sheet!r}: must end in .png")
+        if self.head and self.labels_file:
+            raise UsageError("--labels_file with --head: the head has names of its own")
 
 
 def main(given: dict[str, Any], arguments: list[str]) -> None:
@@ -54,11 +63,8 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
     paths = [path for argument in arguments for path in _photographs(argument)]
     # Imported here, so that --help and wrong flags answer at once.
     from sqzkit.reporting.contact_sheet import draw
-    from sqzkit.tflite import metadata
-    from sqzkit.tflite.classifier import Classifier
 
-    labels = metadata.read_labels(asked.labels_file) if asked.labels_file else None
-    classifier = Classifier(asked.model, preprocessing=asked.preprocessing, labels=labels)
+    classifier = _open(asked)
     answered, unreadable = [], 0
     for path in paths:
         try:
@@ -89,12 +95,24 @@ def _photographs(argument: str) -> list[Path]:
     return list(folder.everything())
 
 
-def _ask(classifier: "Classifier", path: Path, top_k: int) -> "Answered":
+def _open(asked: ClassifySettings) -> "Classifier | TaughtClassifier":
+    if asked.head:
+        from sqzkit.teaching.classifier import TaughtClassifier
+
+        return TaughtClassifier(asked.model, asked.head, asked.preprocessing)
+    from sqzkit.tflite import metadata
+    from sqzkit.tflite.classifier import Classifier
+
+    labels = metadata.read_labels(asked.labels_file) if asked.labels_file else None
+    return Classifier(asked.model, preprocessing=asked.preprocessing, labels=labels)
+
+
+def _ask(classifier: "Classifier | TaughtClassifier", path: Path, top_k: int) -> "Answered":
     from sqzkit.reporting.contact_sheet import Answered
 
     pixels = classifier.prepare(path)
-    predictions = classifier.rank(classifier.predict(pixels[None])[0], top_k)
-    print(path)
+    predictions, none = classifier.answer(pixels, top_k)
+    print(f"{path}: none of these" if none else path)
     for item in predictions:
         print(f"  {item.probability:7.2%}  {item.label}")
     return Answered(path.name, pixels, predictions)

@@ -101,13 +101,13 @@ class Classifier:
         """
         return self.rank(self.predict(self.prepare(photo)[None])[0], top_k)
 
+    def answer(self, image: np.ndarray, top_k: int) -> tuple[list[Prediction], bool]:
+        """Return the most probable classes of a prepared image, and False: it shows one of them."""
+        return self.rank(self.predict(image[None])[0], top_k), False
+
     def rank(self, probabilities: np.ndarray, top_k: int) -> list[Prediction]:
         """Return the `top_k` most probable classes of float32 [classes], best first."""
-        if top_k < 1:
-            raise UsageError(f"--top_k={top_k}: must be 1 or more")
-        # Stable, so that equal probabilities keep the order of the classes.
-        best = np.argsort(-probabilities, kind="stable")[:top_k]
-        return [Prediction(int(i), self.labels[i], float(probabilities[i])) for i in best]
+        return rank(probabilities, self.labels, top_k)
 
     def prepare(self, photo: Photograph) -> np.ndarray:
         """Return a photograph as the square the network sees: uint8 [S, S, 3], RGB."""
@@ -162,6 +162,15 @@ class Classifier:
         self._interpreter.set_tensor(self._input.index, quantize(values, self._input))
         self.invoke()
         return dequantize(self._interpreter.get_tensor(self._output.index)[0], self._output)
+
+
+def rank(probabilities: np.ndarray, labels: Sequence[str], top_k: int) -> list[Prediction]:
+    """Return the `top_k` most probable classes, best first."""
+    if top_k < 1:
+        raise UsageError(f"--top_k={top_k}: must be 1 or more")
+    # Stable, so that equal probabilities keep the order of the classes.
+    best = np.argsort(-probabilities, kind="stable")[:top_k]
+    return [Prediction(int(i), labels[i], float(probabilities[i])) for i in best]
 
 
 def quantize(values: np.ndarray, tensor: Tensor) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.coding import sqz
+from sqzkit.programs import classify
 from sqzkit.programs import teach as program
 from sqzkit.teaching import export, head_file, teach
 from sqzkit.teaching.config import MergeConfig, TeachConfig
@@ -223,6 +224,28 @@ def test_program_teaches_and_merges(model, folder, tmp_path, capsys):
     told = call("merge", head, head, f"--output_file={tmp_path}/both.head", "--sums_only")
     assert "18 photographs of 3 classes" in told
     assert not head_file.read(tmp_path / "both.head").photographs
+
+
+def test_classify_with_a_head_says_none_of_these(taught, model, folder, tmp_path, capsys):
+    head = head_file.read(taught)
+    head.teach()
+    head.choice = dataclasses.replace(head.choice, threshold=-1e9)
+    head_file.write(tmp_path / "strict.head", head)
+    photo = folder / "test" / "red" / "0.png"
+    for path, ending in ((taught.path, ""), (tmp_path / "strict.head", ": none of these")):
+        line = [f"--model={model}", f"--head={path}", "--top_k=1", str(photo)]
+        known = classify.PROGRAM.flags()
+        classify.main(*program.cli.flags.parse(["sqzkit classify", *line], known))
+        first, second = capsys.readouterr().out.splitlines()
+        assert first == f"{photo}{ending}"
+        reader, found = FeatureReader(model), head_file.read(taught).teach()
+        probabilities = found.probabilities(reader.read(photo)[None])[0]
+        assert second.split() == [
+            f"{probabilities.max():.2%}",
+            found.labels[probabilities.argmax()],
+        ]
+    with pytest.raises(UsageError, match="the head has names of its own"):
+        classify.ClassifySettings(str(model), labels_file="x", head="y")
 
 
 def test_settings_are_frozen():
