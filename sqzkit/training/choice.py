@@ -1,7 +1,10 @@
 """The image size and resize rule of transfer learning, chosen by heads on frozen features."""
 
 import dataclasses
+import math
 from collections.abc import Callable
+
+import numpy as np
 
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
@@ -51,7 +54,7 @@ def transfer_preprocessing(
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """Measures how good a head is under a preprocessing record.
+    """Measures heads on frozen features under a preprocessing record.
 
     Attributes:
       build: makes the network, with the published weights, for an image size.
@@ -69,12 +72,8 @@ class Trial:
     seed: int
     class_weights: str | None = None
 
-    def score(self, record: Preprocessing) -> tuple[float, float]:
-        """Return accuracy and, negated, loss of the head on images held out; print the first.
-
-        Accuracy comes first because a few images answered wrongly with much confidence
-        decide the loss of a small set.
-        """
+    def losses(self, record: Preprocessing) -> np.ndarray:
+        """Return the head's loss on every image held out; print its accuracy on them."""
         model = self.build(record.image_size)
         features = compute(model, self.dataset, record, self.folder, self.weights, MAX_TRIED)
         fitted = head.fit(features, self.dataset.num_classes, self.seed, self.class_weights)
@@ -83,14 +82,17 @@ class Trial:
             f"{head.in_words(fitted, features)}",
             flush=True,
         )
-        loss = float(fitted.losses(features.labels).mean())
-        return fitted.accuracy(features.labels)[0], -loss
+        return fitted.losses(features.labels)
 
 
 def choose_preprocessing(
     trial: Trial, record_at: Callable[[int], Preprocessing], images: int
 ) -> Preprocessing:
-    """Return the record with the best held-out answers: first the size, then the resize rule.
+    """Return the record for the data: the size is chosen first, then the resize rule.
+
+    Few photographs do not tell which size is best, and on photographs a larger one nearly always
+    is. So a larger one is taken unless its held-out losses are higher by more than one standard
+    error of the difference.
 
     Args:
       trial: measures a record.
@@ -99,8 +101,18 @@ def choose_preprocessing(
         much work are left out.
     """
     affordable = [size for size in SIZES if images * (size / 227) ** 2 <= MAX_WORK]
-    records = map(record_at, affordable[-3:] or SIZES[:1])
-    score, best = max(((trial.score(record), record) for record in records), key=lambda s: s[0])
+    first, *larger = map(record_at, affordable[-3:] or SIZES[:1])
+    best, lowest = first, trial.losses(first)
+    for record in larger:
+        losses = trial.losses(record)
+        if not _are_higher(losses, lowest):
+            best, lowest = record, losses
     (rule,) = set(RESIZE_RULES) - {best.resize}
     other = dataclasses.replace(best, resize=rule)
-    return other if trial.score(other) > score else best
+    return other if trial.losses(other).sum() < lowest.sum() else best
+
+
+def _are_higher(losses: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether the mean is higher by more than a standard error, image by image."""
+    more = losses - others
+    return len(more) > 1 and bool(more.mean() > more.std(ddof=1) / math.sqrt(len(more)))

@@ -13,6 +13,43 @@ from sqzkit.training.config import TrainingConfig
 from tests.training import test_head
 
 
+def losses_of(means, noise):
+    """Return a stand-in for a trial with these mean losses by size, and noise of its own each."""
+    spread = noise * np.random.default_rng(1).normal(size=(4, 50))
+    spread -= spread.mean(axis=1, keepdims=True)
+
+    class Trial:
+        def losses(self, record):
+            squashed = 0.01 * (record.resize == "squash")
+            return (
+                means[record.image_size] + squashed + spread[choice.SIZES.index(record.image_size)]
+            )
+
+    return Trial()
+
+
+@pytest.mark.parametrize(
+    ("means", "noise", "size"),
+    [
+        ({160: 0.5, 227: 0.52, 288: 0.54}, 1.0, 288),  # which the images do not tell from 0.5
+        ({160: 0.5, 227: 0.52, 288: 0.54}, 0.01, 160),
+        ({160: 0.5, 227: 0.4, 288: 0.45}, 0.01, 227),
+        ({160: 0.5, 227: 1.5, 288: 0.4}, 1.0, 288),  # compared with the best so far
+    ],
+)
+def test_a_larger_size_is_taken_unless_it_is_shown_to_be_worse(means, noise, size):
+    chosen = choice.choose_preprocessing(losses_of(means, noise), caffe, 100)
+    assert chosen == dataclasses.replace(caffe(size), resize="shorter_side")
+
+
+def test_one_image_of_each_class_tells_nothing_of_sizes():
+    class Trial:
+        def losses(self, record):
+            return np.zeros(0)
+
+    assert choice.choose_preprocessing(Trial(), caffe, 100) == caffe(288)
+
+
 @pytest.mark.parametrize(("images", "tried"), [(100, [160, 227, 288, 227]), (300_000, [96, 96])])
 def test_the_record_under_which_the_head_is_best_is_chosen(
     images, tried, colours, tmp_path, monkeypatch, capsys
