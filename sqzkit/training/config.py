@@ -123,7 +123,6 @@ class TrainingConfig(Settings):
         0,
         minimum=0,
         help="Training images from which on this is the rate; of fewer it is lower in proportion.",
-        default_text="0; 2,000 with --weights, unless --base_learning_rate is given",
     )
     lr_schedule: Schedule = like(FitOptions, "lr_schedule")
     warmup_epochs: float = like(FitOptions, "warmup_epochs", 1.0)
@@ -165,8 +164,6 @@ class TrainingConfig(Settings):
             fields.pop("train_steps", None)
         if "train_epochs" in values or "train_steps" in values:
             fields.pop("min_train_steps", None)
-        if "base_learning_rate" in values:
-            fields.pop("full_rate_images", None)
         return assembly.assemble(cls, {**fields, **values, "preset": name})
 
     def __post_init__(self) -> None:

@@ -164,11 +164,14 @@ def split_metrics(
     found = {}
     for split, prefix in (("validation", "validation_"), ("test", "")):
         measured = evaluator(dataset, split, preprocessing, EVALUATION_BATCH)
-        for name in ("top1", "top5", "loss"):
-            found[f"{prefix}{name}"] = getattr(measured, name)
-        if measured.is_unequal:
-            found[f"{prefix}balanced_accuracy"] = measured.balanced_accuracy
+        found.update(named(measured, prefix))
     return found
+
+
+def named(measured: Metrics, prefix: str) -> dict[str, float]:
+    """Return top1, top5 and loss, and balanced_accuracy if classes are unequal, with a prefix."""
+    names = ["top1", "top5", "loss"] + ["balanced_accuracy"] * measured.is_unequal
+    return {f"{prefix}{name}": getattr(measured, name) for name in names}
 
 
 def in_words(metrics: Mapping[str, float]) -> str:

@@ -38,6 +38,12 @@ class Features:
     labels: np.ndarray
     seconds: float
 
+    def __add__(self, others: "Features") -> "Features":
+        values = np.concatenate([self.values, others.values])
+        mirrored = np.concatenate([self.mirrored, others.mirrored])
+        labels = np.concatenate([self.labels, others.labels])
+        return Features(values, mirrored, labels, self.seconds + others.seconds)
+
 
 def compute(
     model: keras.Model,
@@ -76,7 +82,7 @@ def compute(
         record, groups = found
         values, mirrored, labels = groups["features"]
         return Features(values, mirrored, labels, float(record["seconds"]))
-    features = _compute(model, dataset, preprocessing)
+    features = of_split(model, dataset, "train", preprocessing)
     if distribution.is_chief():
         arrays = [features.values, features.mirrored, features.labels]
         record = {"seconds": features.seconds, "image_size": preprocessing.image_size}
@@ -84,7 +90,10 @@ def compute(
     return features
 
 
-def _compute(model: keras.Model, dataset: ImageDataset, preprocessing: Preprocessing) -> Features:
+def of_split(
+    model: keras.Model, dataset: ImageDataset, split: str, preprocessing: Preprocessing
+) -> Features:
+    """Return the features of every image of a split, which are not kept."""
     maps = model.get_layer(HEAD).input
     average = keras.layers.GlobalAveragePooling2D(dtype="float32")(maps)
     extract = tf.function(
@@ -94,7 +103,7 @@ def _compute(model: keras.Model, dataset: ImageDataset, preprocessing: Preproces
     values, labels = [], []
     mirrored = [np.zeros((0, maps.shape[-1]), np.float32)]
     with naming_failures(dataset):
-        for images, truth in evaluation_batches(dataset, "train", preprocessing, BATCH):
+        for images, truth in evaluation_batches(dataset, split, preprocessing, BATCH):
             values.append(extract(images).numpy())
             if dataset.flip:
                 mirrored.append(extract(images[:, :, ::-1]).numpy())

@@ -52,6 +52,9 @@ class StageFit:
       options: what decides the outcome.
       callbacks: Keras callbacks, called as by `Model.fit` (`set_model` with
         `model.optimizer` set; `on_train_begin` after the state was restored).
+      finish: called with the weights of the last epoch (or, with early stopping, the best one),
+        before they are measured and stored; may change them, and returns metrics to record in
+        place of those measured afterwards.
       export: makes the model whose weights are stored as STAGE.weights.h5
         (e.g. without TF-MOT's wrappers); None: what was trained.
       loss: (images, labels int32 [B], logits) -> float32 [B]; None:
@@ -71,6 +74,7 @@ class StageFit:
     preprocessing: Preprocessing
     options: FitOptions
     callbacks: Sequence[keras.callbacks.Callback] = ()
+    finish: Callable[[keras.Model], Mapping[str, float]] | None = None
     export: Callable[[keras.Model], keras.Model] | None = None
     loss: steps.Loss | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -83,6 +87,14 @@ class StageFit:
         """Everything that decides the outcome, as it is read back from JSON."""
         average = {"average": self.average} if self.average else {}
         return dict(plain({**self.options.to_json(), **average, **self.config}))
+
+    @property
+    def best_from_epoch(self) -> int:
+        """The first epoch whose weights may be kept; what comes last has learnt most."""
+        options = self.options
+        if self.finish and not options.early_stopping_patience:
+            return options.epochs - 1
+        return options.best_from_epoch
 
     @property
     def checkpoint_path(self) -> Path:
@@ -129,8 +141,9 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         trainer.run()
     if fit.options.keep == "best":
         trainer.state.restore_best()
+    recorded = fit.finish(model) if fit.finish else {}
     exported = fit.exported(model)
-    metrics = trainer.final_metrics(exported)
+    metrics = {**trainer.final_metrics(exported), **recorded}
     chief = distribution.is_chief()
     save_weights(exported, folder.weights_path(stage), write=chief)
     if chief:
@@ -251,7 +264,7 @@ class _Trainer:
         progress.epoch += 1
         with self._averaged():
             validation = self._measure("validation")
-            if options.keep == "best" and progress.epoch > options.best_from_epoch:
+            if options.keep == "best" and progress.epoch > self.fit.best_from_epoch:
                 self.state.note_validation(*validation.judged(options.class_weights))
         line: dict[str, Any] = {
             "loss": sums.loss,

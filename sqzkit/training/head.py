@@ -26,7 +26,7 @@ from sqzkit.training.evaluate import (
     standard_error,
 )
 from sqzkit.training.features import Features, compute
-from sqzkit.training.fit import StageFit, StageResult
+from sqzkit.training.fit import StageFit
 
 FOLDS = 5
 # Inverse strengths of the L2 penalty, for scikit-learn; the fold loss has one minimum.
@@ -206,22 +206,6 @@ def accuracy_of_share(
             answers = regression.probabilities(strength, features.values[held_out]).argmax(axis=1)
             right += int((answers == features.labels[held_out]).sum())
     return right / max(1, int((fold >= 0).sum()))
-
-
-def finish_untrained(model: keras.Model, stage: StageFit) -> StageResult:
-    """Finish a stage for which there is no time, with the weights of its head."""
-    folder = stage.folder
-    found = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
-    if found:
-        refuse_other(f"stage {stage.stage!r} of {folder.path}", found["config"], stage.record)
-        load_weights(model, folder.weights_path(stage.stage))
-        return StageResult(model, found["metrics"], 0)
-    measured = split_metrics(Evaluator(model), stage.dataset, stage.preprocessing)
-    nothing = {"epochs": 0, "best_epoch": 0, "train_seconds": 0.0, "images_per_second": 0.0}
-    metrics: dict[str, Any] = {**nothing, **measured}
-    save_weights(model, folder.weights_path(stage.stage))
-    folder.finish_stage(stage.stage, metrics, stage.record)
-    return StageResult(model, metrics, 0)
 
 
 def folds(labels: np.ndarray, seed: int) -> np.ndarray:

@@ -30,7 +30,7 @@ from sqzkit.runs.loading import (
 )
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
-from sqzkit.training import choice, distribution, duration, head, optimization
+from sqzkit.training import choice, distribution, duration, fine_tuning, head, optimization
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
 from sqzkit.training.duration import Duration
 from sqzkit.training.evaluate import (
@@ -47,7 +47,6 @@ NOT_SHOWN = (
     "the test split does not show that anything was learnt: always giving its most frequent class "
     "would be about as accurate; check that the photographs lie in the folders of their classes"
 )
-AVERAGE_DECAY = 0.99  # a step, of the averaged weights: the last hundred steps count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Run:
       preprocessing: from photographs to its input.
       options: of the stage "train".
       strategy: where it runs.
-      only_head: whether there is no time to train more than a new head.
+      only_head: whether there is no time, or are too few images, to train more than a new head.
     """
 
     folder: RunFolder
@@ -252,6 +251,8 @@ def _refuse_other_data(folder: RunFolder, dataset: ImageDataset, source: DataSou
 
 def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run, Duration | None]:
     """Return the run with as many epochs as `--train_minutes` allows, and what is expected."""
+    if fine_tuning.cannot_be_judged(config, run.dataset):
+        return dataclasses.replace(run, only_head=True), None
     alone = config.distribution_strategy in ("off", "one_device")
     expected = duration.decide(
         *(run.folder, run.dataset, run.options, config.train_minutes, started),
@@ -303,9 +304,8 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
         else:
             head.fit_stage_head(model, dataclasses.replace(stage, stage="head"))
         if run.only_head:
-            return head.finish_untrained(model, stage)
-        average = AVERAGE_DECAY if config.min_train_steps else 0.0
-        return fit_stage(model, dataclasses.replace(stage, keep_start=True, average=average))
+            return fine_tuning.finish_untrained(model, stage)
+        return fine_tuning.fine_tune(model, stage, config)
 
 
 def _stage(

@@ -30,7 +30,6 @@ def transfer() -> Changes:
         "min_train_steps": 1_500,
         "train_batch_size": 16,
         "base_learning_rate": 3e-4,
-        "full_rate_images": 2_000,
         "augmentation": "standard",
         "warmup_epochs": 1.0,
         "weight_decay": 0.0,

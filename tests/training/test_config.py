@@ -82,7 +82,6 @@ def test_the_head_learns_alone_at_a_constant_rate():
     [
         ("train_epochs", "min_train_steps"),
         ("train_steps", "min_train_steps"),
-        ("base_learning_rate", "full_rate_images"),
     ],
 )
 def test_what_was_given_is_not_adapted_to_the_data(flag, field):

@@ -237,6 +237,27 @@ def test_what_it_starts_from_is_kept_where_no_epoch_is_as_good(fit_small, folder
         np.testing.assert_array_equal(kept, found)
 
 
+def test_what_finish_makes_of_the_kept_weights_is_measured_and_stored(fit_small, folder):
+    def finish(model):
+        model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+        return {"share": 0.25, "validation_top1": 0.125}
+
+    metrics = fit_small(folder, finish=finish).metrics
+    assert (metrics["share"], metrics["validation_top1"]) == (0.25, 0.125)
+    assert metrics["loss"] == pytest.approx(np.log(4))  # of a network that answers nothing
+    assert not read_weights(folder.weights_path("train"))["head"]["kernel"].any()
+
+
+@pytest.mark.parametrize(("patience", "kept"), [(0, 4), (4, 2)])
+def test_finish_gets_the_last_epoch_or_with_early_stopping_the_best(
+    patience, kept, fit_small, folder
+):
+    options = dataclasses.replace(STEADY, early_stopping_patience=patience)
+    spoil = Spoil(2)
+    result = fit_small(folder, options, callbacks=[spoil], finish=lambda model: {})
+    assert result.metrics["best_epoch"] == kept
+
+
 def test_averaged_weights_are_validated_and_kept_and_survive_a_kill(
     fit_small, folder, tmp_path, monkeypatch
 ):

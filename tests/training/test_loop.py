@@ -20,7 +20,7 @@ from sqzkit.preprocessing import caffe, torchvision
 from sqzkit.runs import loading
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
-from sqzkit.training import choice, duration, head, loop
+from sqzkit.training import choice, duration, fine_tuning, head, loop
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import Duration
 from tests.models import pth
@@ -277,7 +277,8 @@ def test_training_starts_from_the_head_that_was_trained_first(
         started[fit.stage] = model.get_layer("conv10").get_weights()[0]
         return fit_stage(model, fit)
 
-    monkeypatch.setattr(loop, "fit_stage", spy)
+    for module in (loop, fine_tuning):
+        monkeypatch.setattr(module, "fit_stage", spy)
     run = loop.train(transferring(tmp_path / "run", pets, head_epochs=1))
     after_head = read_weights(run.folder.weights_path("head"))["conv10"]["kernel"]
     np.testing.assert_array_equal(started["train"], after_head)
@@ -295,11 +296,11 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "fit_stage", killed)
+        patch.setattr(fine_tuning, "fit_stage", killed)
         loop.train(config)
     kept = sorted((tmp_path / "run" / "features").iterdir())
     assert len(kept) == 3  # two sizes, and the other resize rule
-    monkeypatch.setattr(head, "fit", None)
+    monkeypatch.setattr(head, "compute", None)
     said = capsys.readouterr().out
     assert 0 <= said.index("data: pets") < said.index("head on frozen features, 32 px")
     run = loop.train(config)
@@ -340,6 +341,19 @@ def test_what_does_not_fit_into_the_time_is_not_trained(
     source = DataSource(data_dir=str(pets))
     scratch = tiny(tmp_path / "scratch", data=source, train_epochs=5, train_minutes=1.0)
     assert loop.train(scratch).folder.finished_stages()[0]["metrics"]["epochs"] == 1
+
+
+def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
+    published_tiny, pets, tmp_path, monkeypatch, capsys
+):
+    config = transferring(tmp_path / "run", pets, min_train_steps=8)
+    run = loop.train(config)
+    assert "fine-tuning: none, because 4 validation images" in capsys.readouterr().out
+    assert run.folder.finished_stages()[1]["metrics"]["epochs"] == 0
+    assert loop.train(config).only_head  # again, from what is finished
+    monkeypatch.setattr(fine_tuning, "MIN_VALIDATION", 4)
+    enough = loop.train(transferring(tmp_path / "other", pets, min_train_steps=8))
+    assert enough.folder.finished_stages()[1]["metrics"]["epochs"] == 3
 
 
 def test_shuffled_labels_are_said_to_teach_nothing(tmp_path, capsys):

@@ -1,0 +1,118 @@
+"""Fine-tuning from a fitted head, and how much of it is kept."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sqzkit.base.keras import keras
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.runs.settings import refuse_other
+from sqzkit.runs.weights import load_weights, save_weights
+from sqzkit.training import head
+from sqzkit.training.config import TrainingConfig
+from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, named, split_metrics
+from sqzkit.training.features import MAX_PHOTOGRAPHS, of_split
+from sqzkit.training.fit import StageFit, StageResult, fit_stage
+
+AVERAGE_DECAY = 0.99  # a step, of the averaged weights: the last hundred steps count
+# Of the way from the start to the fine-tuned weights; the first of equally good ones is taken.
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+MIN_VALIDATION = 10  # images by which fine-tuning is judged
+
+
+def cannot_be_judged(config: TrainingConfig, dataset: ImageDataset) -> bool:
+    """Return, and print, whether too few validation images would judge a default fine-tuning."""
+    count = dataset.split("validation").num_examples
+    if not config.weights or not config.min_train_steps or count >= MIN_VALIDATION:
+        return False
+    print(
+        f"fine-tuning: none, because {count} validation images cannot tell whether it helps; with "
+        f"at least {MIN_VALIDATION}, or with --train_epochs, there is one",
+        flush=True,
+    )
+    return True
+
+
+def fine_tune(model: keras.Model, stage: StageFit, config: TrainingConfig) -> StageResult:
+    """Train all layers of a network whose head is fitted or trained already."""
+    stage = dataclasses.replace(stage, average=AVERAGE_DECAY if config.min_train_steps else 0.0)
+    if config.head_epochs:
+        return fit_stage(model, dataclasses.replace(stage, keep_start=True))
+    start = [variable.numpy() for variable in model.trainable_variables]
+    finish = functools.partial(settle, stage=stage, start=start)
+    return fit_stage(model, dataclasses.replace(stage, finish=finish))
+
+
+def settle(
+    model: keras.Model, stage: StageFit, start: Sequence[np.ndarray]
+) -> dict[str, float | int]:
+    """Go back from the fine-tuned weights towards the start as far as the validation split says.
+
+    Fine-tuning changes all weights, whether the data have more to teach than the head knows or
+    not. A mean of the weights before and after it is often better than both (Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", 2022). The most accurate share is taken, and of
+    equally accurate ones that with the lowest loss. If that is the start, the head is fitted once
+    more, to both splits.
+
+    Args:
+      model: with the weights that are kept.
+      stage: what was trained.
+      start: the trainable variables before the training, in their order.
+
+    Returns:
+      The share, and the other metrics to record in place of those measured afterwards.
+    """
+    tuned = [variable.numpy() for variable in model.trainable_variables]
+    evaluator, scores = Evaluator(model), []
+    for share in SHARES:
+        _interpolate(model, start, tuned, share)
+        measured = evaluator(stage.dataset, "validation", stage.preprocessing, EVALUATION_BATCH)
+        scores.append((measured.top1, -measured.loss, share, measured))
+    *_, share, measured = max(scores, key=lambda score: score[:2])
+    _interpolate(model, start, tuned, share)
+    if share:
+        print(f"{stage.stage}: {share:.0%} of the way from the start is kept", flush=True)
+        return {"share": share}
+    fit_to_both(model, stage)
+    return {"best_epoch": 0, "share": 0.0, **named(measured, "validation_")}
+
+
+def _interpolate(
+    model: keras.Model, start: Sequence[np.ndarray], tuned: Sequence[np.ndarray], share: float
+) -> None:
+    for variable, before, after in zip(model.trainable_variables, start, tuned, strict=True):
+        variable.assign((1 - share) * before + share * after)
+
+
+def fit_to_both(model: keras.Model, stage: StageFit) -> None:
+    """Fit `conv10` of a network that is not fine-tuned to the validation split, too."""
+    dataset, options = stage.dataset, stage.options
+    if dataset.split("train").num_examples > MAX_PHOTOGRAPHS:
+        return  # the others add nothing
+    train, validation = (
+        of_split(model, dataset, split, stage.preprocessing) for split in ("train", "validation")
+    )
+    head.fit(train + validation, dataset.num_classes, options.seed, options.class_weights).write(
+        model
+    )
+
+
+def finish_untrained(model: keras.Model, stage: StageFit) -> StageResult:
+    """Finish a stage that is not trained: with its head, fitted to both splits."""
+    folder = stage.folder
+    found = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
+    if found:
+        refuse_other(f"stage {stage.stage!r} of {folder.path}", found["config"], stage.record)
+        load_weights(model, folder.weights_path(stage.stage))
+        return StageResult(model, found["metrics"], 0)
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    recorded = settle(model, stage, weights)
+    measured = split_metrics(Evaluator(model), stage.dataset, stage.preprocessing)
+    nothing = {"epochs": 0, "train_seconds": 0.0, "images_per_second": 0.0}
+    metrics: dict[str, Any] = {**nothing, **measured, **recorded}
+    save_weights(model, folder.weights_path(stage.stage))
+    folder.finish_stage(stage.stage, metrics, stage.record)
+    return StageResult(model, metrics, 0)

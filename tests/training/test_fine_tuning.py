@@ -1,0 +1,72 @@
+"""How much of a fine-tuning is kept."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sqzkit.data.dataset import Split
+from sqzkit.models import squeezenet
+from sqzkit.runs.folder import RunFolder
+from sqzkit.training import fine_tuning, head
+from sqzkit.training.features import compute
+from sqzkit.training.fit import StageFit
+from sqzkit.training.options import FitOptions
+from tests.models.strategies import randomize
+from tests.training.test_head import NETWORK, RECORD
+
+
+@pytest.fixture(scope="module")
+def network():
+    model = squeezenet.build(NETWORK, 32)
+    randomize(model, 0)
+    return model
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def settled(network, colours, folder):
+    """Return what `settle` makes of a start and an end: factors of a good conv10, and noise."""
+    stage = StageFit(folder, "train", colours, RECORD, FitOptions(epochs=1))
+    layer = network.get_layer("conv10")
+    head.fit(compute(network, colours, RECORD, folder, "v1_1"), 4, seed=1).write(network)
+    good, bias = layer.get_weights()
+    noise = np.random.default_rng(1).normal(scale=good.std(), size=good.shape)
+
+    def call(start, tuned):
+        layer.set_weights([start[0] * good + start[1] * noise, bias])
+        before = [variable.numpy() for variable in network.trainable_variables]
+        layer.set_weights([tuned[0] * good + tuned[1] * noise, bias])
+        return fine_tuning.settle(network, stage, before), layer.get_weights()[0] - good
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("start", "tuned", "share"),
+    [((0, 0), (1, 0), 1.0), ((1, 20), (1, -20), 0.5), ((1, 15), (1, -5), 0.75)],
+)
+def test_weights_go_as_far_from_the_start_as_the_validation_split_says(
+    settled, start, tuned, share
+):
+    recorded, rest = settled(start, tuned)
+    assert recorded == {"share": share}
+    np.testing.assert_allclose(rest, 0, atol=1e-5)
+
+
+def test_where_training_did_not_help_the_head_is_fitted_to_both_splits(
+    settled, network, colours, folder
+):
+    recorded, rest = settled((1, 0), (-1, 0))
+    assert (recorded["best_epoch"], recorded["share"]) == (0, 0.0)
+    assert recorded["validation_top1"] > 0.8  # of the start, which has not seen that split
+    assert np.abs(rest).max() > 1e-3
+    both = [example for name in ("train", "validation") for example in colours.split(name).examples]
+    data = dataclasses.replace(colours, splits={"train": Split(tuple(both))}, stores={})
+    wanted = head.fit(compute(network, data, RECORD, folder, "v1_1"), 4, seed=1)
+    kernel = network.get_layer("conv10").get_weights()[0][0, 0]
+    np.testing.assert_allclose(kernel, wanted.kernel, rtol=1e-3, atol=1e-5)
