@@ -14,6 +14,7 @@ from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.converter import convert_model, convert_optimized
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
+from sqzkit.ptq.optimize import equalized
 from sqzkit.tflite import last_layer, phone
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from sqzkit.tflite.metadata import LICENCE, Description
@@ -78,6 +79,9 @@ def _convert(source: Source, config: ConversionConfig) -> bytes:
     what = (source.model, source.preprocessing, source.labels, config.options)
     if config.optimize is not None and images is not None:
         return convert_optimized(*what, images, config.optimize)
+    form = (config.options.quantization, config.options.granularity)
+    if source.equalizable and images is not None and form == ("int8", "per_channel"):
+        what = (equalized(source.model, source.preprocessing, images), *what[1:])
     content = convert_model(*what, images, source.foreign)
     if config.model_dir is not None and config.options.quantization == "int8":
         checks.check_compression(source.model, source.preprocessing, content)

@@ -39,6 +39,8 @@ class Source:
       training: limit -> uint8 [N, S, S, 3] from its training split; None if it has none.
       test: () -> its test split and labels; None if it has none.
       foreign: whether the model is of another maker, and so of any layers.
+      equalizable: whether channels are scaled against each other before int8 rounding: not in
+        runs, where that gained nothing, nor where kernels share values.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Source:
     training: Callable[[int], np.ndarray] | None = None
     test: Callable[[], Images] | None = None
     foreign: bool = False
+    equalizable: bool = False
 
 
 def open_source(config: ConversionConfig) -> Source:
@@ -117,6 +120,7 @@ def from_weights(config: ConversionConfig) -> Source:
         labels=labels,
         provenance={**pretrained.provenance, **({"model": config.model} if config.model else {})},
         licence=pretrained.licence,
+        equalizable=not pretrained.file.name.endswith(".net"),
     )
 
 

@@ -68,17 +68,14 @@ class OptimizedWeights:
         It computes about the same as the int8 network. The biases are made
         unequal, because the converter stores equal constants only once.
         """
-        prepared = to_inference(model)
         sites = {item.name: item.site for item in self.graph.operations}
+        weights: Weights = {}
         for number, item in enumerate(self.graph.convolutions()):
             layer, source = self.layers[item.name], item.inputs[0]
             unit = layer.step * (self.ranges[sites[source]].step if source else 1.0)
             distinct = _DISTINCT * unit * np.sin(np.arange(layer.bias.size) + number)
-            both = layer.values, layer.bias + distinct.astype(np.float32)
-            if not source:
-                both = folding.unfold(*both, preprocessing)
-            prepared.get_layer(item.name).set_weights(both)
-        return prepared
+            weights[item.name] = layer.values, layer.bias + distinct.astype(np.float32)
+        return _with_weights(to_inference(model), self.graph, weights, preprocessing)
 
     def write(self, content: bytes) -> bytes:
         """Return the converted `template` with exactly these weights and scales."""
@@ -127,6 +124,27 @@ def optimize(
     # Corrected biases are less regular than the model's own: a byte more for each.
     biases = sum(bias.size for _, bias in weights.values())
     return search_price(at, price, config.archive_budget_bytes - overhead_bytes - biases)
+
+
+def equalized(model: Any, preprocessing: Preprocessing, photographs: Array) -> Any:
+    """Return a Keras model of the same function whose channels have more equal ranges.
+
+    An int8 file has one scale for all channels of a result. Arguments are as for `optimize`.
+    """
+    prepared = to_inference(model)
+    graph, exact = read_model(prepared, preprocessing)
+    ranges = calibration.channel_ranges(graph, exact, photographs)
+    weights = equalize(graph, exact, ranges, _STRENGTH)
+    return _with_weights(prepared, graph, weights, preprocessing)
+
+
+def _with_weights(prepared: Any, graph: Graph, weights: Weights, record: Preprocessing) -> Any:
+    for item in graph.convolutions():
+        both = weights[item.name]
+        if not item.inputs[0]:
+            both = folding.unfold(*both, record)
+        prepared.get_layer(item.name).set_weights(both)
+    return prepared
 
 
 def _price(weights: Weights, logit_variance: float, share: float) -> float:

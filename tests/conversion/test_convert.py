@@ -11,7 +11,7 @@ from PIL import Image
 
 from sqzkit.base import files
 from sqzkit.base.errors import InvariantError, RunError, UsageError
-from sqzkit.coding import sqz
+from sqzkit.coding import han_net, sqz
 from sqzkit.conversion import convert, outputs, sources
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.options import ConversionOptions
@@ -451,6 +451,45 @@ def test_weights_without_a_graph_convert_as_the_network_that_is_named(tmp_path, 
         assert source.provenance.get("model") == model
         relus = [layer.name for layer in source.model.layers if "relu_squeeze1x1" in layer.name]
         assert len(relus) == squeeze_relus, relus
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "expected"),
+    [
+        ("pth", {}, True),
+        ("pth", {"granularity": "per_tensor"}, False),
+        ("pth", {"quantization": "int16x8"}, False),
+        ("pth", {"quantization": "none"}, False),
+        ("net", {}, False),
+    ],
+)
+def test_channels_of_weights_files_are_equalized_for_one_scale_of_each_result(
+    tmp_path, monkeypatch, suffix, options, expected
+):
+    """Not those of a .net: its kernels share values, which its archive is small by."""
+    weights = random_weights(v1_1(3, normalization="none"))
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "net":
+        shared = {name: (np.sign(kernel), bias) for name, (kernel, bias) in weights.items()}
+        path.write_bytes(han_net.write(han_net.from_weights(shared)))
+    else:
+        fires = (3, 4, 6, 7, 9, 10, 11, 12)
+        path.write_bytes(pth.written(pth.torch_names(weights, fires)))
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    config = ConversionConfig(
+        ConversionOptions(**options),
+        weights=str(path),
+        model="v1_1",
+        labels_file=str(tmp_path / "labels.txt"),
+        output_file=str(tmp_path / "a.tflite"),
+        representative_dataset_dir="photographs",
+    )
+    source, asked = sources.from_weights(config), []
+    monkeypatch.setattr(convert, "equalized", lambda *what: asked.append(what) or source.model)
+    monkeypatch.setattr(convert, "convert_model", lambda *what: b"")
+    monkeypatch.setattr(sources, "representative_images", lambda *what: "images")
+    convert._convert(source, config)
+    assert asked == [(source.model, source.preprocessing, "images")] * expected
 
 
 def test_a_file_of_another_source_is_not_taken_for_this_one(keras_file, quick, small_network):

@@ -223,3 +223,34 @@ def test_too_few_or_wrong_photographs_are_refused():
 def test_wrong_configurations_are_refused(values, message):
     with pytest.raises(UsageError, match=message):
         OptimizeConfig(**values)
+
+
+def with_loud_channel(model, factor=64.0):
+    """Make one channel of each squeeze layer loud; the next layers take it back."""
+    for fire in ("fire2", "fire3", "fire4"):
+        kernel, bias = model.get_layer(f"{fire}/squeeze1x1").get_weights()
+        kernel[..., 0] *= factor
+        bias[0] *= factor
+        model.get_layer(f"{fire}/squeeze1x1").set_weights([kernel, bias])
+        for part in ("expand1x1", "expand3x3"):
+            kernel, bias = model.get_layer(f"{fire}/{part}").get_weights()
+            kernel[:, :, 0] /= factor
+            model.get_layer(f"{fire}/{part}").set_weights([kernel, bias])
+    return model
+
+
+def test_equal_ranges_keep_the_function_and_bring_int8_nearer_to_it():
+    model, images = with_loud_channel(network(sparse=False)), photographs(60)
+    before = [weight.copy() for weight in model.get_weights()]
+    equalized = subject.equalized(model, RECORD, images)
+    expected = float_answers(model, images)
+    np.testing.assert_allclose(float_answers(equalized, images), expected, atol=1e-3)
+    for kept, found in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, found)
+    errors = []
+    for candidate in (model, equalized):
+        content = convert_model(candidate, RECORD, LABELS, ConversionOptions(), images)
+        answers = np.log(Classifier(content).predict(images))
+        logits = expected - expected.mean(axis=1, keepdims=True)
+        errors.append(np.abs(answers - answers.mean(axis=1, keepdims=True) - logits).mean())
+    assert errors[1] < 0.8 * errors[0], errors  # softmax in steps of 1/256 is part of both
