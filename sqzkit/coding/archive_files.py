@@ -29,7 +29,7 @@ class Packed:
       source_size: bytes of the file that it was made from.
       written: False if it was there already, made from the same content.
       tensors: how many are in the archive as weights: int8 or clustered ones.
-      plain: whether most of the archive is something else, so that a general
+      plain: whether a part of the archive is something else, so that a general
         program may make it smaller.
     """
 

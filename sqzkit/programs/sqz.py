@@ -68,7 +68,7 @@ def _pack(path: str, asked: SqzSettings) -> None:
     if asked.base:
         print(f"to unpack it, give the same base: {asked.base}")
     if packed.plain:
-        told = f"most of {path} is not" if packed.tensors else f"{path} holds no tensors that are"
+        told = f"a part of {path} is not" if packed.tensors else f"{path} holds no tensors that are"
         print(f"{told} int8 or clustered; xz may make it smaller")
 
 
