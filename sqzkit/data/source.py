@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from sqzkit.base import records
@@ -65,6 +66,21 @@ class DataSource(Settings):
     def from_json(cls, record: Mapping[str, Any]) -> "DataSource":
         """Return the record `to_json` gave; raise `RunError` if it is not one."""
         return records.build(cls, record, "a data source record", partial=True)
+
+    def refuse_inside(self, flag: str, folder: str) -> None:
+        """Raise `UsageError` for an output folder among the photographs, whose pictures it holds.
+
+        One with a hidden name on the way is not read.
+        """
+        if self.data_dir is None:
+            return
+        top, inner = (Path(path).expanduser().resolve() for path in (self.data_dir, folder))
+        if inner.is_relative_to(top):
+            if not any(part.startswith(".") for part in inner.relative_to(top).parts):
+                raise UsageError(
+                    f"{flag} {folder}: lies in --data_dir {self.data_dir}, where its pictures "
+                    "would be taken for photographs; name a place outside"
+                )
 
     def flips(self, by_default: bool) -> bool:
         """Return whether to mirror, given what "auto" means for this data set."""

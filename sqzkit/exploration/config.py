@@ -114,6 +114,7 @@ class ExploreConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.training.data.refuse_inside("--study_dir", self.study_dir)
         if self.storage is not None and "://" not in self.storage:
             raise UsageError(
                 f"--storage {self.storage!r}: must be a database URL such as "

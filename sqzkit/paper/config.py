@@ -143,6 +143,7 @@ class CompareConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.data.refuse_inside("--output_dir", self.output_dir)
         if not self.rows:
             raise UsageError(f"--rows is empty: name some of {', '.join(ROWS)}")
         if self.model_dir is not None and self.data != DataSource():

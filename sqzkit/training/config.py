@@ -168,6 +168,7 @@ class TrainingConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.data.refuse_inside("--model_dir", self.model_dir)
         self.fit_options(self.train_epochs)
         if self.train_minutes and self.distribution_strategy not in ("off", "one_device"):
             raise UsageError(

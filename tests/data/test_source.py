@@ -4,6 +4,9 @@ import pytest
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.source import DataSource
+from sqzkit.exploration.config import ExploreConfig
+from sqzkit.paper.config import CompareConfig
+from sqzkit.training.config import TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,31 @@ def test_a_foreign_record_is_a_run_error(record):
 )
 def test_the_users_word_on_flips_goes_first(flip, default, wanted):
     assert DataSource(flip=flip).flips(default) is wanted
+
+
+@pytest.mark.parametrize("folder", ["photos", "photos/run", "photos/a/run", "link/run"])
+def test_an_output_folder_among_the_photographs_is_refused(tmp_path, folder):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    source = DataSource(data_dir=str(tmp_path / "photos"))
+    with pytest.raises(UsageError, match=f"--model_dir {tmp_path / folder}: lies in --data_dir"):
+        source.refuse_inside("--model_dir", str(tmp_path / folder))
+
+
+def test_an_output_folder_elsewhere_or_hidden_is_not(tmp_path):
+    source = DataSource(data_dir=str(tmp_path / "photos"))
+    for folder in ("run", "photos2", "photos/.runs/a", "photos/../run"):
+        source.refuse_inside("--model_dir", str(tmp_path / folder))
+    DataSource().refuse_inside("--model_dir", "anything")
+
+
+def test_each_program_that_trains_refuses_it():
+    source = DataSource(data_dir="photos")
+    for flag, make in (
+        ("--model_dir", lambda: TrainingConfig("photos/run", data=source)),
+        ("--output_dir", lambda: CompareConfig("photos/run", data=source)),
+        ("--study_dir", lambda: ExploreConfig(
+            "photos/run", training=TrainingConfig("run", data=source))),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=f"{flag} photos/run: lies in --data_dir photos"):
+            make()
