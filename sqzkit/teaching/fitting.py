@@ -58,7 +58,7 @@ class Discriminant:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Return the squared Mahalanobis distance to `mean`, float64 [N]."""
-        white = linear.forward(self.factor, (features - self.mean).T)
+        white = np.linalg.solve(np.tril(self.factor), (features - self.mean).T)
         return np.asarray((white**2).sum(0))
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError
+from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import last_layer, metadata
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.flatbuffer import TFLiteFile
@@ -33,6 +34,17 @@ def test_squeezenets_features_and_class_map(converted, noise_images, kind):
         best = plain.predict(image[None])[0].argmax()
         assert np.sort(logits)[-1] - logits[best] <= 1e-5 * abs(logits).max() + (kind != "none")
         assert np.array_equal(answer, plain.outputs(image)[0])
+
+
+def test_class_map_is_kerass(converted, small_network, record, noise_images):
+    import tf_keras as keras
+
+    conv10 = keras.Model(small_network.input, small_network.get_layer("conv10/relu").output)
+    classifier = Classifier(last_layer.teachable(converted["none"]))
+    for image in noise_images[:3]:
+        expected = conv10(normalize(image[None], record)).numpy()
+        found = classifier.outputs(image)[2]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["int8", "none"])
