@@ -1,0 +1,115 @@
+package org.sqzkit.teach;
+
+import java.util.Collection;
+
+/** The classes' means and their common scatter. docs/teaching.md numbers the steps. */
+final class Moments {
+    /** [classes][size] the classes' means, less {@link #mean}. */
+    final double[][] centred;
+    /** [size] the mean of the classes' means. */
+    final double[] mean;
+    /** N - C, at least 1. */
+    final long rest;
+
+    private final double[][] scatter;
+    private final double ridge;
+
+    Moments(Collection<Photographs> classes, Gram gram) {
+        int size = gram.rows.length;
+        double[] counts = new double[classes.size()];
+        double[][] totals = new double[classes.size()][size];
+        long photographs = 0;
+        int number = 0;
+        for (Photographs one : classes) {
+            photographs += one.count();
+            counts[number] = one.count();
+            long[] total = one.total();
+            for (int i = 0; i < size; i++) {
+                totals[number][i] = total[i];
+            }
+            number++;
+        }
+        rest = Math.max(photographs - number, 1);
+        scatter = scatter(gram, totals, counts);
+        mean = centre(totals, counts);
+        centred = totals;
+        ridge = ridge();
+    }
+
+    /** Returns the factor of the covariance with the ridge of a strength. */
+    Cholesky factor(double strength) throws HeadException {
+        double[][] covariance = new double[scatter.length][];
+        double share = (1 - strength) / rest;
+        for (int i = 0; i < scatter.length; i++) {
+            covariance[i] = scatter[i].clone();
+            for (int j = 0; j < covariance[i].length; j++) {
+                covariance[i][j] *= share;
+            }
+            covariance[i][0] += strength * ridge;
+        }
+        return new Cholesky(covariance);
+    }
+
+    private static double[][] scatter(Gram gram, double[][] totals, double[] counts) {
+        double[][] scatter = new double[gram.rows.length][];
+        for (int i = 0; i < scatter.length; i++) {
+            double[] row = new double[gram.rows[i].length];
+            scatter[i] = row;
+            for (int j = 0; j < row.length; j++) {
+                row[j] = gram.rows[i][j];
+            }
+            for (int c = 0; c < counts.length; c++) {
+                double[] total = totals[c];
+                double factor = total[i];
+                for (int j = 0; j < row.length; j++) {
+                    row[j] -= factor * total[i + j] / counts[c];
+                }
+            }
+        }
+        return scatter;
+    }
+
+    /** Turns totals into means less their mean, which it returns. */
+    private static double[] centre(double[][] totals, double[] counts) {
+        double[] mean = new double[totals[0].length];
+        for (int i = 0; i < mean.length; i++) {
+            double sum = 0;
+            for (int c = 0; c < counts.length; c++) {
+                totals[c][i] /= counts[c];
+                sum += totals[c][i];
+            }
+            mean[i] = sum / counts.length;
+            for (double[] row : totals) {
+                row[i] -= mean[i];
+            }
+        }
+        return mean;
+    }
+
+    private double ridge() {
+        double trace = 0;
+        for (double[] row : scatter) {
+            trace += row[0];
+        }
+        double found = trace / (scatter.length * rest);
+        if (found > 0) {
+            return found;
+        }
+        // One photograph of each class, or copies: how far the classes are apart.
+        double apart = 0;
+        for (double[] row : centred) {
+            apart += dot(row, row);
+        }
+        found = apart / (scatter.length * (long) centred.length);
+        return found > 0 ? found : 1;
+    }
+
+    /** Returns the sum of products, added from the first to the last. */
+    static double dot(double[] first, double[] second) {
+        double sum = first[0] * second[0];
+        for (int i = 1; i < first.length; i++) {
+            sum += first[i] * second[i];
+        }
+        return sum;
+    }
+}
