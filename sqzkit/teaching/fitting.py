@@ -19,6 +19,7 @@ TEMPERATURES = tuple(2.0 ** (step / 4) for step in range(-8, 41))
 # How wide the distribution of "none of these" is taken to be: its share of the classes' precision.
 BACKGROUND = 0.9
 FALSE_ALARMS = 0.05
+_EQUAL = 1e-9  # shares of wrong answers that differ by less are equal: rounding must not decide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +131,7 @@ def choose(sums: Sums, features: np.ndarray, labels: np.ndarray) -> Choice:
         found = leave_one_out(sums, features, labels, STRENGTHS[number])
         if not len(found.labels):
             return Choice()
-        if left is None or found.error < left.error:
+        if left is None or found.error < left.error - _EQUAL:
             best, left = number, found
     assert left is not None
     return Choice(best, _temperature(left), _threshold(left))
