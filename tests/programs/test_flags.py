@@ -57,6 +57,7 @@ PROGRAMS = {
             "calibration_steps": "33", "verify": "false", "max_accuracy_drop": "0.125",
             "archive": "true", "overwrite": "true", "optimize_for": "accuracy",
             "archive_budget_bytes": "12345 --optimize_for=size", "seed": "7",
+            "teachable": "true", "base": "old.sqz --archive",
         },
     ),
     "explore": (
