@@ -10,7 +10,7 @@ from sqzkit.base.errors import UsageError
 from sqzkit.data.layout import UNSTORABLE
 from sqzkit.teaching import fitting
 from sqzkit.teaching.fitting import Choice, Discriminant
-from sqzkit.teaching.sums import MAX_PHOTOGRAPHS, Sums
+from sqzkit.teaching.sums import MAX_FEATURE, MAX_PHOTOGRAPHS, Sums
 
 MAX_CLASSES = 1000
 MAX_NAME_BYTES = 255
@@ -237,9 +237,11 @@ class Head:
         return copy
 
     def _row(self, features: np.ndarray) -> bytes:
-        if features.shape != (self.size,) or features.dtype != np.int16:
+        fits = features.shape == (self.size,) and features.dtype == np.int16
+        if not fits or (features < -MAX_FEATURE).any():
             raise UsageError(
-                f"features {features.dtype} {list(features.shape)}: must be int16 [{self.size}]"
+                f"features {features.dtype} {list(features.shape)}: must be int16 [{self.size}], "
+                f"at least {-MAX_FEATURE}"
             )
         return features.astype(_ROW).tobytes()
 

@@ -108,6 +108,8 @@ def from_bytes(content: bytes) -> Head:
         raise _damaged(f"{reader.left} bytes too many")
     if head.labels != labels:
         raise _damaged("a class has no photographs")
+    if (head.rows()[0] < -MAX_FEATURE).any():
+        raise _damaged(f"a feature is below {-MAX_FEATURE}")
     if sum(head.counts) > MAX_PHOTOGRAPHS:
         raise _damaged(f"{sum(head.counts)} photographs: at most {MAX_PHOTOGRAPHS}")
     head.choice = _choice(*choice)
@@ -174,7 +176,7 @@ def _read_absent(reader: _Reader, head: Head, labels: tuple[str, ...]) -> None:
 
 
 def _choice(strength: int, temperature: float, threshold: float) -> Choice | None:
-    if strength == _NOT_CHOSEN:
+    if (strength, temperature, threshold) == (_NOT_CHOSEN, 1.0, math.inf):
         return None
     if strength >= len(STRENGTHS) or not 0 < temperature < math.inf or math.isnan(threshold):
         raise _damaged(f"strength {strength}, temperature {temperature}, threshold {threshold}")

@@ -103,6 +103,8 @@ def damaged(content, size):
         "strength": changed("<B", 49, len(fitting.STRENGTHS)),
         "temperature": changed("<d", 50, -1.0),
         "temperature_nan": changed("<d", 50, math.nan),
+        "not_chosen": changed("<B", 49, 255),
+        "feature_beyond": changed("<h", len(body) - 2, -32768),
         "threshold_nan": changed("<d", 58, math.nan),
         "name_empty": changed("<B", 66, 0),
         "name_control": changed("<B", 67, 7),

@@ -213,7 +213,9 @@ def test_long_names(head, by_class):
         head.rename("bee", "ö" * 128)
 
 
-@pytest.mark.parametrize("features", [np.zeros(9, np.int16), np.zeros(10, np.int32)])
+@pytest.mark.parametrize(
+    "features", [np.zeros(9, np.int16), np.zeros(10, np.int32), np.full(10, -32768, np.int16)]
+)
 def test_other_features_are_refused(head, features):
     with pytest.raises(UsageError, match="must be int16"):
         head.add("ant", features)

@@ -93,6 +93,11 @@ public final class Head {
     public boolean add(String label, short[] features) throws HeadException {
         checkName(label);
         checkSize(features, size);
+        for (short feature : features) {
+            if (feature < -Short.MAX_VALUE) {
+                throw new IllegalArgumentException("feature " + feature + ": at least -32767");
+            }
+        }
         Photographs known = classes.get(label);
         if (known == null && classes.size() >= MAX_CLASSES) {
             throw new HeadException(HeadException.Code.TOO_LARGE,

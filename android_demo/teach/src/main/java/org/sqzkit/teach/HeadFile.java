@@ -192,6 +192,7 @@ public final class HeadFile {
             short[] features = new short[size];
             for (int i = 0; i < size; i++) {
                 features[i] = body.getShort();
+                require(features[i] >= -MAX_FEATURE, "a feature is below " + -MAX_FEATURE);
             }
             require(number < classes.length && (number > before || number == before
                     && Photographs.ORDER.compare(last, features) < 0),

@@ -254,6 +254,9 @@ public class HeadTest {
         refused(Code.OTHER_MODEL, () -> head().checkModel(digest, SIZE));
         head().checkModel(Golden.DIGEST, SIZE);
         assertThrows(IllegalArgumentException.class, () -> head().add("ant", new short[9]));
+        short[] beyond = new short[SIZE];
+        beyond[9] = Short.MIN_VALUE;
+        assertThrows(IllegalArgumentException.class, () -> head().add("ant", beyond));
         assertThrows(IllegalArgumentException.class,
                 () -> head().teach().probabilities(new short[9]));
         assertThrows(IllegalArgumentException.class, () -> new Head(new byte[31], SIZE));
