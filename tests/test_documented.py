@@ -49,7 +49,7 @@ def test_every_other_documented_script_has_the_flags_shown():
 
 def test_every_flag_that_a_page_names_exists():
     known = {flag for name in PROGRAMS for flag in own_flags(name)}
-    folders = ("android_demo/tools", "benchmarks", "tests/fuzz")
+    folders = ("android_demo/tools", "benchmarks", "tests/coding", "tests/fuzz")
     scripts = [path for folder in folders for path in (TOP / folder).rglob("*.py")]
     others = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
     foreign = ("help", "test_env", "fix", "requirement")  # of bazel, ruff and pip
