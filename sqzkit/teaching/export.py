@@ -203,7 +203,8 @@ class _Edits:
 
     def quantization(self, tensor: Tensor, scales: np.ndarray, zeros: np.ndarray) -> None:
         table = self._tensors[tensor.index].table(4)
-        assert table is not None
+        if table is None:
+            raise FormatError(f"{tensor.name!r} has no scale")
         self._put(table, 2, 4, scales.astype("<f4").tobytes())
         self._put(table, 3, 8, zeros.astype("<i8").tobytes())
 
@@ -222,7 +223,7 @@ class _Edits:
         """Take the fused activation off: logits may be negative."""
         options = self._operators[operator].table(4)
         position = options and options.position(_FUSED[self.model.operators[operator].name])
-        if position:
+        if position and position < len(self._content):
             self._content[position] = 0
 
     def metadata(self, entry: bytes) -> None:

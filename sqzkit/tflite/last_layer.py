@@ -127,8 +127,10 @@ def _before(
 
 
 def _is_average(model: TFLiteFile, number: int) -> bool:
+    if number < 0:
+        return False
     operator = model.operators[number]
-    return number >= 0 and operator.name in _AVERAGES and min(operator.inputs, default=-1) >= 0
+    return operator.name in _AVERAGES and min(operator.inputs, default=-1) >= 0
 
 
 def _is_dense(model: TFLiteFile, number: int) -> bool:

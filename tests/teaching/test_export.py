@@ -1,11 +1,12 @@
+import contextlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import FormatError, UsageError
-from sqzkit.teaching import export
+from sqzkit.base.errors import FormatError, SqzkitError, UsageError
+from sqzkit.teaching import export, head_file
 from sqzkit.teaching.features import FeatureReader
 from sqzkit.teaching.head import Head
 from sqzkit.tflite import last_layer, metadata
@@ -129,11 +130,25 @@ def test_what_cannot_be_exported(converted):
 
 def test_golden_file_is_the_golden_heads_export():
     """The Java writer makes the same bytes of the same two files."""
-    from sqzkit.teaching import head_file
-
     base = (FOLDER / "export_base.tflite").read_bytes()
     head = head_file.read(FOLDER / "export.head")
     assert export.export(base, head) == (FOLDER / "export.tflite").read_bytes()
+
+
+def test_damaged_models_give_a_model_or_an_error():
+    base = (FOLDER / "export_base.tflite").read_bytes()
+    head, random = head_file.read(FOLDER / "export.head"), np.random.default_rng(0)
+    done = 0
+    for _ in range(300):
+        changed = bytearray(base)
+        for position in random.integers(0, len(base), 3):
+            changed[position] = random.integers(0, 256)
+        with contextlib.suppress(SqzkitError):
+            done += bool(export.export(bytes(changed), head))
+    assert 5 < done < 290
+    for content in (base[:40], base[:4000]):
+        with pytest.raises(FormatError):
+            export.export(content, head)
 
 
 def test_other_programs_read_the_file(converted, tmp_path):

@@ -1,5 +1,6 @@
 """The golden vectors that the Java twin reads: files and JSON say the same as the code."""
 
+import hashlib
 import json
 import math
 
@@ -69,6 +70,25 @@ def test_every_flipped_byte_is_noticed():
         changed[position] ^= 0x10
         with pytest.raises(FormatError):
             head_file.from_bytes(bytes(changed))
+
+
+@pytest.mark.parametrize("name", ["three_classes", "three_classes_sums", "one_of_each"])
+def test_changed_files_with_a_right_checksum_are_heads_or_refused(name):
+    body = (golden.FOLDER / f"{name}.head").read_bytes()[:-32]
+    random, read = np.random.default_rng(0), 0
+    for _ in range(300):
+        changed = bytearray(
+            body[: random.integers(40, len(body))] if random.random() < 0.1 else body
+        )
+        for position in random.integers(0, len(changed), 2):
+            changed[position] = random.integers(0, 256)
+        content = bytes(changed) + hashlib.sha256(changed).digest()
+        try:
+            assert head_file.to_bytes(head_file.from_bytes(content)) == content
+            read += 1
+        except FormatError:
+            continue
+    assert 0 < read < 300
 
 
 def test_missing_file(tmp_path):
