@@ -151,7 +151,8 @@ def _work(
         from sqzkit.conversion.stage_summary import compress as run_stages
 
         with loop.precision(training.mixed_precision_dtype):
-            run_stages(run.folder, compression, run.options, run.dataset, run.strategy)
+            data = loop.data_to_compress(run)
+            run_stages(run.folder, compression, run.options, data, run.strategy)
     if not distribution.is_chief():
         return None
     if training.mode == "train_and_eval":

@@ -8,8 +8,7 @@ import pytest
 
 from sqzkit.base import files
 from sqzkit.coding import container
-from sqzkit.conversion import keras_file
-from sqzkit.models import caffemodel, download, onnx_file, published, spec, torch_file
+from sqzkit.models import caffemodel, download, keras_file, onnx_file, published, spec, torch_file
 from sqzkit.preprocessing import decoding
 from sqzkit.runs import weights
 from sqzkit.tflite import flatbuffer, metadata

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from sqzkit.base.keras import keras
-from sqzkit.compression import distillation, sparsity, stages
 from sqzkit.compression import kernels as reading
+from sqzkit.compression import sparsity, stages
 from sqzkit.compression.plan import LAMP, CompressionConfig, check_stages, stages_to_run
 from sqzkit.data import pipeline
 from sqzkit.data.dataset import ImageDataset
@@ -22,7 +22,7 @@ from sqzkit.preprocessing import photograph
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run
 from sqzkit.runs.settings import refuse_other
-from sqzkit.training import distribution, steps
+from sqzkit.training import distillation, distribution, steps
 from sqzkit.training.evaluate import score
 from sqzkit.training.fit import StageFit, fit_stage, remove_checkpoint
 from sqzkit.training.options import FitOptions
@@ -118,9 +118,7 @@ def _prepare(
     return stages.quantize(start, shared.get("clusters", {}), grids), identity
 
 
-def _loss(
-    folder: RunFolder, config: CompressionConfig, fit: FitOptions
-) -> distillation.Loss | None:
+def _loss(folder: RunFolder, config: CompressionConfig, fit: FitOptions) -> steps.Loss | None:
     """Return the loss with the trained network as teacher, or None for the labels alone."""
     if not config.distillation:
         return None

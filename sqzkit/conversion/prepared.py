@@ -16,21 +16,13 @@ import tensorflow as tf
 
 from sqzkit.base.errors import RunError
 from sqzkit.base.keras import keras
+from sqzkit.models.answers import answerer, gives_probabilities
 from sqzkit.models.inference import to_inference
-from sqzkit.preprocessing import Preprocessing, folding, photograph
-from sqzkit.tflite.classifier import softmax
+from sqzkit.preprocessing import Preprocessing, folding
 
 NORMALIZATION_NAME = "normalization"
-BATCH_SIZE = 64
 PROBE_IMAGES = 8
 _TOLERANCE = 1e-4  # of a probability, between a network and the same one rebuilt
-# TensorFlow operations that change no value, and those that networks without an activation at
-# their end end with.
-_PASSING = ("Identity", "Reshape", "Squeeze", "Cast", "StopGradient")
-_LOGITS = (
-    *("BiasAdd", "AddV2", "Add", "MatMul", "Conv2D", "Mean", "Max", "MaxPool", "AvgPool"),
-    *("Relu", "LogSoftmax", "FusedBatchNormV3"),
-)
 
 
 def prepare(model: Any, preprocessing: Preprocessing, foreign: bool = False) -> Any:
@@ -77,49 +69,6 @@ def fold_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
     return model
 
 
-def gives_probabilities(model: Any) -> bool:
-    """Return whether a model ends in a softmax or sigmoid, nested or not, and not in logits.
-
-    Raises `RunError` if it ends in something else, or cannot be called with one image.
-    """
-    call = tf.function(lambda images: model(images, training=False), autograph=False)
-    try:
-        concrete = call.get_concrete_function(tf.TensorSpec([1, *model.input_shape[1:]]))
-    except Exception as error:  # a layer may fail with nearly any
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RunError(f"the model cannot be called with one image: {reason}") from error
-    operation = concrete.graph.outputs[0].op
-    while operation.type in _PASSING:
-        operation = operation.inputs[0].op
-    if operation.type in ("Softmax", "Sigmoid"):
-        return True
-    sums = concrete(tf.zeros([1, *model.input_shape[1:]])).numpy().sum()
-    if operation.type not in _LOGITS or abs(sums - 1) < 1e-4:
-        raise RunError(
-            f"the model ends in {operation.type}, which gives neither logits nor the "
-            "probabilities of a softmax or sigmoid; end it in a Softmax layer"
-        )
-    return False
-
-
-def probabilities(
-    model: Any, preprocessing: Preprocessing, images: np.ndarray, foreign: bool = False
-) -> np.ndarray:
-    """Return a float model's probabilities, float32 [N, classes], for uint8 [N, S, S, 3] images.
-
-    `preprocessing` and `foreign` are as for `prepare`.
-    """
-    answer = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    batches = [
-        answer(photograph.normalize(images[start : start + BATCH_SIZE], preprocessing)).numpy()
-        for start in range(0, len(images), BATCH_SIZE)
-    ]
-    outputs = np.concatenate(batches).astype(np.float32)
-    if foreign and gives_probabilities(model):
-        return outputs
-    return softmax(outputs)
-
-
 def probe_images(side: int) -> np.ndarray:
     """Return pictures on which two networks of one function must agree: uint8 [8, S, S, 3].
 
@@ -135,7 +84,7 @@ def probe_images(side: int) -> np.ndarray:
 
 def _agree(model: keras.Model, rebuilt: keras.Model, preprocessing: Preprocessing) -> bool:
     images = probe_images(preprocessing.image_size)
-    expected = probabilities(model, preprocessing, images, foreign=True)
+    expected = answerer(model, preprocessing, foreign=True)(images)
     found = rebuilt(images.astype(np.float32), training=False).numpy()
     return bool(np.abs(expected - found).max() <= _TOLERANCE)
 

@@ -12,12 +12,12 @@ from sqzkit import preprocessing
 from sqzkit.base import files
 from sqzkit.base.errors import UsageError
 from sqzkit.conversion.config import ConversionConfig
-from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.prepared import probe_images
 from sqzkit.data import folder
 from sqzkit.data.dataset import Split
 from sqzkit.data.pipeline import raw_images
 from sqzkit.models import published, registry, transfer
+from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.loading import load_run
 from sqzkit.tflite import metadata
@@ -74,6 +74,7 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
     names = [entry["stage"] for entry in finished]
     stages = finished[: names.index(run.stage) + 1]
 
+    taught = run.folder.read_record("teacher")
     opened = functools.cache(lambda: run.open_data(data_dir=data_dir))
 
     def training(limit: int) -> np.ndarray:
@@ -91,6 +92,7 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
             "run": run.folder.path.resolve().name,
             "stages": [entry["stage"] for entry in stages],
             "weights_sha256": stages[-1]["weights_sha256"],
+            **({"teacher": taught["identity"]} if taught else {}),
         },
         licence="",
         clustered=any(entry["stage"] == "cluster" for entry in stages),

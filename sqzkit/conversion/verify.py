@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sqzkit.base.errors import RunError
-from sqzkit.conversion.prepared import probabilities
+from sqzkit.models.answers import answerer
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite.classifier import Classifier
 
@@ -93,7 +93,7 @@ def verify(
     if not len(images):
         raise RunError(f"no photographs in {where}: nothing to verify the file on")
     ours = Classifier(content).predict(images)
-    reference = probabilities(model, preprocessing, images, foreign)
+    reference = answerer(model, preprocessing, foreign)(images)
     first = reference.argmax(axis=1)
     rows = np.arange(len(images))
     right, still = first == labels, ours.argmax(axis=1) == labels

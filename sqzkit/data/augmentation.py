@@ -102,6 +102,11 @@ def draw(seed: int, epoch: int, num_examples: int) -> np.ndarray:
     return generator.random((num_examples, UNIFORMS), np.float32)
 
 
+def is_mirrored(uniforms: tf.Tensor, augmentation: Augmentation, flip: bool) -> tf.Tensor | None:
+    """Return which images `augment` mirrors, bool [B]; None: it mirrors none."""
+    return uniforms[:, _FLIP] < 0.5 if augmentation.flip and flip else None
+
+
 def augment(
     images: tf.Tensor, uniforms: tf.Tensor, augmentation: Augmentation, flip: bool, side: int
 ) -> tf.Tensor:
@@ -117,7 +122,7 @@ def augment(
     Returns:
       float32 [B, S, S, 3], RGB, 0..255, not rounded.
     """
-    mirrored = uniforms[:, _FLIP] < 0.5 if augmentation.flip and flip else None
+    mirrored = is_mirrored(uniforms, augmentation, flip)
     if augmentation.smallest_area < 1:
         images = _resized_crop(images, uniforms, augmentation, mirrored, side)
     else:

@@ -88,6 +88,28 @@ class Split:
         return np.array([example.label for example in self.examples], np.int32)
 
 
+@dataclasses.dataclass(frozen=True)
+class SoftTargets:
+    """What a teacher answers to the images of the training split, in its order.
+
+    Attributes:
+      probabilities: float32 [N, 2, classes]: of each image, and of its mirror image.
+      labelled: how many images have a label of their own; they come first. The label of the
+        others is the teacher's answer.
+      weight: how much the answers count for these, 0..1; the labels count for the rest.
+    """
+
+    probabilities: np.ndarray
+    labelled: int
+    weight: float
+
+    @property
+    def weights(self) -> np.ndarray:
+        """How much the answer to each image counts, float32 [N]; 1 without a label."""
+        unlabelled = np.arange(len(self.probabilities)) >= self.labelled
+        return np.where(unlabelled, 1.0, self.weight).astype(np.float32)
+
+
 @dataclasses.dataclass
 class ImageDataset:
     """What every source becomes.
@@ -107,6 +129,7 @@ class ImageDataset:
         are kept in `cache_dir`, or decoded again every epoch if that is None.
       cache_dir: folder for decoded images, or None.
       stores: the decoded images of each split and size, by `sqzkit.data.store`.
+      soft_targets: of the training split; or None: its labels alone are learnt.
     """
 
     name: str
@@ -124,6 +147,7 @@ class ImageDataset:
     stores: "dict[tuple[str, str], ArrayStore | DecodingStore]" = dataclasses.field(
         default_factory=dict, repr=False
     )
+    soft_targets: SoftTargets | None = None
 
     def __post_init__(self) -> None:
         self.found = self.found or self.num_examples + len(self.broken)
@@ -151,10 +175,11 @@ class ImageDataset:
         return np.bincount(self.split(split).labels, minlength=self.num_classes)
 
     def name_of(self, example: Example) -> str:
-        """Return a photograph's path below `root`, escaped; empty where it is not a file."""
-        if self.root is None or not isinstance(example.image, Path):
+        """Return a photograph's path below `root`, escaped; empty where it is not one of these."""
+        path = example.image
+        if self.root is None or not isinstance(path, Path) or not path.is_relative_to(self.root):
             return ""
-        return shown(example.image.relative_to(self.root).as_posix())
+        return shown(path.relative_to(self.root).as_posix())
 
     def drop_broken(self, split: str, messages: dict[int, str]) -> None:
         """Remove examples found broken, by their index in the split.

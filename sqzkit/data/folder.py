@@ -11,6 +11,7 @@ Split folders may have any usual name (`layout.SPLIT_NAMES`) in any case. Folder
 nothing but one other folder are looked through. Labels are the sorted names of class folders.
 """
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -134,7 +135,7 @@ def drop_unusable(dataset: ImageDataset) -> None:
                 same = dataset.name_of(first[digest])
                 dataset.account.leave_out("copy", f"{dataset.name_of(example)} = {same}")
             elif digest:
-                kept.append(example)
+                kept.append(dataclasses.replace(example, digest=digest))
         dataset.splits[name] = Split(tuple(kept))
 
 

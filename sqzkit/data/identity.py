@@ -71,7 +71,9 @@ def record(dataset: ImageDataset) -> dict[str, Any]:
     return dict(zip(FIELDS, (counts, dataset.version, account, photographs), strict=True))
 
 
-def restore(dataset: ImageDataset, recorded: Mapping[str, Any]) -> Changes:
+def restore(
+    dataset: ImageDataset, recorded: Mapping[str, Any], flag: str = "--data_dir"
+) -> Changes:
     """Give every photograph to the split it had in the run, wherever the data lie now.
 
     Photographs that the run did not have are dropped: nothing is measured on what was trained
@@ -80,6 +82,7 @@ def restore(dataset: ImageDataset, recorded: Mapping[str, Any]) -> Changes:
     Args:
       dataset: the run's data, just opened; changed in place.
       recorded: `record` of the data when the run began.
+      flag: that names the folder.
 
     Raises:
       UsageError: none of a split's photographs is left, or another version of a TFDS data set.
@@ -100,7 +103,7 @@ def restore(dataset: ImageDataset, recorded: Mapping[str, Any]) -> Changes:
         if not examples:
             raise UsageError(
                 f"{dataset.root}: holds none of the photographs of the run's split {split}; give "
-                "the run's data as --data_dir"
+                f"the run's data as {flag}"
             )
         if set(map(id, examples)) != set(map(id, dataset.splits[split].examples)):
             examples.sort(key=lambda example: (example.label, _parts(dataset, example)))

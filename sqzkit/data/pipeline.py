@@ -6,6 +6,7 @@ batch size, the number of threads, or what ran before.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +44,9 @@ def training_batches(
 
     Returns:
       Batches of (float32 [B, S, S, 3] normalized in the network's channel
-      order, int32 [B]); its cardinality is known.
+      order, int32 [B]); its cardinality is known. If the data set has soft targets, (int32 [B],
+      float32 [B, classes], float32 [B]) instead of the labels alone: with them the teacher's
+      answers to the images as they are mirrored, and the weights of these.
 
     Raises:
       UsageError: an argument is out of range.
@@ -58,15 +61,19 @@ def training_batches(
     store = open_store(dataset, "train", record)
     flip = dataset.flip
 
-    def finish(
-        images: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def finish(images: tf.Tensor, labels: Any, uniforms: tf.Tensor) -> tuple[tf.Tensor, Any]:
         images = augmenting.augment(images, uniforms, preset, flip, preprocessing.image_size)
+        if isinstance(labels, tuple):
+            truth, answers, weights = labels
+            mirrored = augmenting.is_mirrored(uniforms, preset, flip)
+            shown = tf.zeros_like(truth) if mirrored is None else tf.cast(mirrored, tf.int32)
+            labels = truth, tf.gather(answers, shown, axis=1, batch_dims=1), weights
         return normalize(images, preprocessing), labels
 
     order = epoch_order(len(store.labels), seed, epoch)[shard[0] :: shard[1]]
     uniforms = augmenting.draw(seed, epoch, len(store.labels))[order]
-    return _batches(store, order, uniforms, batch_size, side, finish)
+    lessons = _lessons(dataset, store.labels)
+    return _batches(store, lessons, order, uniforms, batch_size, side, finish)
 
 
 def evaluation_batches(
@@ -96,7 +103,9 @@ def evaluation_batches(
 
     order = np.arange(len(store.labels))
     no_uniforms = np.empty((len(order), 0), np.float32)
-    return _batches(store, order, no_uniforms, batch_size, preprocessing.image_size, finish)
+    return _batches(
+        store, store.labels, order, no_uniforms, batch_size, preprocessing.image_size, finish
+    )
 
 
 def raw_images(
@@ -153,15 +162,16 @@ def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
 
 def _batches(
     store: ArrayStore | DecodingStore,
+    labels: Any,
     order: np.ndarray,
     uniforms: np.ndarray,
     batch_size: int,
     side: int,
-    finish: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+    finish: Callable[..., tuple[tf.Tensor, Any]],
 ) -> tf.data.Dataset:
     """Return the examples in this order as batches, finished by all cores, some ahead.
 
-    `finish` makes of (uint8 images, int32 labels, float32 uniforms) what the network takes.
+    `finish` makes of (uint8 images, labels, float32 uniforms) what the network takes.
     The numbers of batches are fixed. TensorFlow's tuner of them doubles its sleep up to 10.24 s,
     and who drops an iterator, as every epoch does, may have to wait until it wakes.
     """
@@ -171,8 +181,8 @@ def _batches(
     tensor = store.tensor if isinstance(store, ArrayStore) and store.in_memory else None
 
     def fetch(
-        indices: tf.Tensor, labels: tf.Tensor, uniforms: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        indices: tf.Tensor, labels: Any, uniforms: tf.Tensor
+    ) -> tuple[tf.Tensor, Any, tf.Tensor]:
         if tensor is not None:
             return tf.gather(tensor, indices), labels, uniforms
         images = tf.numpy_function(store.take, [indices], tf.uint8, stateful=False)
@@ -180,10 +190,24 @@ def _batches(
 
     options = tf.data.Options()
     options.autotune.enabled = False
-    rows = tf.data.Dataset.from_tensor_slices((order, store.labels[order], uniforms))
+    ordered = tf.nest.map_structure(lambda values: values[order], labels)
+    rows = tf.data.Dataset.from_tensor_slices((order, ordered, uniforms))
     batches = rows.batch(batch_size).map(plain(fetch), num_parallel_calls=os.cpu_count())
     finished = batches.map(plain(finish), num_parallel_calls=os.cpu_count())
     return finished.prefetch(_BATCHES_AHEAD).with_options(options)
+
+
+def _lessons(dataset: ImageDataset, labels: np.ndarray) -> Any:
+    """Return what is learnt of each training image: its label, and what a teacher answers."""
+    soft = dataset.soft_targets
+    if soft is None:
+        return labels
+    if len(soft.probabilities) != len(labels):
+        raise RunError(
+            f"{dataset.name}: {len(labels):,} training images can be read, the teacher answered "
+            f"{len(soft.probabilities):,}; a photograph changed since; run again"
+        )
+    return labels, soft.probabilities, soft.weights
 
 
 def _check(batch_size: int, seed: int, epoch: int, shard: tuple[int, int] = (0, 1)) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from sqzkit.base.keras import keras
-from sqzkit.compression.distillation import distillation_loss
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import training_batches
 from sqzkit.evolution.config import EvolveConfig
@@ -18,6 +17,7 @@ from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import LoadedRun, begin_run
 from sqzkit.runs.settings import recorded_options
+from sqzkit.training.distillation import distillation_loss
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
 

@@ -125,12 +125,13 @@ def torchvision(image_size: int = 224) -> Preprocessing:
     )
 
 
-def named(name: str, image_size: int) -> Preprocessing:
+def named(name: str, image_size: int, flag: str = "--preprocessing") -> Preprocessing:
     """Return the record that a user names, for a network of `image_size` pixels.
 
     Args:
       name: one of `NAMES`, or the path of a record that `Preprocessing.save` wrote.
       image_size: what the network takes.
+      flag: that gave the name.
 
     Raises:
       UsageError: neither a name nor a record, or a record of another size.
@@ -142,14 +143,13 @@ def named(name: str, image_size: int) -> Preprocessing:
         scale = ((1 / 255) if name == "unit" else 1.0,) * 3
         return Preprocessing(image_size, image_size, mean=(0, 0, 0), scale=scale)
     if not Path(name).is_file():
-        raise UsageError(f"--preprocessing {name}: must be one of {', '.join(NAMES)} or a file")
+        raise UsageError(f"{flag} {name}: must be one of {', '.join(NAMES)} or a file")
     try:
         record = Preprocessing.load(Path(name))
     except RunError as error:
-        raise UsageError(f"--preprocessing {error}") from error
+        raise UsageError(f"{flag} {error}") from error
     if record.image_size != image_size:
         raise UsageError(
-            f"--preprocessing {name}: gives {record.image_size} pixels, the model takes "
-            f"{image_size}"
+            f"{flag} {name}: gives {record.image_size} pixels, the model takes {image_size}"
         )
     return record

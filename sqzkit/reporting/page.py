@@ -52,6 +52,10 @@ def render(folder: RunFolder) -> str:
         labels=folder.labels,
         stages=folder.finished_stages(),
         left_out=left_out(folder),
+        teacher=folder.read_record("teacher"),
+        unlabelled=sum(
+            (folder.read_record("unlabelled") or {}).get("counts", {}).get("train", {}).values()
+        ),
         layers=layers,
         parameters=sum(layer["parameters"] for layer in layers),
         evaluation=evaluation,

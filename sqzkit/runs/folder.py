@@ -16,10 +16,12 @@
     evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
     mistakes/            the pictures of those mistakes, named by the example
     conversions/         what convert.py made, with one sidecar JSON each
+    teacher.json         with --teacher: who it is, and its accuracy on the labelled photographs
+    unlabelled.json      with --unlabelled_dir: which photographs it held when the run began
     duration.json        epochs that fit into --train_minutes, decided when the run began
     checkpoints/         state of an unfinished stage; may be deleted
     features/            what a network with published weights made of the training images, for
-                         the fit of its head; may be deleted
+                         the fit of its head, and what a teacher answers; may be deleted
     report.html          the report page
     .lock                names the process that writes here now
 
@@ -39,7 +41,7 @@ from sqzkit.runs import lock
 
 _FIRST_FILES = (
     *("preprocessing.json", "labels.txt", "data.json", "flags.json", "layers.json"),
-    *("duration.json", "features", lock.NAME),
+    *("duration.json", "teacher.json", "unlabelled.json", "features", lock.NAME),
 )
 # A stage names files: letters, digits and _ cannot lead out of the folder.
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")

@@ -211,12 +211,12 @@ def _file(name: str, description: str, kind: int) -> dict[int, Any]:
     return {0: name, 1: description, 2: Scalar("int8", kind)}
 
 
-def read_labels(path: str) -> tuple[str, ...]:
+def read_labels(path: str, flag: str = "--labels_file") -> tuple[str, ...]:
     """Return the class names in a text file, one a line; raise `UsageError` if it is not one."""
     try:
         return tuple(json_files.read_text(path).splitlines())
     except RunError as error:
-        raise UsageError(f"--labels_file {error}") from error
+        raise UsageError(f"{flag} {error}") from error
 
 
 def _check_labels(labels: tuple[str, ...], classes: int) -> None:

@@ -11,7 +11,14 @@ from sqzkit.base.settings import Settings, like, nested, setting
 from sqzkit.data.source import DataSource
 from sqzkit.models import spec as specs
 from sqzkit.models.spec import Bypass, ModelName, Normalization, SqueezeNetSpec
-from sqzkit.training.options import Augmentation, ClassWeights, FitOptions, Optimizer, Schedule
+from sqzkit.training.options import (
+    Augmentation,
+    ClassWeights,
+    FitOptions,
+    Optimizer,
+    Schedule,
+    TeacherOptions,
+)
 from sqzkit.training.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -142,6 +149,7 @@ class TrainingConfig(Settings):
         default_text="0: the head is fitted at once",
     )
     head_learning_rate: float = setting(3e-3, above=0, help="Learning rate of these epochs.")
+    teacher: TeacherOptions = nested(factory=TeacherOptions)
     mixed_precision_dtype: Dtype = setting(
         "float32", group="Machine", help="Type that the layers compute in."
     )

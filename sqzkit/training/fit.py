@@ -260,7 +260,8 @@ class _Trainer:
         shown: Progress,
     ) -> None:
         progress, options = self.progress, self.fit.options
-        self.watchdog.check_epoch(sums.loss, sums.accuracy, progress.epoch)
+        steps_done = max(1, sums.examples // options.batch_size)
+        self.watchdog.check_epoch(sums.loss, sums.accuracy, progress.epoch, steps_done)
         progress.epoch += 1
         with self._averaged():
             validation = self._measure("validation")

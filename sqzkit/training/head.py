@@ -175,6 +175,8 @@ def advice(
     truth = fitted.held_out[np.arange(len(labels)), labels]
     whole = len(labels) == dataset.split("train").num_examples
     unlikely = np.flatnonzero(truth < SUSPICIOUS) if whole else np.zeros(0, np.int64)
+    if dataset.soft_targets:  # nobody said what the others show
+        unlikely = unlikely[unlikely < dataset.soft_targets.labelled]
     suspects = [
         {
             "photograph": dataset.name_of(dataset.split("train").examples[index]) or f"#{index}",

@@ -30,8 +30,17 @@ from sqzkit.runs.loading import (
 )
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
-from sqzkit.training import choice, distribution, duration, fine_tuning, head, optimization
+from sqzkit.training import (
+    choice,
+    distribution,
+    duration,
+    fine_tuning,
+    head,
+    lessons,
+    optimization,
+)
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
+from sqzkit.training.distillation import soft_target_loss
 from sqzkit.training.duration import Duration
 from sqzkit.training.evaluate import (
     EVALUATION_BATCH,
@@ -41,6 +50,7 @@ from sqzkit.training.evaluate import (
     record_evaluation,
 )
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
+from sqzkit.training.lessons import Lessons
 from sqzkit.training.options import FitOptions
 
 NOT_SHOWN = (
@@ -60,6 +70,7 @@ class Run:
       preprocessing: from photographs to its input.
       options: of the stage "train".
       strategy: where it runs.
+      lessons: what it is trained on: the data set, and what a teacher adds.
       only_head: whether there is no time, or are too few images, to train more than a new head.
     """
 
@@ -69,6 +80,7 @@ class Run:
     preprocessing: Preprocessing
     options: FitOptions
     strategy: tf.distribute.Strategy
+    lessons: Lessons
     only_head: bool = False
 
 
@@ -96,7 +108,8 @@ def train(config: TrainingConfig) -> Run:
         if distribution.is_chief():
             # The flags that began the run stay.
             flags = {"train": config.to_json(), **(run.folder.read_record("flags") or {})}
-            contents = {"data": data_record(config.data, run.dataset), "flags": flags}
+            data = data_record(config.data, run.dataset)
+            contents = {"data": data, "flags": flags, **run.lessons.records}
             if expected and config.train_minutes:
                 contents["duration"] = dataclasses.asdict(expected)
             begin_run(
@@ -131,11 +144,12 @@ def open_run(config: TrainingConfig) -> Run:
     folder = RunFolder(Path(config.model_dir))
     _refuse_other_data(folder, dataset, config.data)
     print(_data_in_words(dataset), flush=True)
-    epochs = duration.planned_epochs(config, dataset)
+    taught = lessons.prepare(config.teacher, dataset, folder, config.augmentation)
+    epochs = duration.planned_epochs(config, taught.dataset)
     if pretrained:
         spec = transfer.transfer_spec(pretrained, dataset.labels, config.dropout)
         preprocessing = choice.transfer_preprocessing(
-            folder, dataset, spec, config, pretrained, epochs
+            folder, taught.dataset, spec, config, pretrained, epochs
         )
         size = preprocessing.image_size
     else:
@@ -147,9 +161,9 @@ def open_run(config: TrainingConfig) -> Run:
     distribution.replica_batch(strategy, config.train_batch_size)
     augmentation.preset(config.augmentation)
     record = plain(spec.to_json())
-    examples = dataset.split("train").num_examples
+    examples = taught.dataset.split("train").num_examples
     options = optimization.for_few(config.fit_options(epochs), examples, config.full_rate_images)
-    run = Run(folder, dataset, record, preprocessing, options, strategy)
+    run = Run(folder, dataset, record, preprocessing, options, strategy, taught)
     if folder.spec_path.exists():
         refuse_other(folder.spec_path, folder.read_spec(), run.spec)
         refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
@@ -167,7 +181,8 @@ def reopen(config: TrainingConfig) -> Run:
     loaded = load_run(config.model_dir, "train")
     options = recorded_options(loaded.folder, "train", FitOptions)
     dataset = loaded.open_data(config.cache_dir, config.data.data_dir)
-    return Run(loaded.folder, dataset, loaded.spec, loaded.preprocessing, options, strategy)
+    what = loaded.spec, loaded.preprocessing, options, strategy
+    return Run(loaded.folder, dataset, *what, Lessons(dataset))
 
 
 def evaluate(config: TrainingConfig, split: str = "test") -> None:
@@ -185,6 +200,19 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
         f"top-5 {metrics.top5:.2%}, loss {metrics.loss:.4f}",
         flush=True,
     )
+
+
+def data_to_compress(run: Run) -> ImageDataset:
+    """Return what the stages after "train" are trained on: unlabelled photographs too.
+
+    Raises:
+      UsageError: these are not the ones with which the run was begun.
+    """
+    flags = (run.folder.read_record("flags") or {}).get("train") or {}
+    unlabelled_dir = (flags.get("teacher") or {}).get("unlabelled_dir")
+    if not unlabelled_dir:
+        return run.dataset
+    return lessons.for_compression(run.dataset, run.folder, unlabelled_dir)
 
 
 def prepare(
@@ -255,7 +283,7 @@ def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run,
         return dataclasses.replace(run, only_head=True), None
     alone = config.distribution_strategy in ("off", "one_device")
     expected = duration.decide(
-        *(run.folder, run.dataset, run.options, config.train_minutes, started),
+        *(run.folder, run.lessons.dataset, run.options, config.train_minutes, started),
         build=lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
         timed=bool(config.weights) and alone,
     )
@@ -276,7 +304,10 @@ def _data_to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> Imag
     if identity.is_same_data(dataset, run.contents):
         note = identity.restore(dataset, run.contents).sentence()
     else:
-        seen = [] if split == "train" else identity.exclude_trained(dataset, run.contents, split)
+        seen: list[str] = []
+        for contents in (run.contents, run.folder.read_record("unlabelled") or {}):
+            if split != "train":
+                seen += identity.exclude_trained(dataset, contents, split)
         note = "other data than the run's" if run.contents.get("photographs") else ""
         if seen:
             note += f"; left out {len(seen):,} photographs that it was trained on ({some(seen)})"
@@ -290,10 +321,11 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
     logs = run.folder.path / "tensorboard" if config.tensorboard else None
     with run.strategy.scope():
         pretrained = config.pretrained()
+        taught = run.lessons.settings
         if pretrained is None:
-            return fit_stage(model, _stage(run, "train", run.options, logs))
+            return fit_stage(model, _stage(run, "train", run.options, logs, taught))
         transfer.load_pretrained(model, pretrained, config.weights_dir, run.dataset.labels)
-        record = {"weights": pretrained.identity}
+        record = {"weights": pretrained.identity, **taught}
         stage = _stage(run, "train", run.options, logs, record)
         if transfer.keeps_head(pretrained, run.dataset.labels):
             return fit_stage(model, stage)
@@ -313,20 +345,25 @@ def _stage(
     stage: str,
     options: FitOptions,
     logs: Path | None,
-    record: dict[str, str] | None = None,
+    record: dict[str, Any],
 ) -> StageFit:
     """Return what `fit_stage` is to do in one of the run's stages."""
     callbacks = []
     if logs and distribution.is_chief():
         callbacks.append(keras.callbacks.TensorBoard(logs / stage, write_graph=False))
+    data, loss = run.lessons.dataset, None
+    if data.soft_targets:
+        temperature = record["teacher_temperature"]
+        loss = soft_target_loss(data.num_classes, temperature, options.label_smoothing)
     return StageFit(
         run.folder,
         stage,
-        run.dataset,
+        data,
         run.preprocessing,
         options,
         callbacks=callbacks,
-        config=record or {},
+        loss=loss,
+        config=record,
         strategy=run.strategy,
     )
 

@@ -11,6 +11,72 @@ Optimizer = Literal["sgd", "adam", "adamw"]
 Augmentation = Literal["none", "light", "standard"]
 Keep = Literal["best", "last"]
 ClassWeights = Literal["balanced"]
+TEMPERATURE = 2.0  # of distillation
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherOptions(Settings):
+    """Whose answers are learnt beside the labels (Hinton et al., 2015), and to what photographs.
+
+    Attributes:
+      file: of the teacher, or its run folder; None: there is no teacher.
+      weight: of photographs that have a label; of the others only the answer counts.
+    """
+
+    file: str | None = setting(
+        None,
+        flag="teacher",
+        path=True,
+        group="Teacher",
+        help="Trained classifier whose answers are learnt beside the labels: a run folder, a "
+        ".tflite, .sqz, .keras or .h5 file, or a SqueezeNet as .onnx, .pth, .caffemodel or .net.",
+        default_text="the labels alone",
+    )
+    preprocessing: str | None = setting(
+        None,
+        flag="teacher_preprocessing",
+        help="How it takes photographs, where its file does not say: a name, or a "
+        "preprocessing.json (docs/preprocessing.md).",
+    )
+    labels_file: str | None = setting(
+        None,
+        flag="teacher_labels",
+        path=True,
+        help="Its class names, one a line, where its file does not have them.",
+        default_text="the data's classes in order, if there are as many",
+    )
+    weight: float = setting(
+        0.5,
+        flag="teacher_weight",
+        minimum=0,
+        maximum=1,
+        help="Share of the loss that compares with its answers instead of the labels.",
+    )
+    temperature: float = setting(
+        TEMPERATURE,
+        flag="teacher_temperature",
+        above=0,
+        help="Divides the logits of both before they are compared.",
+    )
+    unlabelled_dir: str | None = setting(
+        None,
+        path=True,
+        help="Folder of more photographs, whose class nobody said: --teacher's answers are learnt.",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.file:
+            return
+        if self.unlabelled_dir:
+            raise UsageError(
+                f"--unlabelled_dir {self.unlabelled_dir}: without --teacher nobody says what these "
+                "photographs show; train without them first, then give that run as --teacher of a "
+                "new one"
+            )
+        for flag, value in (("preprocessing", self.preprocessing), ("labels", self.labels_file)):
+            if value:
+                raise UsageError(f"--teacher_{flag} {value}: says something of --teacher; give it")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sqzkit.base.progress import time_left
 
 REFRESH_SECONDS = 0.5
 CHANCE_BAND = 0.02  # of ln(classes): how near the loss must be to count as chance
+MIN_STEPS_AT_CHANCE = 200
 ADVICE = (
     "try --normalization=batch, a {direction} --base_learning_rate (now {rate:g}), "
     "--optimizer=adamw, or --warmup_epochs"
@@ -114,18 +115,24 @@ class Watchdog:
                 + ADVICE.format(direction="lower", rate=self.rate)
             )
 
-    def check_epoch(self, loss: float, accuracy: float, epoch: int) -> None:
+    def check_epoch(
+        self, loss: float, accuracy: float, epoch: int, steps: int = MIN_STEPS_AT_CHANCE
+    ) -> None:
         """Raise `UnfitNetworkError` if loss and accuracy have been those of chance for too long.
+
+        That is at least `MIN_STEPS_AT_CHANCE` steps: of a few photographs an epoch is one step.
 
         Args:
           loss: mean training loss of the epoch.
           accuracy: training accuracy, 0..1.
           epoch: from 0.
+          steps: of one epoch, 1 or more.
         """
         self.check_step(loss, epoch)
         at_chance = abs(loss - self.chance) < CHANCE_BAND * self.chance
         self.stuck = self.stuck + 1 if at_chance and accuracy < 2 / self.classes else 0
-        if self.epochs_at_chance and self.stuck >= self.epochs_at_chance:
+        patience = max(self.epochs_at_chance, math.ceil(MIN_STEPS_AT_CHANCE / steps))
+        if self.epochs_at_chance and self.stuck >= patience:
             raise UnfitNetworkError(
                 f"the loss has stayed at ln({self.classes}) = {self.chance:.4f} for {self.stuck} "
                 "epochs: the network answers by chance; "

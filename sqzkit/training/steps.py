@@ -51,10 +51,15 @@ def class_weighted(loss: Loss, counts: np.ndarray) -> Loss:
     present = np.count_nonzero(counts)
     weights = tf.constant(counts.sum() / (present * np.maximum(counts, 1)), tf.float32)
 
-    def weighted(images: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        return loss(images, labels, logits) * tf.gather(weights, labels)
+    def weighted(images: tf.Tensor, labels: Any, logits: tf.Tensor) -> tf.Tensor:
+        return loss(images, labels, logits) * tf.gather(weights, true_labels(labels))
 
     return weighted
+
+
+def true_labels(lessons: Any) -> tf.Tensor:
+    """Return the labels, int32 [B], with or without a teacher's answers (`training_batches`)."""
+    return lessons[0] if isinstance(lessons, tuple) else lessons
 
 
 class Stepper:
@@ -78,8 +83,9 @@ class Stepper:
         sums = self.strategy.run(self._replica_step, args=(images, labels))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
 
-    def _replica_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        count = tf.cast(tf.shape(labels)[0], tf.float32)
+    def _replica_step(self, images: tf.Tensor, labels: Any) -> tf.Tensor:
+        truth = true_labels(labels)
+        count = tf.cast(tf.shape(truth)[0], tf.float32)
         replicas = self.strategy.num_replicas_in_sync
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
@@ -93,7 +99,7 @@ class Stepper:
         gradients = self._unscaled(tape.gradient(scaled, variables))
         gradients = optimization.add_decay(self.options, gradients, variables, replicas)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        right = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
+        right = tf.equal(tf.argmax(logits, axis=1, output_type=truth.dtype), truth)
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(right, tf.float32)), count])
 
     def _scaled(self, objective: tf.Tensor) -> tf.Tensor:
@@ -224,9 +230,12 @@ def epoch_batches(
     count = examples // (share * replicas)
     side = preprocessing.image_size
 
-    def whole(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def whole(images: tf.Tensor, labels: Any) -> tuple[tf.Tensor, Any]:
         # Compilers for accelerators need to know all shapes.
-        return tf.ensure_shape(images, [share, side, side, 3]), tf.ensure_shape(labels, [share])
+        labels = tf.nest.map_structure(
+            lambda part: tf.ensure_shape(part, [share, *part.shape[1:]]), labels
+        )
+        return tf.ensure_shape(images, [share, side, side, 3]), labels
 
     def worker_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
         shard = (context.input_pipeline_id, context.num_input_pipelines)

@@ -9,10 +9,11 @@ from sqzkit.base.keras import keras
 from sqzkit.base.keras3 import keras3
 from sqzkit.coding import sqz
 from sqzkit.conversion.converter import convert_model
-from sqzkit.conversion.keras_file import load_keras_file
 from sqzkit.conversion.options import ConversionOptions
-from sqzkit.conversion.prepared import gives_probabilities, prepare
+from sqzkit.conversion.prepared import prepare
 from sqzkit.conversion.verify import refuse_difference, verify
+from sqzkit.models.answers import gives_probabilities
+from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import phone
 from sqzkit.tflite.classifier import Classifier, softmax

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -5,7 +7,7 @@ import tensorflow as tf
 from sqzkit import preprocessing
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import pipeline
-from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.data.dataset import Example, ImageDataset, SoftTargets, Split
 from sqzkit.preprocessing import photograph
 
 RECORD = preprocessing.Preprocessing(32, 32, mean=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0))
@@ -178,3 +180,30 @@ def test_it_feeds_a_strategy(coloured):
     distributed = strategy.experimental_distribute_dataset(training(coloured(), 6, "light"))
     counts = [len(labels) for _, labels in distributed]
     assert counts == [6, 6, 6, 2]
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "flip"), [("light", True), ("light", False), ("none", True)]
+)
+def test_a_teachers_answers_come_with_the_image_as_it_is_mirrored(augmentation, flip):
+    """Each image is dark on the left: which half is darker in a batch says what was mirrored."""
+    pixels = np.full((20, 32, 32, 3), 200, np.uint8)
+    pixels[:, :, :16] = 20
+    examples = tuple(Example(image, i % 3) for i, image in enumerate(pixels))
+    answers = np.arange(20 * 2 * 3, dtype=np.float32).reshape(20, 2, 3)
+    soft = SoftTargets(answers, labelled=15, weight=0.25)
+    splits = {"train": Split(examples)}
+    data = ImageDataset("halves", ("a", "b", "c"), splits, flip, soft_targets=soft)
+    seen = set()
+    for images, (labels, given, weights) in training(data, augmentation=augmentation):
+        columns = images.numpy().mean((1, 3))
+        mirrored = columns[:, :8].mean(1) > columns[:, 24:].mean(1)
+        index = (given.numpy()[:, 0] // 6).astype(int)
+        np.testing.assert_array_equal(given, answers[index, mirrored.astype(int)])
+        np.testing.assert_array_equal(labels, index % 3)
+        np.testing.assert_array_equal(weights, np.where(index < 15, 0.25, 1.0))
+        seen |= set(mirrored)
+    assert seen == ({True, False} if augmentation == "light" and flip else {False})
+    short = dataclasses.replace(data, soft_targets=SoftTargets(answers[1:], 15, 0.25))
+    with pytest.raises(RunError, match="20 training images can be read, the teacher answered 19"):
+        training(short)

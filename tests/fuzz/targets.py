@@ -182,7 +182,7 @@ def _read_weights(path: Path) -> None:
 
 
 def _read_keras(path: Path) -> None:
-    from sqzkit.conversion import keras_file
+    from sqzkit.models import keras_file
 
     keras_file.check(path.read_bytes(), path)
 

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.models import published
 from sqzkit.training.config import TrainingConfig
@@ -95,3 +96,22 @@ def test_the_configuration_is_json():
     stored = json.loads(json.dumps(config.to_json()))
     assert set(stored) == {field.name for field in dataclasses.fields(config)}
     assert stored["data"]["data_dir"] is None
+
+
+def test_the_flags_of_the_teacher_make_its_record():
+    given = {
+        "teacher": "t.keras",
+        "teacher_preprocessing": "caffe",
+        "teacher_labels": "names.txt",
+        "teacher_weight": 0.7,
+        "teacher_temperature": 3.0,
+        "unlabelled_dir": "more",
+    }
+    config = assembly.build(TrainingConfig, {"model_dir": "run", **given})
+    expected = ("t.keras", "caffe", "names.txt", 0.7, 3.0, "more")
+    assert dataclasses.astuple(config.teacher) == expected
+    for name, value in (("weight", 1.1), ("weight", -0.1), ("temperature", 0.0)):
+        with pytest.raises(UsageError, match=f"--teacher_{name} {value}: must be"):
+            assembly.build(TrainingConfig, {"model_dir": "run", **given, f"teacher_{name}": value})
+    with pytest.raises(UsageError, match="--unlabelled_dir more: without --teacher nobody says"):
+        assembly.build(TrainingConfig, {"model_dir": "run", "unlabelled_dir": "more"})

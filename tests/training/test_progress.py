@@ -73,6 +73,17 @@ def test_chance_for_long_stops_the_run_with_advice():
         watchdog.check_epoch(math.log(10) + 0.001, 0.11, 2)
 
 
+def test_epochs_of_few_steps_are_given_more_time():
+    """Of 40 photographs an epoch is one step; five steps are no reason to give up."""
+    watchdog = Watchdog(10, 5, 0.01)
+    for epoch in range(199):
+        watchdog.check_epoch(math.log(10), 0.1, epoch, steps=1)
+    with pytest.raises(RunError, match="for 200 epochs: the network answers by chance"):
+        watchdog.check_epoch(math.log(10), 0.1, 199, steps=1)
+    for epoch in range(4):
+        Watchdog(10, 5, 0.01).check_epoch(math.log(10), 0.1, epoch, steps=10_000)
+
+
 def test_one_better_epoch_starts_the_count_again():
     watchdog = Watchdog(10, 2, 0.01)
     for loss in (2.3026, 2.1, 2.3026):

@@ -9,8 +9,8 @@ import pytest
 import tf_keras as keras
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
-from sqzkit.conversion import keras_file
-from sqzkit.conversion.keras_file import load_keras_file
+from sqzkit.models import keras_file
+from sqzkit.models.keras_file import load_keras_file
 
 layers = keras.layers
 

@@ -14,7 +14,7 @@ from sqzkit.base import archives, files
 from sqzkit.base.errors import FormatError, RunError, UsageError
 
 MAX_BYTES = 1 << 30
-_SUFFIXES = (".keras", ".h5", ".hdf5")
+SUFFIXES = (".keras", ".h5", ".hdf5")
 _MAX_FILES = 1000
 _MAX_DEPTH = 100
 _CODE_CLASSES = (
@@ -35,8 +35,12 @@ _MODULES = tuple(
 _WEIGHTS = "model.weights.h5"
 
 
-def load_keras_file(path: Path | str) -> Any:
+def load_keras_file(path: Path | str, flag: str = "--keras_model_file") -> Any:
     """Return the Keras 2 or Keras 3 model in a file; its optimizer and losses are left out.
+
+    Args:
+      path: of the file.
+      flag: that named it.
 
     Raises:
       UsageError: the file is missing, or is not a `.keras` or `.h5` file.
@@ -44,13 +48,13 @@ def load_keras_file(path: Path | str) -> Any:
         not a classifier of square photographs.
     """
     path = Path(path)
-    if path.suffix not in _SUFFIXES:
+    if path.suffix not in SUFFIXES:
         raise UsageError(
-            f"--keras_model_file {path}: must be one of {', '.join(_SUFFIXES)} (a SavedModel "
+            f"{flag} {path}: must be one of {', '.join(SUFFIXES)} (a SavedModel "
             "folder or a pickle is not loaded, because it runs code); save the model as .keras"
         )
     if not path.is_file():
-        raise UsageError(f"--keras_model_file {path}: no such file")
+        raise UsageError(f"{flag} {path}: no such file")
     version = check(files.read_bytes(path, MAX_BYTES), path)
     model = _load(path, version)
     _check_classifier(model, path)

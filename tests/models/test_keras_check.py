@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError
-from sqzkit.conversion import keras_file as keras_check
+from sqzkit.models import keras_file as keras_check
 
 NAME = Path("model.keras")
 
@@ -43,7 +43,7 @@ def network(*layers):
 
 def test_neither_tensorflow_nor_keras_is_imported():
     code = (
-        "import sys, sqzkit.conversion.keras_file; "
+        "import sys, sqzkit.models.keras_file; "
         "print({'tensorflow', 'tf_keras', 'keras'} & {*sys.modules})"
     )
     assert subprocess.check_output([sys.executable, "-c", code]) == b"set()\n"
