@@ -172,6 +172,8 @@ def _check_finished(
     changes = {} if stage in ("prune", "dense") else {"weight_decay": 0.0}
     asked = {**start.options(stage, **changes).to_json(), **config.stage_record(stage)}
     asked.pop("best_from_epoch")  # follows from the others
+    if config.asked_epochs(stage) is None:
+        asked.pop("epochs")  # follows from the number of images
     recorded = {key: entry["config"].get(key) for key in asked}
     refuse_other(folder.path / f"stage {stage}", recorded, asked)
 

@@ -8,6 +8,7 @@ dense-sparse-dense training, Han et al. 2017) undoes the mask of `prune`.
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -24,8 +25,19 @@ SCAN, LAMP = "scan", "lamp"
 MAX_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
 
 
-def _epochs(default: int, stage: StageName) -> Any:
-    return setting(default, minimum=1, help=f"Epochs of the stage {stage}.")
+EPOCHS: dict[str, int] = {"prune": 40, "dense": 4, "cluster": 8, "quantize": 6}
+FULL_EPOCH = 38  # steps; where an epoch has fewer, there are more epochs
+MAX_LONGER = 4  # times as many: of a handful of images nothing more is to be learnt
+
+
+def _epochs(stage: StageName) -> Any:
+    return setting(
+        None,
+        minimum=1,
+        help=f"Epochs of the stage {stage}.",
+        default_text=f"{EPOCHS[stage]}; more, up to {MAX_LONGER} times, where an epoch has fewer "
+        f"than {FULL_EPOCH} steps",
+    )
 
 
 def _rate(default: float, stage: StageName) -> Any:
@@ -71,10 +83,10 @@ class CompressionConfig(Settings):
     prune_schedule: PruneSchedule = setting(
         "gradual", help="Prune during the first part of the stage, or at once before it."
     )
-    prune_epochs: int = _epochs(40, "prune")
-    dense_epochs: int = _epochs(4, "dense")
-    cluster_epochs: int = _epochs(8, "cluster")
-    quantize_epochs: int = _epochs(6, "quantize")
+    prune_epochs: int | None = _epochs("prune")
+    dense_epochs: int | None = _epochs("dense")
+    cluster_epochs: int | None = _epochs("cluster")
+    quantize_epochs: int | None = _epochs("quantize")
     prune_learning_rate: float = _rate(1e-3, "prune")
     dense_learning_rate: float = _rate(1e-4, "dense")
     cluster_learning_rate: float = _rate(3e-4, "cluster")
@@ -96,9 +108,18 @@ class CompressionConfig(Settings):
         self.sparsity_table()
         self.cluster_table()
 
-    def epochs(self, stage: str) -> int:
-        """Return the epochs of a stage after "train"."""
-        return int(getattr(self, f"{stage}_epochs"))
+    def asked_epochs(self, stage: str) -> int | None:
+        """Return the epochs that were asked for of a stage after "train", or None."""
+        epochs: int | None = getattr(self, f"{stage}_epochs")
+        return epochs
+
+    def epochs(self, stage: str, steps_per_epoch: int) -> int:
+        """Return the epochs of a stage after "train".
+
+        Of few images, masks and codebooks need as many steps as of many to be learnt around.
+        """
+        longer = min(MAX_LONGER, max(1.0, FULL_EPOCH / steps_per_epoch))
+        return self.asked_epochs(stage) or math.ceil(EPOCHS[stage] * longer)
 
     def learning_rate(self, stage: str) -> float:
         """Return the first learning rate of a stage after "train"."""

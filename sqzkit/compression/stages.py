@@ -67,7 +67,7 @@ class Start:
     def options(self, stage: str, **changes: Any) -> FitOptions:
         """Return how `stage` is trained: AdamW along a cosine, unless changed."""
         values = {
-            "epochs": self.config.epochs(stage),
+            "epochs": self.config.epochs(stage, self.steps_per_epoch),
             "base_learning_rate": self.config.learning_rate(stage),
             "lr_schedule": "cosine",
             "warmup_epochs": 0.0,
@@ -93,7 +93,7 @@ def lower_dropout(model: keras.Model, kept: float) -> None:
 
 def prune(start: Start, targets: dict[str, float]) -> Stage:
     """Prepare pruning to `targets`, the share of zeros by layer: gradual, or at once."""
-    epochs = start.config.prune_epochs
+    epochs = start.config.epochs("prune", start.steps_per_epoch)
     steps = epochs * start.steps_per_epoch
     sizes = {name: kernel.size for name, kernel in reading.read_kernels(start.model).items()}
     zeros = sum(sizes[name] * target for name, target in targets.items())

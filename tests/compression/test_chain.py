@@ -96,6 +96,12 @@ def test_a_finished_stage_with_other_flags_is_refused(finished_chain, corners, c
         stage_summary.compress(folder, small_chain.quick_config(**changes), options, corners)
 
 
+def test_epochs_that_follow_from_the_data_do_not_refuse_a_finished_stage(finished_chain, corners):
+    folder, options = finished_chain
+    config = small_chain.quick_config(prune_epochs=None, quantize_epochs=None)
+    assert stage_summary.compress(folder, config, options, corners) == []
+
+
 def test_other_training_options_are_refused_too(finished_chain, corners):
     folder, options = finished_chain
     other = dataclasses.replace(options, batch_size=8)

@@ -108,3 +108,16 @@ def test_pruning_at_once_is_recorded_and_gradual_pruning_is_as_before():
     assert once.stage_record("prune")["prune_schedule"] == "once"
     with pytest.raises(UsageError, match="--prune_schedule 'never': must be one of gradual, once"):
         CompressionConfig(prune_schedule="never")
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs"),
+    [(38, (40, 4, 8, 6)), (5000, (40, 4, 8, 6)), (13, (117, 12, 24, 18)), (1, (160, 16, 32, 24))],
+)
+def test_epochs_of_few_steps_are_more(steps, epochs):
+    """As many steps as on a set on which the defaults hold; of a handful, four times at most."""
+    config = CompressionConfig()
+    stages = ("prune", "dense", "cluster", "quantize")
+    assert tuple(config.epochs(stage, steps) for stage in stages) == epochs
+    asked = CompressionConfig(prune_epochs=7)
+    assert (asked.epochs("prune", steps), asked.epochs("cluster", steps)) == (7, epochs[2])

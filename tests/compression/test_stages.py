@@ -35,6 +35,13 @@ def test_a_stage_has_its_own_rate_and_epochs_and_the_rest_of_training():
     assert (options.batch_size, options.augmentation, options.weight_decay) == (16, "light", 0.01)
 
 
+def test_where_an_epoch_has_few_steps_the_ramp_is_as_long_as_elsewhere():
+    begun = start(prune_epochs=None)
+    stage = stages.prune(begun, {"conv1": 0.5, "conv10": 0.0})
+    assert stage.options.epochs == 152  # of 10 steps
+    assert 0.5 < (stage.options.best_from_epoch + 1) / 152 < 0.65
+
+
 @pytest.mark.parametrize(("epochs", "first"), [(1, 0), (2, 1), (10, 5), (20, 11)])
 def test_only_epochs_after_the_ramp_may_be_kept(epochs, first):
     begun = start(prune_epochs=epochs, dense_epochs=1, cluster_epochs=1, quantize_epochs=1)
