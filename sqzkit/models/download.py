@@ -132,6 +132,16 @@ def obtain(
     return content
 
 
+def is_at_hand(remote: RemoteFile, folder: Path | str | None = None) -> bool:
+    """Return whether `obtain` would find the file in `folder` or the cache."""
+    if (cache_folder() / remote.name).exists():
+        return True
+    try:
+        return folder is not None and _in_folder(remote, Path(folder)) is not None
+    except RunError:  # a damaged one
+        return False
+
+
 def _in_folder(remote: RemoteFile, folder: Path) -> bytes | None:
     """Return the file's content from a folder, or None if it is not there."""
     path = folder / remote.name

@@ -16,7 +16,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.data.tree import some
-from sqzkit.models import registry, squeezenet, transfer
+from sqzkit.models import download, published, registry, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import (
@@ -103,6 +103,8 @@ def train(config: TrainingConfig) -> Run:
             model = registry.build_from_json(run.spec, run.preprocessing.image_size)
         run, expected = _within_time(run, config, started)
         print(_resolved(run, config, model.count_params()), flush=True)
+        if hint := _hint(run, config):
+            print(hint, flush=True)
         if expected:
             print(f"time: {expected}", flush=True)
         if distribution.is_chief():
@@ -338,6 +340,24 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
         if run.only_head:
             return fine_tuning.finish_untrained(model, stage)
         return fine_tuning.fine_tune(model, stage, config)
+
+
+def _hint(run: Run, config: TrainingConfig) -> str:
+    """Say once what published weights that lie on this machine would bring to photographs."""
+    if config.weights or run.dataset.root is None or run.folder.spec_path.exists():
+        return ""
+    # The kit's default network first: it is the fastest on phones.
+    names = sorted(published.PUBLISHED, key=lambda name: not name.startswith(DEFAULT_MODEL))
+    for name in names:
+        remote = published.PUBLISHED[name].file
+        if isinstance(remote, download.RemoteFile) and download.is_at_hand(
+            remote, config.weights_dir
+        ):
+            return (
+                f"hint: ImageNet weights are on this machine; with --weights={name} few "
+                "photographs of everyday things are enough (docs/training.md)"
+            )
+    return ""
 
 
 def _stage(

@@ -499,3 +499,22 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     said = capsys.readouterr().out
     assert "other data than the run's; left out 2 photographs that it was trained on" in said
     assert "on 10 test images" in said
+
+
+def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypatch, capsys):
+    """Once, of photographs alone, and only if nothing need be fetched."""
+    monkeypatch.setenv("SQZKIT_CACHE", str(tmp_path / "cache"))
+    config = tiny(tmp_path / "run", data=DataSource(data_dir=str(pets)), image_size=32)
+    run = loop.open_run(config)
+    assert loop._hint(run, config) == ""
+    files = {name: record.file for name, record in published.PUBLISHED.items()}
+    for name in ("dsd", "v1_1"):
+        path = tmp_path / "cache" / files[name].name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+        assert f"with --weights={name} few photographs" in loop._hint(run, config)
+    loop.train(config)
+    assert capsys.readouterr().out.count("hint: ImageNet weights are on this machine") == 1
+    assert loop._hint(run, config) == ""
+    digits = tiny(tmp_path / "digits")
+    assert loop._hint(loop.open_run(digits), digits) == ""
