@@ -139,7 +139,7 @@ def _work(
 ) -> Path | None:
     """Train, compress and evaluate as far as asked; return the report's path, if it is written."""
     from sqzkit.reporting import page
-    from sqzkit.training import distribution, loop
+    from sqzkit.training import distribution, loop, run_data
 
     if training.mode == "eval":
         loop.evaluate(training)
@@ -151,7 +151,7 @@ def _work(
         from sqzkit.conversion.stage_summary import compress as run_stages
 
         with loop.precision(training.mixed_precision_dtype):
-            data = loop.data_to_compress(run)
+            data = run_data.to_compress(run.folder, run.dataset)
             run_stages(run.folder, compression, run.options, data, run.strategy)
     if not distribution.is_chief():
         return None

@@ -9,23 +9,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
-from sqzkit.data import augmentation, identity
+from sqzkit.data import augmentation
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
-from sqzkit.data.source import DataSource
-from sqzkit.data.tree import some
-from sqzkit.models import download, published, registry, squeezenet, transfer
+from sqzkit.models import registry, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import (
-    LoadedRun,
     begin_run,
-    check_labels,
     data_record,
     load_run,
-    read_data,
     write_account,
 )
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
@@ -38,6 +32,7 @@ from sqzkit.training import (
     head,
     lessons,
     optimization,
+    run_data,
 )
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
 from sqzkit.training.distillation import soft_target_loss
@@ -103,7 +98,7 @@ def train(config: TrainingConfig) -> Run:
             model = registry.build_from_json(run.spec, run.preprocessing.image_size)
         run, expected = _within_time(run, config, started)
         print(_resolved(run, config, model.count_params()), flush=True)
-        if hint := _hint(run, config):
+        if hint := run_data.hint(run.folder, run.dataset, config):
             print(hint, flush=True)
         if expected:
             print(f"time: {expected}", flush=True)
@@ -144,8 +139,8 @@ def open_run(config: TrainingConfig) -> Run:
     )
     dataset = open_dataset(config.data, config.cache_dir)
     folder = RunFolder(Path(config.model_dir))
-    _refuse_other_data(folder, dataset, config.data)
-    print(_data_in_words(dataset), flush=True)
+    run_data.refuse_other(folder, dataset, config.data)
+    print(run_data.in_words(dataset), flush=True)
     taught = lessons.prepare(config.teacher, dataset, folder, config.augmentation)
     epochs = duration.planned_epochs(config, taught.dataset)
     if pretrained:
@@ -194,7 +189,7 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
       UsageError: `config.model_dir` is not a run folder, or its data have other labels.
     """
     run = load_run(config.model_dir)
-    dataset = _data_to_measure(run, config, split)
+    dataset = run_data.to_measure(run, config, split)
     metrics = Evaluator(run.model)(dataset, split, run.preprocessing, EVALUATION_BATCH)
     record_evaluation(run.folder, dataset, split, metrics)
     print(
@@ -202,19 +197,6 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
         f"top-5 {metrics.top5:.2%}, loss {metrics.loss:.4f}",
         flush=True,
     )
-
-
-def data_to_compress(run: Run) -> ImageDataset:
-    """Return what the stages after "train" are trained on: unlabelled photographs too.
-
-    Raises:
-      UsageError: these are not the ones with which the run was begun.
-    """
-    flags = (run.folder.read_record("flags") or {}).get("train") or {}
-    unlabelled_dir = (flags.get("teacher") or {}).get("unlabelled_dir")
-    if not unlabelled_dir:
-        return run.dataset
-    return lessons.for_compression(run.dataset, run.folder, unlabelled_dir)
 
 
 def prepare(
@@ -256,29 +238,6 @@ def precision(dtype: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
-def _refuse_other_data(folder: RunFolder, dataset: ImageDataset, source: DataSource) -> None:
-    """Raise `UsageError` if the folder holds a run on other data, or something else."""
-    if folder.is_foreign():
-        raise UsageError(f"--model_dir {folder.path}: exists and is not a run folder; name another")
-    if not folder.spec_path.exists():
-        return
-    check_labels(folder, dataset)
-    recorded, contents = read_data(folder)
-    if recorded is None:
-        return
-    if contents.get("photographs"):  # compared instead of the folder, which may have been moved
-        recorded = dataclasses.replace(recorded, data_dir=source.data_dir)
-    refuse_other(folder.path / "data.json", recorded.to_json(), source.to_json())
-    changes = identity.restore(dataset, contents)
-    if changes.lost:
-        raise UsageError(
-            f"--data_dir {source.data_dir}: {changes.sentence()}; restore the photographs, or "
-            "begin a new run with another --model_dir"
-        )
-    if changes.added:
-        print(changes.sentence(), flush=True)
-
-
 def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run, Duration | None]:
     """Return the run with as many epochs as `--train_minutes` allows, and what is expected."""
     if fine_tuning.cannot_be_judged(config, run.dataset):
@@ -295,27 +254,6 @@ def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run,
         options = dataclasses.replace(run.options, epochs=epochs, warmup_epochs=warmup)
         run = dataclasses.replace(run, options=options, only_head=not expected.epochs)
     return run, expected
-
-
-def _data_to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDataset:
-    """Return the run's data, or the data that the flags name, without what was trained on."""
-    if not (config.data.data_dir or config.data.tfds_name):
-        return run.open_data(config.cache_dir)
-    dataset = open_dataset(config.data, config.cache_dir)
-    check_labels(run.folder, dataset)
-    if identity.is_same_data(dataset, run.contents):
-        note = identity.restore(dataset, run.contents).sentence()
-    else:
-        seen: list[str] = []
-        for contents in (run.contents, run.folder.read_record("unlabelled") or {}):
-            if split != "train":
-                seen += identity.exclude_trained(dataset, contents, split)
-        note = "other data than the run's" if run.contents.get("photographs") else ""
-        if seen:
-            note += f"; left out {len(seen):,} photographs that it was trained on ({some(seen)})"
-    if note:
-        print(f"{dataset.name}: {note}", flush=True)
-    return dataset
 
 
 def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> StageResult:
@@ -340,24 +278,6 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
         if run.only_head:
             return fine_tuning.finish_untrained(model, stage)
         return fine_tuning.fine_tune(model, stage, config)
-
-
-def _hint(run: Run, config: TrainingConfig) -> str:
-    """Say once what published weights that lie on this machine would bring to photographs."""
-    if config.weights or run.dataset.root is None or run.folder.spec_path.exists():
-        return ""
-    # The kit's default network first: it is the fastest on phones.
-    names = sorted(published.PUBLISHED, key=lambda name: not name.startswith(DEFAULT_MODEL))
-    for name in names:
-        remote = published.PUBLISHED[name].file
-        if isinstance(remote, download.RemoteFile) and download.is_at_hand(
-            remote, config.weights_dir
-        ):
-            return (
-                f"hint: ImageNet weights are on this machine; with --weights={name} few "
-                "photographs of everyday things are enough (docs/training.md)"
-            )
-    return ""
 
 
 def _stage(
@@ -386,13 +306,6 @@ def _stage(
         config=record,
         strategy=run.strategy,
     )
-
-
-def _data_in_words(dataset: ImageDataset) -> str:
-    sizes = ", ".join(f"{split.num_examples:,} {name}" for name, split in dataset.splits.items())
-    left_out = dataset.account.sentence()
-    found = f"data: {dataset.name}, {len(dataset.labels)} classes, {sizes}"
-    return f"{found}\n{left_out}" if left_out else found
 
 
 def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:

@@ -14,7 +14,7 @@ from sqzkit.data.source import DataSource
 from sqzkit.reporting import page
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
-from sqzkit.training import lessons, loop
+from sqzkit.training import lessons, loop, run_data
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.options import TeacherOptions
 from sqzkit.training.teacher import Teacher
@@ -209,11 +209,11 @@ def test_a_run_learns_from_both_and_survives_a_kill(photographs, tmp_path, monke
     both = shutil.copytree(few, tmp_path / "both")
     shutil.copy(more / "4.png", both / "red" / "seen.png")
     elsewhere = dataclasses.replace(config("whole"), data=DataSource(data_dir=str(both)))
-    monkeypatch.setattr(loop.identity, "is_same_data", lambda *_: False)
-    measured = loop._data_to_measure(loop.load_run(whole.path), elsewhere, "train")
+    monkeypatch.setattr(run_data.identity, "is_same_data", lambda *_: False)
+    measured = run_data.to_measure(loop.load_run(whole.path), elsewhere, "train")
     assert measured.split("train").num_examples > 0
     monkeypatch.undo()
     run = loop.reopen(config("whole"))
-    data = loop.data_to_compress(run)
+    data = run_data.to_compress(run.folder, run.dataset)
     assert data.soft_targets is None
     assert data.split("train").num_examples == run.dataset.split("train").num_examples + 60

@@ -20,7 +20,7 @@ from sqzkit.preprocessing import caffe, torchvision
 from sqzkit.runs import loading
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
-from sqzkit.training import choice, duration, fine_tuning, head, loop
+from sqzkit.training import choice, duration, fine_tuning, head, loop, run_data
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import Duration
 from tests.models import pth
@@ -506,15 +506,18 @@ def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypa
     monkeypatch.setenv("SQZKIT_CACHE", str(tmp_path / "cache"))
     config = tiny(tmp_path / "run", data=DataSource(data_dir=str(pets)), image_size=32)
     run = loop.open_run(config)
-    assert loop._hint(run, config) == ""
+    assert run_data.hint(run.folder, run.dataset, config) == ""
     files = {name: record.file for name, record in published.PUBLISHED.items()}
     for name in ("dsd", "v1_1"):
         path = tmp_path / "cache" / files[name].name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
-        assert f"with --weights={name} few photographs" in loop._hint(run, config)
+        assert f"with --weights={name} few photographs" in run_data.hint(
+            run.folder, run.dataset, config
+        )
     loop.train(config)
     assert capsys.readouterr().out.count("hint: ImageNet weights are on this machine") == 1
-    assert loop._hint(run, config) == ""
+    assert run_data.hint(run.folder, run.dataset, config) == ""
     digits = tiny(tmp_path / "digits")
-    assert loop._hint(loop.open_run(digits), digits) == ""
+    run = loop.open_run(digits)
+    assert run_data.hint(run.folder, run.dataset, digits) == ""
