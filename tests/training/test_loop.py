@@ -23,6 +23,7 @@ from sqzkit.runs.weights import read_weights
 from sqzkit.training import choice, duration, fine_tuning, head, loop, run_data
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import Duration
+from sqzkit.training.options import TeacherOptions
 from tests.models import pth
 from tests.models.test_weight_files import random_weights
 
@@ -521,3 +522,13 @@ def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypa
     digits = tiny(tmp_path / "digits")
     run = loop.open_run(digits)
     assert run_data.hint(run.folder, run.dataset, digits) == ""
+
+
+def test_transfer_learning_has_a_teacher_too(published_tiny, pets, tmp_path):
+    first = transferring(tmp_path / "first", pets, train_epochs=1)
+    loop.train(first)
+    teacher = TeacherOptions(file=first.model_dir, weight=1.0)
+    run = loop.train(transferring(tmp_path / "run", pets, train_epochs=2, teacher=teacher))
+    for stage in run.folder.finished_stages():
+        assert stage["config"]["teacher"].startswith("first sha256:")
+        assert stage["metrics"]["top1"] == 1.0  # dark cats, bright dogs
