@@ -105,25 +105,6 @@ final class BinaryDecoder {
         return bit;
     }
 
-    /** The same for three slots. */
-    int mixedBit(int[] slots, int a, int b, int c, int[] weights, int first, int rate, int limit) {
-        int inputA = Tables.STRETCH[slots[a] >>> 20];
-        int inputB = Tables.STRETCH[slots[b] >>> 20];
-        int inputC = Tables.STRETCH[slots[c] >>> 20];
-        int probability = probability(
-                (long) inputA * weights[first] + (long) inputB * weights[first + 1]
-                        + (long) inputC * weights[first + 2]);
-        int bit = bit(probability);
-        int error = ((bit << 16) - probability) * rate;
-        weights[first] = moved(weights[first], inputA, error);
-        weights[first + 1] = moved(weights[first + 1], inputB, error);
-        weights[first + 2] = moved(weights[first + 2], inputC, error);
-        update(slots, a, bit, limit);
-        update(slots, b, bit, limit);
-        update(slots, c, bit, limit);
-        return bit;
-    }
-
     /** The same for four slots. */
     int mixedBit(int[] slots, int a, int b, int c, int d, int[] weights, int first, int rate,
             int limit) {

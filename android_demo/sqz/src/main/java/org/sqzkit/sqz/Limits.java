@@ -65,11 +65,14 @@ final class Limits {
                 "stream of method " + method + " with elements of " + stride + " bytes");
         require(!mixed || stream.size <= MAX_MIXED,
                 "mixed stream of " + stream.size + " bytes: at most " + MAX_MIXED + " are legal");
-        String sizes = stream.coded + " bytes where " + stream.size + " were announced";
-        require(method != Directory.STORED || stream.coded == stream.size, "stored stream of " + sizes);
-        require(!mixed || stream.coded <= maxCoded(stream.size, 0), "mixed stream of " + sizes);
-        require(!planes && method != Directory.DEFLATE
-                || stream.coded <= (long) stream.size + MAX_GROWTH, "deflated stream of " + sizes);
+        long most = mixed ? maxCoded(stream.size, 0)
+                : method == Directory.STORED ? stream.size
+                : method == Directory.WEIGHTS ? Long.MAX_VALUE // depends on the tensors
+                : (long) stream.size + MAX_GROWTH;
+        require(stream.coded <= most
+                        && (method != Directory.STORED || stream.coded == stream.size),
+                "stream of method " + method + " of " + stream.coded + " bytes where "
+                        + stream.size + " were announced");
     }
 
     /** The most bytes that the binary coder may take for bytes, or weights of tensors. */
@@ -189,7 +192,7 @@ final class Limits {
                         && pieces[piece.source].length == piece.length,
                 "a product in the archive names no piece of floats of its length");
         require(Math.abs(piece.factor) <= Float.MAX_VALUE,
-                "a product in the archive has the factor " + piece.factor);
+                "a product in the archive has a factor that is not finite");
     }
 
     private void checkNet() throws SqzException {
@@ -201,7 +204,7 @@ final class Limits {
             outputs += tensor.sides[0];
         }
         require(directory.pieces.length == 0, "a .net archive with pieces");
-        require(weights <= MAX_NET_WEIGHTS, "a .net archive of " + weights + " weights");
+        require(weights <= MAX_NET_WEIGHTS, "a .net archive of more weights than are legal");
         require(tensors.length > 0 && streams.length == 4 && streams[3].method == Directory.WEIGHTS
                         && streams[0].size == 4L * NetFile.ENTRIES * tensors.length
                         && streams[1].size == (long) NetFile.ENTRIES * tensors.length

@@ -52,7 +52,7 @@ final class WeightsDecoder {
     private final int[] scaleWeights = new int[TAPS];
     private int outputs, height, width, inputs;
     private byte[] reference;
-    /** The slots of a bit of a weight with a reference. */
+    /** The slots of a bit that are not named one by one. */
     private final int[] chosen = new int[MAGNITUDE_INPUTS + 1];
     /**
      * Running means for later outputs, kept only where they are asked for a third time: the first
@@ -351,11 +351,10 @@ final class WeightsDecoder {
         int a = ternary(left) * 27 + ternary(up) * 9 + ternary(corner) * 3 + ternary(corner2);
         int b = SIGN_CONTEXTS + ternary(before) * 9 + ternary(before2) * 3 + ternary(above);
         int c = 2 * SIGN_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 2 + (quarter > 0 ? 1 : 0);
-        if (more == 0) {
-            return coder.mixedBit(signSlots, a, b, c, signWeights, 0, 4, SLOT_LIMIT) != 0;
-        }
         int d = 3 * SIGN_CONTEXTS + Tables.LOG1[Math.abs(referenced)] * 2 + (referenced > 0 ? 1 : 0);
-        return coder.mixedBit(signSlots, a, b, c, d, signWeights, 0, 4, SLOT_LIMIT) != 0;
+        choose(0, a, b, c, d, 0);
+        return coder.mixedBit(
+                signSlots, chosen, SIGN_INPUTS + more, signWeights, 0, 4, SLOT_LIMIT) != 0;
     }
 
     private int decodeMagnitude(boolean negative) {
