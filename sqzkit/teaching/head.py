@@ -165,6 +165,8 @@ class Head:
           UsageError: they belong to different networks, or are too large together.
         """
         refuse_other(other.digest, self.digest, "the heads")
+        if other.size != self.size:
+            raise UsageError(f"a head of {other.size} features and one of {self.size}: not merged")
         both = self._copy()
         for name, rows in other.photographs.items():
             both.photographs[name] = both.photographs.get(name, set()) | rows
@@ -184,7 +186,12 @@ class Head:
         return both
 
     def without_photographs(self) -> "Head":
-        """Return a head with the sums of all photographs and the features of none."""
+        """Return a head with the sums of all photographs and the features of none.
+
+        Raises:
+          UsageError: nothing was taught yet.
+        """
+        self._refuse_empty()
         sums, rest = self.sums(), Head(self.digest, self.size)
         for name, count, total in zip(self.labels, sums.counts, sums.sums, strict=True):
             rest.absent[name] = (int(count), total)
@@ -222,13 +229,16 @@ class Head:
           UsageError: nothing was taught yet.
           FormatError: the sums cannot be those of photographs.
         """
-        if not self.labels:
-            raise UsageError("nothing was taught yet: add photographs first")
+        self._refuse_empty()
         sums = self.sums()
         if self.choice is None:
             self.choice = fitting.choose(sums, *self.rows())
         strength = fitting.STRENGTHS[self.choice.strength]
         return Taught(self.labels, fitting.discriminant(sums, strength), self.choice)
+
+    def _refuse_empty(self) -> None:
+        if not self.labels:
+            raise UsageError("nothing was taught yet: add photographs first")
 
     def _copy(self) -> "Head":
         copy = Head(self.digest, self.size)

@@ -98,8 +98,11 @@ def test_delete_and_forget(head, by_class):
     with pytest.raises(UsageError, match="no class 'ant'"):
         head.delete("ant")
     empty = Head(DIGEST, 10)
-    with pytest.raises(UsageError, match="nothing was taught"):
-        empty.teach()
+    for use in (empty.teach, empty.without_photographs):
+        with pytest.raises(UsageError, match="nothing was taught"):
+            use()
+    with pytest.raises(UsageError, match="a head of 11 features and one of 10: not merged"):
+        empty.merge(Head(DIGEST, 11))
 
 
 @pytest.mark.parametrize("change", [

@@ -204,3 +204,14 @@ def test_labels_drawn_at_random_are_said_to_teach_nothing(network, colours, fold
         network, StageFit(folder, "head", data, RECORD, FitOptions(epochs=1), config=config)
     )
     assert "no better than always giving the most frequent one" in capsys.readouterr().out
+
+
+def test_a_stage_without_epochs_records_its_times(network, colours, folder, monkeypatch):
+    features = dataclasses.replace(compute(network, colours, RECORD, folder, "x"), seconds=2.0)
+    monkeypatch.setattr(head, "compute", lambda *_: features)
+    clock = iter((100.0, 103.5))
+    monkeypatch.setattr(head.time, "monotonic", lambda: next(clock, 200.0))
+    stage = StageFit(folder, "head", colours, RECORD, FitOptions(epochs=1), config={"weights": "x"})
+    head.fit_stage_head(network, stage)
+    metrics = folder.finished_stages()[0]["metrics"]
+    assert (metrics["train_seconds"], metrics["images_per_second"]) == (3.5, 48.0)
