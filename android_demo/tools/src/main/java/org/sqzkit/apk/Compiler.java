@@ -19,11 +19,13 @@ import javax.tools.ToolProvider;
 
 /** Java sources to classes, classes to the phone's dex files. */
 final class Compiler {
-    /** Names stay, so that what a phone reports can be read; annotations are not needed on a phone. */
+    /**
+     * Names of classes and methods stay, so that what a phone reports can be read. Line numbers do not:
+     * they would take the APK beyond its limit. Annotations are not needed on a phone.
+     */
     private static final List<String> RULES = List.of(
             "-dontobfuscate",
             "-dontwarn javax.annotation.**,org.checkerframework.**",
-            "-keepattributes SourceFile,LineNumberTable",
             "-keepclasseswithmembers,includedescriptorclasses class * { native <methods>; }");
 
     private Compiler() {}
