@@ -31,7 +31,7 @@ def test_features_are_computed_once_for_the_same_images_and_weights(
 ):
     first = compute(network, colours, RECORD, folder, "v1_1")
     computed = []
-    monkeypatch.setattr("sqzkit.training.features._compute", lambda *_: computed.append(1) or first)
+    monkeypatch.setattr("sqzkit.training.features.of_split", lambda *_: computed.append(1) or first)
     again = compute(network, colours, RECORD, folder, "v1_1")
     assert not computed
     for name in ("values", "mirrored", "labels"):
