@@ -192,14 +192,15 @@ def main():
 
     OUT.mkdir(parents=True, exist_ok=True)
     plain = bare(colours())
-    int8 = converted()
+    int8, uint8 = converted(), converted(input_type="uint8")
     one_more = b"\n".join(label.encode() for label in (*LABELS, "violet"))
     cut = int8[: int8.rindex(b"PK\x03\x04", 0, int8.rindex(b"PK\x03\x04"))]
     files = {
         "colours_int8.tflite": int8,
         "colours_int8.sqz": sqz.pack(int8),
+        "colours_uint8.update.sqz": sqz.pack(uint8, int8),
         "text.sqz": sqz.pack(b"not a model, but a text. " * 20),
-        "colours_uint8.tflite": converted(input_type="uint8"),
+        "colours_uint8.tflite": uint8,
         "colours_float.tflite": converted("none"),
         "colours_float16.tflite": converted("float16"),
         "colours_dynamic.tflite": converted("dynamic"),

@@ -145,6 +145,7 @@ final class ModelSession {
 
     private ModelRunner add(File incoming, String name, RunOptions options, Task running)
             throws AppError {
+        models.applyUpdate(incoming, progress(running));
         ModelEntry same = models.sameContent(incoming);
         if (same != null) {
             return open(same, options, running);

@@ -46,7 +46,7 @@ final class ArchiveCache {
         if (kept != null) {
             return kept;
         }
-        byte[] model = decode(archive, progress);
+        byte[] model = decode(archive, null, progress);
         File file = new File(folder, name + "-" + Sha256.of(model) + ENDING);
         AtomicFiles.write(model, file);
         prune();
@@ -99,17 +99,24 @@ final class ArchiveCache {
         return null;
     }
 
-    /** Expands in memory; what the archive declares must fit into half of what the app may use. */
-    private static byte[] decode(byte[] archive, Progress progress) throws AppError {
+    /**
+     * Expands in memory; what the archive declares must fit into half of what the app may use.
+     *
+     * @param base the file that an update starts from, or an archive of it; else null
+     */
+    static byte[] decode(byte[] archive, byte[] base, Progress progress) throws AppError {
         long limit = Math.min(MAX_BYTES, Runtime.getRuntime().maxMemory() / 2);
         if (archive.length > limit) {
             throw new AppError(R.string.error_archive_too_large);
         }
         try {
-            return SqzDecoder.decode(archive, limit, progress);
+            return SqzDecoder.decode(archive, base, limit, progress);
         } catch (SqzTooLargeException e) {
             throw new AppError(R.string.error_archive_too_large);
         } catch (SqzException e) {
+            if (e.code() == SqzException.Code.NO_BASE) {
+                throw new AppError(R.string.error_update_base, SqzDecoder.baseSha256(archive));
+            }
             throw new AppError(R.string.error_archive, e.getMessage());
         }
     }

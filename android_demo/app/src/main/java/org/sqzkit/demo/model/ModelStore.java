@@ -15,6 +15,7 @@ import java.util.List;
 import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.sqz.Progress;
+import org.sqzkit.sqz.SqzDecoder;
 
 /**
  * The models that came with the app and those the user opened.
@@ -114,6 +115,39 @@ public final class ModelStore {
         }
     }
 
+    /**
+     * Replaces an update at {@code incoming} by the model that it gives; other files stay.
+     *
+     * <p>The listed model that it starts from is only read.
+     */
+    public void applyUpdate(File incoming, Progress progress) throws AppError {
+        try {
+            if (!ArchiveCache.isArchive(AtomicFiles.map(incoming))) {
+                return;
+            }
+            byte[] archive = readArchive(incoming);
+            String needed = SqzDecoder.baseSha256(archive);
+            if (needed != null) {
+                byte[] model = ArchiveCache.decode(archive, base(needed), progress);
+                AtomicFiles.write(model, incoming);
+            }
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+    }
+
+    /** Returns the listed model with this SHA-256, or an archive of it; null if there is none. */
+    private byte[] base(String needed) throws AppError, IOException {
+        for (ModelEntry entry : list()) {
+            String digest = entry.archive()
+                    ? SqzDecoder.fileSha256(bytes(entry)) : Sha256.of(map(entry));
+            if (needed.equals(digest)) {
+                return bytes(entry);
+            }
+        }
+        return null;
+    }
+
     /** Returns the listed model with the same content as {@code incoming}, or null. */
     public ModelEntry sameContent(File incoming) throws AppError {
         try {
@@ -145,10 +179,7 @@ public final class ModelStore {
                 if (!ArchiveCache.isArchive(content)) {
                     throw new AppError(R.string.error_not_a_model);
                 }
-                if (incoming.length() > Runtime.getRuntime().maxMemory() / 4) {
-                    throw new AppError(R.string.error_archive_too_large);
-                }
-                content = copies.expand(read(incoming), progress);
+                content = copies.expand(readArchive(incoming), progress);
             }
             String free = freeName(name, plain ? ".tflite" : ".sqz");
             return loaded(new ModelEntry(ModelEntry.FILE + free, incoming.length()), content);
@@ -182,8 +213,15 @@ public final class ModelStore {
         copies.clear();
     }
 
+    private static byte[] readArchive(File incoming) throws AppError, IOException {
+        if (incoming.length() > Runtime.getRuntime().maxMemory() / 4) {
+            throw new AppError(R.string.error_archive_too_large);
+        }
+        return read(incoming);
+    }
+
     private String freeName(String name, String ending) {
-        String stem = name.replaceAll("\\.(tflite|sqz)$", "").replaceAll("[^\\p{L}\\p{N} _.-]", "_")
+        String stem = name.replaceAll("(\\.tflite)?\\.update\\.sqz$|\\.(tflite|sqz)$", "").replaceAll("[^\\p{L}\\p{N} _.-]", "_")
                 .replaceAll("^[. ]+", "");
         stem = stem.isEmpty() ? "model" : stem.substring(0, Math.min(stem.length(), MAX_NAME_LENGTH));
         String free = stem + ending;

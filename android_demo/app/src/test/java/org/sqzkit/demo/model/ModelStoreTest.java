@@ -37,6 +37,7 @@ public class ModelStoreTest {
     private LoadedModel add(String name, byte[] content) throws Exception {
         File incoming = copy(new ByteArrayInputStream(content), ModelStore.MAX_BYTES);
         try {
+            store.applyUpdate(incoming, (done, total) -> progress.add(done));
             return store.keep(incoming, store.read(incoming, name, (done, total) -> progress.add(done)));
         } finally {
             incoming.delete();
@@ -87,6 +88,55 @@ public class ModelStoreTest {
         assertTrue(model.entry().archive());
         assertEquals(Resources.model("colours_int8.sqz").length, model.entry().bytes());
         assertEquals(bytes(model.content()).length, (long) progress.get(progress.size() - 1));
+    }
+
+    @Test
+    public void anUpdateGivesANewModelBesideItsBase() throws Exception {
+        byte[] update = Resources.model("colours_uint8.update.sqz");
+        for (String base : new String[] {"colours_int8.tflite", "colours_int8.sqz"}) {
+            ModelEntry former = add(base, Resources.model(base)).entry();
+            progress.clear();
+            LoadedModel model = add("colours_uint8.tflite.update.sqz", update);
+            assertArrayEquals(Resources.model("colours_uint8.tflite"), bytes(model.content()));
+            assertEquals("colours_uint8.tflite", model.entry().fileName());
+            assertEquals(bytes(model.content()).length, (long) progress.get(progress.size() - 1));
+            assertEquals(2, leftovers());
+            LoadedModel kept = store.open(former, (done, total) -> { });
+            assertArrayEquals(Resources.model("colours_int8.tflite"), bytes(kept.content()));
+            store.remove(former);
+            store.remove(model.entry());
+        }
+    }
+
+    @Test
+    public void anUpdateOfAnotherModelSaysWhichOneItNeeds() throws Exception {
+        byte[] update = Resources.model("colours_uint8.update.sqz");
+        add("other.tflite", Resources.model("foreign.tflite"));
+        AppError error = assertThrows(AppError.class, () -> add("update.sqz", update));
+        assertEquals(R.string.error_update_base, error.resource());
+        String needed = Sha256.of(Resources.model("colours_int8.tflite"));
+        assertTrue(error.text(context), error.text(context).contains(needed));
+        assertEquals(1, leftovers());
+    }
+
+    @Test
+    public void aDamagedOrStoppedUpdateChangesNothing() throws Exception {
+        add("colours.tflite", Resources.model("colours_int8.tflite"));
+        byte[] update = Resources.model("colours_uint8.update.sqz");
+        for (int i = 4; i < update.length; i += 7) {
+            byte[] damaged = update.clone();
+            damaged[i] ^= 0x20;
+            assertThrows("byte " + i, AppError.class, () -> add("update.sqz", damaged));
+        }
+        File incoming = copy(new ByteArrayInputStream(update), ModelStore.MAX_BYTES);
+        assertThrows(IllegalStateException.class, () -> store.applyUpdate(incoming,
+                (done, total) -> {
+                    throw new IllegalStateException("stopped");
+                }));
+        assertArrayEquals(update, Files.readAllBytes(incoming.toPath()));
+        assertTrue(incoming.delete());
+        assertEquals(1, leftovers());
+        assertEquals(1, added());
     }
 
     @Test
