@@ -160,7 +160,10 @@ def newcomers_folder(tmp_path_factory):
         )
         assert done.returncode == 0, done.stderr
     shutil.copytree(folder / "runs/mine", folder / "runs/digits")
-    shutil.copy(folder / "runs/mine/conversions/int8_per_channel.sqz", folder / "model.sqz")
+    made = folder / "runs/mine/conversions"
+    shutil.copy(made / "int8_per_channel.sqz", folder / "model.sqz")
+    for name in ("old", "new"):
+        shutil.copy(made / "int8_per_channel.tflite", folder / f"{name}.tflite")
     return folder
 
 
