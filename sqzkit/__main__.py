@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "Train an image classifier for phones, and compress it.",
     "convert": "Convert it to TensorFlow Lite, verified, and pack it.",
     "classify": "Print what is on photographs.",
+    "teach": "Teach a converted model new classes, from a few photographs.",
     "report": "Write the report page of a run again.",
     "benchmark": "Time converted models on this machine.",
     "sqz": "Pack models into .sqz archives, and unpack them.",

@@ -102,7 +102,7 @@ def test_squeezenet_is_pruned_once_for_both_numbers_of_bits(experiment, calls, b
     assert options is RECORDED and dataset is experiment.dataset
     assert second.number_of_clusters == values and second.codebook == "lloyd"
     assert second.target_sparsity == "0,fire9/expand3x3=0.7,conv10=0.8"
-    assert [second.epochs(stage) for stage in second.stages[1:]] == [16, 17, 18]
+    assert [second.asked_epochs(stage) for stage in second.stages[1:]] == [16, 17, 18]
     assert told(made) == (name, None, "sqz")
 
 
@@ -224,7 +224,7 @@ def test_alexnet_is_pruned_and_shared_as_printed(experiment, calls, make, stages
     assert config.target_sparsity == printed.sparsity_table(printed.ALEXNET_DENSITY, LAYERS)
     assert config.number_of_clusters == "0,conv1/a=255,conv10=255,fc6=32"
     assert (config.codebook, config.prune_schedule) == ("lloyd", "once")
-    assert (config.epochs("prune"), config.epochs("cluster")) == (13, 14)
+    assert (config.asked_epochs("prune"), config.asked_epochs("cluster")) == (13, 14)
     assert (config.learning_rate("prune"), config.learning_rate("cluster")) == (2e-4, 5e-5)
     assert config.distillation == 0.0
     assert options is RECORDED and dataset is experiment.dataset

@@ -64,7 +64,7 @@ def test_help_shows_every_flag_with_its_default(name):
         (["train", "--" + "a" * 1000 + "=1"], "is not a flag of this program"),
         (["train", "--model_dir"], "model_dir"),
         (["evolve", "stray"], "unexpected argument 'stray'"),
-        (["sqz", "pack"], "give one of pack, unpack, info and one file"),
+        (["sqz", "pack"], "give one of pack, unpack, info, sign, verify and one file"),
     ],
 )
 def test_a_wrong_call_exits_with_2_and_one_message(arguments, message):
