@@ -74,7 +74,7 @@ def settle(
     *_, share, measured = max(scores, key=lambda score: score[:2])
     _interpolate(model, start, tuned, share)
     if share:
-        print(f"{stage.stage}: {share:.0%} of the way from the start is kept", flush=True)
+        print(f"{stage.stage}: kept {share:.0%} of what fine-tuning changed", flush=True)
         return {"share": share}
     fit_to_both(model, stage)
     return {"best_epoch": 0, "share": 0.0, **named(measured, "validation_")}
