@@ -52,7 +52,7 @@ class ConversionConfig(Settings):
         default_text="v1_0 or v1_1 by its first kernel, and what its graph tells",
     )
     keras_model_file: str | None = setting(
-        None, path=True, help="A .keras or .h5 classifier, saved by Keras 2."
+        None, path=True, help="A .keras or .h5 classifier, saved by Keras 2 or 3."
     )
     preprocessing: str | None = setting(
         None,

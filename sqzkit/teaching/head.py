@@ -97,9 +97,12 @@ class Head:
         """
         check_name(name)
         row = self._row(features)
-        if name not in self.labels and len(self.labels) >= MAX_CLASSES:
+        is_known = name in self.photographs or name in self.absent
+        if not is_known and len(self.labels) >= MAX_CLASSES:
             raise UsageError(f"class {name!r}: a head holds at most {MAX_CLASSES} classes")
-        if sum(self.counts) >= MAX_PHOTOGRAPHS:
+        # Without `counts`, which sorts the classes: this is done for each photograph.
+        absent = sum(count for count, _ in self.absent.values())
+        if sum(map(len, self.photographs.values())) + absent >= MAX_PHOTOGRAPHS:
             raise UsageError(f"a head holds at most {MAX_PHOTOGRAPHS:,} photographs")
         known = self.photographs.setdefault(name, set())
         if row in known:
