@@ -4,9 +4,10 @@
 
 Each module sqzkit/PACKAGE/NAME.py is changed by cosmic-ray (a comparison turned round, a number
 one larger, a branch never taken, ...) in a copy of the checkout, and judged by
-tests/PACKAGE/test_NAME.py without the slow tests. A sample is drawn by seed, since thousands of
-faults take hours. Exit code 1: fewer than `--bar` of them were noticed. The survivors are
-printed: a test should notice each, unless it changes nothing that can be seen.
+tests/PACKAGE/test_NAME.py without the slow tests, or by all of tests/PACKAGE if there is no such
+file. A sample is drawn by seed, since thousands of faults take hours. Exit code 1: fewer than
+`--bar` of them were noticed. The survivors are printed: a test should notice each, unless it
+changes nothing that can be seen.
 
 `make mutants PACKAGE=training SAMPLE=100` runs it.
 """
@@ -95,12 +96,12 @@ def main() -> None:
             copy(name, checkout / name)
         for name in names:
             tests = Path("tests") / arguments.package / f"test_{name}.py"
-            if tests.exists():
-                count, left = run(
-                    checkout, package / f"{name}.py", tests, arguments.sample, arguments.seed
-                )
-                tried, survivors = tried + count, survivors + left
-                print(f"{package / name}.py: {count - len(left)} of {count} noticed", flush=True)
+            judges = tests if tests.exists() else tests.parent
+            count, left = run(
+                checkout, package / f"{name}.py", judges, arguments.sample, arguments.seed
+            )
+            tried, survivors = tried + count, survivors + left
+            print(f"{package / name}.py: {count - len(left)} of {count} noticed", flush=True)
     print("\n".join(survivors))
     share = 1 - len(survivors) / max(tried, 1)
     print(f"{arguments.package}: {share:.1%} of {tried} faults were noticed")

@@ -18,6 +18,7 @@ KEY = "sqzkit"
 MISSING: Any = dataclasses.MISSING
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 _MAX_SHOWN = 100
+_MAX_NAME_BYTES = 255  # of one file or folder, on Linux and macOS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Setting:
       flag: the flag's name; "" for the field's own.
       hidden: whether the field is checked but has no flag.
       path: whether it names a file or folder: `~` is expanded, and it is stored absolute.
+      exists: whether such a file or folder must be there.
       group: heading in --help of this field and of those after it.
       default_text: what --help says of a default that depends on other settings.
       repeated: whether the flag is given once for each item instead of with commas.
@@ -49,6 +51,7 @@ class Setting:
     flag: str = ""
     hidden: bool = False
     path: bool = False
+    exists: bool = False
     group: str = ""
     default_text: str = ""
     repeated: bool = False
@@ -158,7 +161,15 @@ class Item:
             fits = self.kind in (str, bool) or _within(self.setting, value)
         if not fits:
             raise self.refuse(value, self.legal, prefix)
-        return os.path.expanduser(value) if self.setting.path else value
+        if not self.setting.path:
+            return value
+        if max(map(len, os.fsencode(value).split(b"/"))) > _MAX_NAME_BYTES:
+            legal = f"a path whose names have at most {_MAX_NAME_BYTES} bytes"
+            raise self.refuse(value, legal, prefix)
+        path = os.path.expanduser(value)
+        if self.setting.exists and not os.path.exists(path):
+            raise UsageError(f"{prefix}{self.flag} {path}: no such file or folder")
+        return path
 
 
 def setting(default: Any = MISSING, **details: Any) -> Any:

@@ -21,7 +21,7 @@ class BenchmarkSettings(Settings):
     """The flags of `sqzkit benchmark`."""
 
     model: tuple[str, ...] = setting(
-        path=True, repeated=True, help="A .tflite or .sqz file; may be given again."
+        path=True, exists=True, repeated=True, help="A .tflite or .sqz file; may be given again."
     )
     threads: tuple[int, ...] = setting(
         (1, 2), minimum=1, maximum=256, help="Numbers of threads to measure with."

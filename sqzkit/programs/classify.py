@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 class ClassifySettings(Settings):
     """The flags of `sqzkit classify`."""
 
-    model: str = setting(path=True, help="The .tflite or .sqz file to ask.")
+    model: str = setting(path=True, exists=True, help="The .tflite or .sqz file to ask.")
     labels_file: str | None = setting(
         None, path=True, help="Class names, one a line, instead of the model's own."
     )
     head: str | None = setting(
         None,
         path=True,
+        exists=True,
         help="A .head file that sqzkit teach wrote: its classes instead of the model's own.",
     )
     preprocessing: str | None = setting(

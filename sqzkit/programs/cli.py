@@ -107,7 +107,7 @@ def _others_with(flag: str) -> str:
         )
         if program and {flag, flag.removeprefix("no")} & {*program.flags()}:
             found.append(module.name)
-    return f"; {', '.join(found)} has it" if found else ""
+    return f"; it is one of {', '.join(found)}" if found else ""
 
 
 class _Interruption:

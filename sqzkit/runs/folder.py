@@ -62,7 +62,7 @@ class RunFolder:
         if not folder.spec_path.exists():
             raise UsageError(
                 f"{flag} {path}: not a run folder (no {folder.spec_path.name} in it); "
-                "make one with train.py"
+                "make one with sqzkit train"
             )
         return folder
 
@@ -211,7 +211,7 @@ class RunFolder:
         """
         entries = self.finished_stages()
         if not entries:
-            raise RunError(f"{self.path}: no stage is finished yet; run train.py to its end")
+            raise RunError(f"{self.path}: no stage is finished yet; run sqzkit train to its end")
         wanted = [entry for entry in entries if stage is None or entry["stage"] == stage]
         if wanted:
             return wanted[-1]

@@ -29,6 +29,7 @@ class Outer(Settings):
     sizes: tuple[int, ...] = setting((1, 2), minimum=1)
     on: bool = setting(False)
     side: int | None = setting(None, minimum=2, none_word="auto")
+    model: str | None = setting(None, path=True, exists=True)
     inner: Inner = nested(factory=lambda: Inner(share=0.25))
 
 
@@ -57,6 +58,8 @@ class Optional(Settings):
         ({"on": 1}, "--on 1: must be true or false"),
         ({"folder": ""}, "--folder is empty: give a value or leave it out"),
         ({"kind": "x" * 1000}, "--kind 'xxx"),
+        ({"model": "nowhere/a"}, "--model nowhere/a: no such file or folder"),
+        ({"folder": "runs/" + "x" * 1000}, "--folder 'runs/xxx"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_flag(changes, message):
@@ -97,7 +100,7 @@ def test_a_word_may_stand_for_none():
 def test_flat_names_reach_the_records_inside():
     known = assembly.flat(Outer)
     assert list(known) == [
-        "folder", "count", "level", "kind", "kinds", "sizes", "on", "side", "share", "rate",
+        "folder", "count", "level", "kind", "kinds", "sizes", "on", "side", "model", "share", "rate",
     ]  # fmt: skip
     assert known["share"].default == 0.25
     made = assembly.build(Outer, {"folder": "f", "rate": 0.5, "count": None})

@@ -56,12 +56,12 @@ def test_measures_every_model_with_every_number_of_threads(model_file, tmp_path)
     ("arguments", "message"),
     [
         ([], "--model is missing"),
-        (["--model=a", "--threads=0"], "--threads 0: must be 1..256"),
-        (["--model=a", "--threads=two"], "--threads 'two': must be a whole number"),
-        (["--model=a", "--threads="], "--threads is empty: give numbers such as 1,2"),
-        (["--model=a", "--runs=0"], "--runs 0: must be 1 or more"),
-        (["--model=a", "--warmup=-1"], "--warmup -1: must be 0 or more"),
-        (["--model=a", "left_over"], "unexpected argument"),
+        ([f"--model={__file__}", "--threads=0"], "--threads 0: must be 1..256"),
+        ([f"--model={__file__}", "--threads=two"], "--threads 'two': must be a whole number"),
+        ([f"--model={__file__}", "--threads="], "--threads is empty: give numbers such as 1,2"),
+        ([f"--model={__file__}", "--runs=0"], "--runs 0: must be 1 or more"),
+        ([f"--model={__file__}", "--warmup=-1"], "--warmup -1: must be 0 or more"),
+        ([f"--model={__file__}", "left_over"], "unexpected argument"),
     ],
 )
 def test_wrong_calls(arguments, message):
@@ -71,6 +71,7 @@ def test_wrong_calls(arguments, message):
 
 
 def test_files_that_are_no_models(tmp_path):
-    result = benchmark(f"--model={tmp_path / 'none.tflite'}")
-    assert result.returncode == 1
-    assert "none.tflite is missing" in result.stderr
+    missing = tmp_path / "none.tflite"
+    result = benchmark(f"--model={missing}")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: --model {missing}: no such file or folder\n"

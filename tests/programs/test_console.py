@@ -58,7 +58,7 @@ def test_help_shows_every_flag_with_its_default(name):
         (["trian"], "'trian' is not a command of sqzkit; did you mean train?"),
         (["zzz"], "The commands are train, convert, classify"),
         (["x" * 5000], "is not a command of sqzkit"),
-        (["train", "--archive"], "--archive is not a flag of this program; convert has it"),
+        (["train", "--archive"], "--archive is not a flag of this program; it is one of convert"),
         (["convert", "--train_epoch=3"], "--train_epoch is not a flag of this program (see"),
         (["train", "--train_epoch=3"], "did you mean train_epochs?"),
         (["train", "--" + "a" * 1000 + "=1"], "is not a flag of this program"),

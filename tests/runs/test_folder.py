@@ -38,7 +38,7 @@ def test_a_stage_may_change_the_network(folder):
 
 
 def test_a_folder_without_spec_is_no_run_folder(tmp_path):
-    with pytest.raises(UsageError, match=r"--model_dir .*not a run folder.*train.py"):
+    with pytest.raises(UsageError, match=r"--model_dir .*not a run folder.*sqzkit train"):
         RunFolder.existing(tmp_path)
 
 
