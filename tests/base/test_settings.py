@@ -100,7 +100,8 @@ def test_a_word_may_stand_for_none():
 def test_flat_names_reach_the_records_inside():
     known = assembly.flat(Outer)
     assert list(known) == [
-        "folder", "count", "level", "kind", "kinds", "sizes", "on", "side", "model", "share", "rate",
+        "folder", "count", "level", "kind", "kinds", "sizes", "on", "side", "model",
+        "share", "rate",
     ]  # fmt: skip
     assert known["share"].default == 0.25
     made = assembly.build(Outer, {"folder": "f", "rate": 0.5, "count": None})

@@ -66,7 +66,7 @@ def test_the_page_shows_every_network_and_needs_nothing_else(tmp_path):
         ("latency, ms", "0.5"),
     ]
     assert list(rows[4].values())[6:] == ["77", "12.50", "", "", ""]
-    assert page.commands == [f"python convert.py --model_dir='{folder}/winner' --archive"]
+    assert page.commands == [f"sqzkit convert --model_dir='{folder}/winner' --archive"]
 
 
 def test_the_front_is_drawn_apart_from_the_dominated(tmp_path):

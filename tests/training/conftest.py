@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.models import spec as specs
+from sqzkit.models import squeezenet
 from sqzkit.preprocessing import default
+from sqzkit.runs.folder import RunFolder
+from tests.models.strategies import randomize
 
 
 def coloured(count, seed):
@@ -30,3 +34,17 @@ def colours():
 def record():
     """The preprocessing of all these tests."""
     return default(32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run folder that is not begun."""
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A tiny network as published weights leave it, with a head that answers nothing."""
+    model = squeezenet.build(specs.tiny(4, normalization="none", conv10_relu=False), 32)
+    randomize(model, 0)
+    return model

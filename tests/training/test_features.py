@@ -10,7 +10,6 @@ from sqzkit.data.dataset import Example, Split
 from sqzkit.models import spec as specs
 from sqzkit.models import squeezenet
 from sqzkit.preprocessing import caffe
-from sqzkit.runs.folder import RunFolder
 from sqzkit.training.features import compute
 
 RECORD = caffe(32)
@@ -19,11 +18,6 @@ RECORD = caffe(32)
 @pytest.fixture(scope="module")
 def network():
     return squeezenet.build(specs.tiny(4, normalization="none"), 32)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder(tmp_path / "run")
 
 
 def test_features_are_computed_once_for_the_same_images_and_weights(

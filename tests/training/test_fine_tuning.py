@@ -6,26 +6,11 @@ import numpy as np
 import pytest
 
 from sqzkit.data.dataset import Split
-from sqzkit.models import squeezenet
-from sqzkit.runs.folder import RunFolder
 from sqzkit.training import fine_tuning, head
 from sqzkit.training.features import compute
 from sqzkit.training.fit import StageFit
 from sqzkit.training.options import FitOptions
-from tests.models.strategies import randomize
-from tests.training.test_head import NETWORK, RECORD
-
-
-@pytest.fixture(scope="module")
-def network():
-    model = squeezenet.build(NETWORK, 32)
-    randomize(model, 0)
-    return model
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder(tmp_path / "run")
+from tests.training.test_head import RECORD
 
 
 @pytest.fixture

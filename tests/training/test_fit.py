@@ -25,11 +25,6 @@ OPTIONS = FitOptions(epochs=4, batch_size=16, base_learning_rate=0.02, augmentat
 STEADY = dataclasses.replace(OPTIONS, base_learning_rate=0.3, lr_schedule="constant")
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder(tmp_path / "run")
-
-
 @pytest.fixture(scope="module")
 def fit(colours, record):
     """Fit a fresh tiny network; the same call gives the same weights."""

@@ -7,10 +7,7 @@ import pytest
 
 from sqzkit.base.errors import UsageError
 from sqzkit.data.dataset import Example, ImageDataset, Split
-from sqzkit.models import spec as specs
-from sqzkit.models import squeezenet
 from sqzkit.preprocessing import caffe
-from sqzkit.runs.folder import RunFolder
 from sqzkit.training import head
 from sqzkit.training.evaluate import better_than_chance
 from sqzkit.training.features import Features, compute
@@ -18,21 +15,7 @@ from sqzkit.training.fit import StageFit
 from sqzkit.training.options import FitOptions
 from tests.models.strategies import randomize
 
-NETWORK = specs.tiny(4, normalization="none", conv10_relu=False)
 RECORD = caffe(32)
-
-
-@pytest.fixture(scope="module")
-def network():
-    """A tiny network as published weights leave it, with a head that answers nothing."""
-    model = squeezenet.build(NETWORK, 32)
-    randomize(model, 0)
-    return model
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder(tmp_path / "run")
 
 
 def drawn(labels, distance, channels=40, seed=0, mirrored=True):

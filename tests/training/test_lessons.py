@@ -37,11 +37,6 @@ def teacher(answer=nearest):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    return RunFolder(tmp_path / "run")
-
-
-@pytest.fixture
 def photographs(tmp_path):
     """Write photographs of the four colours: a folder of classes, or all in one."""
 
