@@ -14,6 +14,8 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqzkit.base import __version__ as __version__
+
 if TYPE_CHECKING:
     from sqzkit.api import (
         ConvertedModel,
@@ -61,7 +63,6 @@ __all__ = [
     "unpack",
     "write_report",
 ]
-__version__ = "0.1.0"
 
 _ELSEWHERE = {
     "Classifier": "tflite.classifier",

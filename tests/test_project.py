@@ -1,6 +1,7 @@
 """The project's own rules, held by tests: which way imports point, what starts fast."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 import time
@@ -60,6 +61,27 @@ def test_imports_point_down(repository):
                 if parts[0] == "sqzkit" and len(parts) > 1 and parts[1] in LAYERS[rank + 1 :]:
                     wrong.add(f"{path.relative_to(repository)} imports {module}")
     assert not wrong, "\n".join(sorted(wrong))
+
+
+def imported_files(path, root):
+    """Yield the files of sqzkit that a file imports, whether at run time or for its types."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [[alias.name] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [[f"{node.module}.{alias.name}", node.module] for alias in node.names]
+        for spellings in names:
+            places = [root.joinpath(*name.split(".")) for name in spellings]
+            files = [file for p in places for file in (p.with_suffix(".py"), p / "__init__.py")]
+            yield from [file for file in files if file.exists()][:1]
+
+
+def test_no_files_import_each_other_in_a_circle(repository):
+    files = (repository / "sqzkit").rglob("*.py")
+    graph = {path: set(imported_files(path, repository)) for path in files}
+    assert sum(map(len, graph.values())) > 500
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, with the files
 
 
 def test_each_keras_has_one_door(repository):

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import sqzkit
+from sqzkit.base import __version__
 from sqzkit.coding import archive_files, sqz
 from sqzkit.conversion import checks, outputs, sources, verify
 from sqzkit.conversion.config import ConversionConfig
@@ -102,7 +102,7 @@ def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
     text = f"{source.name}: tells {len(source.labels)} classes apart. {describe(options)}."
     description = Description(
         name=source.name,
-        description=f"{text} Made by sqzkit {sqzkit.__version__}.",
+        description=f"{text} Made by sqzkit {__version__}.",
         licence=source.licence or LICENCE,
     )
     return dataclasses.replace(options, description=description)
@@ -190,7 +190,7 @@ def _record(
 
 def _versions() -> dict[str, str]:
     names = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
-    return {"sqzkit": sqzkit.__version__, **{name: metadata.version(name) for name in names}}
+    return {"sqzkit": __version__, **{name: metadata.version(name) for name in names}}
 
 
 def report(result: Result) -> str:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -13,9 +13,6 @@ from PIL import Image
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.tree import Account, shown
 from sqzkit.preprocessing import Preprocessing, photograph
-
-if TYPE_CHECKING:
-    from sqzkit.data.store import ArrayStore, DecodingStore
 
 SPLITS = ("train", "validation", "test")
 MEBIBYTE = 1 << 20
@@ -88,6 +85,15 @@ class Split:
         return np.array([example.label for example in self.examples], np.int32)
 
 
+class ImageStore(Protocol):
+    """The images of a split under one record, with `labels` int32 [N]: `sqzkit.data.store`."""
+
+    labels: np.ndarray
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Return the images at `indices`, uint8 [len(indices), T, T, 3], RGB."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SoftTargets:
     """What a teacher answers to the images of the training split, in its order.
@@ -144,9 +150,7 @@ class ImageDataset:
     found: int = 0
     memory_budget: int = dataclasses.field(default_factory=default_memory_budget)
     cache_dir: Path | None = None
-    stores: "dict[tuple[str, str], ArrayStore | DecodingStore]" = dataclasses.field(
-        default_factory=dict, repr=False
-    )
+    stores: dict[tuple[str, str], ImageStore] = dataclasses.field(default_factory=dict, repr=False)
     soft_targets: SoftTargets | None = None
 
     def __post_init__(self) -> None:

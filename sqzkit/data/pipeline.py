@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import augmentation as augmenting
-from sqzkit.data.dataset import ImageDataset
-from sqzkit.data.store import ArrayStore, DecodingStore, decode_all, open_store
+from sqzkit.data.dataset import ImageDataset, ImageStore
+from sqzkit.data.store import ArrayStore, decode_all, open_store
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import square_record
 
@@ -161,7 +161,7 @@ def normalize(images: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
 
 
 def _batches(
-    store: ArrayStore | DecodingStore,
+    store: ImageStore,
     labels: Any,
     order: np.ndarray,
     uniforms: np.ndarray,

@@ -21,7 +21,7 @@ import tensorflow as tf
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
 from sqzkit.base.progress import Progress
-from sqzkit.data.dataset import Example, FileSlice, ImageDataset
+from sqzkit.data.dataset import Example, FileSlice, ImageDataset, ImageStore
 from sqzkit.preprocessing import Preprocessing
 
 _WINDOW = 256
@@ -101,9 +101,7 @@ def naming_failures(dataset: ImageDataset) -> Iterator[None]:
         raise
 
 
-def open_store(
-    dataset: ImageDataset, split: str, preprocessing: Preprocessing
-) -> ArrayStore | DecodingStore:
+def open_store(dataset: ImageDataset, split: str, preprocessing: Preprocessing) -> ImageStore:
     """Return the images of a split under a record, decoding them at most once.
 
     Photographs that cannot be decoded are dropped from the data set here.
@@ -153,9 +151,7 @@ def decode_all(
     return broken
 
 
-def _make_store(
-    dataset: ImageDataset, split: str, preprocessing: Preprocessing
-) -> ArrayStore | DecodingStore:
+def _make_store(dataset: ImageDataset, split: str, preprocessing: Preprocessing) -> ImageStore:
     examples = dataset.split(split).examples
     side = preprocessing.image_size
     shape = (len(examples), side, side, 3)

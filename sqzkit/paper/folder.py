@@ -15,8 +15,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import sqzkit
-from sqzkit.base import files, records
+from sqzkit.base import __version__, files, records
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.runs import lock
 from sqzkit.runs.folder import RunFolder
@@ -153,7 +152,7 @@ class Comparison:
             classes=record["classes"],
             latency_ms=record.get("latency_ms"),
         )
-        made = {"sqzkit": sqzkit.__version__, "compare": self.identity}
+        made = {"sqzkit": __version__, "compare": self.identity}
         sidecar = {**dataclasses.asdict(artefact), **record, "made_by": made}
         files.write_json(path.with_name(f"{name}.json"), sidecar)
         return artefact

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import sqzkit
-from sqzkit.base import assembly, files
+from sqzkit.base import __version__, assembly, files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.progress import Progress
 from sqzkit.coding import sqz
@@ -265,7 +264,7 @@ def _record(
         "temperature": taught.choice.temperature,
         "false_alarm_rate": fitting.FALSE_ALARMS,
         "flags": config.to_json(),
-        "versions": {"sqzkit": sqzkit.__version__, "numpy": np.__version__},
+        "versions": {"sqzkit": __version__, "numpy": np.__version__},
     }
 
 
