@@ -1,4 +1,4 @@
-"""Drawings and pictures as they were when somebody looked at them (tests/golden/drawings).
+"""Drawings, pictures and texts as they were when somebody looked at them (tests/golden).
 
 `SQZKIT_APPROVE=1` writes them anew: look at what it wrote before you commit it. Another version
 of Matplotlib or Pillow may draw otherwise; then they are approved again.
@@ -11,7 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-FOLDER = Path(__file__).with_name("golden") / "drawings"
+from sqzkit.base import settings
+from sqzkit.programs import flags
+
+GOLDEN = Path(__file__).with_name("golden")
+FOLDER = GOLDEN / "drawings"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 IDENTIFIER = re.compile(r"\b[a-z]?[0-9a-f]{10,}\b")  # Matplotlib's: a hash of what it names
 TOLERANCE = 0.05  # of a point: another processor may round otherwise
@@ -35,6 +39,15 @@ def check_picture(name: str, picture: Image.Image) -> None:
         picture.save(path, optimize=True)
     approved = np.asarray(Image.open(path).convert("RGB"), int)
     np.testing.assert_allclose(np.asarray(picture, int), approved, atol=SHADES, err_msg=path.name)
+
+
+def check_settings(kind: type) -> None:
+    """Compare a record's own settings with the approved ones: defaults, bounds, legal values."""
+    path = GOLDEN / "settings" / f"{kind.__name__}.txt"
+    text = flags.overview({item.flag: item for item in settings.own(kind)}) + "\n"
+    if _approving():
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), f"{path.name} has other settings"
 
 
 def _approving() -> bool:

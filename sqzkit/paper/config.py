@@ -107,7 +107,10 @@ class CompareConfig(Settings):
         help="Folder of the comparison. An unfinished one in it is resumed.",
     )
     rows: tuple[str, ...] = setting(
-        ROWS, choices=ROWS, help="Rows of the table; what they need is made too."
+        ROWS,
+        choices=ROWS,
+        help="Rows of the table; what they need is made too.",
+        default_text="all",
     )
     model_dir: str | None = setting(
         None,

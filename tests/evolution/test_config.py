@@ -5,6 +5,7 @@ import pytest
 
 from sqzkit.base.errors import UsageError
 from sqzkit.evolution.config import EvolveConfig
+from tests import approved
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,7 @@ def test_a_wrong_call_exits_with_2_at_once(tmp_path, repository, flags, words):
     assert result.returncode == 2
     assert words in result.stderr and "Traceback" not in result.stderr
     assert not output.exists()
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(EvolveConfig)

@@ -8,6 +8,7 @@ from sqzkit.base.errors import UsageError
 from sqzkit.data.source import DataSource
 from sqzkit.exploration import config
 from sqzkit.programs import flags
+from tests import approved
 from tests.exploration import toys
 
 
@@ -98,3 +99,8 @@ def test_wrong_flags_are_refused(arguments, message):
     with pytest.raises(UsageError) as refused:
         resolve(*arguments)
     assert message in str(refused.value)
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(config.ExploreConfig)
+    approved.check_settings(config.SpaceTexts)

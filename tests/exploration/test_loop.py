@@ -1,7 +1,13 @@
+import itertools
+import types
+
+import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from sqzkit.base import files
 from sqzkit.base.errors import RunError, UnfitNetworkError, UsageError, WriteError
+from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.exploration import loop
 from sqzkit.exploration import study as explore_study
 from sqzkit.exploration import trial as explore_trial
@@ -22,6 +28,30 @@ def test_a_study_gets_the_trials_it_asks_for(tmp_path, monkeypatch):
     assert len({candidate.key for candidate in asked}) == len(asked) == 7
     for trial in study.finished():
         assert trial.values == [trial.user_attrs["accuracy"], trial.user_attrs["parameters"]]
+
+
+def test_an_exploration_leaves_its_settings_its_page_and_its_winner(tmp_path, monkeypatch, capsys):
+    def outcome(candidate, experiment, judge):
+        folder = experiment.folder(candidate).path
+        folder.mkdir(parents=True)
+        (folder / "which").write_text(candidate.key)
+        return {**toys.results_of(candidate), "folder": folder.name}
+
+    asked = toys.train_nothing(monkeypatch, outcome)
+    splits = {name: Split((Example(np.zeros((32, 32, 3), np.uint8), 0),)) for name in ("train",)}
+    dataset = ImageDataset("toy", ("a", "b"), splits)
+    monkeypatch.setattr(loop, "open_dataset", lambda source: dataset)
+    seconds = itertools.count(100, 7)  # begun, measured, printed
+    monkeypatch.setattr(loop, "time", types.SimpleNamespace(monotonic=lambda: next(seconds)))
+    config = toys.config(tmp_path, trials=1)
+    winner = loop.explore(config)
+    assert (tmp_path / "winner" / "which").read_text() == asked[0].key == winner.user_attrs["key"]
+    assert winner.user_attrs["seconds"] == 7.0
+    assert files.read_json(tmp_path / "explore.json") == config.to_json()
+    assert (tmp_path / "explore.html").exists()
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("trial 0 (1 of 1): accuracy=0.") and first.endswith(" 14 s")
+    assert last == f"winner: trial 0, {asked[0].key}, in {tmp_path / 'winner'}"
 
 
 def test_the_same_command_goes_on(tmp_path, monkeypatch):

@@ -36,14 +36,17 @@ def test_other_choices_are_refused(names, message):
         objectives.check(names)
 
 
+@pytest.mark.parametrize("objective", ["latency", "sqz_bytes"])
 @pytest.mark.parametrize(
     ("module", "package"), [("ai_edge_litert", "ai-edge-litert"), ("tensorflow", "tensorflow")]
 )
-def test_latency_without_what_measures_it_is_refused(monkeypatch, module, package):
+def test_an_objective_without_what_measures_it_is_refused(monkeypatch, module, package, objective):
     def find_spec(name):
         return None if name == module else "found"
 
     monkeypatch.setattr(objectives.importlib.util, "find_spec", find_spec)
-    with pytest.raises(UsageError, match=rf"latency: .* needs {package}; pip install {package}"):
-        objectives.check(["accuracy", "latency"])
+    with pytest.raises(
+        UsageError, match=rf"{objective}: .* needs {package}; pip install {package}"
+    ):
+        objectives.check(["accuracy", objective])
     objectives.check(["accuracy", "parameters"])

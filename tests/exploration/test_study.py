@@ -186,8 +186,16 @@ def test_living_and_distant_processes_are_left_alone(tmp_path):
     mine = study.trials()[number].user_attrs["worker"]
     assert mine.startswith(f"{socket.gethostname()} {os.getpid()}")
     assert not explore_study.is_gone(study.trials()[number])
-    study.note(number, {"worker": "elsewhere 1"})
-    assert not explore_study.is_gone(study.trials()[number])
+    for host in ("0elsewhere", "~elsewhere"):  # whose processes have numbers of their own
+        study.note(number, {"worker": f"{host} {dead_pid()}"})
+        assert not explore_study.is_gone(study.trials()[number])
+
+
+def test_a_living_process_that_has_not_announced_keeps_its_place(tmp_path):
+    study, other = opened(tmp_path, trials=1), opened(tmp_path, trials=1)
+    study.study.ask().set_user_attr("worker", explore_study.worker())
+    assert not other.needs_trials()
+    assert [trial.state for trial in other.trials()] == [TrialState.RUNNING]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")

@@ -5,8 +5,9 @@ import pytest
 from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.data.source import DataSource
-from sqzkit.paper.config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort
+from sqzkit.paper.config import FULL, NEEDS, QUICK, ROWS, CompareConfig, Effort, EffortSettings
 from sqzkit.programs import flags
+from tests import approved
 
 
 def test_what_a_row_is_made_from_comes_before_it():
@@ -71,3 +72,8 @@ def test_the_command_makes_the_same_comparison(effort, words):
     known = assembly.flat(CompareConfig)
     given, _ = flags.parse(["compare", "--output_dir=/out", *words], known)
     assert assembly.build(CompareConfig, given) == config
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(CompareConfig)
+    approved.check_settings(EffortSettings)
