@@ -81,10 +81,20 @@ def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
         for split, by_class in found.items()
     }
     if cut:
-        dataset.splits = splitting.three_splits(examples, source, labels)
+        dataset.splits = _cut(examples, source, dataset)
     else:
         dataset.splits = {name: Split(tuple(part)) for name, part in examples.items()}
     return dataset
+
+
+def _cut(
+    examples: Mapping[str, Sequence[Example]], source: DataSource, dataset: ImageDataset
+) -> dict[str, Split]:
+    try:
+        return splitting.three_splits(examples, source, dataset.labels)
+    except UsageError as error:  # the class may have had enough before copies were left out
+        why = f"; {dataset.account.sentence()}" if dataset.account.left_out else ""
+        raise UsageError(f"{error}{why}") from None
 
 
 def existing_folder(path: Path | str, flag: str = "--data_dir") -> Path:

@@ -126,11 +126,6 @@ class TrainingConfig(Settings):
         default_text="no limit",
     )
     base_learning_rate: float = like(FitOptions, "base_learning_rate", 2e-3)
-    full_rate_images: int = setting(
-        0,
-        minimum=0,
-        help="Training images from which on this is the rate; of fewer it is lower in proportion.",
-    )
     lr_schedule: Schedule = like(FitOptions, "lr_schedule")
     warmup_epochs: float = like(FitOptions, "warmup_epochs", 1.0)
     optimizer: Optimizer = like(FitOptions, "optimizer")

@@ -188,13 +188,29 @@ def standard_error(accuracy: float, count: int) -> float:
     return math.sqrt(expected * (1 - expected) / max(count, 1))
 
 
-def better_than_chance(accuracy: float, labels: Sequence[int] | np.ndarray) -> bool:
-    """Return whether an accuracy exceeds that of always giving the most frequent label.
+def better_than_chance(
+    accuracy: float, labels: Sequence[int] | np.ndarray, balanced_accuracy: float = 0.0
+) -> bool:
+    """Return whether answers exceed those that do not depend on the image.
 
-    By two standard errors: of labels drawn at random, one data set in forty passes.
+    An accuracy exceeds that of always giving the most frequent label, or a balanced accuracy that
+    of any such answers, by two standard errors: of labels drawn at random, one data set in twenty
+    passes.
+
+    Args:
+      accuracy: share of right answers, 0..1.
+      labels: of the images.
+      balanced_accuracy: mean of the classes' accuracies. Of very unequal classes, a network may
+        know the rare ones and still be right no more often than the most frequent label.
     """
-    chance = np.bincount(np.asarray(labels)).max() / max(len(labels), 1)
-    return bool(accuracy > chance + 2 * standard_error(chance, len(labels)))
+    counts = np.bincount(np.asarray(labels))
+    chance, counts = counts.max() / max(len(labels), 1), counts[counts > 0]
+    # A class's accuracy p has the variance p (1 - p) / count, which is at most 1 / 4 / count.
+    error = math.sqrt(np.sum(0.25 / counts)) / len(counts)
+    return bool(
+        accuracy > chance + 2 * standard_error(chance, len(labels))
+        or balanced_accuracy > 1 / len(counts) + 2 * error
+    )
 
 
 def record_evaluation(

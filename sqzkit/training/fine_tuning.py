@@ -68,11 +68,12 @@ def settle(
     tuned = [variable.numpy() for variable in model.trainable_variables]
     evaluator, scores = Evaluator(model), []
     for share in SHARES:
-        _interpolate(model, start, tuned, share)
+        interpolate(model, start, tuned, share)
         measured = evaluator(stage.dataset, "validation", stage.preprocessing, EVALUATION_BATCH)
-        scores.append((measured.top1, -measured.loss, share, measured))
+        top1, loss, _ = measured.judged(stage.options.class_weights)
+        scores.append((top1, -loss, share, measured))
     *_, share, measured = max(scores, key=lambda score: score[:2])
-    _interpolate(model, start, tuned, share)
+    interpolate(model, start, tuned, share)
     if share:
         print(f"{stage.stage}: kept {share:.0%} of what fine-tuning changed", flush=True)
         return {"share": share}
@@ -80,9 +81,10 @@ def settle(
     return {"best_epoch": 0, "share": 0.0, **named(measured, "validation_")}
 
 
-def _interpolate(
+def interpolate(
     model: keras.Model, start: Sequence[np.ndarray], tuned: Sequence[np.ndarray], share: float
 ) -> None:
+    """Set the trainable weights to a share, 0..1, of the way from `start` to `tuned`."""
     for variable, before, after in zip(model.trainable_variables, start, tuned, strict=True):
         variable.assign((1 - share) * before + share * after)
 

@@ -65,6 +65,14 @@ class FittedHead:
         right = self.held_out[known].argmax(axis=1) == labels[known]
         return (float(right.mean()) if len(right) else 0.0), len(right)
 
+    def balanced_accuracy(self, labels: np.ndarray) -> float:
+        """Return the mean over the classes of the accuracy on those held out, 0..1."""
+        known = ~np.isnan(self.held_out[:, 0])
+        truth = labels[known]
+        right = np.bincount(truth, self.held_out[known].argmax(axis=1) == truth)
+        counts = np.bincount(truth)
+        return float((right[counts > 0] / counts[counts > 0]).mean()) if len(truth) else 0.0
+
     def write(self, model: keras.Model) -> None:
         """Set `conv10` of a network without a ReLU after it."""
         layer = model.get_layer(HEAD)
@@ -144,7 +152,7 @@ def fit_stage_head(model: keras.Model, stage: StageFit) -> None:
         f"head: {in_words(fitted, features)}; top-1 {metrics['top1']:.2%} on the test split",
         flush=True,
     )
-    if not better_than_chance(accuracy, features.labels):
+    if not better_than_chance(accuracy, features.labels, fitted.balanced_accuracy(features.labels)):
         print(
             "head: the features tell the classes apart no better than always giving the most "
             "frequent one; check that the photographs lie in the folders of their classes",

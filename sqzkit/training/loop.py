@@ -31,7 +31,6 @@ from sqzkit.training import (
     fine_tuning,
     head,
     lessons,
-    optimization,
     run_data,
 )
 from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
@@ -121,7 +120,8 @@ def train(config: TrainingConfig) -> Run:
         f"{metrics['best_epoch']}: {in_words(metrics)} on the test split",
         flush=True,
     )
-    if not better_than_chance(metrics["top1"], run.dataset.split("test").labels):
+    labels = run.dataset.split("test").labels
+    if not better_than_chance(metrics["top1"], labels, metrics.get("balanced_accuracy", 0.0)):
         print(NOT_SHOWN, flush=True)
     return run
 
@@ -158,8 +158,7 @@ def open_run(config: TrainingConfig) -> Run:
     distribution.replica_batch(strategy, config.train_batch_size)
     augmentation.preset(config.augmentation)
     record = plain(spec.to_json())
-    examples = taught.dataset.split("train").num_examples
-    options = optimization.for_few(config.fit_options(epochs), examples, config.full_rate_images)
+    options = config.fit_options(epochs)
     run = Run(folder, dataset, record, preprocessing, options, strategy, taught)
     if folder.spec_path.exists():
         refuse_other(folder.spec_path, folder.read_spec(), run.spec)

@@ -1,6 +1,5 @@
 """The learning rate of each step, and optimizers by name with weight decay on kernels only."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -41,23 +40,6 @@ def _share(schedule: str, progress: float) -> float:
     if schedule == "step":
         return math.prod(0.1 for drop in STEP_DROPS if progress >= drop)
     return 1.0
-
-
-def for_few(options: FitOptions, examples: int, full_rate: int) -> FitOptions:
-    """Return the options with the learning rate that a small data set can bear.
-
-    Few images say little about the weights of all layers: at the full rate, fine-tuning forgets
-    more of what the published weights know than it learns.
-
-    Args:
-      options: with the full rate.
-      examples: of the training split.
-      full_rate: number of examples from which on the rate is full.
-    """
-    if examples >= full_rate:
-        return options
-    rate = options.base_learning_rate * max(examples, 1) / full_rate
-    return dataclasses.replace(options, base_learning_rate=rate)
 
 
 def build_optimizer(

@@ -85,6 +85,7 @@ def test_hidden_and_other_files_are_left_out_and_subfolders_are_read(photo_folde
         ({"train/a": 9, "train/b": 1, "test/a": 1, "test/b": 1}, "class 'b' has 1 image"),
         ({"a": 9, "b": 0}, "no photographs of class 'b'"),
         ({"train/a": 9, "train/b": 9, "test/a": 1}, "class 'b' is not in both train and test"),
+        ({"train/a": 9, "train/b": 9, "val/a": 1}, "class 'b' is not in both train and validation"),
         ({"train/a": 9, "train/b": 9, "test/a": 1, "test/b": 0}, "class 'b' in split test"),
         ({"train/a": 9, "train/b": 9, "extra/a": 1}, "'extra' stands beside 'train'"),
         ({"train/a": 9, "training/a": 9}, "the same split"),

@@ -154,6 +154,24 @@ def test_chance_is_the_most_frequent_class_and_needs_more_examples_to_exceed(
     assert better_than_chance(accuracy, np.repeat([0, 1], counts)) is better
 
 
+@pytest.mark.parametrize(
+    ("balanced_accuracy", "counts", "better"),
+    [
+        (0.95, (600, 20), True),  # right on 95 % of both, where the accuracy of one answer is 97 %
+        (1.0, (600, 1), False),
+        (0.55, (600, 20), False),
+        (0.60, (600, 600), True),
+        (0.35, (600, 600, 600), False),
+        (0.40, (600, 600, 600), True),
+    ],
+)
+def test_a_balanced_accuracy_shows_learning_where_the_accuracy_cannot(
+    balanced_accuracy, counts, better
+):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    assert better_than_chance(0.0, labels, balanced_accuracy) is better
+
+
 def test_no_accuracy_of_a_finite_sample_is_certain():
     assert standard_error(0.5, 100) == pytest.approx(0.05, rel=1e-3)
     assert standard_error(1.0, 10) > standard_error(1.0, 1000) > 0

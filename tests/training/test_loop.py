@@ -313,14 +313,6 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
     assert sorted((tmp_path / "run" / "features").iterdir()) == kept
 
 
-@pytest.mark.parametrize(("full", "share"), [(0, 1.0), (10, 1.0), (112, 0.25)])
-def test_of_few_images_the_rate_is_lower(full, share, pets, tmp_path):
-    config = tiny(tmp_path / "run", data=DataSource(data_dir=str(pets)), full_rate_images=full)
-    run = loop.open_run(config)
-    assert run.dataset.split("train").num_examples == 28
-    assert run.options.base_learning_rate == pytest.approx(share * config.base_learning_rate)
-
-
 def test_what_does_not_fit_into_the_time_is_not_trained(
     published_tiny, pets, tmp_path, monkeypatch, capsys
 ):

@@ -5,7 +5,6 @@ import tensorflow as tf
 from sqzkit.training.optimization import (
     add_decay,
     build_optimizer,
-    for_few,
     is_kernel,
     learning_rate,
     write_averages,
@@ -131,9 +130,3 @@ def test_a_part_of_an_epoch_is_warmed_up_by_rounded_steps():
 
 def test_a_warmup_of_all_epochs_never_divides_by_zero():
     assert rates(lr_schedule="cosine", warmup_epochs=10.0)[-1] == 1.0
-
-
-@pytest.mark.parametrize(("full", "share"), [(0, 1.0), (50, 1.0), (200, 0.25), (10**6, 5e-5)])
-def test_of_few_examples_the_rate_is_lower_in_proportion(full, share):
-    options = FitOptions(epochs=1, base_learning_rate=0.5)
-    assert for_few(options, 50, full).base_learning_rate == pytest.approx(0.5 * share)
