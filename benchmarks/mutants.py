@@ -4,8 +4,8 @@
 
 Each module sqzkit/PACKAGE/NAME.py is changed by cosmic-ray (a comparison turned round, a number
 one larger, a branch never taken, ...) in a copy of the checkout, and judged by
-tests/PACKAGE/test_NAME.py without the slow tests, or by all of tests/PACKAGE if there is no such
-file. A sample is drawn by seed, since thousands of faults take hours. Exit code 1: fewer than
+tests/PACKAGE/test_NAME.py without the slow tests, or by all of tests/PACKAGE if none of those is
+fast. A sample is drawn by seed, since thousands of faults take hours. Exit code 1: fewer than
 `--bar` of them were noticed. The survivors are printed: a test should notice each, unless it
 changes nothing that can be seen.
 
@@ -14,6 +14,7 @@ changes nothing that can be seen.
 
 import argparse
 import random
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -21,12 +22,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+TESTS = f"{sys.executable} -m pytest -x -q -p no:cacheprovider -m 'not slow'"
+NO_TESTS = (4, 5)  # pytest's exit codes: no such file; none is fast
 CONFIGURATION = """
 [cosmic-ray]
 module-path = "{module}"
 timeout = {timeout}
 excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:cacheprovider -m 'not slow' {tests}"
+test-command = "{command} {tests}"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -58,11 +61,23 @@ def draw(database: Path, module: Path, sample: int, seed: int) -> int:
     return len(kept)
 
 
+def judges(checkout: Path, own: Path) -> Path:
+    """Return which tests judge a module: its own, or its package's if none of those is fast."""
+    for tests in (own, own.parent):
+        call = [*shlex.split(TESTS), str(tests)]
+        code = subprocess.run(call, cwd=checkout, check=False, stdout=subprocess.DEVNULL).returncode
+        if code == 0:
+            return tests
+        if code not in NO_TESTS:
+            break
+    sys.exit(f"{tests} must pass before a fault is tried")
+
+
 def run(checkout: Path, module: Path, tests: Path, sample: int, seed: int) -> tuple[int, list[str]]:
     """Return how many faults were tried in `module`, and a line for each that survived."""
     configuration, database = checkout / "mutants.toml", checkout / "mutants.sqlite"
     database.unlink(missing_ok=True)
-    text = CONFIGURATION.format(module=module, python=sys.executable, tests=tests, timeout=600.0)
+    text = CONFIGURATION.format(module=module, command=TESTS, tests=tests, timeout=600.0)
     configuration.write_text(text, encoding="utf-8")
     tool = [sys.executable, "-m", "cosmic_ray.cli"]
     subprocess.run([*tool, "init", configuration.name, database.name], cwd=checkout, check=True)
@@ -87,7 +102,9 @@ def main() -> None:
     parser.add_argument("--bar", type=float, default=0.85, help="share that must be noticed")
     arguments = parser.parse_args()
     package = Path("sqzkit") / arguments.package
-    names = [arguments.module] if arguments.module else sorted(p.stem for p in package.glob("*.py"))
+    names = (
+        [arguments.module] if arguments.module else sorted(p.stem for p in package.glob("[!_]*.py"))
+    )
     tried, survivors = 0, []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder)
@@ -95,10 +112,9 @@ def main() -> None:
             copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
             copy(name, checkout / name)
         for name in names:
-            tests = Path("tests") / arguments.package / f"test_{name}.py"
-            judges = tests if tests.exists() else tests.parent
+            tests = judges(checkout, Path("tests") / arguments.package / f"test_{name}.py")
             count, left = run(
-                checkout, package / f"{name}.py", judges, arguments.sample, arguments.seed
+                checkout, package / f"{name}.py", tests, arguments.sample, arguments.seed
             )
             tried, survivors = tried + count, survivors + left
             print(f"{package / name}.py: {count - len(left)} of {count} noticed", flush=True)

@@ -17,7 +17,6 @@ COMMANDS = {
     "compare": "Make the SqueezeNet paper's table 2 on your photographs.",
     "samples": "Write test images of a run as PNG files.",
     "net": "Write a clustered run as a .net file of Deep Compression.",
-    "throughput": "Measure how fast the input pipeline is.",
 }
 _HELP = ("-h", "--help", "help")
 

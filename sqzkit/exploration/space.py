@@ -20,7 +20,7 @@ NAMES = ("model", "bypass", "pool_after")
 DIMENSIONS = (*NAMES, *INTEGERS, *REALS)
 _POOL_SEPARATOR = "+"
 _TRIED_FOR_VALIDITY = 20_000
-_MOST_VALUES = 1000
+_MAX_VALUES = 1000
 
 Value = str | int | float
 
@@ -146,7 +146,7 @@ def parse(name: str, text: str) -> tuple[Value, ...]:
     except (ValueError, ArithmeticError):
         raise UsageError(
             f"--{name} {text[:100]!r}: must be {kind.__name__} values a,b,c or "
-            f"lowest:highest:step with a step above 0, at most {_MOST_VALUES} of them"
+            f"lowest:highest:step with a step above 0, at most {_MAX_VALUES} of them"
         ) from None
 
 
@@ -179,7 +179,7 @@ def _range(lowest: float, highest: float, step: float) -> tuple[Value, ...]:
     if step <= 0 or highest < lowest:
         raise ValueError
     count = math.floor((highest - lowest) / step + 1e-9) + 1
-    if count > _MOST_VALUES:
+    if count > _MAX_VALUES:
         raise ValueError
     values = (lowest + index * step for index in range(count))
     return tuple(value if isinstance(value, int) else round(value, 9) for value in values)

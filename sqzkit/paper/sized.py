@@ -18,7 +18,7 @@ from sqzkit.models import inference, registry
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.paper.config import PaperSize
 
-MOST_SHARED = 255  # distinct values; with more, a head is not clustered
+MAX_SHARED = 255  # distinct values; with more, a head is not clustered
 
 
 def folded(model: keras.Model, spec_json: dict[str, Any]) -> tuple[registry.Spec, keras.Model]:
@@ -52,7 +52,7 @@ def at_paper_size(
 
 
 def head_like(kernel: np.ndarray, classes: int, seed: int) -> np.ndarray:
-    """Return a head for so many classes that looks like a trained one.
+    """Return a head for that many classes that looks like a trained one.
 
     The spread of the trained head's kernel [..., inputs, outputs], its share of zeros and its
     number of shared values are taken over.
@@ -64,7 +64,7 @@ def head_like(kernel: np.ndarray, classes: int, seed: int) -> np.ndarray:
     if left.size < kernel.size:
         head = reading.prune_once(head, reading.sparsity(kernel))
     values = np.unique(left).size
-    shared = values <= min(MOST_SHARED, left.size // 2)
+    shared = values <= min(MAX_SHARED, left.size // 2)
     return codebooks.share(head, values + 1) if shared else head
 
 

@@ -37,7 +37,6 @@ OTHER_JOBS = (
     "explore --study_dir=study --model=tiny --pool_after=conv1 --trials=1 --train_epochs=1",
     "compare --help",
     "net --help",
-    "throughput --help",
 )
 WITHOUT_TENSORFLOW = (
     "--help",

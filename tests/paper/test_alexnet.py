@@ -38,6 +38,11 @@ def written(path, model):
     return path.stat().st_size
 
 
+def test_the_factors_get_what_the_rest_of_the_file_leaves():
+    # Of 1,000 bytes 200 are not factored; at 400 bytes 200 are left, four for each number.
+    assert numbers_left(1000, dense=200, ratio=2.5) == 50
+
+
 @pytest.mark.slow
 def test_svd_is_a_fifth_and_pruned_is_a_ninth(network, tmp_path):
     whole = written(tmp_path / "whole.tflite", network)
