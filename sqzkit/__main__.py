@@ -57,9 +57,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    from sqzkit.programs import cli
+    try:
+        from sqzkit.programs import cli
 
-    program: cli.Program = importlib.import_module(f"sqzkit.programs.{name}").PROGRAM
+        program: cli.Program = importlib.import_module(f"sqzkit.programs.{name}").PROGRAM
+    except KeyboardInterrupt:  # before the program takes the signal itself
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     cli.run(program, argv[1:])
 
 

@@ -135,9 +135,10 @@ def teach_folder(config: TeachConfig) -> TaughtModel:
 def _write(
     folder: Path, head: Head, model: bytes, record: dict[str, Any], report: str
 ) -> TaughtModel:
+    archive = sqz.pack(model)  # before the first file: a kill in between would leave a part
     head_file.write(folder / HEAD, head)
     files.write_bytes(folder / MODEL, model)
-    files.write_bytes(folder / ARCHIVE, sqz.pack(model))
+    files.write_bytes(folder / ARCHIVE, archive)
     files.write_json(folder / RECORD, record)
     files.write_text(folder / REPORT, report)
     return TaughtModel(

@@ -111,6 +111,16 @@ def test_what_a_program_says_after_ctrl_c_is_true_of_it():
     assert "resume" not in " ".join(text for name, text in said.items() if name not in resuming)
 
 
+def test_ctrl_c_while_a_program_loads_ends_with_one_line(monkeypatch, capsys):
+    def load(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(console.importlib, "import_module", load)
+    with pytest.raises(SystemExit) as ended:
+        console.main(["sqzkit", "train"])
+    assert (ended.value.code, capsys.readouterr().err) == (cli.INTERRUPTED, "interrupted\n")
+
+
 def test_without_a_place_for_compiled_code_programs_still_run(tmp_path):
     """As on a read-only installation without a home. Root may write anywhere: numba is told."""
     (tmp_path / "file").touch()
