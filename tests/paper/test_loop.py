@@ -161,3 +161,26 @@ def test_the_time_left_follows_what_was_measured():
     assert loop.time_left([], names, QUICK) == ""
     for row in ROWS:
         assert loop.work(row, QUICK) < loop.work(row, FULL)
+
+
+def test_the_work_of_a_row_is_that_of_its_own_epochs():
+    epochs = {"alexnet": 2, "svd": 3, "pruned": 5, "shared": 7, "train": 11, "prune": 13}
+    epochs |= {"cluster": 17, "quantize": 19, "offspring": 23, "final": 29}
+    effort = Effort(
+        **{f"{name}_epochs": count for name, count in epochs.items()}, generations=31, population=37
+    )
+    # In epochs of AlexNet: one of SqueezeNet is 0.1 of it, with a teacher 0.15.
+    expected = {
+        "alexnet": 2,
+        "svd": 3.5,
+        "pruned": 5,
+        "alexnet_dc": 2 * 7,
+        "squeezenet": 11 * 0.1,
+        "squeezenet_dc8": (13 + 17 + 19) * 0.15,
+        "squeezenet_dc6": (17 + 19) * 0.15,  # its pruned network is the other's
+        "evolved": (31 * 37 * 23 + 29) * 0.15,
+        "evolved_dc": (13 + 17 + 19) * 0.15,
+    }
+    writing = 0.5
+    found = {row: loop.work(row, effort) - writing for row in ROWS}
+    assert found == pytest.approx(expected)

@@ -66,3 +66,14 @@ def test_tables_are_what_the_chain_takes():
 
 def test_every_row_of_the_paper_is_ours():
     assert set(PAPER) < set(ROWS)
+
+
+def test_the_papers_figures_fit_together():
+    alexnet, svd = PAPER["alexnet"], PAPER["svd"]
+    assert (alexnet.megabytes, alexnet.top1, alexnet.top5) == (240, 57.2, 80.3)
+    for row in PAPER.values():  # the paper rounds down, or to the nearest
+        assert -1 < row.ratio - alexnet.megabytes / row.megabytes < 0.5
+    assert (svd.top1, svd.top5) == (56.0, 79.4)  # all others lose nothing
+    for name, row in PAPER.items():
+        if name != "svd":
+            assert (row.top1, row.top5) == (57.5 if "squeezenet" in name else 57.2, 80.3)

@@ -48,6 +48,11 @@ def test_a_head_is_as_sparse_and_as_coarse_as_the_trained_one(values):
     assert values - 2 <= distinct <= values if values else distinct > 1000
 
 
+def test_a_head_of_few_weights_is_not_taken_for_a_clustered_one():
+    kernel = np.random.default_rng(1).normal(0, 0.3, (1, 1, 5, 2)).astype(np.float32)
+    assert np.unique(sized.head_like(kernel, 1000, seed=0)).size > 1000
+
+
 def test_a_network_goes_through_its_file_of_layers():
     spec = AlexNetSpec(4, "batch", fc_units=16)
     folded_spec, model = sized.folded(network(spec, 67), spec.to_json())
