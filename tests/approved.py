@@ -4,6 +4,8 @@
 of Matplotlib or Pillow may draw otherwise; then they are approved again.
 """
 
+import dataclasses
+import json
 import os
 import re
 from pathlib import Path
@@ -12,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from sqzkit.base import settings
-from sqzkit.programs import flags
 
 GOLDEN = Path(__file__).with_name("golden")
 FOLDER = GOLDEN / "drawings"
@@ -42,12 +43,23 @@ def check_picture(name: str, picture: Image.Image) -> None:
 
 
 def check_settings(kind: type) -> None:
-    """Compare a record's own settings with the approved ones: defaults, bounds, legal values."""
-    path = GOLDEN / "settings" / f"{kind.__name__}.txt"
-    text = flags.overview({item.flag: item for item in settings.own(kind)}) + "\n"
+    """Compare the approved defaults and bounds of a record's settings with its own.
+
+    Words, legal names and further settings are free.
+    """
+    path = GOLDEN / "settings" / f"{kind.__name__}.json"
+    found = {}
+    for item in settings.own(kind):
+        default = "required" if item.default is dataclasses.MISSING else item.default
+        details = item.setting
+        bounds = (details.minimum, details.above, details.below, details.maximum)
+        found[item.flag] = [default, NUMBER.findall(details.default_text), *bounds]
+    found = json.loads(json.dumps(found))
     if _approving():
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), f"{path.name} has other settings"
+        lines = [f" {json.dumps(flag)}: {json.dumps(value)}" for flag, value in found.items()]
+        path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    approved = json.loads(path.read_text(encoding="utf-8"))
+    assert {flag: found.get(flag) for flag in approved} == approved
 
 
 def _approving() -> bool:

@@ -6,6 +6,7 @@ import pytest
 from sqzkit.base.errors import UsageError
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.options import ConversionOptions
+from tests import approved
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,8 @@ def test_a_configuration_is_json_ready():
     record = json.loads(json.dumps(ConversionConfig(model_dir="a").to_json()))
     assert record["model_dir"] == os.path.abspath("a")
     assert record["options"]["quantization"] == "int8"
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(ConversionConfig)
+    approved.check_settings(ConversionOptions)

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.training.options import FitOptions
+from sqzkit.training.options import FitOptions, TeacherOptions
+from tests import approved
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,8 @@ def test_a_bad_value_is_refused_by_its_flag(field, value, named):
 def test_options_survive_json():
     options = FitOptions(epochs=3, optimizer="sgd")
     assert FitOptions(**options.to_json()) == options
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(FitOptions)
+    approved.check_settings(TeacherOptions)
