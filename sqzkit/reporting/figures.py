@@ -38,8 +38,8 @@ def figure(width: float = 6.0, height: float = 3.2, rows: int = 1) -> tuple["Fig
     No global state of Matplotlib is changed: neither pyplot nor rcParams. Of several `rows`, which
     share the x axis, an array of axes is returned.
     """
-    # Matplotlib reports the font cache that it makes at its first use on a machine.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    # Matplotlib reports the caches that it makes, or cannot make in a home that is read-only.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -80,9 +80,9 @@ def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
     Of each of the run's metrics, whatever is there of `NAME`, `validation_NAME` and `stage` is
     drawn.
     """
+    drawing, axes = figure(4.8, 3.0)
     from matplotlib.ticker import MaxNLocator
 
-    drawing, axes = figure(4.8, 3.0)
     epochs = np.arange(1, len(lines) + 1)
     for key, label, colour in (
         (name, "training", BLUE),
