@@ -1,12 +1,15 @@
 """Compare updates with other programs' on pairs of files of your own.
 
 python -m benchmarks.updates [--moved=0.01,0.05] [OLD=NEW]...
+python -m benchmarks.updates --grown=PHOTOGRAPHS --weights=v1_1_onnx --work_dir=DIR
 
 Prints a Markdown table: whole files in bytes. The peers are bsdiff4 (pip install
 bsdiff4; left out where it is missing), zstd -19 --patch-from, and xz -9e of the
 difference, byte by byte. `--moved` adds copies of each OLD in which a share of the
 int8 weights is one larger or smaller, with their entropy: what any coder needs at
-least that knows nothing about which ones moved.
+least that knows nothing about which ones moved. `--grown` trains old and new versions on a
+folder (train/CLASS, test/CLASS) whose data grow, see `benchmarks/grown.py`; an interrupted
+measurement is resumed by the same command.
 """
 
 import importlib
@@ -26,6 +29,10 @@ from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import container, planning, sqz
 
 _MOVED = flags.DEFINE_list("moved", [], "Shares of the weights to move by one, 0..1.")
+_GROWN = flags.DEFINE_string("grown", None, "Folder of photographs that a part of is old.")
+_WEIGHTS = flags.DEFINE_string("weights", "v1_1_onnx", "With --grown: weights to start from.")
+_WORK_DIR = flags.DEFINE_string("work_dir", None, "With --grown: folder for runs and files.")
+_IMAGE_SIZE = flags.DEFINE_integer("image_size", 96, "With --grown: pixels.")
 TITLES = ("pair", "new file", "whole `.sqz`", "update", "bsdiff4", "zstd", "xz of difference")
 
 
@@ -56,6 +63,12 @@ def xz_of_difference(old: bytes, new: bytes) -> int:
     return len(lzma.compress(difference, preset=9 | lzma.PRESET_EXTREME))
 
 
+def best_peer(old: bytes, new: bytes) -> int:
+    """Return the bytes of the smallest of the peers' files."""
+    found = [bsdiff(old, new), zstd(old, new), xz_of_difference(old, new)]
+    return min(size for size in found if size is not None)
+
+
 def moved(content: bytes, share: float) -> tuple[bytes, float]:
     """Return `content` with a share of its int8 weights moved by one, and the entropy in bytes."""
     random, made, weights = np.random.default_rng(0), bytearray(content), 0
@@ -81,7 +94,7 @@ def row(name: str, old: bytes, new: bytes) -> str:
         raise RunError(f"{name}: the update gives another file")
     took = time.thread_time() - start
     peers = [bsdiff(old, new), zstd(old, new), xz_of_difference(old, new)]
-    best = min(peer for peer in peers if peer is not None)
+    best = best_peer(old, new)
     sizes = [len(new), len(sqz.pack(new)), len(update), *peers]
     cells = ["-" if size is None else f"{size:,}" for size in sizes]
     share = f"{len(update) / best:.2f} | {1000 * took:.0f} ms"
@@ -103,12 +116,27 @@ def pairs(arguments: Sequence[str], shares: Sequence[float]) -> Iterator[tuple[s
 
 def main(argv: Sequence[str]) -> None:
     """Print the table."""
+    if _GROWN.value:
+        _grown(_GROWN.value, _WORK_DIR.value)
+        return
     if len(argv) < 2:
         raise UsageError("name one pair OLD=NEW or more (--help)")
     print(f"| {' | '.join(TITLES)} | of the best peer | unpacked in |")
     print("|---" + "|---:" * (len(TITLES) + 1) + "|")
     for name, old, new in pairs(argv[1:], [float(share) for share in _MOVED.value]):
         print(row(name, old, new), flush=True)
+
+
+def _grown(data_dir: str, work_dir: str | None) -> None:
+    from benchmarks import grown  # imports this module
+
+    if work_dir is None:
+        raise UsageError("--grown needs --work_dir")
+    print(f"| {' | '.join(grown.TITLES)} |")
+    print("|---" + "|---:" * (len(grown.TITLES) - 1) + "|")
+    made = grown.Grown(Path(data_dir), _WEIGHTS.value, Path(work_dir), _IMAGE_SIZE.value)
+    for line in made.rows():
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -203,6 +203,15 @@ def read_base(path: PathLike | None, limit: int = sqz.DEFAULT_LIMIT) -> bytes | 
     return _named(Path(os.path.expanduser(path)), lambda base: sqz.base_content(base, limit), limit)
 
 
+def read_pair(
+    path: PathLike, base: PathLike | None, limit: int = sqz.DEFAULT_LIMIT
+) -> tuple[bytes, bytes]:
+    """Return the file that an update gives, and the file that it starts from."""
+    start = read_base(base, limit) or b""
+    source = Path(os.path.expanduser(path))
+    return _named(source, lambda archive: sqz.unpack(archive, limit, start), limit), start
+
+
 def _unpacked(path: Path) -> Path:
     suffix = UPDATE_SUFFIX if path.name.endswith(UPDATE_SUFFIX) else SUFFIX
     return path.with_name(path.name.removesuffix(suffix))

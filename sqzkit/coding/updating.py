@@ -58,8 +58,8 @@ class _Pair:
         self.content, self.base = content, base
         self._new, self._old = np.frombuffer(content, np.uint8), np.frombuffer(base, np.uint8)
         spans = [span for span in planning.find_spans(content) if span.length >= MIN_SPAN]
-        likes = list(zip(spans, _likes(spans, planning.find_spans(base)), strict=True))
-        apart = {span for span, like in likes if like and self._differs(span, like)}
+        pairs = list(zip(spans, likes(spans, planning.find_spans(base)), strict=True))
+        apart = {span for span, like in pairs if like and self._differs(span, like)}
         # A product's source must be a piece of its own, even if it is in the base.
         for number, (source, _) in planning.products(content, spans).items():
             if spans[number] in apart:
@@ -67,8 +67,8 @@ class _Pair:
         left_out = np.array(sorted((s.offset, s.offset + s.length) for s in apart), np.int64)
         found = copies.find_copies(self._new, self._old, left_out.reshape(-1, 2), MAX_COPIES)
         self.runs: list[Run] = [(at, place, size) for at, place, size in found.tolist()]
-        self.changed = [span for span, _ in likes if span in apart or self._is_new(span)]
-        self.likes = {span.offset: like for span, like in likes}
+        self.changed = [span for span, _ in pairs if span in apart or self._is_new(span)]
+        self.likes = {span.offset: like for span, like in pairs}
 
     def _differs(self, span: Span, like: Span) -> bool:
         """Return whether more differs between spans of one length than copies can skip."""
@@ -95,7 +95,7 @@ class _Pair:
                 yield at + cut, place + cut, last - cut
 
 
-def _likes(spans: Sequence[Span], before: Sequence[Span]) -> Iterator[Span | None]:
+def likes(spans: Sequence[Span], before: Sequence[Span]) -> Iterator[Span | None]:
     """Yield for each span the base's of its name, else the one of its number among its kind."""
     named = {(span.name, span.role, span.dtype): span for span in before}
     numbered = dict(_numbered(before))

@@ -103,8 +103,8 @@ class ConversionConfig(Settings):
     base: str | None = setting(
         None,
         path=True,
-        help="With --archive: an older version of the file, or its archive. Write an update too: "
-        "an archive of what differs (.update.sqz).",
+        help="With --archive: an older version of the file, or its archive. Keep its int8 scales "
+        "while they serve, and write an update too: an archive of what differs (.update.sqz).",
         default_text="no update",
     )
     overwrite: bool = setting(False, help="Replace output files that exist.")
@@ -112,8 +112,9 @@ class ConversionConfig(Settings):
     @classmethod
     def from_settings(cls, values: Mapping[str, Any]) -> "ConversionConfig":
         """Return the record of flat settings (see `settings.build`)."""
-        if "archive_budget_bytes" in values and "optimize_for" not in values:
-            raise UsageError("--archive_budget_bytes needs --optimize_for=size or accuracy")
+        for flag in ("archive_budget_bytes", "update_budget_bytes"):
+            if flag in values and "optimize_for" not in values:
+                raise UsageError(f"--{flag} needs --optimize_for=size or accuracy")
         config = assembly.assemble(cls, values, granularity_given="granularity" in values)
         if config.optimize is None:
             return config
@@ -150,6 +151,11 @@ class ConversionConfig(Settings):
             self._check_optimize()
 
     def _check_optimize(self) -> None:
+        if self.optimize and self.optimize.update_budget_bytes and self.base is None:
+            raise UsageError(
+                f"--update_budget_bytes={self.optimize.update_budget_bytes}: only an update of "
+                "something has a size; give --base"
+            )
         if self.options.quantization != "int8":
             raise UsageError(
                 f"--optimize_for needs --quantization=int8, not {self.options.quantization}"

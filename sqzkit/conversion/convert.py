@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from sqzkit.base import __version__
+from sqzkit.base.errors import SqzkitError
 from sqzkit.coding import archive_files, sqz
 from sqzkit.conversion import checks, outputs, sources, verify
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.converter import convert_model, convert_optimized
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
+from sqzkit.models.inference import to_inference
+from sqzkit.ptq.graph import read_model
+from sqzkit.ptq.older import OlderFile, has_one_scale
 from sqzkit.ptq.optimize import equalized
 from sqzkit.tflite import last_layer, phone
 from sqzkit.tflite.flatbuffer import TFLiteFile
@@ -53,19 +57,15 @@ def convert(config: ConversionConfig) -> Result:
       InvariantError: the converted file is not what was asked for.
     """
     source = sources.open_source(config)
-    options = _resolve(config, source)
-    config = dataclasses.replace(config, options=options)
-    path = outputs.output_path(config)
     base = archive_files.read_base(config.base)
+    config = dataclasses.replace(config, options=_resolve(config, source, base))
+    path = outputs.output_path(config)
     done = _done_before(path, source, config, base)
     if done:
         print(f"{path} is there already, by the same flags (--overwrite makes it again)")
         return Result.of(config, path, done)
-    print(f"converting {source.name} to {describe(options)}", flush=True)
-    content = _convert(source, config)
-    if config.teachable:
-        content = last_layer.teachable(content)
-    verification = _verify(source, content, config)
+    print(f"converting {source.name} to {describe(config.options)}", flush=True)
+    content, verification = _converted(source, config, base)
     archive = sqz.pack(content) if config.archive else None
     update = None if base is None else sqz.pack(content, base)
     record = _record(source, config, content, archive, verification, update)
@@ -74,11 +74,44 @@ def convert(config: ConversionConfig) -> Result:
     return Result.of(config, path, record)
 
 
-def _convert(source: Source, config: ConversionConfig) -> bytes:
+def _converted(
+    source: Source, config: ConversionConfig, base: bytes | None
+) -> tuple[bytes, verify.Verification | None]:
+    """Return the file, on the scales of its older version while they serve, and its accuracy."""
+    content = _convert(source, config, base)
+    finish = last_layer.teachable if config.teachable else bytes
+    verification = _verify(source, finish(content), config)
+    if base is None or config.optimize is not None:
+        return finish(content), verification
+    kept = _on_old_scales(source, config, content, base)
+    checked = kept and verification and _measure(source, finish(kept), config)
+    lost = verification.lead(checked) if verification and checked else 0.0
+    if lost > config.max_accuracy_drop:
+        print(f"note: the old scales of --base lose {lost:.2f} points: new ones are taken")
+        kept = None
+    return (finish(kept), checked or None) if kept else (finish(content), verification)
+
+
+def _on_old_scales(
+    source: Source, config: ConversionConfig, content: bytes, base: bytes
+) -> bytes | None:
+    """Return the file with the older version's scales and codes, or say why that cannot be."""
+    try:
+        graph, weights = read_model(to_inference(source.model), source.preprocessing)
+        older = OlderFile(base, graph, weights, source.labels)
+        if source.equalizable:
+            weights = older.equalized(weights)
+        return older.write(content, older.nearest(weights))
+    except SqzkitError as error:
+        print(f"note: nothing of --base {config.base} is kept: {error}", flush=True)
+        return None
+
+
+def _convert(source: Source, config: ConversionConfig, base: bytes | None) -> bytes:
     images = sources.representative_images(source, config)
     what = (source.model, source.preprocessing, source.labels, config.options)
     if config.optimize is not None and images is not None:
-        return convert_optimized(*what, images, config.optimize)
+        return convert_optimized(*what, images, config.optimize, base)
     form = (config.options.quantization, config.options.granularity)
     if source.equalizable and images is not None and form == ("int8", "per_channel"):
         what = (equalized(source.model, source.preprocessing, images), *what[1:])
@@ -94,10 +127,13 @@ def describe(options: ConversionOptions) -> str:
     return f"{options.quantization}{granularity}, {options.inference_input_type} input"
 
 
-def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
+def _resolve(
+    config: ConversionConfig, source: Source, base: bytes | None = None
+) -> ConversionOptions:
     """Return the options with what only the source can tell."""
     options = config.options
-    if config.optimize or (source.clustered and not config.granularity_given):
+    per_tensor = source.clustered or (base is not None and has_one_scale(base))
+    if config.optimize or (per_tensor and not config.granularity_given):
         options = dataclasses.replace(options, granularity="per_tensor")
     text = f"{source.name}: tells {len(source.labels)} classes apart. {describe(options)}."
     description = Description(
@@ -109,6 +145,19 @@ def _resolve(config: ConversionConfig, source: Source) -> ConversionOptions:
 
 
 def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.Verification | None:
+    verification = _measure(source, content, config)
+    if verification is None:
+        return None
+    if note := verify.refuse_drop(verification, config.max_accuracy_drop):
+        print(f"note: the file is {note}", flush=True)
+    quantization = config.options.quantization
+    verify.refuse_difference(verification, quantization, config.max_accuracy_drop, source.foreign)
+    return verification
+
+
+def _measure(
+    source: Source, content: bytes, config: ConversionConfig
+) -> verify.Verification | None:
     if not config.verify:
         return None
     found = sources.verification_images(source, config)
@@ -116,14 +165,9 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
         print("not verified: no photographs (give --representative_dataset_dir)")
         return None
     (images, labels), where = found
-    verification = verify.verify(
+    return verify.verify(
         source.model, source.preprocessing, content, images, labels, where, source.foreign
     )
-    if note := verify.refuse_drop(verification, config.max_accuracy_drop):
-        print(f"note: the file is {note}", flush=True)
-    quantization = config.options.quantization
-    verify.refuse_difference(verification, quantization, config.max_accuracy_drop, source.foreign)
-    return verification
 
 
 def _done_before(

@@ -1,5 +1,6 @@
 """From a Keras model to the bytes of a `.tflite` that takes raw RGB pixels."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -191,40 +192,59 @@ def convert_optimized(
     options: ConversionOptions,
     photographs: np.ndarray,
     config: OptimizeConfig,
+    base: bytes | None = None,
 ) -> bytes:
     """Convert to int8 per tensor with optimized kernels; see `sqzkit.ptq.optimize`.
 
-    The model is of Keras 2, of layers that the optimizer knows; the photographs are unlabelled,
-    uint8 [N, S, S, 3], RGB; the rest is as for `convert_model`. The `.sqz` of the file that is
-    returned is not larger than the budget; `RunError` is raised if that cannot be.
+    With a base, an older int8 file, bits are those of an update of it. The model is of Keras 2, of
+    layers that the optimizer knows; the photographs are unlabelled, uint8 [N, S, S, 3], RGB; the
+    rest is as for `convert_model`. The `.sqz`, or the update, of the file that is returned is not
+    larger than the budget; `RunError` is raised if that cannot be.
     """
     if not isinstance(model, keras.Model):
         raise UsageError(
             "--optimize_for: only models of Keras 2 can be optimized, this one was saved by "
             "Keras 3; leave the flag out"
         )
-    overhead = 0
-    if config.archive_budget_bytes is not None:
-        plain = convert_model(model, preprocessing, labels, options, photographs)
-        overhead = _archive_overhead(plain)
-        if overhead >= config.archive_budget_bytes:
-            raise RunError(
-                f"--archive_budget_bytes={config.archive_budget_bytes}: all but the kernels takes "
-                f"{overhead:,} bytes already; allow more"
-            )
-    found = optimizer.optimize(
-        model, preprocessing, photographs, config, overhead, lambda text: print(text, flush=True)
-    )
-    template = found.template(model, preprocessing)
-    content = found.write(convert_model(template, preprocessing, labels, options, photographs))
-    checks.check_ends(TFLiteFile(content), options)
-    budget = config.archive_budget_bytes
-    if budget is not None and (size := len(sqz.pack(content))) > budget:
+    images = photographs
+
+    def converted(model: Any) -> bytes:
+        return convert_model(model, preprocessing, labels, options, images)
+
+    def optimized(config: OptimizeConfig, overhead: int = 0) -> tuple[bytes, int]:
+        """Return the file, and the bytes of its kernels in the archive or update."""
+        what = model, preprocessing, images, config, overhead
+        older = None if base is None else (base, labels)
+        found = optimizer.optimize(*what, lambda text: print(text, flush=True), older)
+        content = found.write(converted(found.template(model, preprocessing)))
+        checks.check_ends(TFLiteFile(content), options)
+        return content, found.coded_bytes
+
+    if config.update_budget_bytes is not None:
+        content, kernels = optimized(dataclasses.replace(config, update_budget_bytes=None))
+        content, _ = optimized(config, len(sqz.pack(content, base)) - kernels)
+        size = len(sqz.pack(content, base))
+        _refuse_above(size, "--update_budget_bytes", config.update_budget_bytes)
+        return content
+    if config.archive_budget_bytes is None:
+        return optimized(config)[0]
+    overhead = _archive_overhead(converted(model))
+    if overhead >= config.archive_budget_bytes:
         raise RunError(
-            f"the archive has {size:,} bytes, more than --archive_budget_bytes={budget}: no file "
-            "was written; allow more"
+            f"--archive_budget_bytes={config.archive_budget_bytes}: all but the kernels takes "
+            f"{overhead:,} bytes already; allow more"
         )
+    content, _ = optimized(config, overhead)
+    _refuse_above(len(sqz.pack(content)), "--archive_budget_bytes", config.archive_budget_bytes)
     return content
+
+
+def _refuse_above(size: int, flag: str, budget: int) -> None:
+    if size > budget:
+        raise RunError(
+            f"the archive has {size:,} bytes, more than {flag}={budget}: no file was written; "
+            "allow more"
+        )
 
 
 def _archive_overhead(content: bytes) -> int:

@@ -69,6 +69,15 @@ class Verification:
         tails = sum(math.comb(count, wrong) for wrong in range(self.lost, count + 1))
         return tails / 2**count
 
+    def lead(self, other: "Verification") -> float:
+        """Return by how many points this file is better than another one of the same network.
+
+        In top-1, or in agreement with the float model where the photographs have no labels.
+        """
+        if self.converted_top1 is None or other.converted_top1 is None:
+            return 100 * (self.agreement - other.agreement)
+        return 100 * (self.converted_top1 - other.converted_top1)
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON-ready values."""
         figures = {**dataclasses.asdict(self), "drop": self.drop}

@@ -1,6 +1,7 @@
 """Which photographs a run was made from, and what has changed since."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,46 @@ def restore(
             examples.sort(key=lambda example: (example.label, _parts(dataset, example)))
             dataset.splits[split] = Split(tuple(examples))
     return changes
+
+
+def follow(dataset: ImageDataset, recorded: Mapping[str, Any]) -> None:
+    """Give each photograph that an older run had to the split that it had there.
+
+    So nothing is measured on what the older run was trained on. New ones stay where they are.
+
+    Raises:
+      RunError: the record is damaged.
+    """
+    known = _known(recorded)
+    kept: dict[str, list[Example]] = {split: [] for split in dataset.splits}
+    for split, _, example in _walk(dataset):
+        before = known.get(example.digest, (split,))[0]
+        kept[before if before in kept else split].append(example)
+    for split, examples in kept.items():
+        if examples and len(known):
+            dataset.splits[split] = Split(tuple(examples))
+
+
+def renamed(dataset: ImageDataset, recorded: Mapping[str, Any]) -> dict[str, str]:
+    """Return the old name, by new name, of classes whose photographs had another one in a run.
+
+    Most of a class's photographs that are known must have had that name, which no class of
+    `dataset` has any more.
+
+    Raises:
+      RunError: the record is damaged.
+    """
+    known, before = _known(recorded), {}
+    labels = {label for _, label, _ in known.values()}
+    for label in set(dataset.labels) - labels:
+        then = Counter(
+            known[example.digest][1]
+            for _, now, example in _walk(dataset)
+            if now == label and example.digest in known
+        )
+        if then and (name := then.most_common(1)[0][0]) not in dataset.labels:
+            before[label] = name
+    return before
 
 
 def exclude_trained(dataset: ImageDataset, recorded: Mapping[str, Any], split: str) -> list[str]:

@@ -6,6 +6,7 @@ sqzkit sqz info model.tflite.sqz        prints what is inside
 
 sqzkit sqz pack new.tflite --base=old.tflite               writes new.tflite.update.sqz
 sqzkit sqz unpack new.tflite.update.sqz --base=old.tflite  writes new.tflite again
+sqzkit sqz info new.tflite.update.sqz --base=old.tflite    prints which tensors changed too
 
 sqzkit sqz sign new.sqz --key=private.pem --release=7      writes new.signed.sqz
 sqzkit sqz verify new.signed.sqz --key=public.pem --output=new.sqz
@@ -96,6 +97,17 @@ def _info(path: str, asked: SqzSettings) -> None:
     print(f"header, lists: {found.lists:>21,}")
     for number, stream in enumerate(found.streams):
         print(f"stream {number}: {stream.size:>12,} -> {stream.coded:>10,}  {stream.method}")
+    if asked.base:
+        _show_changes(path, asked)
+
+
+def _show_changes(path: str, asked: SqzSettings) -> None:
+    """Print which tensors of an update differ from those of its base."""
+    from sqzkit.coding import archive_files, differences
+
+    for change in differences.changes(*archive_files.read_pair(path, asked.base, asked.limit)):
+        what = "scales" if change.role == "scales" else "values"
+        print(f"changed: {change.changed:>9,} of {change.size:>9,} {what}  {change.name[:60]}")
 
 
 def _sign(path: str, asked: SqzSettings) -> None:

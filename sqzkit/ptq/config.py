@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, setting
 
 Target = Literal["accuracy", "size"]
@@ -25,4 +26,18 @@ class OptimizeConfig(Settings):
     archive_budget_bytes: int | None = setting(
         None, minimum=MIN_BUDGET, unit="bytes", help="With --optimize_for: limit of the .sqz file."
     )
+    update_budget_bytes: int | None = setting(
+        None,
+        minimum=1,
+        unit="bytes",
+        help="With --optimize_for and --base: limit of the .update.sqz file.",
+    )
     seed: int = setting(0, minimum=0, hidden=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.archive_budget_bytes and self.update_budget_bytes:
+            raise UsageError(
+                f"--archive_budget_bytes={self.archive_budget_bytes} and --update_budget_bytes="
+                f"{self.update_budget_bytes}: give one of the two"
+            )

@@ -117,5 +117,5 @@ def _activation_scales(
     return scales
 
 
-def _scale(value: float) -> Array:
-    return np.asarray([value], np.float32)
+def _scale(value: float | Array) -> Array:
+    return np.asarray(value, np.float32).reshape(-1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sqzkit.ptq.simulation import Range
 POSITIONS = 300  # of each photograph that a layer's moments are taken from
 _DAMPING = 0.01  # of the mean input variance, for directions the photographs lack
 _MIN_SENSITIVITY = 0.05  # of the layer's mean
+_BIAS_BITS = 14  # that a bias takes in an update if it changes
 _PASSES = 2  # the first gives the second its prices
 _BATCH = 10
 
@@ -23,22 +25,44 @@ class Rounded:
 
     Attributes:
       kernel: int8 HWIO.
-      step: the kernel's scale, positive.
+      step: the kernel's scale, positive; or one for each output, [O].
       bias: float32 [O], corrected for the mean error of the kernel.
     """
 
     kernel: Array
-    step: float
+    step: float | Array
     bias: Array
 
     @property
     def values(self) -> Array:
         """The kernel in real units, float32 HWIO."""
-        return (self.kernel * np.float64(self.step)).astype(np.float32)
+        return (self.kernel * np.asarray(self.step, np.float64)).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Older:
+    """What a file that is updated has of a layer.
+
+    Attributes:
+      codes: int8 HWIO.
+      step: its scale, positive.
+      bias: float [O].
+      known: which outputs it has, bool [O].
+    """
+
+    codes: Array
+    step: float
+    bias: Array
+    known: Array
 
 
 def round_network(
-    graph: Graph, weights: Weights, measured: Calibration, price: float, seed: int
+    graph: Graph,
+    weights: Weights,
+    measured: Calibration,
+    price: float,
+    seed: int,
+    older: Mapping[str, Older] | None = None,
 ) -> dict[str, Rounded]:
     """Return every convolution in int8, at one price for a bit in all layers.
 
@@ -53,6 +77,7 @@ def round_network(
       measured: of the same weights.
       price: positive; larger gives fewer bytes.
       seed: of the sampled positions.
+      older: what a file has that is updated: bits are then those of differences from it.
     """
     generator = np.random.default_rng(seed)
     exact: dict[str, Array] = {"": measured.images}
@@ -67,7 +92,8 @@ def round_network(
             places = _places(item, own[0].shape[0], inputs[0].shape, generator)
             sample = _Sample(_patches(inputs[0], places), _patches(disturbed_inputs[0], places))
             gains = measured.sensitivities[item.name]
-            rounded[item.name] = _round_layer(*own, sample, gains, price)
+            before = older[item.name] if older else None
+            rounded[item.name] = _round_layer(*own, sample, gains, price, before)
         exact[item.name] = _apply(graph, item, inputs, own)
         disturbed[item.name] = _apply(
             graph,
@@ -96,17 +122,34 @@ class _Sample:
 
 
 def _round_layer(
-    kernel: Array, bias: Array, sample: _Sample, sensitivity: Array, price: float
+    kernel: Array,
+    bias: Array,
+    sample: _Sample,
+    sensitivity: Array,
+    price: float,
+    older: Older | None,
 ) -> Rounded:
     rows = kernel.reshape(-1, kernel.shape[3]).T.astype(np.float64)
     targets = rounding.retarget(rows, sample.moments, sample.crossed)
     gains = np.maximum(sensitivity, max(_MIN_SENSITIVITY * sensitivity.mean(), 1e-30))
-    step = best_step(targets, sample.moments, gains, price)
+    step = older.step if older else best_step(targets, sample.moments, gains, price)
     levels = np.clip(np.rint(targets / step), -rounding.MAX_LEVEL, rounding.MAX_LEVEL)
+    before = older.codes.reshape(rows.T.shape).T.astype(np.int64) if older else None
+    known = older.known if older else np.zeros(len(rows), bool)
     for _ in range(_PASSES):
-        bits = rounding.bits_by_level(levels)
-        levels = rounding.round_filters(targets, step, sample.moments, gains, price, bits)
+        new = targets[~known], step, sample.moments, gains[~known], price
+        bits = rounding.bits_by_level(levels[~known])
+        rounded = np.zeros(levels.shape, np.int8)
+        rounded[~known] = rounding.round_filters(*new, bits)
+        if before is not None and known.any():
+            old = targets[known], step, sample.moments, gains[known], price
+            moves = rounding.bits_by_level(levels[known] - before[known], rounding.MAX_MOVE)
+            rounded[known] = rounding.settle_filters(*old, moves, before[known])
+        levels = rounded
     corrected = bias + rows @ sample.exact_mean - (levels * step) @ sample.mean
+    if older:
+        stays = gains / 2 * (corrected - older.bias) ** 2 <= _BIAS_BITS * price
+        corrected = np.where(stays & known, older.bias, corrected)
     shaped = np.ascontiguousarray(levels.T.reshape(kernel.shape)).astype(np.int8)
     return Rounded(shaped, step, corrected.astype(np.float32))
 

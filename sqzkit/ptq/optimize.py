@@ -25,6 +25,7 @@ from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.ptq.equalization import equalize
 from sqzkit.ptq.graph import Array, Graph, Weights, read_model
 from sqzkit.ptq.layers import Rounded
+from sqzkit.ptq.older import OlderFile
 from sqzkit.ptq.simulation import Range
 
 Progress = Callable[[str], None]
@@ -35,6 +36,7 @@ MIN_PHOTOGRAPHS = 8
 _ERROR_SHARES = {"accuracy": 4e-4, "size": 9e-4}
 _SEARCHES = 4  # roundings of the whole network to meet a budget
 _SLACK = 0.01  # of the budget that may stay unused
+_PROHIBITIVE = 1e6  # times any useful price
 _MAX_MOVE = 3.0  # in the logarithm of the price
 _DISTINCT = 100  # integer steps between the template's biases
 _STRENGTH = 0.5  # of the equalization: between the activations' and the weights' optimum
@@ -50,17 +52,19 @@ class OptimizedWeights:
       ranges: activation scale by site (a maximum pooling or concatenation
         shares its inputs').
       price: squared logit error that one bit was worth.
+      older: the file that is to be updated to this one, or None.
     """
 
     graph: Graph
     layers: dict[str, Rounded]
     ranges: dict[str, Range]
     price: float
+    older: OlderFile | None = None
 
     @property
     def coded_bytes(self) -> int:
-        """Bytes of all kernels in a `.sqz`."""
-        return coded_bytes(self.layers)
+        """Bytes of all kernels in a `.sqz`, or in an update of the older file."""
+        return coded_bytes(self.layers, self.older)
 
     def template(self, model: Any, preprocessing: Preprocessing) -> Any:
         """Return a Keras model whose conversion has a place for these weights.
@@ -79,6 +83,8 @@ class OptimizedWeights:
 
     def write(self, content: bytes) -> bytes:
         """Return the converted `template` with exactly these weights and scales."""
+        if self.older:
+            return self.older.write(content, self.layers)
         return optimize_file.write(content, self.graph, self.layers, self.ranges)
 
 
@@ -89,6 +95,7 @@ def optimize(
     config: OptimizeConfig,
     overhead_bytes: int = 0,
     progress: Progress = lambda text: None,
+    older: tuple[bytes, tuple[str, ...]] | None = None,
 ) -> OptimizedWeights:
     """Return int8 weights that give the float model's answers at few bytes.
 
@@ -100,6 +107,8 @@ def optimize(
       config: target and budget.
       overhead_bytes: of the archive besides the kernels.
       progress: is told, in words, what is done.
+      older: a file to be updated, and the class names now; its scales are kept, and bits are those
+        of an update.
 
     Raises:
       UsageError: too few photographs, of another size, or a model with layers
@@ -108,22 +117,35 @@ def optimize(
     """
     images = _choose(photographs, preprocessing, config)
     graph, exact = read_model(to_inference(model), preprocessing)
-    weights = equalize(graph, exact, calibration.channel_ranges(graph, exact, images), _STRENGTH)
+    base = OlderFile(older[0], graph, exact, older[1]) if older else None
+    weights = _equalized(graph, exact, images, base)
     measured = calibration.calibrate(graph, weights, images, config.seed)
+    before = None
+    if base:
+        before = base.layers(weights)
+        measured = dataclasses.replace(measured, ranges={**measured.ranges, **base.ranges})
     progress(f"measured {len(graph.convolutions())} convolutions on {len(images)} photographs")
 
     def at(price: float) -> OptimizedWeights:
-        layers = optimize_layers.round_network(graph, weights, measured, price, config.seed)
-        found = OptimizedWeights(graph, layers, measured.ranges, price)
+        layers = optimize_layers.round_network(graph, weights, measured, price, config.seed, before)
+        found = OptimizedWeights(graph, layers, measured.ranges, price, base)
         progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
         return found
 
     price = _price(weights, measured.logit_variance, _ERROR_SHARES[config.optimize_for])
-    if config.archive_budget_bytes is None:
+    budget = config.update_budget_bytes or config.archive_budget_bytes
+    if budget is None:
         return at(price)
     # Corrected biases are less regular than the model's own: a byte more for each.
-    biases = sum(bias.size for _, bias in weights.values())
-    return search_price(at, price, config.archive_budget_bytes - overhead_bytes - biases)
+    biases = 0 if base else sum(bias.size for _, bias in weights.values())
+    flag = "--update_budget_bytes" if config.update_budget_bytes else "--archive_budget_bytes"
+    return search_price(at, price, budget - overhead_bytes - biases, flag)
+
+
+def _equalized(graph: Graph, exact: Weights, images: Array, base: OlderFile | None) -> Weights:
+    if base:
+        return base.equalized(exact)
+    return equalize(graph, exact, calibration.channel_ranges(graph, exact, images), _STRENGTH)
 
 
 def equalized(model: Any, preprocessing: Preprocessing, photographs: Array) -> Any:
@@ -158,12 +180,16 @@ def _price(weights: Weights, logit_variance: float, share: float) -> float:
 
 
 def search_price(
-    at: Callable[[float], OptimizedWeights], price: float, kernel_bytes: int
+    at: Callable[[float], OptimizedWeights],
+    price: float,
+    kernel_bytes: int,
+    flag: str = "--archive_budget_bytes",
 ) -> OptimizedWeights:
     """Return the network with the most bytes that are not above the budget `kernel_bytes`.
 
     `at` rounds the network at a price; `price` is where to begin. Bytes fall about linearly with
-    its logarithm, so a few secants do. Raises `RunError` if no price within reach meets the budget.
+    its logarithm, so a few secants do. Raises `RunError`, which names `flag`, if no price within
+    reach meets the budget.
     """
     tried: list[OptimizedWeights] = []
     for _ in range(_SEARCHES):
@@ -173,18 +199,23 @@ def search_price(
             break
         price = _next_price(tried, kernel_bytes * (1 - _SLACK / 2))
     fitting = [item for item in tried if item.coded_bytes <= kernel_bytes]
+    if not fitting and tried[-1].older:  # with the old codes wherever that is possible
+        tried.append(at(price * _PROHIBITIVE))
+        fitting = [item for item in tried[-1:] if item.coded_bytes <= kernel_bytes]
     if not fitting:
         least = min(item.coded_bytes for item in tried)
         raise RunError(
-            f"--archive_budget_bytes: the kernels took {least:,} bytes where {kernel_bytes:,} "
+            f"{flag}: the kernels took {least:,} bytes where {max(kernel_bytes, 0):,} "
             "are left for them; allow more, or prune and cluster the model first"
         )
     return max(fitting, key=lambda item: item.coded_bytes)
 
 
-def coded_bytes(layers: Mapping[str, Rounded]) -> int:
-    """Return the bytes of all kernels in a `.sqz`."""
-    return len(coder.encode([layer.kernel.transpose(3, 0, 1, 2) for layer in layers.values()]))
+def coded_bytes(layers: Mapping[str, Rounded], older: OlderFile | None = None) -> int:
+    """Return the bytes of all kernels in a `.sqz`, or in an update of the older file."""
+    before = [older.codes(name).transpose(3, 0, 1, 2) for name in layers] if older else []
+    kernels = [layer.kernel.transpose(3, 0, 1, 2) for layer in layers.values()]
+    return len(coder.encode(kernels, before))
 
 
 def _next_price(tried: list[OptimizedWeights], wanted: float) -> float:

@@ -20,7 +20,9 @@ from sqzkit.base import jit
 
 Array = np.ndarray
 MAX_LEVEL = 127  # int8 kernels are symmetric: -127..127
+MAX_MOVE = 255  # of a level from an older one, which may be -128 in another maker's file
 SWEEPS = 4
+_FAR = 2.0  # steps from the older level beyond which a weight starts at its own nearest one
 _SAMPLE = 8  # filters, to estimate a layer by
 _TRUST = 0.9  # weight of the counted values against the smooth law
 
@@ -46,6 +48,27 @@ def round_filters(
     scaled = np.ascontiguousarray(filters, np.float64) / step
     costs = np.asarray(gains, np.float64) * step * step
     return _round_all(scaled, np.ascontiguousarray(moments), costs, float(price), bits)
+
+
+def settle_filters(
+    filters: Array,
+    step: float,
+    moments: Array,
+    gains: Array,
+    price: float,
+    bits: Array,
+    older: Array,
+) -> Array:
+    """Return int8 multiples [O, D] of `step` that cost little given the older ones.
+
+    Each filter starts from `older`, int8 [O, D], and single weights are changed while that lowers
+    the cost. `bits`, float64 [511], are those of a difference of -255..255 from the older level.
+    The rest is as for `round_filters`.
+    """
+    scaled = np.ascontiguousarray(filters, np.float64) / step
+    costs = np.asarray(gains, np.float64) * step * step
+    start = np.ascontiguousarray(older, np.int64)
+    return _settle_all(scaled, np.ascontiguousarray(moments), costs, float(price), bits, start)
 
 
 def retarget(filters: Array, moments: Array, crossed: Array) -> Array:
@@ -100,7 +123,28 @@ def _round_all(filters: Array, moments: Array, gains: Array, price: float, bits:
             weights = filters[row][kept]
             price_here = price / max(gains[row], 1e-300)
             levels = _nearest_plane(weights, local, price_here, bits)
-            _improve(weights, levels, local, price_here, bits)
+            _improve(weights, levels, local, price_here, bits, np.zeros(kept.size, np.int64))
+            for i in range(kept.size):
+                rounded[row, kept[i]] = levels[i]
+    return rounded
+
+
+@jit.compiled(parallel=True)
+def _settle_all(
+    filters: Array, moments: Array, gains: Array, price: float, bits: Array, older: Array
+) -> Array:
+    rounded = np.zeros(filters.shape, np.int8)
+    for row in numba.prange(filters.shape[0]):
+        kept = np.nonzero(filters[row])[0]
+        if kept.size:
+            local = _submatrix(moments, kept)
+            weights, before = filters[row][kept], older[row][kept]
+            levels = before.copy()
+            for i in range(kept.size):
+                if abs(weights[i] - before[i]) > _FAR:
+                    levels[i] = min(max(int(np.rint(weights[i])), -MAX_LEVEL), MAX_LEVEL)
+            price_here = price / max(gains[row], 1e-300)
+            _improve(weights, levels, local, price_here, bits, before)
             for i in range(kept.size):
                 rounded[row, kept[i]] = levels[i]
     return rounded
@@ -155,20 +199,27 @@ def _cheapest(target: float, gain: float, price: float, bits: Array) -> int:
 
 
 @jit.compiled()
-def _improve(weights: Array, levels: Array, moments: Array, price: float, bits: Array) -> None:
-    """Change single levels by one, or to zero, while that lowers the cost."""
+def _improve(
+    weights: Array, levels: Array, moments: Array, price: float, bits: Array, cheap: Array
+) -> None:
+    """Change single levels by one, to the best, or to `cheap`, while that lowers the cost.
+
+    `bits` are those of a level less `cheap`; the middle one is of no difference.
+    """
     slopes = moments @ (weights - levels)
+    middle = bits.size // 2
     for _ in range(SWEEPS):
         changes = 0
         for i in range(weights.size):
             old = levels[i]
             best, best_cost = old, -1e-12
-            for level in (old - 1, old + 1, 0):
+            for level in (old - 1, old + 1, cheap[i]):
                 if level == old or abs(level) > MAX_LEVEL:
                     continue
                 move = level - old
                 cost = 0.5 * move * move * moments[i, i] - move * slopes[i]
-                cost += price * (bits[level + MAX_LEVEL] - bits[old + MAX_LEVEL])
+                change = bits[level - cheap[i] + middle] - bits[old - cheap[i] + middle]
+                cost += price * change
                 if cost < best_cost:
                     best, best_cost = level, cost
             if best != old:
@@ -195,18 +246,18 @@ def _solve(matrix: Array, target: Array) -> Array:
     return solution
 
 
-def bits_by_level(levels: Array) -> Array:
-    """Return float64 [255]: bits to store -127..127 in a layer like `levels`, of any shape.
+def bits_by_level(levels: Array, largest: int = MAX_LEVEL) -> Array:
+    """Return float64: bits to store -largest..largest in a layer like `levels`, of any shape.
 
     The archive's coder adapts to each layer, so a value costs about its information
     in that layer: -log2 of how often it occurs. Single values are smoothed by a
     geometric law, because a value that occurs twice in a small layer says little.
     """
     sizes = np.abs(np.asarray(levels, np.int64)).ravel()
-    counts = np.bincount(sizes, minlength=MAX_LEVEL + 1).astype(np.float64)
+    counts = np.bincount(sizes, minlength=largest + 1).astype(np.float64)
     nonzero = counts[1:].sum()
-    mean = max((counts[1:] * np.arange(1, MAX_LEVEL + 1)).sum() / max(nonzero, 1.0), 1.02)
-    law = (1 - 1 / mean) ** np.arange(MAX_LEVEL)
+    mean = max((counts[1:] * np.arange(1, largest + 1)).sum() / max(nonzero, 1.0), 1.02)
+    law = (1 - 1 / mean) ** np.arange(largest)
     smooth = law / law.sum() * nonzero
     counts = np.concatenate([[counts[0] + 1], _TRUST * counts[1:] + (1 - _TRUST) * smooth + 1e-3])
     bits = -np.log2(counts / counts.sum())

@@ -53,6 +53,8 @@ def render(folder: RunFolder) -> str:
         stages=folder.finished_stages(),
         left_out=left_out(folder),
         teacher=folder.read_record("teacher"),
+        base=folder.read_record("base"),
+        moved=moved_weights(folder),
         unlabelled=sum(
             (folder.read_record("unlabelled") or {}).get("counts", {}).get("train", {}).values()
         ),
@@ -72,6 +74,12 @@ def render(folder: RunFolder) -> str:
         compression=compression.render(folder),
         commands=folder.read_record("commands") or [],
     )
+
+
+def moved_weights(folder: RunFolder) -> int | None:
+    """Return how many weights the last stage that counted them moved; None if none did."""
+    counts = [stage["metrics"].get("moved_weights") for stage in folder.finished_stages()]
+    return next((int(count) for count in reversed(counts) if count is not None), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,6 +232,12 @@ class Conversion:
     def archive_bytes(self) -> int | None:
         """Size of its `.sqz`, in bytes, if there is one."""
         size = self.record["sizes"].get("sqz")
+        return int(size) if size else None
+
+    @property
+    def update_bytes(self) -> int | None:
+        """Size of the update of an older file, in bytes, if there is one."""
+        size = self.record["sizes"].get("update")
         return int(size) if size else None
 
     def verified(self, name: str) -> float | None:

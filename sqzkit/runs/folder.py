@@ -16,6 +16,7 @@
     evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
     mistakes/            the pictures of those mistakes, named by the example
     conversions/         what convert.py made, with one sidecar JSON each
+    base.json            with --base: which run it was, and its accuracy on this run's data
     teacher.json         with --teacher: who it is, and its accuracy on the labelled photographs
     unlabelled.json      with --unlabelled_dir: which photographs it held when the run began
     duration.json        epochs that fit into --train_minutes, decided when the run began

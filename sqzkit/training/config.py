@@ -13,6 +13,7 @@ from sqzkit.models import spec as specs
 from sqzkit.models.spec import Bypass, ModelName, Normalization, SqueezeNetSpec
 from sqzkit.training.options import (
     Augmentation,
+    BaseOptions,
     ClassWeights,
     FitOptions,
     Optimizer,
@@ -29,7 +30,7 @@ StrategyName = Literal[
     "off", "one_device", "mirrored", "multi_worker_mirrored", "tpu", "parameter_server"
 ]
 Dtype = Literal["float32", "float16", "bfloat16"]
-PresetName = Literal["default", "transfer", "paper", "cifar10", "imagenet"]
+PresetName = Literal["default", "transfer", "update", "paper", "cifar10", "imagenet"]
 DEFAULT_MODEL = "v1_1"
 DIGITS_SIZE = 32
 PHOTOGRAPH_SIZE = 64
@@ -67,7 +68,7 @@ class TrainingConfig(Settings):
     preset: PresetName = setting(
         "default",
         help="Recipe: defaults of the flags below.",
-        default_text="default; transfer with --weights",
+        default_text="default; transfer with --weights, update with --base",
     )
     data: DataSource = nested(factory=DataSource)
     cache_dir: str | None = setting(
@@ -145,6 +146,7 @@ class TrainingConfig(Settings):
     )
     head_learning_rate: float = setting(3e-3, above=0, help="Learning rate of these epochs.")
     teacher: TeacherOptions = nested(factory=TeacherOptions)
+    base: BaseOptions = nested(factory=BaseOptions)
     mixed_precision_dtype: Dtype = setting(
         "float32", group="Machine", help="Type that the layers compute in."
     )
@@ -161,7 +163,8 @@ class TrainingConfig(Settings):
         """Return the record of flat settings and their preset (see `settings.build`)."""
         if "train_epochs" in values and "train_steps" in values:
             raise UsageError("--train_epochs and --train_steps: give one of the two")
-        name = values.get("preset", "transfer" if "weights" in values else "default")
+        usual = "update" if "base" in values else "default"
+        name = values.get("preset", "transfer" if "weights" in values else usual)
         fields = dict(PRESETS.get(name, {}))  # an unknown name is refused below
         if "train_epochs" in values:
             fields.pop("train_steps", None)
@@ -178,10 +181,24 @@ class TrainingConfig(Settings):
                 f"--train_minutes {self.train_minutes:g}: steps on several devices cannot be timed "
                 "beforehand; give --train_epochs, or --distribution_strategy=off"
             )
-        if self.weights is None:
+        if self.base.file:
+            self._check_base()
+        elif self.weights is None:
             self.spec(2)
         else:
             self._check_transfer()
+
+    def _check_base(self) -> None:
+        """Refuse what the older run decides."""
+        fixed = ("weights", "model", *NETWORK_FIELDS, "image_size")
+        changed = [name for name in fixed if getattr(self, name) is not None]
+        if self.conv10_relu:
+            changed.append("conv10_relu")
+        if changed:
+            raise UsageError(
+                f"--{changed[0]} {getattr(self, changed[0])}: --base fixes the network and its "
+                "input; leave one of the two out"
+            )
 
     def _check_transfer(self) -> None:
         if self.normalization == "batch":

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,18 +102,25 @@ def fit_to_both(model: keras.Model, stage: StageFit) -> None:
     )
 
 
-def finish_untrained(model: keras.Model, stage: StageFit) -> StageResult:
+def finish_with_head(model: keras.Model, stage: StageFit) -> StageResult:
     """Finish a stage that is not trained: with its head, fitted to both splits."""
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    return finish_untrained(model, stage, functools.partial(settle, stage=stage, start=weights))
+
+
+def finish_untrained(
+    model: keras.Model, stage: StageFit, finish: Callable[[keras.Model], Mapping[str, Any]]
+) -> StageResult:
+    """Finish a stage whose network is trained already; `finish` is that of a stage."""
     folder = stage.folder
     found = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
     if found:
         refuse_other(f"stage {stage.stage!r} of {folder.path}", found["config"], stage.record)
         load_weights(model, folder.weights_path(stage.stage))
         return StageResult(model, found["metrics"], 0)
-    weights = [variable.numpy() for variable in model.trainable_variables]
-    recorded = settle(model, stage, weights)
+    recorded = finish(model)
     measured = split_metrics(Evaluator(model), stage.dataset, stage.preprocessing)
-    nothing = {"epochs": 0, "train_seconds": 0.0, "images_per_second": 0.0}
+    nothing = {"epochs": 0, "best_epoch": 0, "train_seconds": 0.0, "images_per_second": 0.0}
     metrics: dict[str, Any] = {**nothing, **measured, **recorded}
     save_weights(model, folder.weights_path(stage.stage))
     folder.finish_stage(stage.stage, metrics, stage.record)

@@ -29,6 +29,7 @@ from sqzkit.training import (
     distribution,
     duration,
     fine_tuning,
+    from_base,
     head,
     lessons,
     run_data,
@@ -66,6 +67,7 @@ class Run:
       strategy: where it runs.
       lessons: what it is trained on: the data set, and what a teacher adds.
       only_head: whether there is no time, or are too few images, to train more than a new head.
+      base: the older run to start from.
     """
 
     folder: RunFolder
@@ -76,6 +78,7 @@ class Run:
     strategy: tf.distribute.Strategy
     lessons: Lessons
     only_head: bool = False
+    base: from_base.Base | None = None
 
 
 def train(config: TrainingConfig) -> Run:
@@ -139,6 +142,7 @@ def open_run(config: TrainingConfig) -> Run:
     )
     dataset = open_dataset(config.data, config.cache_dir)
     folder = RunFolder(Path(config.model_dir))
+    base = from_base.open_base(config.base, dataset)
     run_data.refuse_other(folder, dataset, config.data)
     print(run_data.in_words(dataset), flush=True)
     taught = lessons.prepare(config.teacher, dataset, folder, config.augmentation)
@@ -148,6 +152,9 @@ def open_run(config: TrainingConfig) -> Run:
         preprocessing = choice.transfer_preprocessing(
             folder, taught.dataset, spec, config, pretrained, epochs
         )
+        size = preprocessing.image_size
+    elif base:
+        spec, preprocessing = from_base.new_spec(base, dataset.labels), base.preprocessing
         size = preprocessing.image_size
     else:
         size = config.image_size or image_size(dataset)
@@ -159,7 +166,7 @@ def open_run(config: TrainingConfig) -> Run:
     augmentation.preset(config.augmentation)
     record = plain(spec.to_json())
     options = config.fit_options(epochs)
-    run = Run(folder, dataset, record, preprocessing, options, strategy, taught)
+    run = Run(folder, dataset, record, preprocessing, options, strategy, taught, base=base)
     if folder.spec_path.exists():
         refuse_other(folder.spec_path, folder.read_spec(), run.spec)
         refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
@@ -261,6 +268,9 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
     with run.strategy.scope():
         pretrained = config.pretrained()
         taught = run.lessons.settings
+        if run.base:
+            stage = _stage(run, "train", run.options, logs, taught)
+            return from_base.train_from(model, run.base, stage, config.base)
         if pretrained is None:
             return fit_stage(model, _stage(run, "train", run.options, logs, taught))
         transfer.load_pretrained(model, pretrained, config.weights_dir, run.dataset.labels)
@@ -275,7 +285,7 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
         else:
             head.fit_stage_head(model, dataclasses.replace(stage, stage="head"))
         if run.only_head:
-            return fine_tuning.finish_untrained(model, stage)
+            return fine_tuning.finish_with_head(model, stage)
         return fine_tuning.fine_tune(model, stage, config)
 
 
@@ -309,7 +319,7 @@ def _stage(
 
 def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
     options, side = run.options, run.preprocessing.image_size
-    network = config.weights or config.model or DEFAULT_MODEL
+    network = config.weights or config.base.file or config.model or DEFAULT_MODEL
     return (
         f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
         f"training: {options.epochs} epochs, batches of {options.batch_size}, "

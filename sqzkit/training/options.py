@@ -11,6 +11,7 @@ Optimizer = Literal["sgd", "adam", "adamw"]
 Augmentation = Literal["none", "light", "standard"]
 Keep = Literal["best", "last"]
 ClassWeights = Literal["balanced"]
+Moves = Literal["head", "biases", "share", "all"]
 TEMPERATURE = 2.0  # of distillation
 
 
@@ -77,6 +78,56 @@ class TeacherOptions(Settings):
         for flag, value in (("preprocessing", self.preprocessing), ("labels", self.labels_file)):
             if value:
                 raise UsageError(f"--teacher_{flag} {value}: says something of --teacher; give it")
+
+
+@dataclasses.dataclass(frozen=True)
+class BaseOptions(Settings):
+    """The older run to start from, and how much of it may change (docs/updates.md).
+
+    Attributes:
+      file: the run folder; None: training starts from elsewhere.
+    """
+
+    file: str | None = setting(
+        None,
+        flag="base",
+        path=True,
+        group="Update of an older run",
+        help="Run folder of the version that users have. Start from its weights, network and "
+        "preprocessing, and leave most weights exactly as they are, so that an update is small.",
+        default_text="no older version",
+    )
+    moves: Moves = setting(
+        "head",
+        flag="base_moves",
+        help="What may change: the last layer; all biases too; a share of the weights too; or "
+        "all weights.",
+    )
+    share: float = setting(
+        0.002,
+        flag="base_share",
+        above=0,
+        maximum=1,
+        help="With --base_moves=share: share of the weights that may change, where the gradient "
+        "is largest.",
+    )
+    pull: float = setting(
+        0.1,
+        flag="base_pull",
+        minimum=0,
+        below=1,
+        help="Pull of each weight towards its old value, which it keeps unless its gradient's "
+        "mean is larger than this share of the gradient's size.",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        default = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in ("moves", "share", "pull"):
+            if self.file is None and getattr(self, name) != default[name]:
+                raise UsageError(
+                    f"--base_{name} {getattr(self, name)}: says something of --base; give it"
+                )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,6 +36,21 @@ def transfer() -> Changes:
     }
 
 
+def update() -> Changes:
+    """Train an older run on, so that a small update gives the new version (docs/updates.md).
+
+    The default whenever `--base` is given:
+    `python train.py --model_dir=runs/new --data_dir=PHOTOS --base=runs/old`.
+    """
+    return {
+        "train_epochs": 10,
+        "train_batch_size": 16,
+        "base_learning_rate": 3e-4,
+        "warmup_epochs": 1.0,
+        "weight_decay": 0.0,
+    }
+
+
 def paper() -> Changes:
     """Train as Iandola et al. did: SGD, 170,000 steps of 512 images, no normalization.
 
@@ -98,5 +113,5 @@ def imagenet() -> Changes:
 
 
 PRESETS: Mapping[str, Changes] = MappingProxyType(
-    {make.__name__: make() for make in (default, transfer, paper, cifar10, imagenet)}
+    {make.__name__: make() for make in (default, transfer, update, paper, cifar10, imagenet)}
 )

@@ -1,6 +1,6 @@
 import numpy as np
 
-from benchmarks import updates
+from benchmarks import grown, updates
 from tests.coding.conftest import build_tflite, sparse_kernel
 
 
@@ -23,3 +23,20 @@ def test_a_row_names_every_size():
     assert updates.zstd(old, new) < len(new) / 10
     assert updates.xz_of_difference(old, new) < len(new) / 10
     assert updates.xz_of_difference(old, new + bytes(9)) < len(new) / 10
+
+
+def test_the_old_versions_lack_a_class_or_some_photographs(tmp_path):
+    for split, label in ((s, c) for s in ("train", "test") for c in "abc"):
+        (tmp_path / "all" / split / label).mkdir(parents=True)
+        for number in range(7):
+            (tmp_path / "all" / split / label / f"{number}.jpg").write_bytes(b"%d" % number)
+    made = grown.Grown(tmp_path / "all", "v1_1_onnx", tmp_path / "work", 96)
+    found = {}
+    for name, keep in made.cases().items():
+        folder = made.part(name, keep)
+        found[name] = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.jpg"))
+    assert len(found["class"]) == 28
+    assert not any("/c/" in name for name in found["class"])
+    assert len(found["photographs"]) == 3 * (6 + 7)
+    assert "train/a/5.jpg" not in found["photographs"]
+    assert "test/a/5.jpg" in found["photographs"]

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from sqzkit.models.spec import tiny, v1_1, v1_2
 from sqzkit.preprocessing import Preprocessing, named, torchvision
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.ptq.config import OptimizeConfig
+from sqzkit.ptq.older import OlderFile
 from sqzkit.runs.folder import RunFolder
+from sqzkit.runs.loading import load_run
 from sqzkit.runs.weights import save_weights
 from sqzkit.tflite import last_layer
 from sqzkit.tflite.classifier import Classifier
@@ -140,6 +143,60 @@ def test_an_update_is_written_beside_the_archive(keras_file, quick, tmp_path, ca
     old.write_bytes(content)
     with pytest.raises(UsageError, match="exists; give --overwrite"):
         convert.convert(config)  # the base is another file now
+
+
+@pytest.fixture(scope="module")
+def next_version(run, tmp_path_factory):
+    """The same run with five weights of one kernel moved, and how to convert it."""
+    path = tmp_path_factory.mktemp("next") / "digits"
+    shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("conversions"))
+    loaded = load_run(path)
+    layer = loaded.model.get_layer("fire2/squeeze1x1")
+    kernel, bias = layer.get_weights()
+    kernel.flat[:5] *= -1.5
+    layer.set_weights([kernel, bias])
+    save_weights(loaded.model, loaded.folder.weights_path("train"))
+    loaded.folder.finish_stage("train", {}, {})
+    flags = {"calibration_steps": 40, "max_accuracy_drop": 5.0, "seed": 3}
+    return ConversionConfig(model_dir=str(path), archive=True, **flags)
+
+
+def test_a_new_version_has_the_old_codes_but_where_weights_moved(int8, next_version):
+    made = convert.convert(dataclasses.replace(next_version, base=str(int8.path)))
+    old, new = TFLiteFile(int8.path.read_bytes()), TFLiteFile(made.path.read_bytes())
+    pairs = zip(old.convolutions(), new.convolutions(), strict=True)
+    moved = {
+        one.layer: np.count_nonzero(old.data(one.kernel) != new.data(other.kernel))
+        for one, other in pairs
+    }
+    assert 1 <= moved.pop("fire2/squeeze1x1") <= 5
+    assert not any(moved.values())
+    assert made.record["sizes"]["update"] < 500
+    checked = made.record["verification"]
+    ours = Classifier(made.path).predict(raw_images(open_dataset(DataSource()), "test", RECORD)[0])
+    labels = raw_images(open_dataset(DataSource()), "test", RECORD)[1]
+    assert checked["converted_top1"] == pytest.approx((ours.argmax(axis=1) == labels).mean())
+
+
+def test_old_scales_that_lose_accuracy_are_not_kept(
+    int8, next_version, tmp_path, monkeypatch, capsys
+):
+    nearest = OlderFile.nearest
+
+    def spoilt(self, weights):
+        layers = nearest(self, weights)
+        head = layers["conv10"]
+        layers["conv10"] = dataclasses.replace(head, kernel=np.roll(head.kernel, 1, axis=-1))
+        return layers
+
+    monkeypatch.setattr(OlderFile, "nearest", spoilt)
+    output = str(tmp_path / "new.tflite")
+    config = dataclasses.replace(next_version, base=str(int8.path), output_file=output)
+    made = convert.convert(config)
+    assert "the old scales of --base lose" in capsys.readouterr().out
+    plain = convert.convert(dataclasses.replace(next_version, output_file=f"{output}.tflite"))
+    assert made.path.read_bytes() == plain.path.read_bytes()
+    assert made.record["verification"] == plain.record["verification"]
 
 
 def test_the_report_shows_what_matters(int8):

@@ -47,3 +47,16 @@ def test_only_int8_per_tensor_can_be_optimized(tmp_path):
         ConversionConfig(granularity_given=True, **given)
     name = output_path(ConversionConfig(OPTIONS, **given)).name
     assert name == "size_int8_per_tensor_uint8.tflite"
+
+
+def test_the_budget_of_an_update_needs_a_base_and_is_the_only_one():
+    given = {"model_dir": "run", "archive": True, "update_budget_bytes": 500}
+    with pytest.raises(UsageError, match="--update_budget_bytes needs --optimize_for"):
+        ConversionConfig.from_settings(given)
+    given["optimize_for"] = "size"
+    with pytest.raises(UsageError, match="--update_budget_bytes=500: only an update.*--base"):
+        ConversionConfig.from_settings(given)
+    given["base"] = "old.tflite"
+    assert ConversionConfig.from_settings(given).optimize.update_budget_bytes == 500
+    with pytest.raises(UsageError, match="give one of the two"):
+        ConversionConfig.from_settings({**given, "archive_budget_bytes": 9000})

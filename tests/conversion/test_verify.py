@@ -158,3 +158,10 @@ def test_a_larger_drop_lets_more_answers_differ():
     refuse_difference(verification(agreement=0.9), "int8", 10.0, True)
     with pytest.raises(RunError, match=r"10\.00 % of the photographs.*at most 9 %"):
         refuse_difference(verification(agreement=0.9), "int8", 9.0, True)
+
+
+def test_the_lead_of_one_file_over_another_is_in_points():
+    better = verification(converted_top1=0.75, agreement=0.9)
+    assert better.lead(verification(converted_top1=0.5)) == pytest.approx(25.0)
+    unlabelled = verification(converted_top1=None, agreement=0.75)
+    assert better.lead(unlabelled) == pytest.approx(15.0)

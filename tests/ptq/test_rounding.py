@@ -121,3 +121,29 @@ def test_conditional_variance_of_independent_inputs_is_their_variance():
 
 def test_conditional_variance_of_an_empty_layer_is_finite():
     assert rounding.conditional_log_variance(np.zeros((3, 5)), np.eye(5)) == 0.0
+
+
+def test_from_an_older_file_only_what_pays_moves():
+    weights, moments = problem(7)
+    older = nearest(weights, 0.1)
+    before = older + np.random.default_rng(1).integers(-1, 2, older.shape).astype(np.int8)
+    before = np.where(weights != 0, before, 0)
+    before[0, np.flatnonzero(weights[0])[0]] += 60  # a weight that moved far
+    gains, bits = np.ones(len(weights)), np.full(511, 12.0)
+    bits[255] = 0.1  # of a level that stays
+    args = (weights, 0.1, moments, gains)
+
+    def settled(price):
+        return rounding.settle_filters(*args, price, bits, before)
+
+    def costs(levels, price):
+        moved = np.count_nonzero((levels != before) & (weights != 0))
+        return distortion(weights, levels, 0.1, moments, gains) + price * moved * 11.9
+
+    moves = {price: np.count_nonzero(settled(price) != before) for price in (0.0, 0.01, 1e9)}
+    assert moves[0.0] > moves[0.01] > moves[1e9] == 0
+    for price in (0.0, 0.01):
+        assert costs(settled(price), price) < costs(before, price)
+    free = distortion(weights, settled(0.0), 0.1, moments, gains)
+    assert free <= distortion(weights, older, 0.1, moments, gains)
+    assert not settled(0.0)[weights == 0].any()

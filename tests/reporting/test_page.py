@@ -420,3 +420,20 @@ def test_odd_class_names_neither_warn_nor_take_the_place_of_the_plot(recwarn):
     assert ">\u732b<" in svg
     assert ">$^$<" in svg
     assert f">{'x' * 24}...<" in svg
+
+
+def test_a_new_version_is_compared_with_the_older_run(folder):
+    assert "<h2>Update</h2>" not in page.render(folder)
+    record = {"run": "old <run>", "top1": 0.625, "added": ["owl"], "dropped": []}
+    folder.write_record("base", record)
+    folder.finish_stage("train", {"top1": 0.9, "moved_weights": 1_234}, {})
+    path = folder.conversions_path / "int8.tflite.json"
+    files.write_json(
+        path, {**(found := files.read_json(path)), "sizes": {**found["sizes"], "update": 567}}
+    )
+    told = page.render(folder)
+    assert "a new version of old &lt;run&gt;, which is right on 62.50 % of" in told
+    assert "New classes: owl." in told
+    assert "No longer there" not in told
+    assert "1,234 weights have other values" in told
+    assert "<td>567</td>" in told
