@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqzkit
-from benchmarks import updates
+from benchmarks import update_peers
 from sqzkit.base import files
 
 TITLES = (
@@ -71,7 +71,7 @@ class Grown:
         accuracies = measured["top1"], new.converted_top1, retrained.converted_top1
         cells = [
             *(name, f"{whole:,}", f"{update:,}", f"{update / whole:.2%}"),
-            *(f"{updates.best_peer(before, pair):,}" for pair in (after, other)),
+            *(f"{update_peers.best(before, pair):,}" for pair in (after, other)),
             *("-" if top1 is None else f"{top1:.2%}" for top1 in accuracies),
         ]
         return f"| {' | '.join(cells)} |"

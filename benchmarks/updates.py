@@ -12,18 +12,15 @@ folder (train/CLASS, test/CLASS) whose data grow, see `benchmarks/grown.py`; an 
 measurement is resumed by the same command.
 """
 
-import importlib
-import lzma
 import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import zstandard
 from absl import flags
 
-from benchmarks import script
+from benchmarks import grown, script, update_peers
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import container, planning, sqz
@@ -34,39 +31,6 @@ _WEIGHTS = flags.DEFINE_string("weights", "v1_1_onnx", "With --grown: weights to
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "With --grown: folder for runs and files.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 96, "With --grown: pixels.")
 TITLES = ("pair", "new file", "whole `.sqz`", "update", "bsdiff4", "zstd", "xz of difference")
-
-
-def bsdiff(old: bytes, new: bytes) -> int | None:
-    """Return the bytes of bsdiff4's patch, None if it is not installed."""
-    try:
-        return len(importlib.import_module("bsdiff4").diff(old, new))
-    except ImportError:
-        return None
-
-
-def zstd(old: bytes, new: bytes) -> int:
-    """Return the bytes of `zstd -19 --patch-from` as its library does it."""
-    window = max(len(old) + len(new), 1024).bit_length()
-    settings = zstandard.ZstdCompressionParameters.from_level(
-        19, window_log=min(window, zstandard.WINDOWLOG_MAX), enable_ldm=True
-    )
-    known = zstandard.ZstdCompressionDict(old, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-    packer = zstandard.ZstdCompressor(dict_data=known, compression_params=settings)
-    return len(packer.compress(new))
-
-
-def xz_of_difference(old: bytes, new: bytes) -> int:
-    """Return the bytes of xz -9e of new minus old; beyond the old one's end, of new."""
-    known = np.zeros(len(new), np.uint8)
-    known[: len(old)] = np.frombuffer(old, np.uint8)[: len(new)]
-    difference = (np.frombuffer(new, np.uint8) - known).tobytes()
-    return len(lzma.compress(difference, preset=9 | lzma.PRESET_EXTREME))
-
-
-def best_peer(old: bytes, new: bytes) -> int:
-    """Return the bytes of the smallest of the peers' files."""
-    found = [bsdiff(old, new), zstd(old, new), xz_of_difference(old, new)]
-    return min(size for size in found if size is not None)
 
 
 def moved(content: bytes, share: float) -> tuple[bytes, float]:
@@ -93,8 +57,8 @@ def row(name: str, old: bytes, new: bytes) -> str:
     if sqz.unpack(update, base=old) != new:
         raise RunError(f"{name}: the update gives another file")
     took = time.thread_time() - start
-    peers = [bsdiff(old, new), zstd(old, new), xz_of_difference(old, new)]
-    best = best_peer(old, new)
+    peers = update_peers.sizes(old, new)
+    best = update_peers.best(old, new)
     sizes = [len(new), len(sqz.pack(new)), len(update), *peers]
     cells = ["-" if size is None else f"{size:,}" for size in sizes]
     share = f"{len(update) / best:.2f} | {1000 * took:.0f} ms"
@@ -128,8 +92,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _grown(data_dir: str, work_dir: str | None) -> None:
-    from benchmarks import grown  # imports this module
-
     if work_dir is None:
         raise UsageError("--grown needs --work_dir")
     print(f"| {' | '.join(grown.TITLES)} |")

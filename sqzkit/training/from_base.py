@@ -175,7 +175,9 @@ def _movable(
     for variable, before in zip(variables, old, strict=True):
         is_head, is_weight = variable.name.startswith(f"{HEAD}/"), is_kernel(variable)
         free = is_head or options.moves in (("share", "all") if is_weight else _BEYOND_HEAD)
-        pruned = is_weight & (before == 0) & ~(is_head & new if is_head else False)
+        pruned = (before == 0) if is_weight else np.zeros(before.shape, bool)
+        if is_head:
+            pruned = pruned & ~new
         masks.append(free & ~pruned)
     if options.moves != "share":
         return masks
@@ -185,7 +187,7 @@ def _movable(
     count = max(1, round(options.share * every.size))
     least = np.partition(every, -count)[-count]
     for i in kernels:
-        masks[i] = masks[i] & (scores[i] >= least)
+        masks[i] = masks[i] & (scores[i] >= least) & (scores[i] > 0)
     return masks
 
 
