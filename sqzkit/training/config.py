@@ -194,6 +194,11 @@ class TrainingConfig(Settings):
         changed = [name for name in fixed if getattr(self, name) is not None]
         if self.conv10_relu:
             changed.append("conv10_relu")
+        if self.distribution_strategy not in ("off", "one_device"):
+            raise UsageError(
+                f"--distribution_strategy {self.distribution_strategy}: a run from a --base is "
+                "trained on one device; give --distribution_strategy=off"
+            )
         if changed:
             raise UsageError(
                 f"--{changed[0]} {getattr(self, changed[0])}: --base fixes the network and its "

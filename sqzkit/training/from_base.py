@@ -121,11 +121,13 @@ def train_from(
     if linear:
         sticky_head.fit_to_stage(model, stage, new)
     if linear and options.moves == "head":
+        print("base: only the last layer moves, and it is fitted at once: no epochs", flush=True)
         return finish_untrained(model, stage, finish)
     movable = _movable(model, stage, options, old, new)
     pull = Pull(model, old, movable, options.pull, new)
     callbacks = [*stage.callbacks, pull]
-    return fit_stage(model, dataclasses.replace(stage, callbacks=callbacks, finish=finish))
+    stage = dataclasses.replace(stage, callbacks=callbacks, finish=finish, keep_start=True)
+    return fit_stage(model, stage)
 
 
 def carry(model: keras.Model, base: Base, labels: Sequence[str]) -> None:

@@ -221,6 +221,7 @@ def test_what_cannot_be_a_base_is_refused(old_run, grown, tmp_path):
     [
         ({"model": "tiny"}, "--model tiny: --base fixes the network"),
         ({"image_size": 64}, "--image_size 64: --base fixes"),
+        ({"distribution_strategy": "mirrored"}, "mirrored: a run from a --base is trained on one"),
         ({"weights": "v1_1_onnx"}, "--weights v1_1_onnx: --base fixes"),
         ({"base": None, "base_moves": "all"}, "--base_moves all: says something of --base"),
         ({"base": None, "base_pull": 0.5}, "--base_pull 0.5: says something of --base"),

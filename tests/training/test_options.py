@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from sqzkit.base.errors import UsageError
-from sqzkit.training.options import FitOptions, TeacherOptions
+from sqzkit.training.options import BaseOptions, FitOptions, TeacherOptions
 from tests import approved
 
 
@@ -38,3 +38,4 @@ def test_options_survive_json():
 def test_settings_are_as_approved():
     approved.check_settings(FitOptions)
     approved.check_settings(TeacherOptions)
+    approved.check_settings(BaseOptions)
