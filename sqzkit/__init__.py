@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from sqzkit.coding.archive_files import Packed, archive_info, pack, unpack
     from sqzkit.data.source import DataSource
     from sqzkit.preprocessing import Preprocessing
+    from sqzkit.serving.fetching import Fetched, fetch
+    from sqzkit.serving.publishing import Published, publish
     from sqzkit.teaching.teach import TaughtModel, teach
     from sqzkit.tflite.classifier import Classifier
 
@@ -41,9 +43,11 @@ __all__ = [
     "Classifier",
     "ConvertedModel",
     "DataSource",
+    "Fetched",
     "FormatError",
     "Packed",
     "Preprocessing",
+    "Published",
     "Run",
     "RunError",
     "SqzkitError",
@@ -56,8 +60,10 @@ __all__ = [
     "evaluate",
     "evolve",
     "explore",
+    "fetch",
     "load_run",
     "pack",
+    "publish",
     "teach",
     "train",
     "unpack",
@@ -68,6 +74,8 @@ _ELSEWHERE = {
     "Classifier": "tflite.classifier",
     "DataSource": "data.source",
     "Preprocessing": "preprocessing",
+    **dict.fromkeys(("Fetched", "fetch"), "serving.fetching"),
+    **dict.fromkeys(("Published", "publish"), "serving.publishing"),
     **dict.fromkeys(("TaughtModel", "teach"), "teaching.teach"),
     **dict.fromkeys(("Packed", "archive_info", "pack", "unpack"), "coding.archive_files"),
     **dict.fromkeys(("FormatError", "RunError", "SqzkitError", "UsageError"), "base.errors"),

@@ -12,6 +12,8 @@ COMMANDS = {
     "report": "Write the report page of a run again.",
     "benchmark": "Time converted models on this machine.",
     "sqz": "Pack models into .sqz archives, and unpack them.",
+    "publish": "Publish a new version of a model in a folder for web servers.",
+    "fetch": "Bring a model up to the newest version that was published.",
     "explore": "Find a SqueezeNet for your photographs.",
     "evolve": "Breed smaller networks from a trained one.",
     "compare": "Make the SqueezeNet paper's table 2 on your photographs.",

@@ -17,6 +17,7 @@ LAYERS = (
     "data",
     "models",
     "runs",
+    "serving",
     "training",
     "compression",
     "ptq",

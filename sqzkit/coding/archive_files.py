@@ -15,7 +15,6 @@ from sqzkit.coding.sqz import ArchiveInfo
 PathLike = str | os.PathLike[str]
 SUFFIX, UPDATE_SUFFIX = ".sqz", ".update.sqz"
 SIGNED_SUFFIX = ".signed.sqz"
-MAX_KEY = 1 << 16  # bytes of a PEM file
 Result = TypeVar("Result")
 
 
@@ -143,7 +142,7 @@ def sign(
     source = Path(os.path.expanduser(path))
     target = Path(os.path.expanduser(output or source.with_suffix(SIGNED_SUFFIX)))
     files.refuse_existing(target, overwrite)
-    private = _content(Path(os.path.expanduser(key)), MAX_KEY)
+    private = _content(Path(os.path.expanduser(key)), signing.MAX_KEY)
     archive_info(source, limit)  # only what is an archive is signed
     signed = _named(source, lambda archive: signing.sign(archive, private, release), limit)
     files.write_bytes(target, signed)
@@ -173,7 +172,7 @@ def verify(
       SqzkitError: the key is not one, or the output exists (`UsageError`), or the archive is
         damaged, older, or signed with another key (`FormatError`).
     """
-    public = _content(Path(os.path.expanduser(key)), MAX_KEY)
+    public = _content(Path(os.path.expanduser(key)), signing.MAX_KEY)
     target = Path(os.path.expanduser(output)) if output else None
     if target:
         files.refuse_existing(target, overwrite)

@@ -18,6 +18,7 @@ SIZE = struct.Struct("<H")
 MAX_SIGNATURE = 72  # bytes of two numbers of 256 bits in DER
 MAX_RELEASE = (1 << 63) - 1
 CURVE = "secp256r1"
+MAX_KEY = 1 << 16  # bytes of a PEM file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,20 @@ def verify(signed: bytes, public_key: bytes, min_release: int = 0) -> Verified:
     if release < min_release:
         raise FormatError(f"release {release} is older than {min_release}: it is not taken")
     return Verified(archive, release)
+
+
+def check_public_key(key: bytes) -> None:
+    """Raise `UsageError` unless `key` is a PEM file's bytes with a public key of P-256."""
+    _key(_library().serialization.load_pem_public_key, key, "public")
+
+
+def public_key(private_key: bytes) -> bytes:
+    """Return the public half of a key, as a PEM file's bytes; raises as `sign` does."""
+    serialization = _library().serialization
+    key = _key(serialization.load_pem_private_key, private_key, "private", password=None)
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    pem: bytes = key.public_key().public_bytes(serialization.Encoding.PEM, form)
+    return pem
 
 
 class _Library:

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import http.client
 import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -84,11 +85,13 @@ class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def open_https(request: urllib.request.Request) -> Any:
+def open_https(request: urllib.request.Request, context: ssl.SSLContext | None = None) -> Any:
     """Open an https address; refuse any other, also by redirection."""
     if request.type != "https":
         raise urllib.error.URLError(f"{request.full_url} is not https")
-    return urllib.request.build_opener(_HttpsRedirects).open(request, timeout=TIMEOUT_SECONDS)
+    https = urllib.request.HTTPSHandler(context=context)
+    opener = urllib.request.build_opener(_HttpsRedirects, https)
+    return opener.open(request, timeout=TIMEOUT_SECONDS)
 
 
 def cache_folder() -> Path:

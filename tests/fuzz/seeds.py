@@ -61,6 +61,11 @@ def updates() -> list[bytes]:
     return [(GOLDEN / "sqz/updates" / name).read_bytes() for name in own if name[:4] != "bad_"]
 
 
+def indexes() -> list[bytes]:
+    """Return the index of published releases."""
+    return [(GOLDEN / "serving/plain/index.json").read_bytes()]
+
+
 def update_base() -> bytes:
     """Return the file that they start from."""
     return sqz.unpack((GOLDEN / "sqz/updates/base.sqz").read_bytes())

@@ -66,6 +66,14 @@ def _read_update(content: bytes) -> None:
     sqz.unpack(content, ARCHIVE_LIMIT, seeds.update_base())
 
 
+def _read_index(content: bytes) -> None:
+    from sqzkit.serving import index
+
+    found = index.parse(content)
+    for have in (None, found.releases[0].release):
+        index.plan(found, have)
+
+
 def _pack_update(content: bytes) -> None:
     from sqzkit.coding import sqz
 
@@ -270,6 +278,7 @@ TARGETS = {
     "net": _bytes(seeds.net, _read_net, 1.0),
     "sqz": _bytes(seeds.archives, _read_sqz, 1.5, mutate=mutators.damage_archive),
     "update": _bytes(seeds.updates, _read_update, 1.0, mutate=mutators.damage_archive),
+    "index": _bytes(seeds.indexes, _read_index, 0.5, mutate=mutators.damage_json),
     "pack_update": _bytes(seeds.small_tflite, _pack_update, 0.05, seconds=5.0),
     "pack": _bytes(seeds.small_tflite, _pack, 0.5),
     "tflite": _bytes(seeds.small_tflite, _read_tflite, 1.5),
