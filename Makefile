@@ -25,7 +25,7 @@ help:
 	@echo "make package    build the wheel and try it in clean environments"
 	@echo "make docs       build the documentation as a site: build/docs/index.html"
 	@echo "make mutants    how many small faults the tests notice   [PACKAGE=training SAMPLE=100]"
-	@echo "make apk        the Android app, with its model   [MODEL=path]"
+	@echo "make apk        the Android app, with its model   [MODEL=path UPDATE_KEY=pem]"
 	@echo "make install    put the app on a connected phone"
 	@echo "make android-test  the app's tests alone"
 	@echo "make benchmark  sqzkit compared with others: about an hour  [BENCHMARK_FLAGS=...]"
@@ -131,7 +131,8 @@ demo: $(VENV)/.installed
 	@echo "  sqzkit classify --model=runs/mine/conversions/int8_per_channel.sqz photo.jpg"
 
 apk: $(VENV)/.installed
-	$(BIN)/python android_demo/tools/make_apk.py $(if $(MODEL),--model=$(MODEL))
+	$(BIN)/python android_demo/tools/make_apk.py $(if $(MODEL),--model=$(MODEL)) \
+	  $(if $(UPDATE_KEY),--update_key=$(UPDATE_KEY))
 
 install: $(VENV)/.installed
 	$(BIN)/python android_demo/tools/install.py

@@ -1,6 +1,6 @@
-"""Make the app with a model inside: `make apk [MODEL=path]`.
+"""Make the app with a model inside: `make apk [MODEL=path] [UPDATE_KEY=public.pem]`.
 
-    python android_demo/tools/make_apk.py [--model=FILE] [--abis=arm64-v8a]
+    python android_demo/tools/make_apk.py [--model=FILE] [--abis=arm64-v8a] [--update_key=FILE]
 
 The model is checked first. A build whose sources, model, and options are those
 of the APK that is there already does nothing.
@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import script  # noqa: E402
 from sqzkit.base.errors import FormatError, RunError, UsageError  # noqa: E402
+from sqzkit.coding import signing  # noqa: E402
 from sqzkit.tflite import flatbuffer, metadata  # noqa: E402
 from sqzkit.tflite.flatbuffer import TFLiteFile  # noqa: E402
 
@@ -48,6 +49,9 @@ _ABIS = flags.DEFINE_string(
     "arm64-v8a,armeabi-v7a",
     "Processors the APK is for, comma-separated; emulators need x86_64.",
 )
+_UPDATE_KEY = flags.DEFINE_string(
+    "update_key", None, "Take only updates signed with the private half of this key (PEM, P-256)."
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -56,11 +60,12 @@ def main(argv: Sequence[str]) -> None:
     models = [_checked(Path(model)) for model in _MODEL.value]
     if not models:
         print(f"bundling the app's own models: {', '.join(path.name for path in bundled())}")
-    key = fingerprint(models, _ABIS.value)
+    update_key = _checked_key(_UPDATE_KEY.value)
+    key = fingerprint(models, _ABIS.value, update_key)
     if is_current(key):
         print("nothing changed since the last build")
     else:
-        build(models, _ABIS.value)
+        build(models, _ABIS.value, update_key)
         write_stamp(key)
     print(f"{APK}: {APK.stat().st_size:,} bytes; `make install` puts it on a phone")
 
@@ -78,6 +83,16 @@ def _checked(model: Path) -> Path:
     except FormatError as error:
         raise UsageError(f"--model={model}: the app cannot use it: {error}") from error
     return model.resolve()
+
+
+def _checked_key(path: str | None) -> Path | None:
+    if not path:
+        return None
+    try:
+        signing.check_public_key(Path(path).read_bytes())
+    except (OSError, UsageError) as error:
+        raise UsageError(f"--update_key={path}: {error}") from None
+    return Path(path).resolve()
 
 
 def check_model(model: TFLiteFile) -> None:
@@ -103,13 +118,15 @@ def check_model(model: TFLiteFile) -> None:
         raise FormatError(f"{len(described.labels)} labels for {scores.shape[-1]} classes")
 
 
-def fingerprint(models: Sequence[Path], abis: str) -> str:
+def fingerprint(models: Sequence[Path], abis: str, update_key: Path | None = None) -> str:
     """Return the SHA-256 of everything that decides what is in the APK."""
     digest = hashlib.sha256(abis.encode())
     for name in KEY_VARIABLES:
         digest.update(f"{name}={os.environ.get(name, '')}\0".encode())
     keystore = Path(os.environ.get("SQZKIT_KEYSTORE", ""))
-    for path in [*_sources(), *models, *([keystore] if keystore.is_file() else [])]:
+    digest.update(f"update_key={update_key}\0".encode())
+    own = [path for path in (keystore, update_key) if path and path.is_file()]
+    for path in [*_sources(), *models, *own]:
         digest.update(f"{path}\0{_sha256(path)}\0".encode())
     return digest.hexdigest()
 
@@ -138,7 +155,7 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def build(models: Sequence[Path], abis: str) -> None:
+def build(models: Sequence[Path], abis: str, update_key: Path | None = None) -> None:
     """Run Maven; raise `RunError` if it is missing or fails."""
     maven = shutil.which("mvn")
     if maven is None:
@@ -156,6 +173,8 @@ def build(models: Sequence[Path], abis: str) -> None:
     ]
     if models:
         command.append(f"-Dmodel={','.join(map(str, models))}")
+    if update_key:
+        command.append(f"-DupdateKey={update_key}")
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("wb") as log:
         done = subprocess.run(command, check=False, stdout=log, stderr=subprocess.STDOUT)

@@ -64,9 +64,9 @@ def test_the_program_names_the_model_and_the_reason(repository):
     assert "Traceback" not in done.stderr
 
 
-def build(make_apk, models, abis="arm64-v8a"):
+def build(make_apk, models, abis="arm64-v8a", update_key=None):
     """Build as `main` does; return whether there was anything to do."""
-    key = make_apk.fingerprint(models, abis)
+    key = make_apk.fingerprint(models, abis, update_key)
     if make_apk.is_current(key):
         return False
     make_apk.APK.parent.mkdir(exist_ok=True)
@@ -95,9 +95,46 @@ def test_whatever_is_in_the_apk_is_built_anew_when_it_changes(make_apk, tmp_path
     (make_apk.APP / "app/src/main/New.java").write_text("class New {}")
     assert build(make_apk, [model])
     assert build(make_apk, [model], "arm64-v8a,x86_64")
+    public = tmp_path / "public.pem"
+    public.write_bytes(b"key")
+    assert build(make_apk, [model], "arm64-v8a,x86_64", public)
+    public.write_bytes(b"other key")
+    assert build(make_apk, [model], "arm64-v8a,x86_64", public)
     monkeypatch.setenv("SQZKIT_KEY_ALIAS", "other")
     assert build(make_apk, [model], "arm64-v8a,x86_64")
     make_apk.APK.write_bytes(b"from elsewhere")
     assert build(make_apk, [model], "arm64-v8a,x86_64")
     shutil.rmtree(make_apk.APK.parent)
     assert build(make_apk, [model], "arm64-v8a,x86_64")
+
+
+def test_only_a_public_key_is_built_in(repository, tmp_path):
+    pytest.importorskip("cryptography")
+    program = repository / "android_demo/tools/make_apk.py"
+    (tmp_path / "no.pem").write_text("no key")
+    for name, told in (("no.pem", "public key of P-256"), ("missing.pem", "No such file")):
+        done = subprocess.run(
+            [sys.executable, str(program), f"--update_key={tmp_path / name}"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert f"--update_key={tmp_path / name}: " in done.stderr and told in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_key_goes_to_maven(make_apk, tmp_path, monkeypatch):
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(make_apk.shutil, "which", lambda _: "mvn")
+    monkeypatch.setattr(make_apk, "LOG", tmp_path / "target" / "build.log")
+    monkeypatch.setattr(make_apk.subprocess, "run", run)
+    make_apk.build([], "arm64-v8a", tmp_path / "public.pem")
+    make_apk.build([], "arm64-v8a")
+    assert f"-DupdateKey={tmp_path / 'public.pem'}" in commands[0]
+    assert not any("updateKey" in word for word in commands[1])

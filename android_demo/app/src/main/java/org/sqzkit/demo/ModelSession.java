@@ -145,14 +145,19 @@ final class ModelSession {
 
     private ModelRunner add(File incoming, String name, RunOptions options, Task running)
             throws AppError {
-        models.applyUpdate(incoming, progress(running));
+        long release = models.applyUpdate(incoming, progress(running));
         ModelEntry same = models.sameContent(incoming);
+        ModelRunner added;
         if (same != null) {
-            return open(same, options, running);
+            added = open(same, options, running);
+        } else {
+            LoadedModel model = models.read(incoming, name, progress(running));
+            Classifier classifier = tryOut(model, options, running);
+            added = new ModelRunner(models.keep(incoming, model), classifier, guard);
         }
-        LoadedModel model = models.read(incoming, name, progress(running));
-        Classifier classifier = tryOut(model, options, running);
-        return new ModelRunner(models.keep(incoming, model), classifier, guard);
+        // Only now: after a kill before this line, the same file is taken again.
+        models.setTaken(release);
+        return added;
     }
 
     private ModelRunner open(ModelEntry entry, RunOptions options, Task running) throws AppError {

@@ -127,6 +127,26 @@ public class ModelsActivityTest {
         assertFalse(Screens.shown(screen(), R.id.remove));
     }
 
+    @Test
+    public void anUpdateIsUsedAndOneTapGoesBack() throws Exception {
+        openFile("colours_uint8.tflite.update.sqz", Resources.model("colours_uint8.update.sqz"));
+        assertEquals("colours_uint8.tflite", used());
+        RadioGroup entries = screen().findViewById(R.id.entries);
+        for (int i = 0; i < entries.getChildCount(); i++) {
+            RadioButton entry = (RadioButton) entries.getChildAt(i);
+            if (entry.getText().toString().startsWith("colours_int8")) {
+                entry.performClick();
+                break;
+            }
+        }
+        Screens.settle();
+        assertEquals("colours_int8.tflite", used());
+    }
+
+    private static String used() {
+        return Screens.engine().state().models().current().entry().fileName();
+    }
+
     private void answer(int button) throws Exception {
         AlertDialog dialog = ShadowAlertDialog.getLatestAlertDialog();
         assertTrue(shadowOf(dialog).getMessage().toString().contains("colours_int8.tflite"));

@@ -22,6 +22,10 @@ public class SqzException extends IOException {
         NO_BASE,
         /** The archive is an update of another file than the one that was given. */
         WRONG_BASE,
+        /** A signed archive is not signed with the key that was given, or is damaged. */
+        SIGNATURE,
+        /** A signed archive is of an older release than is taken. */
+        OLD_RELEASE,
         /** The file is larger than the caller's limit, or than the memory there is. */
         TOO_LARGE,
         /** {@link Progress} stopped the decoding. */

@@ -75,7 +75,7 @@ final class Aapt2 {
         }
     }
 
-    /** Puts the app's own assets and the given models together in {@code out}, which is emptied first. */
+    /** Puts the app's own assets, the given models and the key of updates together in {@code out}, which is emptied first. */
     static void gatherAssets(Options options, Path out) throws IOException, BuildException {
         delete(out);
         Path own = options.path("assets");
@@ -94,6 +94,11 @@ final class Aapt2 {
                 throw new BuildException("model " + file + ": must be an existing .tflite or .sqz file");
             }
             put(file, out.resolve("models").resolve(file.getFileName()));
+        }
+        String key = options.get("updateKey", null);
+        if (key != null) {
+            Files.write(out.resolve("update.der"),
+                    UpdateKey.read(Path.of(options.get("base", "")).resolve(key)));
         }
         if (!Files.isDirectory(out.resolve("models"))) {
             throw new BuildException("no model to bundle: give -Dmodel=PATH of a .tflite or .sqz file");

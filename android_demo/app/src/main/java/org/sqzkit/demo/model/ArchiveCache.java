@@ -8,6 +8,7 @@ import java.util.Comparator;
 import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.sqz.Progress;
+import org.sqzkit.sqz.SignedArchive;
 import org.sqzkit.sqz.SqzDecoder;
 import org.sqzkit.sqz.SqzException;
 import org.sqzkit.sqz.SqzTooLargeException;
@@ -34,9 +35,18 @@ final class ArchiveCache {
 
     /** Whether a file starts as an archive does. */
     static boolean isArchive(ByteBuffer content) {
+        return SqzDecoder.isArchive(start(content));
+    }
+
+    /** Whether a file starts as a signed archive does. */
+    static boolean isSigned(ByteBuffer content) {
+        return SignedArchive.isSigned(start(content));
+    }
+
+    private static byte[] start(ByteBuffer content) {
         byte[] start = new byte[Math.min(content.limit(), 4)];
         content.duplicate().get(start);
-        return SqzDecoder.isArchive(start);
+        return start;
     }
 
     /** Returns the model in {@code archive}, mapped. */

@@ -1,10 +1,12 @@
 package org.sqzkit.demo.model;
 
 import android.content.Context;
+import android.content.SharedPreferences;
 import android.content.res.AssetFileDescriptor;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.FileInputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -15,7 +17,9 @@ import java.util.List;
 import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.sqz.Progress;
+import org.sqzkit.sqz.SignedArchive;
 import org.sqzkit.sqz.SqzDecoder;
+import org.sqzkit.sqz.SqzException;
 
 /**
  * The models that came with the app and those the user opened.
@@ -32,17 +36,40 @@ public final class ModelStore {
 
     private static final String ASSETS = "models";
     private static final int MAX_NAME_LENGTH = 60;
+    /** The asset with the key of whoever signs updates, if the app was built with one. */
+    private static final String KEY = "update.der";
+    /** The setting with the newest signed release that was taken. */
+    private static final String RELEASE = "release";
 
     private final Context context;
     private final File folder;
     private final ArchiveCache copies;
+    private final SharedPreferences releases;
+    private final byte[] key;
 
     /** Keeps opened files in the app's own storage, expanded archives in its cache. */
     public ModelStore(Context context) {
+        this(context, builtInKey(context));
+    }
+
+    /** Takes only updates that were signed with the private half of {@code key}, unless it is empty. */
+    ModelStore(Context context, byte[] key) {
+        this.key = key;
+        releases = context.getSharedPreferences("updates", Context.MODE_PRIVATE);
         this.context = context.getApplicationContext();
         folder = new File(context.getFilesDir(), ASSETS);
         copies = new ArchiveCache(new File(context.getCacheDir(), "expanded"));
         AtomicFiles.clean(folder);
+    }
+
+    private static byte[] builtInKey(Context context) {
+        try (InputStream in = context.getAssets().open(KEY)) {
+            return read(in);
+        } catch (FileNotFoundException e) {
+            return new byte[0];
+        } catch (IOException e) {
+            throw new IllegalStateException(e); // the APK is damaged: not as if there were no key
+        }
     }
 
     /** Lists all models, those that came with the app first. */
@@ -97,10 +124,11 @@ public final class ModelStore {
         return new LoadedModel(entry, ModelFile.read(content), content, Sha256.of(content));
     }
 
-    /** Refuses files that begin neither as a .tflite nor as a .sqz does. */
+    /** Refuses files that begin neither as a .tflite nor as a .sqz, signed or not, does. */
     public static void checkHeader(byte[] start) throws AppError {
         ByteBuffer content = ByteBuffer.wrap(start);
-        if (!ModelFile.isModel(content) && !ArchiveCache.isArchive(content)) {
+        if (!ModelFile.isModel(content) && !ArchiveCache.isArchive(content)
+                && !ArchiveCache.isSigned(content)) {
             throw new AppError(R.string.error_not_a_model);
         }
     }
@@ -116,23 +144,55 @@ public final class ModelStore {
     }
 
     /**
-     * Replaces an update at {@code incoming} by the model that it gives; other files stay.
+     * Replaces an update at {@code incoming} by the model that it gives, and a signed archive by
+     * what was signed; other files stay.
      *
-     * <p>The listed model that it starts from is only read.
+     * <p>The listed model that an update starts from is only read.
+     *
+     * @return the release that was signed, for {@link #setTaken}; -1 if the file is not signed
      */
-    public void applyUpdate(File incoming, Progress progress) throws AppError {
+    public long applyUpdate(File incoming, Progress progress) throws AppError {
         try {
-            if (!ArchiveCache.isArchive(AtomicFiles.map(incoming))) {
-                return;
+            ByteBuffer content = AtomicFiles.map(incoming);
+            boolean signed = ArchiveCache.isSigned(content);
+            if (!signed && !ArchiveCache.isArchive(content)) {
+                return -1;
             }
             byte[] archive = readArchive(incoming);
+            long release = -1;
+            if (signed) {
+                release = SignedArchive.release(archive);
+                archive = openSigned(archive);
+                AtomicFiles.write(archive, incoming);
+            }
             String needed = SqzDecoder.baseSha256(archive);
             if (needed != null) {
+                if (!signed && key.length > 0) {
+                    throw new AppError(R.string.error_update_signature);
+                }
                 byte[] model = ArchiveCache.decode(archive, base(needed), progress);
                 AtomicFiles.write(model, incoming);
             }
+            return release;
         } catch (IOException e) {
             throw unreadable(e);
+        }
+    }
+
+    private byte[] openSigned(byte[] signed) throws AppError {
+        try {
+            return SignedArchive.open(signed, key, releases.getLong(RELEASE, -1) + 1);
+        } catch (SqzException e) {
+            throw e.code() == SqzException.Code.OLD_RELEASE
+                    ? new AppError(R.string.error_update_old, SignedArchive.release(signed))
+                    : new AppError(R.string.error_update_signature);
+        }
+    }
+
+    /** Refuses this release and older ones from now on; -1 changes nothing. */
+    public void setTaken(long release) {
+        if (release >= 0) {
+            releases.edit().putLong(RELEASE, release).commit();
         }
     }
 
