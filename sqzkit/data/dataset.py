@@ -53,12 +53,14 @@ class Example:
       image: path of a photograph, its bytes, where its bytes lie, or pixels
         uint8 [H, W, 3], RGB.
       label: class index, 0 to number of classes - 1.
-      digest: the beginning of the SHA-256 of a photograph's file, hexadecimal; else empty.
+      digest: of a photograph's picture, hexadecimal (`sqzkit.data.picture`); else empty.
+      metadata: of the other bytes of its file.
     """
 
     image: Path | bytes | FileSlice | np.ndarray
     label: int
     digest: str = ""
+    metadata: str = ""
 
     def load(self, preprocessing: Preprocessing) -> np.ndarray:
         """Return uint8 [S, S, 3], RGB; raise `RunError` if it cannot be decoded."""
@@ -183,7 +185,11 @@ class ImageDataset:
         path = example.image
         if self.root is None or not isinstance(path, Path) or not path.is_relative_to(self.root):
             return ""
-        return shown(path.relative_to(self.root).as_posix())
+        return self.shown_path(path)
+
+    def shown_path(self, path: Path) -> str:
+        """Return a path below `root`, escaped."""
+        return shown(path.relative_to(self.root or "").as_posix())
 
     def drop_broken(self, split: str, messages: dict[int, str]) -> None:
         """Remove examples found broken, by their index in the split.

@@ -12,7 +12,6 @@ nothing but one other folder are looked through. Labels are the sorted names of 
 """
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,18 +19,15 @@ from pathlib import Path
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.data import splitting
+from sqzkit.data import copies, picture, splitting
 from sqzkit.data.dataset import Example, ImageDataset, Split, check_broken
-from sqzkit.data.layout import Classes, common_labels, find_splits
+from sqzkit.data.layout import Classes, common_labels, find_splits, paths_of
 from sqzkit.data.source import DataSource
-from sqzkit.data.tree import Account, Reason, shown, survey
+from sqzkit.data.tree import Account, shown, survey
 from sqzkit.preprocessing import decoding
 from sqzkit.preprocessing.decoding import suffixes
 
-DIGEST_LETTERS = 32  # hexadecimal digits
 _TAIL = 64
-# Copies are left out of the splits that come later here.
-_PREFERRED = ("test", "validation", "train")
 
 
 def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
@@ -52,7 +48,7 @@ def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
     tree, account = survey(top)
     found = find_splits(tree)
     labels = common_labels(top, found)
-    everything = [path for by_class in found.values() for path in _paths(by_class)]
+    everything = [path for by_class in found.values() for path in paths_of(by_class)]
     inside = set(everything)
     dataset = ImageDataset(
         name=shown(top.resolve().name),
@@ -66,15 +62,16 @@ def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
     )
     for path in tree.everything():
         if path not in inside:
-            account.leave_out("outside the class folders", _name(top, path))
+            account.leave_out("outside the class folders", dataset.shown_path(path))
     digests = _read(everything, dataset)
-    _leave_out_copied_splits(found, digests, dataset)
-    _leave_out_copies(found, digests, dataset)
+    shots = copies.shots({path: picture for path, (picture, _) in digests.items()})
+    copies.leave_out_copied_splits(found, shots, dataset)
+    copies.leave_out_copies(found, shots, dataset)
     _refuse_empty(top, found, account)
     index = {label: number for number, label in enumerate(labels)}
     examples = {
         split: [
-            Example(path, index[label], digests[path])
+            Example(path, index[label], *digests[path])
             for label, paths in by_class.items()
             for path in paths
         ]
@@ -136,16 +133,20 @@ def drop_unusable(dataset: ImageDataset) -> None:
     paths = [e.image for part in examples.values() for e in part if isinstance(e.image, Path)]
     dataset.found = len(paths)
     digests = _read(paths, dataset)
+    shots = copies.shots({path: picture for path, (picture, _) in digests.items()})
     first: dict[str, Example] = {}
     for name, part in examples.items():
         kept = []
         for example in part:
-            digest = digests.get(example.image) if isinstance(example.image, Path) else None
-            if digest and first.setdefault(digest, example) is not example:
-                same = dataset.name_of(first[digest])
-                dataset.account.leave_out("copy", f"{dataset.name_of(example)} = {same}")
-            elif digest:
-                kept.append(dataclasses.replace(example, digest=digest))
+            if not isinstance(example.image, Path) or example.image not in digests:
+                continue
+            same = first.setdefault(shots[example.image], example)
+            if same is example:
+                digest, metadata = digests[example.image]
+                kept.append(dataclasses.replace(example, digest=digest, metadata=metadata))
+            else:
+                names = f"{dataset.name_of(example)} = {dataset.name_of(same)}"
+                dataset.account.leave_out("copy", names)
         dataset.splits[name] = Split(tuple(kept))
 
 
@@ -163,8 +164,8 @@ def looks_whole(content: bytes) -> bool:
     return False
 
 
-def _read(paths: Sequence[Path], dataset: ImageDataset) -> dict[Path, str]:
-    """Return the digests of all readable files; note the others as broken.
+def _read(paths: Sequence[Path], dataset: ImageDataset) -> dict[Path, tuple[str, str]]:
+    """Return `picture.digests` of all readable files; note the others as broken.
 
     Decoding every large photograph twice would double the preparation, so only a file without
     the beginning or the end of its format is decoded here. Damage inside a file that has both
@@ -175,66 +176,24 @@ def _read(paths: Sequence[Path], dataset: ImageDataset) -> dict[Path, str]:
     """
     digests = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, outcome in zip(paths, pool.map(_digest, paths), strict=True):
+        for path, outcome in zip(paths, pool.map(_digests, paths), strict=True):
             if isinstance(outcome, RunError):
                 dataset.broken.append(str(outcome))
-                dataset.account.leave_out("unreadable", _name(dataset.root, path))
+                dataset.account.leave_out("unreadable", dataset.shown_path(path))
             else:
                 digests[path] = outcome
     check_broken(dataset.broken, dataset.found, dataset.max_broken_share)
     return digests
 
 
-def _digest(path: Path) -> str | RunError:
+def _digests(path: Path) -> tuple[str, str] | RunError:
     try:
         content = files.read_bytes(path, decoding.MAX_BYTES)
         if not looks_whole(content):
             decoding.decode(path)
     except RunError as error:
         return error
-    return hashlib.sha256(content).hexdigest()[:DIGEST_LETTERS]
-
-
-def _leave_out_copied_splits(
-    found: dict[str, Classes], digests: Mapping[Path, str], dataset: ImageDataset
-) -> None:
-    """Remove, from `found`, a split that holds nothing but copies; it is cut off train then."""
-    for split in ("validation", "test"):
-        mine = _paths(found.get(split, {}))
-        others = [p for name, classes in found.items() if name != split for p in _paths(classes)]
-        contents = {digests[path] for path in others if path in digests}
-        if mine and all(digests.get(path) in contents for path in mine):
-            del found[split]
-            for path in mine:
-                dataset.account.leave_out("in two splits", _name(dataset.root, path))
-
-
-def _leave_out_copies(
-    found: dict[str, Classes], digests: Mapping[Path, str], dataset: ImageDataset
-) -> None:
-    """Keep, in `found`, one readable photograph of each content; note the others."""
-    places: dict[str, list[tuple[str, str, Path]]] = {}
-    for split in sorted(found, key=_PREFERRED.index):
-        for label, paths in found[split].items():
-            paths[:] = [path for path in paths if path in digests]
-            for path in paths:
-                places.setdefault(digests[path], []).append((split, label, path))
-    dropped: set[Path] = set()
-    for (first_split, first_label, first), *others in places.values():
-        torn = any(label != first_label for _, label, _ in others)
-        if torn:
-            dropped.add(first)
-            dataset.account.leave_out("in two classes", _name(dataset.root, first))
-        for split, _, path in others:
-            reason: Reason = "copy" if split == first_split else "in two splits"
-            dropped.add(path)
-            dataset.account.leave_out(
-                "in two classes" if torn else reason,
-                f"{_name(dataset.root, path)} = {_name(dataset.root, first)}",
-            )
-    for by_class in found.values():
-        for paths in by_class.values():
-            paths[:] = [path for path in paths if path not in dropped]
+    return picture.digests(content)
 
 
 def _refuse_empty(top: Path, found: Mapping[str, Classes], account: Account) -> None:
@@ -243,11 +202,3 @@ def _refuse_empty(top: Path, found: Mapping[str, Classes], account: Account) -> 
             if not paths:
                 why = f" ({account.sentence()})" if account.left_out else ""
                 raise UsageError(f"{top}: no photographs of class {label!r} in split {split}{why}")
-
-
-def _paths(by_class: Classes) -> list[Path]:
-    return [path for paths in by_class.values() for path in paths]
-
-
-def _name(top: Path | None, path: Path) -> str:
-    return shown(path.relative_to(top or "").as_posix())

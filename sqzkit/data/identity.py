@@ -1,17 +1,22 @@
 """Which photographs a run was made from, and what has changed since."""
 
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.data.picture import DIGEST_LETTERS
 from sqzkit.data.tree import some
+from sqzkit.preprocessing.decoding import MAX_BYTES
 
-FIELDS = ("counts", "version", "account", "photographs")  # of `record`
+FIELDS = ("counts", "version", "account", "photographs", "digests")  # of `record`
 MAX_PHOTOGRAPHS = 200_000  # more are counted, but not listed
+_PICTURES = "pictures"  # without metadata; the runs of earlier versions digested whole files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +61,9 @@ def record(dataset: ImageDataset) -> dict[str, Any]:
 
     Returns:
       JSON-ready values: `counts` by split and class, `version` (of TFDS data sets), the
-      `account` of a folder's files, and `photographs`: for each split and class the name below
-      the folder and the digest of each photograph. Empty above `MAX_PHOTOGRAPHS`.
+      `account` of a folder's files, `photographs`: for each split and class the name below
+      the folder and the digest of each photograph, empty above `MAX_PHOTOGRAPHS`; and
+      `digests`: what these are of.
     """
     photographs: dict[str, dict[str, dict[str, str]]] = {}
     if dataset.num_examples <= MAX_PHOTOGRAPHS:
@@ -69,7 +75,8 @@ def record(dataset: ImageDataset) -> dict[str, Any]:
         for split in dataset.splits
     }
     account = dataset.account.to_json()
-    return dict(zip(FIELDS, (counts, dataset.version, account, photographs), strict=True))
+    values = (counts, dataset.version, account, photographs, _PICTURES)
+    return dict(zip(FIELDS, values, strict=True))
 
 
 def restore(
@@ -99,7 +106,7 @@ def restore(
     if not known:
         return Changes([], [], [], [])
     kept: dict[str, list[Example]] = {split: [] for split in dataset.splits}
-    changes = _compare(dataset, known, kept)
+    changes = _compare(dataset, known, kept, _digests(dataset, recorded))
     for split, examples in kept.items():
         if not examples:
             raise UsageError(
@@ -161,7 +168,9 @@ def exclude_trained(dataset: ImageDataset, recorded: Mapping[str, Any], split: s
     """
     known = _known(recorded)
     examples = dataset.split(split).examples
-    seen = [e for e in examples if known.get(e.digest, ("", ""))[0] in ("train", "validation")]
+    digests = _digests(dataset, recorded)
+    trained = {digest for digest, (part, _, _) in known.items() if part in ("train", "validation")}
+    seen = [example for example in examples if digests[id(example)] in trained]
     if seen and len(seen) == len(examples):
         raise UsageError(
             f"{dataset.root}: the run was trained on every photograph of split {split}; "
@@ -176,7 +185,7 @@ def exclude_trained(dataset: ImageDataset, recorded: Mapping[str, Any], split: s
 def is_same_data(dataset: ImageDataset, recorded: Mapping[str, Any]) -> bool:
     """Return whether most photographs of the run are in this data set."""
     known = _known(recorded)
-    here = {example.digest for _, _, example in _walk(dataset)}
+    here = set(_digests(dataset, recorded).values())
     return bool(known) and 2 * len(here & known.keys()) >= len(known)
 
 
@@ -184,17 +193,18 @@ def _compare(
     dataset: ImageDataset,
     known: Mapping[str, tuple[str, str, str]],
     kept: dict[str, list[Example]],
+    digests: Mapping[int, str],
 ) -> Changes:
     known_names = {name for _, _, name in known.values()}
     changes = Changes([], [], [], [])
     found = set()
     for _, label, example in _walk(dataset):
-        name = dataset.name_of(example)
-        if example.digest not in known:
+        name, digest = dataset.name_of(example), digests[id(example)]
+        if digest not in known:
             (changes.changed if name in known_names else changes.added).append(name)
             continue
-        found.add(example.digest)
-        split, known_label, _ = known[example.digest]
+        found.add(digest)
+        split, known_label, _ = known[digest]
         if label == known_label and split in kept:
             kept[split].append(example)
         else:
@@ -204,6 +214,21 @@ def _compare(
     for names in (changes.added, changes.changed, changes.relabeled):
         names.sort()
     return changes
+
+
+def _digests(dataset: ImageDataset, recorded: Mapping[str, Any]) -> dict[int, str]:
+    """Return the digests of the kind that a record holds, by `id` of the example."""
+    examples = [example for _, _, example in _walk(dataset)]
+    if recorded.get("digests") == _PICTURES or not recorded.get("photographs"):
+        return {id(example): example.digest for example in examples}
+    return {id(example): _digest_of_file(example) for example in examples}
+
+
+def _digest_of_file(example: Example) -> str:
+    if not isinstance(example.image, Path):
+        return ""
+    content = files.read_bytes(example.image, MAX_BYTES)
+    return hashlib.sha256(content).hexdigest()[:DIGEST_LETTERS]
 
 
 def _known(recorded: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:

@@ -38,6 +38,11 @@ _FOREIGN_WORDS = (
 Classes = dict[str, list[Path]]  # photographs by class name
 
 
+def paths_of(by_class: Classes) -> list[Path]:
+    """Return the photographs of all classes."""
+    return [path for paths in by_class.values() for path in paths]
+
+
 def split_of(folder_name: str) -> str | None:
     """Return the split that a folder is by its name, or None."""
     return SPLIT_NAMES.get(unicodedata.normalize("NFKC", folder_name).strip(" .").lower())

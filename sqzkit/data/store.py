@@ -22,7 +22,7 @@ from sqzkit.base import files
 from sqzkit.base.errors import RunError
 from sqzkit.base.progress import Progress
 from sqzkit.data.dataset import Example, FileSlice, ImageDataset, ImageStore
-from sqzkit.preprocessing import Preprocessing
+from sqzkit.preprocessing import Preprocessing, decoding
 
 _WINDOW = 256
 
@@ -207,11 +207,12 @@ def _file_cache(
 
 
 def fingerprint(examples: Sequence[Example], preprocessing: Preprocessing) -> str:
-    """Return a name that changes with the images' content and order, and the record."""
-    digest = hashlib.sha256(json.dumps(preprocessing_geometry(preprocessing)).encode())
+    """Return a name that changes with the images' content and order, the record and the rule."""
+    rule = [decoding.RULE, *preprocessing_geometry(preprocessing)]
+    digest = hashlib.sha256(json.dumps(rule).encode())
     for example in examples:
         if example.digest:
-            digest.update(f"{example.digest}|".encode())
+            digest.update(f"{example.digest}|{example.metadata}|".encode())
         elif isinstance(example.image, FileSlice):
             # The folder of a TFDS data set has its name and version.
             digest.update(repr(example.image).encode())

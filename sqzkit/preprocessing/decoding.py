@@ -16,6 +16,7 @@ from PIL import GifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError, 
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
+from sqzkit.preprocessing import color
 
 # File name endings by format. HEIF needs pillow-heif (`pip install 'sqzkit[heif]'`).
 _SUFFIXES = {
@@ -33,6 +34,7 @@ UNSUPPORTED_SUFFIXES = frozenset(
     ".heic .heif .hif .avif .jxl .jp2 .j2k .jpx .jxr .psd .svg .ico .tga .ppm .pgm .pnm .pcx .xcf"
     " .exr .hdr .mpo .dng .raw .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw".split()
 )
+RULE = 2  # raised when the same file gives other pixels, so that kept ones are not used again
 MAX_BYTES = 1 << 29
 MAX_PIXELS = 200_000_000
 MAX_WHOLE_PIXELS = 100_000_000  # of formats that cannot be decoded at a reduced size
@@ -50,7 +52,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_SEEN = (b"tRNS", b"eXIf")  # ancillary chunks that change what is seen
+_PNG_SEEN = (b"tRNS", b"eXIf", b"iCCP")  # ancillary chunks that change what is seen
 _CHUNK = struct.Struct(">I4s")
 # Pillow keeps its own limit on the pixels of a file in a global of its module.
 _OPEN_LOCK = threading.Lock()
@@ -79,7 +81,8 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
     """Return the photograph upright, in RGB, at full size.
 
     A JPEG of more than `DIRECT_PIXELS` pixels is decoded at half, a quarter or an eighth of
-    its sides. Of an animation the first frame is taken. Color profiles are not applied.
+    its sides. Of an animation the first frame is taken. Colors are converted to sRGB by
+    the color profile in the file.
 
     Raises:
       RunError: not an image, truncated, damaged, of another format, of more than `MAX_PIXELS`
@@ -135,23 +138,28 @@ def upright(image: Image.Image, turn: int) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a loaded image in RGB: alpha on white, 16 bits to the high byte, gray repeated."""
+    """Return a loaded image in sRGB: alpha on white, 16 bits to the high byte, gray repeated."""
     transparent = image.info.get("transparency")
+    profile = image.info.get("icc_profile")
     if image.mode == "RGB" and transparent is None:
-        return image
+        return color.to_srgb(image, profile)
     if image.mode.startswith("I;16"):
-        return _gray16_to_rgb(image, transparent)
+        return color.to_srgb(_high_bytes(image, transparent), profile)
     if image.mode in ("I", "F"):
         raise RunError("32-bit pixels have no defined white; save it with 8 or 16 bits a channel")
     if isinstance(transparent, tuple) and max(transparent) > 255:
         raise RunError("a transparent color of 16 bits a channel; save it with an alpha channel")
     if image.has_transparency_data and not _is_opaque_bmp(image):
         with_alpha = image if image.mode == "RGBA" else image.convert("RGBA")
+        gray = image.mode in ("1", "L", "LA")
+        colors = with_alpha.getchannel("R") if gray else with_alpha.convert("RGB")
         white = Image.new("RGB", image.size, (255, 255, 255))
         # Pillow's blend is the exactly rounded (c * a + 255 * (255 - a)) / 255.
-        white.paste(with_alpha, mask=with_alpha.getchannel("A"))
+        white.paste(color.to_srgb(colors, profile), mask=with_alpha.getchannel("A"))
         return white
-    return image.convert("RGB")
+    if image.mode not in ("L", "CMYK"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return color.to_srgb(image, profile)
 
 
 def _on_white(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
@@ -161,12 +169,12 @@ def _on_white(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image
     return white
 
 
-def _gray16_to_rgb(image: Image.Image, transparent: int | None) -> Image.Image:
+def _high_bytes(image: Image.Image, transparent: int | None) -> Image.Image:
     values = np.asarray(image)
     high = (values >> 8).astype(np.uint8)
     if transparent is not None:
         high[values == transparent] = 255
-    return Image.fromarray(high).convert("RGB")
+    return Image.fromarray(high)
 
 
 def _is_opaque_bmp(image: Image.Image) -> bool:
@@ -175,7 +183,7 @@ def _is_opaque_bmp(image: Image.Image) -> bool:
 
 
 def _essential_png(content: bytes) -> bytes:
-    """Return a PNG without the chunks that do not change its pixels.
+    """Return a PNG without the chunks that do not change what is seen.
 
     Pillow refuses a file with a large text or color profile, or a wrong checksum in one;
     viewers do not read them.
@@ -191,11 +199,22 @@ def _essential_png(content: bytes) -> bytes:
         if not kind[0] & 0x20:
             kept.append(chunk)
         elif kind in _PNG_SEEN and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big"):
-            kept.append(_scaled_gray(chunk, *content[24:26]) if kind == b"tRNS" else chunk)
+            if kind != b"iCCP" or _is_small_profile(chunk):
+                kept.append(_scaled_gray(chunk, *content[24:26]) if kind == b"tRNS" else chunk)
         position = end
         if kind == b"IEND":
             return b"".join(kept)
     return b"".join([*kept, content[position:]])
+
+
+def _is_small_profile(chunk: memoryview) -> bool:
+    """Return whether an iCCP chunk expands to what Pillow reads."""
+    _, _, packed = bytes(chunk[8:-4]).partition(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        return len(unpacker.decompress(packed[1:], color.MAX_PROFILE)) < color.MAX_PROFILE
+    except zlib.error:
+        return False
 
 
 def _scaled_gray(chunk: memoryview, depth: int, color_type: int) -> bytes | memoryview:

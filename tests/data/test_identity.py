@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 
@@ -164,3 +165,23 @@ def test_a_very_large_data_set_is_counted_but_not_listed(run, monkeypatch):
     record = identity.record(opened(top))
     assert record["photographs"] == {}
     assert record["counts"]["test"] == {"a": 4, "b": 2}
+
+
+def test_edited_metadata_changes_nothing_and_a_run_of_an_earlier_version_is_known(run):
+    top, record = run
+    edited = top / "a" / "000.jpg"
+    old = json.loads(json.dumps(record))
+    del old["digests"]
+    for classes in old["photographs"].values():
+        for photographs in classes.values():
+            for name in photographs:
+                content = (top / name).read_bytes()
+                photographs[name] = hashlib.sha256(content).hexdigest()[:32]
+    assert restored(top, old)[1].sentence() == ""
+    assert identity.is_same_data(opened(top), old)
+    content = edited.read_bytes()
+    edited.write_bytes(content[:2] + b"\xff\xfe\0\6mine" + content[2:])
+    assert restored(top, record)[1].sentence() == ""
+    assert restored(top, old)[1].changed == ["a/000.jpg"]
+    dataset = opened(top)
+    assert len(identity.exclude_trained(dataset, old, "train")) in (20, 21)

@@ -12,6 +12,8 @@ import zlib
 import numpy as np
 from PIL import Image, ImageCms
 
+from tests.preprocessing import profiles
+
 PNG = b"\x89PNG\r\n\x1a\n"
 EXACT, LOSSY = 0, 20
 
@@ -170,6 +172,7 @@ def _png_chunks():
     yield "png_animated", png(SCENE, 8, 2, animation), SCENE
     whole = png(SCENE, 8, 2)
     yield "png_cut", whole[: len(whole) // 2], "damaged or truncated"
+    yield "png_without_end", whole[:-12], SCENE
     at = whole.index(b"IDAT") + 20
     yield "png_damaged", whole[:at] + b"\xaa\x55" + whole[at + 2 :], "damaged or truncated"
 
@@ -256,6 +259,7 @@ def _jpegs():
     yield "jpeg_trailing", plain + b"garbage" * 50, SCENE
     app = b"\xff\xe1" + struct.pack(">H", 9) + b"Exif\0\0x"
     yield "jpeg_damaged_exif", plain[:2] + app + plain[2:], SCENE
+    yield "jpeg_without_end", plain[:-2], "damaged or truncated"
     yield "jpeg_cut", plain[: len(plain) * 2 // 3], "damaged or truncated"
 
 
@@ -264,6 +268,7 @@ def _others():
         image = Image.fromarray(INDICES)
         image.putpalette(PALETTE.tobytes())
         yield name, saved(image, "GIF", **options), PALETTE[INDICES], EXACT
+    yield "gif_without_end", saved(image, "GIF")[:-1], PALETTE[INDICES], EXACT
     hole = int(INDICES[5, 5])
     shown = with_hole(PALETTE[INDICES], hole == INDICES)
     yield "gif_transparent", saved(image, "GIF", transparency=hole), shown, EXACT
@@ -341,6 +346,71 @@ def _tiffs():
     yield "tiff_integers", saved(GRAY.astype(np.int32), "TIFF"), "32-bit pixels", EXACT
 
 
+P3, ADOBE = profiles.rgb(profiles.DISPLAY_P3, 2.2), profiles.rgb(profiles.ADOBE_RGB, 2.2)
+IN_P3 = profiles.in_srgb(SCENE, profiles.DISPLAY_P3, 2.2)
+IN_ADOBE = profiles.in_srgb(SCENE, profiles.ADOBE_RGB, 2.2)
+
+
+def _profiled_pngs():
+    def png_in(profile, samples, depth, color, *others, damage=0):
+        block = chunk(b"iCCP", b"p\0\0" + zlib.compress(profile), damage)
+        return png(samples, depth, color, [block, *others])
+
+    gray, seen_gray = profiles.gray(1.8), profiles.gray_in_srgb(GRAY, 1.8)
+    wide_gamut = profiles.rgb(profiles.PROPHOTO, 1.8)
+    yield "p3", png_in(P3, SCENE, 8, 2), IN_P3
+    yield "adobe", png_in(ADOBE, SCENE, 8, 2), IN_ADOBE
+    seen = profiles.in_srgb(SCENE, profiles.PROPHOTO, 1.8)
+    yield "prophoto", png_in(wide_gamut, SCENE, 8, 2), seen
+    yield "p3_16", png_in(P3, wide(SCENE), 16, 2), IN_P3
+    yield "p3_alpha", png_in(P3, np.dstack([SCENE, ALPHA]), 8, 6), on_white(IN_P3, ALPHA)
+    plte = chunk(b"PLTE", PALETTE.tobytes())
+    seen_palette = profiles.in_srgb(PALETTE, profiles.DISPLAY_P3, 2.2)[INDICES]
+    yield "p3_palette", png_in(P3, INDICES, 8, 3, plte), seen_palette
+    yield "gray", png_in(gray, GRAY, 8, 0), seen_gray
+    yield "gray_alpha", png_in(gray, np.stack([GRAY, ALPHA], -1), 8, 4), on_white(seen_gray, ALPHA)
+    yield "gray16", png_in(gray, wide(GRAY), 16, 0), seen_gray
+    yield "of_gray_for_color", png_in(gray, SCENE, 8, 2), SCENE
+    yield "of_inks_for_color", png_in(profiles.cmyk(), SCENE, 8, 2), SCENE
+    yield "cut", png_in(P3[:200], SCENE, 8, 2), SCENE
+    yield "checksum", png_in(P3, SCENE, 8, 2, damage=1), SCENE
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    yield "srgb", png_in(srgb, SCENE, 8, 2), SCENE
+
+
+def _damaged():
+    """Files whose pixels are not those they were made from, but the same in every viewer."""
+    for name, options in (("", {}), ("_progressive", {"progressive": True})):
+        plain = saved(SCENE, "JPEG", quality=97, **options)
+        middle = len(plain) - 200
+        damaged = plain[:middle] + b"\x12\x34" + plain[middle + 2 :]
+        yield f"jpeg_damaged_inside{name}", damaged, SCENE, 255
+
+
+def _profiled():
+    for name, content, shown in _profiled_pngs():
+        yield f"png_profile_{name}", content, shown, 1
+    best = {"quality": 97, "subsampling": 0}
+    content = saved(SCENE, "JPEG", icc_profile=P3, **best)
+    yield "jpeg_profile_p3", content, IN_P3, 25
+    block = b"Exif\0\0" + exif(6)
+    content = saved(turned(SCENE, 6), "JPEG", icc_profile=ADOBE, exif=block, **best)
+    yield "jpeg_profile_adobe_turned", content, IN_ADOBE, 25
+    gray, linear = profiles.gray(1.8), profiles.rgb(profiles.ADOBE_RGB, 1.8)
+    seen = profiles.gray_in_srgb(GRAY, 1.8)
+    yield "jpeg_profile_gray", saved(GRAY, "JPEG", icc_profile=gray, **best), seen, 6
+    yield "jpeg_profile_rgb_for_gray", saved(GRAY, "JPEG", icc_profile=linear, **best), seen, 6
+    inks = np.stack([SCENE[..., 0] // 2, GRAY // 3, SCENE[..., 2] // 3, GRAY // 4], -1)
+    image = Image.fromarray(inks, "CMYK")
+    seen = profiles.inks_in_srgb(inks)
+    yield "jpeg_profile_inks", saved(image, "JPEG", icc_profile=profiles.cmyk(), **best), seen, 6
+    options = {"lossless": True, "icc_profile": P3}
+    yield "webp_profile_p3", saved(SCENE, "WEBP", **options), IN_P3, 1
+    options = {"quality": 100, "subsampling": "4:4:4", "icc_profile": ADOBE}
+    yield "avif_profile_adobe", saved(SCENE, "AVIF", **options), IN_ADOBE, LOSSY
+    yield "tiff_profile_p3", saved(SCENE, "TIFF", icc_profile=P3), IN_P3, 1
+
+
 IMAGES = {
     **{name: (content, shown, EXACT) for name, content, shown in _pngs()},
     **{name: (content, shown, EXACT) for name, content, shown in _png_chunks()},
@@ -348,4 +418,6 @@ IMAGES = {
     **{name: (content, shown, LOSSY) for name, content, shown in _jpegs()},
     **{name: (content, shown, tolerance) for name, content, shown, tolerance in _others()},
     **{name: (content, shown, tolerance) for name, content, shown, tolerance in _tiffs()},
+    **{name: (content, shown, tolerance) for name, content, shown, tolerance in _profiled()},
+    **{name: (content, shown, tolerance) for name, content, shown, tolerance in _damaged()},
 }

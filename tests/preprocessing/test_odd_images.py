@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from sqzkit.base.errors import RunError
 from sqzkit.preprocessing import decoding
-from tests.preprocessing.odd_images import IMAGES, SCENE, exif, on_white, saved
+from tests.preprocessing.odd_images import IMAGES, IN_P3, P3, SCENE, exif, on_white, saved
 
 VIEWER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -20,6 +20,7 @@ VIEWER = (
 OTHERWISE = {
     "bmp32_v108_zero_alpha": "Chromium shows nothing; OpenCV and Windows show the colors",
     "bmp32_v124_zero_alpha": "the same",
+    "jpeg_profile_inks": "Chromium is some 5 beside the colors that the profile's table states",
     "png_exif3_after": "Chromium reads no EXIF behind the pixels; Pillow and OpenCV do",
     "png_exif6_after": "the same",
     **dict.fromkeys(
@@ -27,14 +28,24 @@ OTHERWISE = {
         "Chromium does not turn WebP; Pillow, OpenCV and Android do",
     ),
 }
+# Profiles that change what is seen: Chromium converts, these two do not.
+_PROFILES = {
+    name: "shows the numbers in the file as if they were sRGB"
+    for name in IMAGES
+    if "_profile_" in name and name.split("_profile_")[1] not in (
+        "of_garbage", "of_gray_for_color", "of_inks_for_color", "cut", "checksum", "srgb")
+}  # fmt: skip
 _NO_HOLE = "takes no notice of a transparent gray; Chromium does"
 OPENCV_OTHERWISE = {
+    **_PROFILES,
     **{f"png_gray{depth}_{hole}_transparent": _NO_HOLE for depth in (2, 4, 8, 16)
        for hole in ("dark", "bright")},
     "png_gray1_dark_transparent": _NO_HOLE,
     "bmp16": "takes the highest of 5 bits for 248; Pillow and Chromium for 255",
     "bmp565": "the same",
     "gif_small_frame": "shows the screen around the frame black",
+    "gif_without_end": "refuses a file without its last mark; Chromium and Pillow show it",
+    "png_without_end": "the same",
     "avif_turned": "does not turn AVIF",
     "tiff_alpha": "multiplies the colors by alpha",
     "tiff_lab": "takes another white for Lab",
@@ -42,6 +53,7 @@ OPENCV_OTHERWISE = {
     "bmp32_v124_zero_alpha": "the same",
 }  # fmt: skip
 PILLOW_OTHERWISE = {
+    **_PROFILES,
     "bmp32_v108_zero_alpha": "shows nothing; OpenCV and Windows show the colors",
     "bmp32_v124_zero_alpha": "the same",
     **{name: "cuts 16 bits at 255; OpenCV and Chromium take the high byte" for name in IMAGES
@@ -49,8 +61,8 @@ PILLOW_OTHERWISE = {
     **{f"png_gray{kind}_transparent": "compares a transparent gray of 2 or 4 bits with 8 bits"
        for kind in ("2_bright", "4_bright", "4_dark")},
     **{f"png_{name}": "refuses chunks that viewers do not read" for name in (
-        "expanding_text", "international_text", "large_profile", "many_texts", "text_checksum",
-        "time_checksum")},
+        "expanding_text", "international_text", "large_profile", "many_texts",
+        "profile_checksum", "text_checksum", "time_checksum")},
     "gif_small_frame": "shows the screen around the frame black",
 }  # fmt: skip
 # Draws each image on a white canvas and writes its pixels into the page.
@@ -95,11 +107,13 @@ def test_an_odd_image_is_what_it_was_made_from_or_is_refused_by_name(name, tmp_p
 
 def test_heif_is_read_where_its_library_is_installed():
     pytest.importorskip("pillow_heif")
-    content = saved(SCENE, "HEIF", quality=-1, chroma=444)
     assert ".heic" in decoding.suffixes()
+    content = saved(SCENE, "HEIF", quality=-1, chroma=444)
     assert difference(content, SCENE).max() <= 6
     turned = saved(np.rot90(SCENE), "HEIF", quality=-1, chroma=444, exif=exif(6))
     assert difference(turned, SCENE).max() <= 6
+    profiled = saved(SCENE, "HEIF", quality=-1, chroma=444, icc_profile=P3)
+    assert difference(profiled, IN_P3).max() <= 12
 
 
 @pytest.mark.slow

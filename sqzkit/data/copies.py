@@ -1,0 +1,122 @@
+"""Photographs that are there more than once: one is used, and the others are named."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sqzkit.base.errors import RunError
+from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.layout import Classes, paths_of
+from sqzkit.data.tree import Reason
+from sqzkit.preprocessing import decoding
+
+# Copies are left out of the splits that come later here.
+_PREFERRED = ("test", "validation", "train")
+# Files of one name are compared at this many pixels a side. There, low qualities of lossy
+# formats change hands of 100 pixels by 19 of 255; two photographs of hands differ by 77 or more.
+_SIDE = 16
+_ALIKE = 32
+_ASPECT = 0.02
+# More files of one name are numbers that every class begins anew.
+_MAX_OF_ONE_NAME = 20
+_Look = tuple[float, np.ndarray]  # aspect ratio, and a small version
+
+
+def shots(digests: Mapping[Path, str]) -> dict[Path, str]:
+    """Return, by path, a text that all files of one shot share.
+
+    These are files with the same picture, and files that look alike and have one name in
+    different formats or folders: phones and their programs keep IMG_1.HEIC beside IMG_1.JPG.
+    Only names that are there in two formats are looked at, since that takes decoding.
+
+    Args:
+      digests: of each file's picture.
+    """
+    named: dict[str, list[Path]] = {}
+    for path in digests:
+        named.setdefault(path.stem.lower(), []).append(path)
+    groups = [group for paths in named.values() for group in _groups(paths)]
+    found = dict(digests)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for group in groups:
+            seen: list[tuple[Path, _Look]] = []
+            for path, look in zip(group, pool.map(_look, group), strict=True):
+                same = next((other for other, known in seen if _alike(look, known)), None)
+                if same is not None:
+                    found[path] = found[same]
+                elif look is not None:
+                    seen.append((path, look))
+    return found
+
+
+def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield the files of one name that are compared with each other."""
+    by_place: dict[str, list[Path]] = {}
+    for path in paths:
+        place = path.parent.name if len(paths) > _MAX_OF_ONE_NAME else ""
+        by_place.setdefault(place, []).append(path)
+    for group in by_place.values():
+        if len({path.suffix.lower() for path in group}) > 1:
+            yield group
+
+
+def _look(path: Path) -> _Look | None:
+    """Return how a photograph looks; None if it is damaged."""
+    try:
+        image = decoding.decode(path)
+    except RunError:
+        return None  # it is named when the images are prepared
+    small = image.resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    return image.width / image.height, np.asarray(small).astype(int)
+
+
+def _alike(one: _Look | None, other: _Look) -> bool:
+    if one is None or abs(one[0] / other[0] - 1) > _ASPECT:
+        return False
+    return bool(np.abs(one[1] - other[1]).max() <= _ALIKE)
+
+
+def leave_out_copied_splits(
+    found: dict[str, Classes], shots: Mapping[Path, str], dataset: ImageDataset
+) -> None:
+    """Remove, from `found`, a split that holds nothing but copies; it is cut off train then."""
+    for split in ("validation", "test"):
+        mine = paths_of(found.get(split, {}))
+        others = [p for name, classes in found.items() if name != split for p in paths_of(classes)]
+        contents = {shots[path] for path in others if path in shots}
+        if mine and all(shots.get(path) in contents for path in mine):
+            del found[split]
+            for path in mine:
+                dataset.account.leave_out("in two splits", dataset.shown_path(path))
+
+
+def leave_out_copies(
+    found: dict[str, Classes], shots: Mapping[Path, str], dataset: ImageDataset
+) -> None:
+    """Keep, in `found`, one readable photograph of each content; note the others."""
+    places: dict[str, list[tuple[str, str, Path]]] = {}
+    for split in sorted(found, key=_PREFERRED.index):
+        for label, paths in found[split].items():
+            paths[:] = [path for path in paths if path in shots]
+            for path in paths:
+                places.setdefault(shots[path], []).append((split, label, path))
+    dropped: set[Path] = set()
+    for (first_split, first_label, first), *others in places.values():
+        torn = any(label != first_label for _, label, _ in others)
+        if torn:
+            dropped.add(first)
+            dataset.account.leave_out("in two classes", dataset.shown_path(first))
+        for split, _, path in others:
+            reason: Reason = "copy" if split == first_split else "in two splits"
+            dropped.add(path)
+            dataset.account.leave_out(
+                "in two classes" if torn else reason,
+                f"{dataset.shown_path(path)} = {dataset.shown_path(first)}",
+            )
+    for by_class in found.values():
+        for paths in by_class.values():
+            paths[:] = [path for path in paths if path not in dropped]
