@@ -65,7 +65,11 @@ class Account:
         ]
         total = sum(map(len, self.left_out.values()))
         unsupported = " ".join(self.left_out.get("unsupported format", ())).lower()
-        hint = "; to read HEIC: pip install 'sqzkit[heif]'" if ".heic" in unsupported else ""
+        hint = "".join(
+            f"; to read {name}: pip install 'sqzkit[{extra}]'"
+            for name, extra in (("HEIC", "heif"), ("JXL", "jxl"))
+            if f".{name.lower()}" in unsupported
+        )
         return f"left out {total:,} of {self.files:,} files: {'; '.join(parts)}{hint}"
 
     def to_json(self) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from PIL import GifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError, 
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
-from sqzkit.preprocessing import color
+from sqzkit.preprocessing import color, jpeg_xl
 
-# File name endings by format. HEIF needs pillow-heif (`pip install 'sqzkit[heif]'`).
+# File name endings by format. HEIF needs pillow-heif (`pip install 'sqzkit[heif]'`), and JXL
+# pillow-jxl-plugin (`sqzkit[jxl]`).
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -28,6 +29,7 @@ _SUFFIXES = {
     "TIFF": (".tif", ".tiff"),
     "AVIF": (".avif",),
     "HEIF": (".heic", ".heif", ".hif"),
+    "JXL": (".jxl",),
 }
 # Images of these kinds are named when they are left out, not taken for other files.
 UNSUPPORTED_SUFFIXES = frozenset(
@@ -38,6 +40,7 @@ RULE = 2  # raised when the same file gives other pixels, so that kept ones are 
 MAX_BYTES = 1 << 29
 MAX_PIXELS = 200_000_000
 MAX_WHOLE_PIXELS = 100_000_000  # of formats that cannot be decoded at a reduced size
+MAX_PLANES = 8  # of JPEG XL, which may have thousands
 MAX_PIXELS_PER_BYTE = 1100  # what deflate can make of one color; a photograph has 1 to 60
 DIRECT_PIXELS = 4096 * 4096
 
@@ -68,6 +71,8 @@ def formats() -> tuple[str, ...]:
         pillow_heif.register_heif_opener(thumbnails=False)
     except ImportError:
         missing.add("HEIF")
+    if not jpeg_xl.register():
+        missing.add("JXL")
     return tuple(name for name in _SUFFIXES if name not in missing)
 
 
@@ -94,8 +99,12 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
     if not isinstance(content, bytes):
         content = files.read_bytes(content, MAX_BYTES)
     try:
+        if jpeg_xl.is_jpeg_xl(content):
+            _refuse_huge_jpeg_xl(content)
         with _open(_essential_png(content) if content.startswith(_PNG) else content) as image:
-            _refuse_huge(image, len(content))
+            # By class, since phones write JPEGs with a second picture, which Pillow calls MPO.
+            jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+            _refuse_huge(*image.size, MAX_PIXELS if jpeg else MAX_WHOLE_PIXELS, len(content))
             _reduce_large_jpeg(image)
             frame = image.dispose_extent if isinstance(image, GifImagePlugin.GifImageFile) else None
             image.load()
@@ -117,10 +126,10 @@ def orientation(image: Image.Image) -> int:
     """Return the EXIF orientation 1..8 of a loaded image; 1 where none is stated.
 
     Only the EXIF block counts (JPEG APP1, PNG eXIf, WebP EXIF), not XMP. Pillow turns TIFF
-    itself and expresses the rotation of AVIF as EXIF.
+    itself and expresses the rotation of AVIF as EXIF. JPEG XL comes turned, but for a JPEG in it.
     """
     block = image.info.get("exif")
-    if not block:
+    if not block or (image.format == "JXL" and not getattr(image, "jpeg", False)):
         return 1
     exif = Image.Exif()
     try:
@@ -236,21 +245,24 @@ def _open(content: bytes) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _refuse_huge(image: Image.Image, size: int) -> None:
+def _refuse_huge(width: int, height: int, limit: int, size: int) -> None:
     """Raise `RunError` for what would take much memory, before any pixel is decoded."""
-    pixels = image.width * image.height
-    # By class, since phones write JPEGs with a second picture, which Pillow calls MPO.
-    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
-    limit = MAX_PIXELS if jpeg else MAX_WHOLE_PIXELS
+    pixels = width * height
     if pixels > limit:
         raise RunError(
-            f"{image.width}x{image.height} pixels are more than the limit of {limit:,}; "
+            f"{width}x{height} pixels are more than the limit of {limit:,}; "
             "make the picture smaller"
         )
     if pixels > max(DIRECT_PIXELS, MAX_PIXELS_PER_BYTE * size):
-        raise RunError(
-            f"{image.width}x{image.height} pixels in {size:,} bytes cannot be a photograph"
-        )
+        raise RunError(f"{width}x{height} pixels in {size:,} bytes cannot be a photograph")
+
+
+def _refuse_huge_jpeg_xl(content: bytes) -> None:
+    # Its plug-in decodes a file as it opens it.
+    width, height, planes = jpeg_xl.planes(content)
+    _refuse_huge(width, height, MAX_WHOLE_PIXELS, len(content))
+    if planes > MAX_PLANES:
+        raise RunError(f"{planes} planes are more than the limit of {MAX_PLANES}")
 
 
 def _reduce_large_jpeg(image: Image.Image) -> None:

@@ -47,12 +47,16 @@ def test_photographs_come_in_name_order_and_other_files_are_counted(tmp_path):
     )
 
 
-def test_heic_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+def test_formats_without_their_library_say_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(tree.decoding, "suffixes", lambda: (".jpg",))
     touch(tmp_path, "IMG_1.HEIC", "2.jpg")
     names, account = found(tmp_path)
     assert names == ["2.jpg"]
-    assert account.sentence().endswith("(IMG_1.HEIC); to read HEIC: pip install 'sqzkit[heif]'")
+    heic = "; to read HEIC: pip install 'sqzkit[heif]'"
+    assert account.sentence().endswith(f"(IMG_1.HEIC){heic}")
+    touch(tmp_path, "3.jxl")
+    both = f"(3.jxl, IMG_1.HEIC){heic}; to read JXL: pip install 'sqzkit[jxl]'"
+    assert found(tmp_path)[1].sentence().endswith(both)
 
 
 @pytest.mark.parametrize(
