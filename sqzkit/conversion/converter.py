@@ -14,7 +14,7 @@ from sqzkit.base.quiet import quiet
 from sqzkit.coding import sqz, weights
 from sqzkit.conversion import checks
 from sqzkit.conversion.options import ConversionOptions
-from sqzkit.conversion.prepared import prepare
+from sqzkit.conversion.prepared import prepare, round_first_kernel
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.preprocessing import Preprocessing
@@ -72,6 +72,8 @@ def convert_model(
             "give --representative_dataset_dir"
         )
     prepared = prepare(model, preprocessing, foreign)
+    if options.needs_calibration and options.granularity == "per_tensor":
+        round_first_kernel(prepared, preprocessing)
     content = _convert(prepared, options, representative)
     checks.check(TFLiteFile(content), None if foreign else prepared, options)
     return metadata.attach(content, preprocessing, labels, options.description)

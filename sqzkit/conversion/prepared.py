@@ -69,6 +69,31 @@ def fold_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
     return model
 
 
+def round_first_kernel(model: Any, preprocessing: Preprocessing) -> None:
+    """Round the first convolution's kernel to int8, one step a tensor, as the converter will.
+
+    Its bias makes up for the rounding errors at the mean pixel. Pixels are positive, so the
+    errors of a filter's weights do not cancel: without this they shift its output by the same
+    amount in every image. Training under int8 rounding does not see that shift, because its
+    pixels are normalized (bias correction: Nagel et al. 2019, section 4.2).
+
+    Args:
+      model: from `prepare`; it is changed.
+      preprocessing: whose mean the normalization subtracts.
+    """
+    first = _first_convolution(model) if isinstance(model, keras.Model) else None
+    if first is None or not first.use_bias or not any(preprocessing.mean):
+        return
+    kernel, bias = first.get_weights()
+    step = (np.abs(kernel).max() or np.float32(1)) / np.float32(127)
+    rounded = np.round(kernel / step) * step
+    mean = np.asarray(preprocessing.mean)
+    if preprocessing.channel_order == "BGR":
+        mean = mean[::-1]
+    shift = np.einsum("hwcf,c->f", (kernel - rounded).astype(np.float64), mean)
+    first.set_weights([rounded, (bias + shift).astype(np.float32)])
+
+
 def probe_images(side: int) -> np.ndarray:
     """Return pictures on which two networks of one function must agree: uint8 [8, S, S, 3].
 

@@ -22,7 +22,8 @@ _ADVICE = (
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SPLIT_WORD = re.compile(
-    rf"(?:{'|'.join(SPLIT_NAMES)}|trainval|holdout|trn|tst|unseen)(?:set|data|images|imgs)?",
+    rf"(?:{'|'.join(SPLIT_NAMES)}|trainval|holdout|heldout|trn|tst|tr|te|unseen|k?folds?|query"
+    "|gallery|probe|(?:un)?labell?ed)(?:set|data|images|imgs)?",
     re.IGNORECASE,
 )
 # Names of splits in other languages: asked about, since one of them may also be a class.
@@ -106,6 +107,7 @@ def _unwrapped(folder: Folder, below_split: bool) -> Folder:
 def _refuse_unclear(tree: Folder) -> None:
     """Raise `UsageError` for class folders that look like splits, or hold splits."""
     alike = [folder for name, folder in tree.folders.items() if _words_of_splits(name)]
+    alike = alike or _numbered_parts(tree)
     nested = [folder for folder in alike if folder.folders and not folder.photographs]
     if len(alike) > 1 or nested:
         raise UsageError(
@@ -121,6 +123,15 @@ def _refuse_unclear(tree: Folder) -> None:
             f"({', '.join(sorted(inner))}); make folders train, val and test with the class "
             "folders in each"
         )
+
+
+def _numbered_parts(tree: Folder) -> list[Folder]:
+    """Return folders whose names differ in numbers alone and that hold the same folders."""
+    folders = list(tree.folders.values())
+    if len({re.sub(r"\d+", "", name) for name in tree.folders}) > 1:
+        return []
+    shared = set.intersection(*(set(folder.folders) for folder in folders)) if folders else set()
+    return folders if len(folders) > 1 and len(shared) > 1 else []
 
 
 def _splits_in(folder: Folder) -> set[str]:

@@ -29,13 +29,16 @@ _SHOWN_NAMES = 3
 # Folders of file managers, photo managers, network drives and archivers.
 _MADE_BY_PROGRAMS = frozenset(
     "@eadir @__thumb @tmp @recycle #recycle #snapshot $recycle.bin recycler __macosx thumbnails"
-    " lost+found lost.dir found.000 _vti_cnf __pycache__".split()
+    " lost+found lost.dir found.000 _vti_cnf __pycache__ folder.jpg albumartsmall.jpg".split()
 ) | {"system volume information", "network trash folder", "temporary items"}
+# Libraries of photo managers: they hold a photograph in several sizes.
+_LIBRARIES = (".lrdata", ".photoslibrary", ".photolibrary", ".aplibrary")
 _SMALL = "thumbs?|thumbnails?|tn|th|previews?|small|mini|medium|resized|scaled|lowres|edited"
 _PREVIEW = re.compile(
     rf"(?:{_SMALL})[-_ ](?P<first>.+)"
     rf"|(?P<last>.+?)(?:[-_.~ ](?:{_SMALL}|\d{{2,4}}x\d{{2,4}}|\d{{2,4}}px)|@[23]x)"
 )
+_EDITED_ON_IPHONE = re.compile(r"img_e(\d+)")
 _PREVIEW_FOLDER = re.compile(rf"[-_.]?(?:{_SMALL})[-_]?")
 
 
@@ -239,7 +242,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _reason_by_name(name: str) -> Reason | None:
     if name.startswith("."):
         return "hidden"
-    return "made by another program" if name.lower() in _MADE_BY_PROGRAMS else None
+    name = name.lower()
+    made = name in _MADE_BY_PROGRAMS or name.endswith(_LIBRARIES)
+    return "made by another program" if made else None
 
 
 def _reason_by_kind(entry: os.DirEntry[str]) -> Reason | None:
@@ -262,6 +267,8 @@ def _previews(folder: Folder, originals: Folder) -> set[Path]:
         stem = path.stem.lower()
         match = _PREVIEW.fullmatch(stem)
         named = {match["first"] or match["last"]} if match else set()
+        named.add(_EDITED_ON_IPHONE.sub(r"img_\1", stem))
+        named.discard(stem)
         if known & (named if folder is originals else {*named, stem}):
             previews.add(path)
     return previews

@@ -8,6 +8,7 @@ from sqzkit.conversion.prepared import (
     fold_input,
     gives_probabilities,
     probe_images,
+    round_first_kernel,
 )
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
@@ -98,3 +99,40 @@ def test_probe_pictures_have_every_shade_and_noise():
     assert noise[0] < 10 and (np.diff(noise) > 0).all()
     # The noise darkens as much as it brightens.
     assert 100 < pictures.mean() < 155
+
+
+def rounded(kernel):
+    step = np.abs(kernel).max() / 127
+    return np.round(kernel / step) * step
+
+
+@pytest.mark.parametrize("record", [Preprocessing(32, 32), BGR])
+def test_the_first_kernel_rounds_as_in_training_under_int8_rounding(record, noise_images):
+    """There the kernel of normalized pixels is rounded."""
+    model = network()
+    kernel, bias = model.get_layer("conv1").get_weights()
+    kernel[0, 0, 0] *= 40  # one step for all, so that the others lose much
+    model.get_layer("conv1").set_weights([kernel, bias])
+    folded = fold_input(copy(model), record)
+    round_first_kernel(folded, record)
+    model.get_layer("conv1").set_weights([rounded(kernel), bias])
+    same(model, folded, record, noise_images)
+    stored = folded.get_layer("conv1").get_weights()[0]
+    np.testing.assert_allclose(rounded(stored), stored, rtol=1e-6)
+    assert np.unique(stored).size < np.unique(kernel).size
+
+
+def test_without_a_mean_nothing_is_rounded():
+    centred = fold_input(network(), CENTRED)
+    before = centred.get_weights()
+    round_first_kernel(centred, CENTRED)
+    for found, expected in zip(centred.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_first_layer_of_zeros_stays_one():
+    model = network()
+    model.set_weights([np.zeros_like(values) for values in model.get_weights()])
+    folded = fold_input(model, RGB)
+    round_first_kernel(folded, RGB)
+    assert not any(values.any() for values in folded.get_weights())

@@ -169,6 +169,9 @@ def test_splits_may_hold_a_folder_of_their_own_name(photo_folder):
         (("\u8bad\u7ec3\u96c6/a", "\u6d4b\u8bd5\u96c6/a"), "look like splits"),
         (("\u30c6\u30b9\u30c8/a", "\u691c\u8a3c2/a"), "look like splits"),
         (("cat/train", "cat/test", "dog/train", "dog/test"), "would be classes and hold splits"),
+        (("fold1/a", "fold2/a"), "'fold1' and 'fold2' look like splits"),
+        (("query/a", "gallery/a"), "'gallery' and 'query' look like splits"),
+        (("2019/a", "2019/b", "2020/a", "2020/b"), "'2019' and '2020' look like splits"),
         (("data/train/a", "more/Test/a"), "'data' and 'more' would be classes and hold splits"),
     ],
 )
@@ -185,6 +188,13 @@ def test_classes_named_like_splits_can_be_trained_as_the_message_says(photo_fold
         "flask",
         "test tube",
     )
+    parts = {"train/0/b": 5, "train/0/c": 5, "train/1/b": 5, "train/1/c": 5}
+    assert opened(photo_folder(parts, "numbers")).labels == ("0", "1")
+
+
+def test_numbered_classes_with_folders_of_their_own_are_classes(photo_folder):
+    parts = {"0/morning": 5, "0/noon": 5, "1/night": 5, "1/noon": 5, "2/noon": 5}
+    assert opened(photo_folder(parts)).labels == ("0", "1", "2")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,9 @@ def test_formats_without_their_library_say_what_to_install(tmp_path, monkeypatch
         ("Network Trash Folder/p.jpg", "made by another program"),
         ("c/.AppleDouble/p.jpg", "hidden"),
         ("c/._p.jpg", "hidden"),
+        ("Previews.lrdata/c/p.jpg", "made by another program"),
+        ("c/All.photoslibrary/originals/1.jpg", "made by another program"),
+        ("c/Folder.jpg", "made by another program"),
         ("c/Thumbs.db", "not a photograph"),
         ("c/p.jpg.part", "not a photograph"),
     ],
@@ -91,6 +94,13 @@ def test_what_other_programs_leave_is_left_out(tmp_path, name, reason):
     names, account = found(tmp_path)
     assert names == ["c/p.jpg"]
     assert account.left_out == {reason: [name]}
+
+
+def test_a_shot_edited_on_the_phone_is_left_out_beside_its_original(tmp_path):
+    touch(tmp_path, "c/IMG_0012.HEIC.jpg", "c/IMG_0042.JPG", "c/IMG_E0042.JPG", "c/IMG_E0043.JPG")
+    names, account = found(tmp_path)
+    assert names == ["c/IMG_0012.HEIC.jpg", "c/IMG_0042.JPG", "c/IMG_E0043.JPG"]
+    assert account.left_out == {"made by another program": ["c/IMG_E0042.JPG"]}
 
 
 def test_a_name_like_a_preview_without_its_original_is_a_photograph(tmp_path):
