@@ -214,7 +214,8 @@ def _file(name: str, description: str, kind: int) -> dict[int, Any]:
 def read_labels(path: str, flag: str = "--labels_file") -> tuple[str, ...]:
     """Return the class names in a text file, one a line; raise `UsageError` if it is not one."""
     try:
-        return tuple(json_files.read_text(path).splitlines())
+        # Windows' editors put a mark before the first letter.
+        return tuple(json_files.read_text(path).removeprefix("\ufeff").splitlines())
     except RunError as error:
         raise UsageError(f"{flag} {error}") from error
 

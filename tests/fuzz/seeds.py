@@ -172,12 +172,24 @@ def images() -> list[bytes]:
     golden = [*(GOLDEN / "preprocessing").iterdir()]
     suffixes = (".jpg", ".png", ".gif", ".bmp", ".webp")
     found = [path.read_bytes() for path in sorted(golden) if path.suffix in suffixes]
-    for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+    for kind in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"):
         noise = random.integers(0, 256, (20, 24, 3), np.uint8)
         stream = io.BytesIO()
         Image.fromarray(noise).save(stream, kind)
         found.append(stream.getvalue())
     return [*(content for content in found if len(content) < 6000), *bomb_pictures()]
+
+
+def heads() -> list[bytes]:
+    """Return the golden heads that are to be read."""
+    paths = sorted((GOLDEN / "teaching").glob("*.head"))
+    return [path.read_bytes() for path in paths if not path.name.startswith("bad_")]
+
+
+def label_files() -> list[bytes]:
+    """Return label files as different systems write them."""
+    texts = ("cat\ndog\n", "café\r\nsnake case\r\n", "\ufeff0\n1\n2\n", "background\n" * 3)
+    return [text.encode() for text in texts]
 
 
 def bomb_pictures() -> list[bytes]:

@@ -5,6 +5,7 @@ A reader gets damaged bytes and must return, or raise one of `sqzkit.base.errors
 
 import dataclasses
 import functools
+import hashlib
 import importlib
 import itertools
 import tempfile
@@ -134,12 +135,28 @@ def _read_torch(content: bytes) -> None:
 
 def _read_image(content: bytes) -> None:
     from sqzkit import preprocessing
-    from sqzkit.data import folder
+    from sqzkit.data import folder, picture
     from sqzkit.preprocessing import photograph
 
     folder.looks_whole(content)
+    picture.digests(content)
     square = photograph.load_photograph(content, preprocessing.caffe(32))
     assert square.shape == (32, 32, 3)
+
+
+def _read_head(content: bytes) -> None:
+    from sqzkit.teaching import head_file
+
+    # With a valid checksum: else nothing behind it would be reached.
+    body = content[: -hashlib.sha256().digest_size]
+    head = head_file.from_bytes(body + hashlib.sha256(body).digest())
+    assert head_file.from_bytes(head_file.to_bytes(head)).labels == head.labels
+
+
+def _read_labels(path: Path) -> None:
+    from sqzkit.tflite import metadata
+
+    metadata.read_labels(str(path))
 
 
 def _read_spec(content: bytes) -> None:
@@ -288,6 +305,10 @@ TARGETS = {
     "onnx": _bytes(seeds.onnx_files, _read_onnx, 1.0),
     "pth": _bytes(seeds.pth_files, _read_torch, 1.0),
     "image": _bytes(seeds.images, _read_image, 1.0, mutate=mutators.damage_image, memory_mib=2048),
+    "head": _bytes(seeds.heads, _read_head, 1.0),
+    "labels": Target(
+        seeds.label_files, _by_path("labels.txt", _read_labels), mutators.damage_bytes, 0.2
+    ),
     "spec": _bytes(seeds.specs, _read_spec, 1.0, mutate=mutators.damage_json),
     "run_folder": Target(seeds.run_files, _run_folder(False), _RUN_MUTATOR, 0.5),
     # Drawing takes its time; what is read is what run_folder reads.
