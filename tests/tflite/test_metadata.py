@@ -96,6 +96,13 @@ def test_labels_must_fit(bare_float, record, labels):
         metadata.attach(bare_float, record, labels, WORDS)
 
 
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfcat\r\ndog\r\n", b"cat\ndog", b"cat\rdog\r"])
+def test_label_files_of_any_system_are_read(content, tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_bytes(content)
+    assert metadata.read_labels(str(path)) == ("cat", "dog")
+
+
 def foreign(bare_float, root, files):
     entry = flatbuffer_tables.write(root, b"M001")
     with_entry = metadata.add_entry(bare_float, "TFLITE_METADATA", entry)
