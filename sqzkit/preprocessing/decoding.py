@@ -9,6 +9,7 @@ import io
 import struct
 import threading
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import GifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError, 
 
 from sqzkit.base import files
 from sqzkit.base.errors import RunError
-from sqzkit.preprocessing import color, jpeg_xl
+from sqzkit.preprocessing import color, jpeg_xl, png_color
 
 # File name endings by format. HEIF needs pillow-heif (`pip install 'sqzkit[heif]'`), and JXL
 # pillow-jxl-plugin (`sqzkit[jxl]`).
@@ -55,7 +56,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_SEEN = (b"tRNS", b"eXIf", b"iCCP")  # ancillary chunks that change what is seen
+_PNG_SEEN = (b"tRNS", b"eXIf")  # ancillary chunks that change what is seen
 _CHUNK = struct.Struct(">I4s")
 # Pillow keeps its own limit on the pixels of a file in a global of its module.
 _OPEN_LOCK = threading.Lock()
@@ -195,9 +196,10 @@ def _essential_png(content: bytes) -> bytes:
     """Return a PNG without the chunks that do not change what is seen.
 
     Pillow refuses a file with a large text or color profile, or a wrong checksum in one;
-    viewers do not read them.
+    viewers do not read them. What other chunks say about color becomes a profile.
     """
     kept: list[bytes | memoryview] = [_PNG]
+    colors: dict[bytes, bytes] = {}
     position = len(_PNG)
     while position + 12 <= len(content):
         length, kind = _CHUNK.unpack_from(content, position)
@@ -205,25 +207,29 @@ def _essential_png(content: bytes) -> bytes:
         if end > len(content):
             break
         chunk = memoryview(content)[position:end]
+        if kind == b"IDAT" and colors:
+            kept.append(_profile_chunk(colors))
+            colors = {}
         if not kind[0] & 0x20:
             kept.append(chunk)
-        elif kind in _PNG_SEEN and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big"):
-            if kind != b"iCCP" or _is_small_profile(chunk):
+        elif zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big"):
+            if kind in _PNG_SEEN:
                 kept.append(_scaled_gray(chunk, *content[24:26]) if kind == b"tRNS" else chunk)
+            elif kind in png_color.CHUNKS:
+                colors[kind] = bytes(chunk[8:-4])
         position = end
         if kind == b"IEND":
             return b"".join(kept)
     return b"".join([*kept, content[position:]])
 
 
-def _is_small_profile(chunk: memoryview) -> bool:
-    """Return whether an iCCP chunk expands to what Pillow reads."""
-    _, _, packed = bytes(chunk[8:-4]).partition(b"\0")
-    unpacker = zlib.decompressobj()
-    try:
-        return len(unpacker.decompress(packed[1:], color.MAX_PROFILE)) < color.MAX_PROFILE
-    except zlib.error:
-        return False
+def _profile_chunk(colors: Mapping[bytes, bytes]) -> bytes:
+    """Return an iCCP chunk for what a PNG's chunks say about color; empty for sRGB."""
+    profile = png_color.profile(colors)
+    if profile is None:
+        return b""
+    body = b"iCCPprofile\0\0" + zlib.compress(profile, 1)
+    return _CHUNK.pack(len(body) - 4, body[:4]) + body[4:] + struct.pack(">I", zlib.crc32(body))
 
 
 def _scaled_gray(chunk: memoryview, depth: int, color_type: int) -> bytes | memoryview:

@@ -378,6 +378,37 @@ def _profiled_pngs():
     yield "srgb", png_in(srgb, SCENE, 8, 2), SCENE
 
 
+def _stated_colors():
+    """PNGs whose chunks state a color space without a profile."""
+
+    def gamma(value):
+        return chunk(b"gAMA", struct.pack(">I", round(1e5 * value)))
+
+    def primaries(space):
+        red, green, blue, white = space
+        points = (*white, *red, *green, *blue)
+        return chunk(b"cHRM", struct.pack(">8I", *(round(1e5 * value) for value in points)))
+
+    linear = profiles.in_srgb(SCENE, profiles.SRGB, 1.0)
+    p3 = primaries(profiles.DISPLAY_P3)
+    yield "gamma1", [gamma(1)], linear
+    yield "gamma_usual", [gamma(1 / 2.2)], SCENE
+    yield "gamma_primaries", [gamma(1 / 2.2), p3], IN_P3
+    yield "primaries_alone", [p3], SCENE
+    yield "gamma_of_srgb", [gamma(1 / 2.2), primaries(profiles.SRGB)], profiles.in_srgb(
+        SCENE, profiles.SRGB, 2.2)  # fmt: skip
+    yield "srgb_first", [gamma(1), chunk(b"sRGB", b"\0"), p3], SCENE
+    profile = chunk(b"iCCP", b"p\0\0" + zlib.compress(P3))
+    yield "iccp_first", [gamma(1), profile], IN_P3
+    yield "cicp_p3", [chunk(b"cICP", b"\x0c\x0d\0\1"), gamma(1)], profiles.in_srgb(
+        SCENE, profiles.DISPLAY_P3, None)  # fmt: skip
+    yield "cicp_srgb", [chunk(b"cICP", b"\1\x0d\0\1"), profile], SCENE
+    yield "cicp_hdr", [chunk(b"cICP", b"\x09\x10\0\1")], "color space .cICP 09100001."
+    yield "no_gamma", [gamma(0), p3], SCENE
+    yield "flat_primaries", [gamma(1), chunk(b"cHRM", bytes(32))], SCENE
+    yield "equal_primaries", [gamma(1), chunk(b"cHRM", struct.pack(">8I", *[30_000] * 8))], SCENE
+
+
 def _damaged():
     """Files whose pixels are not those they were made from, but the same in every viewer."""
     for name, options in (("", {}), ("_progressive", {"progressive": True})):
@@ -420,4 +451,8 @@ IMAGES = {
     **{name: (content, shown, tolerance) for name, content, shown, tolerance in _tiffs()},
     **{name: (content, shown, tolerance) for name, content, shown, tolerance in _profiled()},
     **{name: (content, shown, tolerance) for name, content, shown, tolerance in _damaged()},
+    **{
+        f"png_color_{name}": (png(SCENE, 8, 2, chunks), shown, 1)
+        for name, chunks, shown in _stated_colors()
+    },
 }

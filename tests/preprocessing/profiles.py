@@ -32,8 +32,13 @@ def srgb_of_xyz(xyz):
 
 
 def in_srgb(pixels, space, gamma):
-    """What uint8 pixels [..., 3] of a color space are in sRGB."""
-    return srgb_of_xyz((pixels / 255.0) ** gamma @ to_xyz(space).T)
+    """What uint8 pixels [..., 3] of a color space are in sRGB; with sRGB's curve for None."""
+    values = pixels / 255.0
+    if gamma is None:
+        linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    else:
+        linear = values**gamma
+    return srgb_of_xyz(linear @ to_xyz(space).T)
 
 
 def gray_in_srgb(values, gamma):

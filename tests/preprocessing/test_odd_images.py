@@ -32,8 +32,10 @@ OTHERWISE = {
 _PROFILES = {
     name: "shows the numbers in the file as if they were sRGB"
     for name in IMAGES
-    if "_profile_" in name and name.split("_profile_")[1] not in (
-        "of_garbage", "of_gray_for_color", "of_inks_for_color", "cut", "checksum", "srgb")
+    if ("_profile_" in name and name.split("_profile_")[1] not in (
+        "of_garbage", "of_gray_for_color", "of_inks_for_color", "cut", "checksum", "srgb"))
+    or (name.startswith("png_color_") and name.split("_color_")[1] in (
+        "gamma1", "gamma_primaries", "gamma_of_srgb", "iccp_first", "cicp_p3"))
 }  # fmt: skip
 _NO_HOLE = "takes no notice of a transparent gray; Chromium does"
 OPENCV_OTHERWISE = {
