@@ -128,9 +128,10 @@ def follow(dataset: ImageDataset, recorded: Mapping[str, Any]) -> None:
       RunError: the record is damaged.
     """
     known = _known(recorded)
+    digests = _digests(dataset, recorded)
     kept: dict[str, list[Example]] = {split: [] for split in dataset.splits}
     for split, _, example in _walk(dataset):
-        before = known.get(example.digest, (split,))[0]
+        before = known.get(digests[id(example)], (split,))[0]
         kept[before if before in kept else split].append(example)
     for split, examples in kept.items():
         if examples and len(known):
@@ -148,11 +149,12 @@ def renamed(dataset: ImageDataset, recorded: Mapping[str, Any]) -> dict[str, str
     """
     known, before = _known(recorded), {}
     labels = {label for _, label, _ in known.values()}
+    digests = _digests(dataset, recorded)
     for label in set(dataset.labels) - labels:
         then = Counter(
-            known[example.digest][1]
+            known[digests[id(example)]][1]
             for _, now, example in _walk(dataset)
-            if now == label and example.digest in known
+            if now == label and digests[id(example)] in known
         )
         if then and (name := then.most_common(1)[0][0]) not in dataset.labels:
             before[label] = name
