@@ -13,7 +13,7 @@ from sqzkit.teaching.features import STEPS
 from sqzkit.teaching.head import Head, refuse_other
 from sqzkit.tflite import last_layer, metadata
 from sqzkit.tflite.flatbuffer import IDENTIFIER, Tensor, TFLiteFile
-from sqzkit.tflite.splice import Vector, splice
+from sqzkit.tflite.splice import METADATA, Vector, splice
 
 # Scores are expected this many standard deviations around those of the classes' means.
 DEVIATIONS = 4.0
@@ -85,9 +85,7 @@ def export(content: bytes, head: Head) -> bytes:
             if record.labels and text.decode("utf-8", "replace").splitlines() == [*record.labels]:
                 files[name] = ("\n".join(head.labels) + "\n").encode()
         if record.preprocessing is not None:
-            described = _described(record.description, head)
-            entry = metadata.record(model, record.preprocessing, described)
-            edits.metadata(entry)
+            edits.metadata(_described(model.metadata_entry(metadata.ENTRY) or b"", head))
     changed = edits.done()
     return metadata.append_files(changed, files) if files else changed
 
@@ -166,13 +164,17 @@ def _write_rest(edits: "_Edits", place: last_layer.LastLayer, old: int, layer: L
             edits.range(tensor, *(layer.places if wide else layer.averages))
 
 
-def _described(base: metadata.Description, head: Head) -> metadata.Description:
-    count = sum(head.counts)
-    return dataclasses.replace(
-        base,
-        description=f"Tells {len(head.labels)} classes apart, taught on {count} photographs. Its "
-        f"network is that of: {base.description}",
+def _described(entry: bytes, head: Head) -> bytes:
+    """Return a metadata buffer whose description says what was taught; all else stays."""
+    root = Source(entry, "TFLite metadata").root(metadata.IDENTIFIER)
+    start, _ = root.extent(1, 1)
+    if not start:
+        return entry
+    text = (
+        f"Tells {len(head.labels)} classes apart, taught on {sum(head.counts)} photographs. Its "
+        f"network is that of: {root.text(1)}"
     )
+    return splice(entry, [Vector(start - 4, 1, text.encode())], METADATA)
 
 
 class _Edits:

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqzkit.base.errors import FormatError
 from sqzkit.base.flatbuffer_tables import Source
-from sqzkit.tflite.flatbuffer import IDENTIFIER
 
 _ALIGNMENT = 16
 # The fields of the schema's tables that are offsets: to a vector of numbers or a text (None), to
@@ -22,15 +21,30 @@ _OPERATOR: dict[int, Any] = {1: None, 2: None, 4: {}, 5: None, 7: None, 8: None}
 _SUBGRAPH = {0: [_TENSOR], 1: None, 2: None, 3: [_OPERATOR], 4: None}
 _NAMES = [{0: None}]
 _SIGNATURE = {0: _NAMES, 1: _NAMES, 2: None}
-_MODEL = {1: [{1: None}], 2: [_SUBGRAPH], 3: None, 4: [{0: None}], 5: None, 6: [{0: None}],
-          7: [_SIGNATURE]}  # fmt: skip
+_MODEL: dict[int, Any] = {
+    1: [{1: None}], 2: [_SUBGRAPH], 3: None, 4: [{0: None}], 5: None, 6: [{0: None}],
+    7: [_SIGNATURE],
+}  # fmt: skip
+_FILE = {0: None, 1: None, 3: None, 4: None}
+_CONTENT: dict[int, Any] = {1: {1: {}}}  # of an image: its size
+_DESCRIBED: dict[int, Any] = {
+    0: None, 1: None, 3: _CONTENT, 4: [{1: {0: None, 1: None}}], 5: {0: None, 1: None}, 6: [_FILE],
+}  # fmt: skip
+_DESCRIPTIONS: dict[int, Any] = {0: None, 1: None, 2: [_DESCRIBED], 3: [_DESCRIBED]}
+# The same of TFLite metadata.
+METADATA: dict[int, Any] = {
+    0: None, 1: None, 2: None, 3: [_DESCRIPTIONS], 4: None, 5: None, 6: [_FILE], 7: None,
+}  # fmt: skip
 # Fields whose offsets are not followed here; no classifier that the converter writes has them.
 _UNKNOWN: dict[int, tuple[int, ...]] = {
     id(_TENSOR): (6, 9),
     id(_TENSOR[4]): (5,),
     id(_OPERATOR): (11, 12),
+    id(_MODEL[4][0]): (1, 2),
+    id(_CONTENT): (2,),
+    id(_DESCRIBED): (2,),
+    id(_DESCRIPTIONS): (4, 5, 6, 7, 8, 9),
 }
-_BUFFER = _MODEL[4][0]  # type: ignore[index]
 _WITH_SHAPE = (17, 30)  # ReshapeOptions, SqueezeOptions: a vector is their first field
 
 
@@ -43,18 +57,19 @@ class Vector:
     content: bytes
 
 
-def splice(content: bytes, vectors: list[Vector]) -> bytes:
+def splice(content: bytes, vectors: list[Vector], root: Mapping[int, Any] | None = None) -> bytes:
     """Return a model with new items in some vectors.
 
     Args:
       content: a `.tflite` without files behind it.
       vectors: what to replace, each once.
+      root: `METADATA` if the content is a buffer of TFLite metadata instead.
 
     Raises:
       FormatError: the file has parts whose place is not known here.
     """
     source = Source(content, "TFLite model")
-    offsets, tables = _references(source)
+    offsets, tables = _references(source, _MODEL if root is None else root)
     pieces, ends, moves, at, moved = [], [], [], 0, 0
     for vector in sorted(vectors, key=lambda vector: vector.position):
         start = vector.position + 4
@@ -79,7 +94,7 @@ def splice(content: bytes, vectors: list[Vector]) -> bytes:
     return bytes(changed)
 
 
-def _references(source: Source) -> tuple[dict[int, int], dict[int, int]]:
+def _references(source: Source, root: Mapping[int, Any]) -> tuple[dict[int, int], dict[int, int]]:
     """Return the target of each offset by its position, and of each table its vtable."""
     offsets: dict[int, int] = {}
     tables: dict[int, int] = {}
@@ -98,8 +113,7 @@ def _references(source: Source) -> tuple[dict[int, int], dict[int, int]]:
             inside = 6 + 2 * number <= size
             return source.unpack("H", vtable + 4 + 2 * number) if inside else 0
 
-        unknown = _UNKNOWN.get(id(fields), (1, 2) if fields is _BUFFER else ())
-        if any(field(number) for number in unknown):
+        if any(field(number) for number in _UNKNOWN.get(id(fields), ())):
             raise FormatError("cannot be changed: it has parts of which sqzkit does not know")
         for number, kind in fields.items():
             if not field(number):
@@ -114,6 +128,5 @@ def _references(source: Source) -> tuple[dict[int, int], dict[int, int]]:
                 for index in range(source.unpack("I", target)):
                     visit(follow(target + 4 + 4 * index), kind[0])
 
-    assert source.content[4:8] == IDENTIFIER
-    visit(follow(0), _MODEL)
+    visit(follow(0), root)
     return offsets, tables

@@ -138,6 +138,12 @@ def with_two_outputs(model):
     graph.outputs = [graph.outputs[0], graph.operators[0].outputs[0]]
 
 
+def with_a_sigmoid(model):
+    """Softmax is the last operator; a sigmoid takes the same tensors."""
+    code = model.operatorCodes[model.subgraphs[0].operators[-1].opcodeIndex]
+    code.deprecatedBuiltinCode = code.builtinCode = 14
+
+
 def with_two_inputs(model):
     graph = model.subgraphs[0]
     graph.inputs = [graph.inputs[0], graph.operators[0].outputs[0]]
@@ -211,6 +217,7 @@ def main():
         "foreign.tflite": foreign(plain),
         "four_labels.tflite": metadata.append_files(cut, {"labels.txt": one_more}),
         **refused(plain),
+        "sigmoid.tflite": altered(plain, with_a_sigmoid),
         "fails_when_bright.tflite": failing(),
         "grey_input.tflite": bare(colours(classes=2, channels=1)),
     }

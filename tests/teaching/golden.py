@@ -14,6 +14,7 @@ import numpy as np
 from sqzkit.teaching import export, fitting, head_file
 from sqzkit.teaching.features import STEPS, FeatureReader
 from sqzkit.teaching.head import Head
+from sqzkit.tflite import last_layer
 
 FOLDER = Path(__file__).parents[1] / "golden" / "teaching"
 DIGEST = hashlib.sha256(b"golden").digest()
@@ -27,6 +28,19 @@ CASES = {
     # Two strengths have equal shares of wrong answers, up to rounding.
     "tied_strengths": (6, dict(zip("abcdefgh", (6, 6, 5, 5, 7, 3, 6, 4), strict=True))),
 }
+# Files of the Android tests, one for each kind of weights and activations.
+MODELS = Path(__file__).parents[2] / "android_demo/app/src/test/resources/models"
+EXPORTED = (
+    "colours_int8",
+    "colours_per_tensor",
+    "colours_uint8",
+    "colours_int16x8",
+    "colours_dynamic",
+    "colours_float",
+    "colours_float16",
+    "dense",  # an average, then a dense layer
+    "pooling",  # AVERAGE_POOL_2D, a convolution, RESHAPE
+)
 APART = {"tied_strengths": 200}  # the others: 600
 
 
@@ -173,20 +187,36 @@ def write():
     (FOLDER / "index.json").write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
 
 
-def write_export(base):
-    """Write a model's export: `base` is a small int8 file, which stays as it is in the folder."""
+def taught(base):
+    """Return a head of a small model's features."""
     random = np.random.default_rng(0)
-    reader = FeatureReader(base)
+    reader = FeatureReader(base, preprocessing="raw")
     head = Head(reader.digest, reader.size)
     for index in range(24):
         pixels = random.integers(0, 256, (8, 8, 3)).repeat(4, 0).repeat(4, 1) // 2
         pixels[..., index % 3] += 120
         head.add("red green blue".split()[index % 3], reader.average(reader.map(np.uint8(pixels))))
     head.teach()
+    return head
+
+
+def write_exports():
+    """Write a model's export, and the SHA-256 of those of the models that the app's tests open."""
+    found = {}
+    for name in EXPORTED:
+        folder = MODELS if name.startswith("colours") else FOLDER
+        base = (folder / f"{name}.tflite").read_bytes()
+        head = taught(base)
+        (FOLDER / f"{name}.head").write_bytes(head_file.to_bytes(head))
+        files = {"teachable": last_layer.teachable(base), "exported": export.export(base, head)}
+        found[name] = {key: hashlib.sha256(file).hexdigest() for key, file in files.items()}
+    (FOLDER / "exports.json").write_text(json.dumps(found, indent=1) + "\n")
+    base = (FOLDER / "export_base.tflite").read_bytes()
+    head = taught(base)
     (FOLDER / "export.head").write_bytes(head_file.to_bytes(head))
     (FOLDER / "export.tflite").write_bytes(export.export(base, head))
 
 
 if __name__ == "__main__":
     write()
-    write_export((FOLDER / "export_base.tflite").read_bytes())
+    write_exports()

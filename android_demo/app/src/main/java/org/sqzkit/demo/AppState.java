@@ -13,25 +13,72 @@ import org.sqzkit.demo.model.StorageUse;
  *
  * @param options how models run
  */
-record AppState(Photo photo, Models models, RunOptions options) {
+record AppState(Photo photo, Models models, RunOptions options, Teaching teaching) {
 
     /** Returns the state before anything is opened. */
     static AppState initial(RunOptions options) {
         return new AppState(new Photo(null, null, null, Step.IDLE),
-                new Models(null, Collections.emptyList(), null, Step.IDLE, -1, StorageUse.NONE), options);
+                new Models(null, Collections.emptyList(), null, Step.IDLE, -1, StorageUse.NONE), options,
+                Teaching.NONE);
     }
 
     AppState with(Photo changed) {
-        return new AppState(changed, models, options);
+        return new AppState(changed, models, options, teaching);
     }
 
     AppState with(Models changed) {
-        return new AppState(photo, changed, options);
+        return new AppState(photo, changed, options, teaching);
     }
 
     AppState with(RunOptions changed) {
-        return new AppState(photo, models, changed);
+        return new AppState(photo, models, changed, teaching);
     }
+
+    AppState with(Teaching changed) {
+        return new AppState(photo, models, options, changed);
+    }
+
+    /**
+     * What the model in use was taught.
+     *
+     * @param possible whether the model can be taught
+     * @param classes in the order of their names
+     * @param bytes of the head and its pictures
+     * @param last what the head said of the last photograph before it was taught, or null
+     * @param error why something could not be taught, or null
+     * @param waiting how many photographs are still to be taught
+     */
+    record Teaching(boolean possible, List<TaughtClass> classes, long bytes, Result.Taught last,
+            AppError error, int waiting) {
+        static final Teaching NONE =
+                new Teaching(false, Collections.emptyList(), 0, null, null, 0);
+
+        Teaching with(AppError changed) {
+            return new Teaching(possible, classes, bytes, last, changed, waiting);
+        }
+
+        Teaching with(int changed) {
+            return new Teaching(possible, classes, bytes, last, error, changed);
+        }
+
+        /** Returns how many photographs were taught. */
+        int photographs() {
+            int sum = 0;
+            for (TaughtClass one : classes) {
+                sum += one.photographs().size();
+            }
+            return sum;
+        }
+    }
+
+    /**
+     * A class that was taught.
+     *
+     * @param photographs their features
+     * @param recognized how many of them the head recognizes that is taught without them, or -1 if
+     *     that is not computed yet
+     */
+    record TaughtClass(String label, List<short[]> photographs, int recognized) {}
 
     /**
      * The photo and its classification.

@@ -10,6 +10,7 @@ final class Engine {
     private final TaskRunner tasks = new TaskRunner();
     private final PhotoSession photos;
     private final ModelSession models;
+    private final TeachSession teaching;
 
     Engine(Context context) {
         Context app = context.getApplicationContext();
@@ -19,6 +20,8 @@ final class Engine {
         photos = new PhotoSession(app, store, tasks, guard);
         models = new ModelSession(app, store, tasks, guard, preferences, photos);
         photos.connect(models);
+        teaching = new TeachSession(app, store, photos, models);
+        models.connect(teaching);
         models.openFirst();
     }
 
@@ -38,9 +41,14 @@ final class Engine {
         return models;
     }
 
+    TeachSession teaching() {
+        return teaching;
+    }
+
     /** The user has read what went wrong. */
     void dismissError() {
         store.update(state -> state
+                .with(state.teaching().with((AppError) null))
                 .with(state.photo().with((AppError) null))
                 .with(state.models().with((AppState.Failure) null)));
     }
@@ -53,11 +61,13 @@ final class Engine {
 
     /** Waits until nothing runs in the background, for tests. */
     boolean awaitIdle(long time, TimeUnit unit) throws Exception {
-        return tasks.awaitIdle(time, unit) && models.awaitIdle(time, unit);
+        return tasks.awaitIdle(time, unit) && models.awaitIdle(time, unit)
+                && teaching.awaitIdle(time, unit);
     }
 
-    /** Ends the model's thread. */
+    /** Ends the threads. */
     void close() {
         models.close();
+        teaching.close();
     }
 }

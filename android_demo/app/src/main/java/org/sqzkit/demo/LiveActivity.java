@@ -20,6 +20,8 @@ import android.view.WindowManager;
 import android.widget.ImageButton;
 import android.widget.Switch;
 import android.widget.TextView;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.sqzkit.demo.image.FrameConverter;
 import org.sqzkit.demo.image.Pixels;
@@ -33,6 +35,12 @@ import org.sqzkit.demo.ui.Viewfinder;
 /** The live view: classifies camera frames, and drops those that arrive while one is being classified. */
 public final class LiveActivity extends Activity implements TextureView.SurfaceTextureListener,
         LiveCamera.Listener, DisplayManager.DisplayListener {
+    /** The class to teach from the camera: an extra of the intent. */
+    static final String LABEL = "label";
+    /** Every third frame of a burst is taught: its neighbours are nearly the same. */
+    static final int BURST = 5;
+
+    private static final int EVERY = 3;
     private static final int ALLOW = 1;
     private static final int TOP_K = 3;
     private static final int RATE_OVER = 20;
@@ -45,6 +53,10 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     private Engine engine;
     private Preferences preferences;
     private volatile boolean smooth;
+    /** Frames of a burst that are still to come. */
+    private volatile int burst;
+    private boolean map;
+    private int examples;
     private volatile boolean frozen;
     private boolean front;
     private boolean torch;
@@ -84,6 +96,16 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
             smooth = on;
             preferences.setSmooth(on);
         });
+        map = preferences.map();
+        Switch maps = findViewById(R.id.map);
+        maps.setChecked(map);
+        maps.setOnCheckedChangeListener((view, on) -> {
+            map = on;
+            preferences.setMap(on);
+        });
+        show(R.id.teach, getIntent().hasExtra(LABEL));
+        findViewById(R.id.teach).setOnClickListener(view -> burst = EVERY * (BURST - 1) + 1);
+        drawTeach();
         preview.setOnClickListener(view -> freeze(!frozen));
         findViewById(R.id.freeze).setOnClickListener(view -> freeze(!frozen));
         findViewById(R.id.share).setOnClickListener(view -> share());
@@ -93,6 +115,29 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
             camera.setTorch(torch);
             drawControls();
         });
+    }
+
+    private void drawTeach() {
+        ((TextView) findViewById(R.id.teach)).setText(getString(
+                R.string.live_teach, getIntent().getStringExtra(LABEL), examples));
+    }
+
+    /** How the next frame is classified. */
+    ModelRunner.Purpose purpose() {
+        if (burst % EVERY == 1) {
+            return ModelRunner.Purpose.EXAMPLE;
+        }
+        return smooth ? ModelRunner.Purpose.NEXT_FRAME : ModelRunner.Purpose.ALONE;
+    }
+
+    /** Teaches a frame if it is one of a burst. */
+    private void teach(Result result) {
+        if (result.example() != null) {
+            engine.teaching().add(getIntent().getStringExtra(LABEL), result);
+            examples++;
+            drawTeach();
+        }
+        burst = Math.max(burst - 1, 0);
     }
 
     private void freeze(boolean wanted) {
@@ -113,7 +158,7 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     /** Offers the answer of the frozen picture to other apps, as text. */
     private void share() {
         StringBuilder text = new StringBuilder();
-        for (Prediction answer : shown.best().subList(0, Math.min(TOP_K, shown.best().size()))) {
+        for (Prediction answer : shown.answers().subList(0, Math.min(TOP_K, shown.answers().size()))) {
             text.append(Formats.summary(this, answer)).append('\n');
         }
         startActivity(Intent.createChooser(new Intent(Intent.ACTION_SEND).setType("text/plain")
@@ -259,7 +304,7 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
             return;
         }
         int turn = from.turn(displayTurn);
-        boolean accepted = runner.classify(() -> pixels(runner, frame, turn), smooth, this::show, error -> {
+        boolean accepted = runner.classify(() -> pixels(runner, frame, turn), purpose(), this::show, error -> {
             busy.set(false);
             engine.models().putAside(runner, error);
             if (visible) {
@@ -296,8 +341,11 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         }
         shown = result;
         rate.frame(SystemClock.elapsedRealtimeNanos());
-        ((ResultRows) findViewById(R.id.rows)).show(
-                result.best().subList(0, Math.min(TOP_K, result.best().size())));
+        teach(result);
+        List<Prediction> best = result.isNone() ? Collections.emptyList() : result.answers();
+        ((ResultRows) findViewById(R.id.rows)).show(best.subList(0, Math.min(TOP_K, best.size())));
+        Viewfinder viewfinder = findViewById(R.id.viewfinder);
+        viewfinder.showMap(map && result.map() != null ? result.map().picture() : null, front);
         TextView timing = findViewById(R.id.timing);
         timing.setVisibility(View.VISIBLE);
         timing.setText(rateLine() + ModelCard.timing(this, result));
@@ -313,12 +361,13 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     /** Changes the line that TalkBack speaks only if the class changed, at most every two seconds. */
     private void announce(Result result) {
         long now = SystemClock.elapsedRealtime();
-        int best = result.best().get(0).index();
+        Prediction first = result.answers().get(0);
+        int best = result.isNone() ? Integer.MAX_VALUE : first.index();
         if (best != announcedClass && (announcedClass < 0 || now - announced >= ANNOUNCE_MS)) {
             announced = now;
             announcedClass = best;
-            ((TextView) findViewById(R.id.summary)).setText(
-                    Formats.label(this, result.best().get(0)));
+            ((TextView) findViewById(R.id.summary)).setText(result.isNone()
+                    ? getString(R.string.teach_none) : Formats.label(this, first));
         }
     }
 

@@ -3,16 +3,22 @@ package org.sqzkit.demo;
 import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.Intent;
+import android.graphics.RectF;
 import android.net.Uri;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.Button;
 import android.widget.ImageView;
 import android.widget.ProgressBar;
+import android.widget.Switch;
 import android.widget.TextView;
+import java.util.List;
+import org.sqzkit.demo.image.Resizer;
+import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.Prediction;
 import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
+import org.sqzkit.demo.ui.PhotoView;
 import org.sqzkit.demo.ui.ResultRows;
 import org.sqzkit.demo.ui.SystemBars;
 
@@ -26,6 +32,7 @@ public final class MainActivity extends Activity {
     private PhotoPicker picker;
     private SampleStrip samples;
     private ProgressCard progress;
+    private Preferences preferences;
 
     /** The model of another app that the user is being asked about, or null. */
     private Uri offered;
@@ -44,6 +51,17 @@ public final class MainActivity extends Activity {
         findViewById(R.id.take).setOnClickListener(view -> picker.take());
         findViewById(R.id.live).setOnClickListener(
                 view -> startActivity(new Intent(this, LiveActivity.class)));
+        findViewById(R.id.teach).setOnClickListener(
+                view -> startActivity(new Intent(this, TeachActivity.class)));
+        findViewById(R.id.correct).setOnClickListener(
+                view -> ClassDialogs.choose(this, engine.state().teaching(), engine.teaching()::correct));
+        preferences = new Preferences(this);
+        Switch map = findViewById(R.id.map);
+        map.setChecked(preferences.map());
+        map.setOnCheckedChangeListener((view, on) -> {
+            preferences.setMap(on);
+            drawMap(engine.state());
+        });
         findViewById(R.id.models).setOnClickListener(
                 view -> startActivity(new Intent(this, ModelsActivity.class)));
         if (saved == null) {
@@ -133,6 +151,8 @@ public final class MainActivity extends Activity {
         drawPhoto(state.photo());
         drawError(state);
         drawResult(state.photo().result());
+        drawTaught(state);
+        drawMap(state);
         progress.draw(state);
         samples.draw(state.models().current());
     }
@@ -160,11 +180,58 @@ public final class MainActivity extends Activity {
         if (state.photo().error() != null) {
             ErrorCard.show(this, getString(R.string.error_photo_title),
                     state.photo().error().text(this), R.string.ok, engine::dismissError);
+        } else if (state.teaching().error() != null) {
+            ErrorCard.show(this, getString(R.string.error_general_title),
+                    state.teaching().error().text(this), R.string.ok, engine::dismissError);
         } else if (state.models().failure() != null) {
             ModelCard.showFailure(this, engine);
         } else {
             ErrorCard.hide(this);
         }
+    }
+
+    /** What the head says of the photo, above what the model says. */
+    private void drawTaught(AppState state) {
+        Result result = state.photo().result();
+        boolean shown = result != null && result.taught() != null;
+        show(R.id.taught, shown);
+        show(R.id.correct, result != null && state.teaching().possible()
+                && state.photo().bitmap() != null);
+        ((Button) findViewById(R.id.correct)).setText(shown ? R.string.correct : R.string.teach_this);
+        if (!shown) {
+            return;
+        }
+        List<Prediction> best = result.answers();
+        TextView summary = findViewById(R.id.taught_summary);
+        String text = result.isNone() ? getString(R.string.teach_none) : Formats.summary(this, best.get(0));
+        if (!text.contentEquals(summary.getText())) {
+            summary.setText(text);
+        }
+        ((ResultRows) findViewById(R.id.taught_rows)).show(
+                best.subList(result.isNone() ? 0 : 1, best.size()));
+    }
+
+    /** Draws where the model looked over the part of the photo that it saw. */
+    private void drawMap(AppState state) {
+        Result result = state.photo().result();
+        LoadedModel model = state.models().current();
+        boolean known = result != null && result.map() != null && model != null
+                && state.photo().bitmap() != null;
+        show(R.id.map, known);
+        PhotoView view = findViewById(R.id.photo);
+        if (!known || !preferences.map()) {
+            view.showMap(null, null);
+            return;
+        }
+        int width = state.photo().bitmap().getWidth();
+        int height = state.photo().bitmap().getHeight();
+        int[] seen = Resizer.source(width, height, model.file().geometry());
+        view.showMap(result.map().picture(), new RectF((float) seen[0] / width,
+                (float) seen[1] / height, (float) seen[2] / width, (float) seen[3] / height));
+    }
+
+    private void show(int id, boolean visible) {
+        findViewById(id).setVisibility(visible ? View.VISIBLE : View.GONE);
     }
 
     private void drawResult(Result result) {

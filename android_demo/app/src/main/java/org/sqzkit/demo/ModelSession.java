@@ -34,6 +34,7 @@ final class ModelSession {
     private final ModelStore models;
     private final PhotoSession photos;
     private final Set<String> failed = new HashSet<>();
+    private TeachSession teaching;
     private volatile ModelRunner runner;
     private Task task;
     private String former = "";
@@ -47,6 +48,11 @@ final class ModelSession {
         this.photos = photos;
         content = new ContentReader(context.getContentResolver());
         models = new ModelStore(context);
+    }
+
+    /** Sets what the models are taught. */
+    void connect(TeachSession session) {
+        teaching = session;
     }
 
     /** The model in use, or null; from any thread. */
@@ -297,12 +303,14 @@ final class ModelSession {
             runner.close();
         }
         runner = next;
+        teaching.use(next);
         preferences.setModel(id);
     }
 
     private void drop() {
         runner.close();
         runner = null;
+        teaching.use(null);
         state.updateModels(now -> now.with((LoadedModel) null));
         photos.classifyAgain();
     }

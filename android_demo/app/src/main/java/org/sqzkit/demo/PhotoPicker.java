@@ -6,10 +6,13 @@ import android.content.ActivityNotFoundException;
 import android.content.ClipData;
 import android.content.Intent;
 import android.content.pm.PackageManager;
+import android.net.Uri;
 import android.os.Build;
 import android.os.Bundle;
 import android.provider.MediaStore;
 import android.widget.Toast;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Asks the photo picker and the camera app for photographs. */
 final class PhotoPicker {
@@ -37,11 +40,23 @@ final class PhotoPicker {
 
     /** Opens the system's photo picker, or on phones without one the document picker. */
     void choose() {
+        choose(1);
+    }
+
+    /** The same for up to {@code count} photographs at once. */
+    void choose(int count) {
         Intent documents = new Intent(Intent.ACTION_GET_CONTENT)
-                .addCategory(Intent.CATEGORY_OPENABLE).setType("image/*");
-        if (Build.VERSION.SDK_INT >= 33
-                && start(new Intent(MediaStore.ACTION_PICK_IMAGES).setType("image/*"), CHOOSE)) {
-            return;
+                .addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
+                .putExtra(Intent.EXTRA_ALLOW_MULTIPLE, count > 1);
+        if (Build.VERSION.SDK_INT >= 33) {
+            Intent pick = new Intent(MediaStore.ACTION_PICK_IMAGES).setType("image/*");
+            if (count > 1) {
+                pick.putExtra(MediaStore.EXTRA_PICK_IMAGES_MAX,
+                        Math.min(count, MediaStore.getPickImagesMaxLimit()));
+            }
+            if (start(pick, CHOOSE)) {
+                return;
+            }
         }
         if (!start(documents, CHOOSE)) {
             fail(new AppError(R.string.error_no_picker));
@@ -113,6 +128,21 @@ final class PhotoPicker {
         } else if (request == TAKE) {
             engine.photos().classifyCapture(PhotoProvider.file(screen));
         }
+    }
+
+    /** Returns the photographs that the picker gave. */
+    static List<Uri> chosen(Intent data) {
+        List<Uri> found = new ArrayList<>();
+        ClipData several = data == null ? null : data.getClipData();
+        for (int i = 0; several != null && i < several.getItemCount(); i++) {
+            if (several.getItemAt(i).getUri() != null) {
+                found.add(several.getItemAt(i).getUri());
+            }
+        }
+        if (found.isEmpty() && data != null && data.getData() != null) {
+            found.add(data.getData());
+        }
+        return found;
     }
 
     private void fail(AppError error) {

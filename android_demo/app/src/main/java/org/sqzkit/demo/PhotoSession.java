@@ -5,6 +5,8 @@ import android.graphics.Bitmap;
 import android.net.Uri;
 import java.io.File;
 import java.io.FileInputStream;
+import java.io.IOException;
+import java.util.function.Consumer;
 import org.sqzkit.demo.image.BitmapPixels;
 import org.sqzkit.demo.image.PhotoLoader;
 import org.sqzkit.demo.model.AtomicFiles;
@@ -63,19 +65,30 @@ final class PhotoSession {
     private void load(ContentReader.Source source) {
         tasks.cancel(task);
         store.updatePhoto(photo -> photo.with((AppError) null).with(Step.COPYING));
-        task = tasks.start(LIMIT_MILLIS, running -> {
-            File copy = File.createTempFile("photo-", ".part", context.getFilesDir());
-            try {
-                ContentReader.copy(source, copy, PhotoLoader.MAX_BYTES, AtomicFiles.Header.ANY,
-                        R.string.error_photo_unreadable, running);
-                Bitmap photo = decode(copy);
-                running.progress();
+        task = tasks.start(LIMIT_MILLIS, running -> read(source, running, true), this::show, this::fail);
+    }
+
+    /** Decodes a photo of another app without showing it. */
+    void read(Uri uri, Consumer<Bitmap> done, Consumer<AppError> failed) {
+        tasks.start(LIMIT_MILLIS, running -> read(() -> content.open(uri), running, false), done, failed);
+    }
+
+    /** Copies and decodes a photo, and keeps the copy for the next process if asked to. */
+    private Bitmap read(ContentReader.Source source, Task running, boolean keep)
+            throws AppError, IOException {
+        File copy = File.createTempFile("photo-", ".part", context.getFilesDir());
+        try {
+            ContentReader.copy(source, copy, PhotoLoader.MAX_BYTES, AtomicFiles.Header.ANY,
+                    R.string.error_photo_unreadable, running);
+            Bitmap photo = decode(copy);
+            running.progress();
+            if (keep) {
                 AtomicFiles.move(copy, kept);
-                return photo;
-            } finally {
-                copy.delete();
             }
-        }, this::show, this::fail);
+            return photo;
+        } finally {
+            copy.delete();
+        }
     }
 
     private Bitmap decode(File file) throws AppError {

@@ -10,6 +10,7 @@ final class Preferences {
     private static final String THREADS = "threads";
     private static final String XNNPACK = "xnnpack";
     private static final String SMOOTH = "smooth";
+    private static final String MAP = "map";
 
     private final SharedPreferences stored;
 
@@ -40,6 +41,15 @@ final class Preferences {
     /** Returns whether the live view shows the mean of several frames. */
     boolean smooth() {
         return stored.getBoolean(SMOOTH, true);
+    }
+
+    /** Returns whether the screens show where the model looked. */
+    boolean map() {
+        return stored.getBoolean(MAP, false);
+    }
+
+    void setMap(boolean shown) {
+        stored.edit().putBoolean(MAP, shown).apply();
     }
 
     void setSmooth(boolean smooth) {

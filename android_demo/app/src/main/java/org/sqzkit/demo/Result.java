@@ -3,6 +3,7 @@ package org.sqzkit.demo;
 import android.os.Bundle;
 import java.util.ArrayList;
 import java.util.List;
+import org.sqzkit.demo.model.ActivationMap;
 import org.sqzkit.demo.model.Prediction;
 
 /**
@@ -12,11 +13,40 @@ import org.sqzkit.demo.model.Prediction;
  * @param modelTitle which model said so
  * @param preprocessing, inference nanoseconds of this run
  * @param medianPreprocessing, medianInference nanoseconds, over the last {@code runs} runs
+ * @param taught what the head that was taught says, or null if there is none
+ * @param map where the model looked for the first class, or null if it does not say
+ * @param example what to teach of this photograph, or null if it was not asked for
  */
 record Result(List<Prediction> best, String modelTitle, long preprocessing, long inference,
-        long medianPreprocessing, long medianInference, int runs) {
+        long medianPreprocessing, long medianInference, int runs, Taught taught, ActivationMap map,
+        Example example) {
 
-    /** Stores everything for a later process. */
+    /**
+     * What a head says.
+     *
+     * @param best the most probable of the classes that were taught, best first
+     * @param none whether the photograph seems to show none of them
+     */
+    record Taught(List<Prediction> best, boolean none) {}
+
+    /**
+     * A photograph to be taught.
+     *
+     * @param picture a small JPEG of what the model saw
+     */
+    record Example(short[] features, byte[] picture) {}
+
+    /** Returns what the head says, or without one what the model says. */
+    List<Prediction> answers() {
+        return taught == null ? best : taught.best();
+    }
+
+    /** Returns whether the photograph seems to show nothing that was taught. */
+    boolean isNone() {
+        return taught != null && taught.none();
+    }
+
+    /** Stores everything but what was taught for a later process: the head may be another one then. */
     Bundle save() {
         int count = best.size();
         int[] indices = new int[count];
@@ -34,6 +64,10 @@ record Result(List<Prediction> best, String modelTitle, long preprocessing, long
         out.putString("model", modelTitle);
         out.putLongArray("times", new long[] {preprocessing, inference, medianPreprocessing, medianInference});
         out.putInt("runs", runs);
+        if (map != null) {
+            out.putFloatArray("map", map.shares());
+            out.putInt("width", map.width());
+        }
         return out;
     }
 
@@ -50,7 +84,9 @@ record Result(List<Prediction> best, String modelTitle, long preprocessing, long
         for (int i = 0; i < indices.length; i++) {
             best.add(new Prediction(indices[i], labels[i], probabilities[i]));
         }
+        float[] map = in.getFloatArray("map");
         return new Result(best, in.getString("model"), times[0], times[1], times[2], times[3],
-                in.getInt("runs"));
+                in.getInt("runs"), null,
+                map == null ? null : new ActivationMap(map, in.getInt("width")), null);
     }
 }

@@ -34,6 +34,10 @@ final class StateStore {
         update(now -> now.with(change.apply(now.models())));
     }
 
+    void updateTeaching(UnaryOperator<AppState.Teaching> change) {
+        update(now -> now.with(change.apply(now.teaching())));
+    }
+
     /** Calls {@code listener} now and after every change. */
     void listen(Runnable listener) {
         listeners.add(listener);

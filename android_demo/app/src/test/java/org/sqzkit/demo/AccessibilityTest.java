@@ -70,7 +70,8 @@ public class AccessibilityTest {
                     view.getHeight() >= TARGET_DP * density);
             assertTrue(name + " says nothing", view.getContentDescription() != null
                     || view instanceof ViewGroup
-                    || view instanceof TextView && ((TextView) view).length() > 0);
+                    || view instanceof TextView && (((TextView) view).length() > 0
+                            || ((TextView) view).getHint() != null));
         }
         if (view instanceof ImageView) {
             assertNotNull(name, view.getContentDescription());
@@ -113,6 +114,26 @@ public class AccessibilityTest {
     @Config(fontScale = 2f)
     public void modelsScreenWithLargeLetters() throws Exception {
         open(ModelsActivity.class);
+    }
+
+    @Test
+    @Config(fontScale = 2f, qualifiers = "de-w320dp-h533dp")
+    public void teachScreenWithLargeLetters() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        Screens.teach("Annas Lieblingstasse", Screens.RED, 0xffc83214);
+        Screens.teach("Rasen", Screens.GREEN);
+        open(TeachActivity.class);
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
+                controller.get().findViewById(R.id.last).getAccessibilityLiveRegion());
+    }
+
+    @Test
+    public void mainScreenThatWasTaught() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        Screens.teach("mug", Screens.RED, 0xffc83214);
+        Screens.teach("lawn", Screens.GREEN, 0xff18a830);
+        open(MainActivity.class);
+        assertTrue(Screens.text(controller.get(), R.id.taught_summary).matches("mug, [0-9.]+%"));
     }
 
     @Test

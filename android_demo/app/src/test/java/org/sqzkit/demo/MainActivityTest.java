@@ -119,6 +119,9 @@ public class MainActivityTest {
         screen().findViewById(R.id.live).performClick();
         assertEquals(LiveActivity.class.getName(),
                 shadowOf(screen()).getNextStartedActivity().getComponent().getClassName());
+        screen().findViewById(R.id.teach).performClick();
+        assertEquals(TeachActivity.class.getName(),
+                shadowOf(screen()).getNextStartedActivity().getComponent().getClassName());
         screen().findViewById(R.id.models).performClick();
         assertEquals(ModelsActivity.class.getName(),
                 shadowOf(screen()).getNextStartedActivity().getComponent().getClassName());
@@ -145,7 +148,8 @@ public class MainActivityTest {
             best.add(new Prediction(best.size(), null, probability));
         }
         Screens.engine().store().updatePhoto(
-                photo -> photo.with(new Result(best, "Colours", 1, 1, 1, 1, 1)));
+                photo -> photo.with(
+                        new Result(best, "Colours", 1, 1, 1, 1, 1, null, null, null)));
     }
 
     @Test

@@ -10,7 +10,9 @@ import android.view.View;
 import android.widget.TextView;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.Shadows;
 import org.robolectric.shadows.ShadowBitmapFactory;
@@ -52,6 +54,18 @@ final class Screens {
     static void useModel(String name) throws Exception {
         engine().models().open(offer(name, Resources.model(name)));
         settle();
+    }
+
+    /** Teaches photographs of one colour each. */
+    static void teach(String label, int... colors) throws Exception {
+        List<Uri> uris = new ArrayList<>();
+        for (int color : colors) {
+            uris.add(offer(label + color + ".jpg", photo(color)));
+        }
+        engine().teaching().add(label, uris);
+        do {
+            settle();
+        } while (engine().state().teaching().waiting() > 0);
     }
 
     /** The first model that came with the app. */

@@ -182,6 +182,47 @@ public class ScreenshotTest {
 
     @Test
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void teachByDay() throws Exception {
+        teach("teach_day");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + SMALL + "-night-hdpi", fontScale = 2f)
+    public void teachByNightWithLargeLetters() throws Exception {
+        teach("teach_night_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = "ar-ldrtl-" + USUAL + "-night-xhdpi")
+    public void teachFromRightToLeft() throws Exception {
+        teach("teach_right_to_left");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + TABLET + "-notnight-mdpi")
+    public void teachInGermanOnATablet() throws Exception {
+        teach("teach_tablet");
+    }
+
+    /** The taught answer above the model's, and where the model looked. */
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void taughtAnswerWithMap() throws Exception {
+        main();
+        Screens.teach("Sky", 0xff2f6fc4, 0xff5d8fd4, 0xff86abdf);
+        Screens.teach("Lawn", Screens.GREEN, 0xff18a830, 0xff309020);
+        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
+        Screens.settle();
+        controller.get().findViewById(R.id.map).performClick();
+        // Measured times differ at each run; these do not.
+        Screens.engine().store().updatePhoto(photo -> photo.with(new Result(
+                photo.result().best(), "Colours", 2_400_000, 11_300_000, 2_300_000, 11_900_000, 5,
+                photo.result().taught(), photo.result().map(), null)));
+        check("taught_day");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
     public void live() throws Exception {
         Screens.useModel("colours_int8.tflite");
         LiveActivityTest.addTwoCameras();
@@ -194,6 +235,16 @@ public class ScreenshotTest {
                         + ModelCard.timing(live.get(), result()));
         bars();
         check("live");
+    }
+
+    private void teach(String name) throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        Screens.teach("Anna’s mug", Screens.RED, 0xffc83214, 0xffb41e28, 0xffe63c28);
+        Screens.teach("Lawn", Screens.GREEN, 0xff18a830, 0xff309020);
+        controller = Robolectric.buildActivity(TeachActivity.class).setup();
+        Screens.settle();
+        bars();
+        check(name);
     }
 
     private void models(String name) throws Exception {
@@ -226,7 +277,7 @@ public class ScreenshotTest {
     static Result result() {
         List<Prediction> best = Arrays.asList(new Prediction(2, "blue", 0.873f),
                 new Prediction(1, "green", 0.094f), new Prediction(0, "red", 0.033f));
-        return new Result(best, "Colours", 2_400_000, 11_300_000, 2_300_000, 11_900_000, 5);
+        return new Result(best, "Colours", 2_400_000, 11_300_000, 2_300_000, 11_900_000, 5, null, null, null);
     }
 
     private static byte[] sky() {

@@ -35,9 +35,13 @@ public final class Features {
         for (int i = 0; i < map.length; i++) {
             totals[i % channels] += map[i];
         }
-        int places = places(map.length, channels);
-        short[] features = new short[channels];
-        for (int i = 0; i < channels; i++) {
+        return ofTotals(totals, places(map.length, channels));
+    }
+
+    /** Returns the averages of float32 values from their sums over a number of places. */
+    static short[] ofTotals(double[] totals, int places) {
+        short[] features = new short[totals.length];
+        for (int i = 0; i < features.length; i++) {
             features[i] = clip(Math.floor(totals[i] * STEPS / places + 0.5));
         }
         return features;

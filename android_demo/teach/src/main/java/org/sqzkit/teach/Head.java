@@ -75,6 +75,35 @@ public final class Head {
         return known == null ? 0 : known.count();
     }
 
+    /** Returns the features of a class's photographs, in stored order; none of absent ones. */
+    public List<short[]> photographs(String label) {
+        List<short[]> found = new ArrayList<>();
+        if (classes.containsKey(label)) {
+            for (short[] features : classes.get(label).present) {
+                found.add(features.clone());
+            }
+        }
+        return found;
+    }
+
+    /** Returns how many photographs there are, absent ones included. */
+    public int count() {
+        return (int) total();
+    }
+
+    /**
+     * Returns how many photographs of each class a head recognizes that was taught without them, in
+     * the order of {@link #labels}. One that is alone in its class is not.
+     *
+     * @throws HeadException NOTHING_TAUGHT; DAMAGED if the sums cannot be those of photographs
+     */
+    public int[] recognized() throws HeadException {
+        Moments moments = moments();
+        choose(moments);
+        double strength = Choice.STRENGTHS[choice.strength()];
+        return LeaveOneOut.over(moments, classes.values(), strength)[0].recognized;
+    }
+
     /** Returns what left-out photographs decided, or null if the photographs have changed since. */
     public Choice choice() {
         return choice;
@@ -362,7 +391,7 @@ public final class Head {
         }
     }
 
-    private Moments moments() throws HeadException {
+    Moments moments() throws HeadException {
         if (classes.isEmpty()) {
             throw new HeadException(HeadException.Code.NOTHING_TAUGHT,
                     "nothing was taught yet: add photographs first");

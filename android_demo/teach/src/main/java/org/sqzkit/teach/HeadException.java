@@ -28,6 +28,8 @@ public final class HeadException extends IOException {
         ONLY_SUMS,
         /** The head has no photographs yet. */
         NOTHING_TAUGHT,
+        /** The model is damaged, or its graph has no features to teach from. */
+        NOT_TEACHABLE,
     }
 
     HeadException(Code code, String message) {
@@ -37,6 +39,16 @@ public final class HeadException extends IOException {
 
     static HeadException damaged(String reason) {
         return new HeadException(Code.DAMAGED, "damaged .head file: " + reason);
+    }
+
+    static HeadException damagedModel(Exception cause) {
+        HeadException error = unfit("its file is damaged");
+        error.initCause(cause);
+        return error;
+    }
+
+    static HeadException unfit(String reason) {
+        return new HeadException(Code.NOT_TEACHABLE, "the model cannot be taught: " + reason);
     }
 
     public Code code() {

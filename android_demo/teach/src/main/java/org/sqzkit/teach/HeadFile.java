@@ -3,6 +3,7 @@ package org.sqzkit.teach;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
@@ -89,7 +90,8 @@ public final class HeadFile {
     }
 
     private Head head() throws HeadException {
-        body.position(MAGIC.length);
+        // As a Buffer: what this returns since Java 9 is not there before Android 9.
+        ((Buffer) body).position(MAGIC.length);
         byte[] digest = bytes(Head.DIGEST_BYTES);
         int size = body.getShort() & 0xFFFF;
         int classes = body.getShort() & 0xFFFF;

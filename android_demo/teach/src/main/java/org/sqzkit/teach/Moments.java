@@ -1,6 +1,7 @@
 package org.sqzkit.teach;
 
 import java.util.Collection;
+import java.util.List;
 
 /** The classes' means and their common scatter. docs/teaching.md numbers the steps. */
 final class Moments {
@@ -12,7 +13,8 @@ final class Moments {
     final long rest;
 
     private final double[][] scatter;
-    private final double ridge;
+    /** What is added to the diagonal, times the strength. */
+    final double ridge;
 
     Moments(Collection<Photographs> classes, Gram gram) {
         int size = gram.rows.length;
@@ -48,6 +50,34 @@ final class Moments {
             covariance[i][0] += strength * ridge;
         }
         return new Cholesky(covariance);
+    }
+
+    /** Returns photographs less the mean of the classes' means. */
+    double[][] centre(List<short[]> photographs) {
+        double[][] found = new double[photographs.size()][mean.length];
+        for (int k = 0; k < found.length; k++) {
+            short[] features = photographs.get(k);
+            for (int i = 0; i < mean.length; i++) {
+                found[k][i] = features[i] - mean[i];
+            }
+        }
+        return found;
+    }
+
+    /** Returns the scatter, taken apart. */
+    Tridiagonal tridiagonal() {
+        double[][] copy = new double[scatter.length][];
+        for (int i = 0; i < copy.length; i++) {
+            copy[i] = scatter[i].clone();
+        }
+        return new Tridiagonal(copy);
+    }
+
+    /** Adds row i of the scatter times a factor to a sum. */
+    void addScatterRow(int i, double factor, double[] sum) {
+        for (int j = 0; j < sum.length; j++) {
+            sum[j] += factor * (j < i ? scatter[j][i - j] : scatter[i][j - i]);
+        }
     }
 
     private static double[][] scatter(Gram gram, double[][] totals, double[] counts) {

@@ -68,8 +68,8 @@ public class GoldenTest {
             assertEquals((Double) expected.get("strength"), choice.strength(), 0);
             assertEquals((Double) expected.get("temperature"), choice.temperature(), 0);
             assertClose("threshold", number(expected.get("threshold")), choice.threshold());
-            LeaveOneOut left = new LeaveOneOut(new Moments(head.classes.values(), head.gram()),
-                    head.classes.values(), Choice.STRENGTHS[choice.strength()]);
+            LeaveOneOut left = LeaveOneOut.over(new Moments(head.classes.values(), head.gram()),
+                    head.classes.values(), Choice.STRENGTHS[choice.strength()])[0];
             assertClose("error", (Double) expected.get("left_out_error"), left.error);
             double[] evidence = Json.numbers(expected.get("left_out_evidence"));
             assertEquals(evidence.length, left.evidence.length);

@@ -24,7 +24,7 @@ public class LeaveOneOutTest {
         head.add("class 0", outlier);
         Moments moments = new Moments(head.classes.values(), head.gram());
         int place = head.classes.get("class 0").present.headSet(outlier).size();
-        double found = new LeaveOneOut(moments, head.classes.values(), 0.05).evidence[place];
+        double found = LeaveOneOut.over(moments, head.classes.values(), 0.05)[0].evidence[place];
         double within = head.teach(weakest).evidence(outlier);
         head.remove("class 0", outlier);
         double without = head.teach(weakest).evidence(outlier);
@@ -36,8 +36,8 @@ public class LeaveOneOutTest {
     public void thresholdLetsFivePercentThrough() throws HeadException {
         Head head = head();
         Choice choice = head.teach().choice();
-        double[] evidence = new LeaveOneOut(new Moments(head.classes.values(), head.gram()),
-                head.classes.values(), Choice.STRENGTHS[choice.strength()]).evidence;
+        double[] evidence = LeaveOneOut.over(new Moments(head.classes.values(), head.gram()),
+                head.classes.values(), Choice.STRENGTHS[choice.strength()])[0].evidence;
         assertEquals(750, evidence.length);
         assertEquals(37, Arrays.stream(evidence).filter(e -> e > choice.threshold()).count());
     }
@@ -68,7 +68,7 @@ public class LeaveOneOutTest {
         Golden.add(head, "alone", Golden.photographs(4, 1, 1));
         Golden.add(head, "several", Golden.photographs(4, 6, 2));
         Moments moments = new Moments(head.classes.values(), head.gram());
-        LeaveOneOut left = new LeaveOneOut(moments, head.classes.values(), 0.5);
+        LeaveOneOut left = LeaveOneOut.over(moments, head.classes.values(), 0.5)[0];
         assertEquals(6, left.evidence.length);
         assertTrue(left.error < 1);
     }

@@ -47,6 +47,7 @@ final class Aapt2 {
     /** Compiles {@code res} and links it with manifest and assets into {@code out}; R.java goes to {@code gen}. */
     void link(Options options, Path assets, Path out) throws IOException, BuildException {
         Path flat = out.resolveSibling("res.zip");
+        Path named = out.resolveSibling("named.apk");
         run(List.of(program.toString(), "compile", "--dir", options.get("res"), "-o", flat.toString()));
         Files.createDirectories(options.path("gen"));
         List<String> command = new ArrayList<>(List.of(program.toString(), "link",
@@ -56,12 +57,16 @@ final class Aapt2 {
                 "--min-sdk-version", options.get("minSdk"),
                 "--target-sdk-version", options.get("targetSdk"),
                 "--version-code", options.get("versionCode"),
-                "--version-name", options.get("versionName"), "-o", out.toString()));
+                "--version-name", options.get("versionName"), "-o", named.toString()));
         for (String ending : STORED) {
             command.addAll(List.of("-0", ending));
         }
         command.add(flat.toString());
         run(command);
+        // The code names resources by number, so their own names would only take room.
+        run(List.of(program.toString(), "optimize", "--collapse-resource-names",
+                "--deduplicate-entry-values", "--shorten-resource-paths",
+                "-o", out.toString(), named.toString()));
     }
 
     private static void run(List<String> command) throws IOException, BuildException {

@@ -46,6 +46,11 @@ public final class Resizer {
         return out;
     }
 
+    /** The bytes that the last call returned. */
+    public byte[] last() {
+        return out;
+    }
+
     private void prepare(int imageWidth, int imageHeight) {
         if (imageWidth == width && imageHeight == height) {
             return;
@@ -65,7 +70,7 @@ public final class Resizer {
     }
 
     /** Returns the part of a picture that is read: left, top, right, bottom. */
-    static int[] source(int width, int height, Geometry geometry) {
+    public static int[] source(int width, int height, Geometry geometry) {
         int[] target = geometry.target(width, height);
         ResizeWeights across = weights(width, target[0], geometry.cropWidth());
         ResizeWeights down = weights(height, target[1], geometry.cropHeight());

@@ -1,9 +1,13 @@
 package org.sqzkit.demo.model;
 
 import java.io.Closeable;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -11,11 +15,15 @@ import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.image.Pixels;
 import org.sqzkit.demo.image.Resizer;
+import org.sqzkit.teach.HeadException;
+import org.sqzkit.teach.LastLayer;
 import org.tensorflow.lite.Interpreter;
 
 /** Runs one model on photographs. Not for several threads at once. */
 public final class Classifier implements Closeable {
     private static final int MAX_MESSAGE_LENGTH = 300;
+    /** A model is copied to be taught; larger ones cannot be. */
+    private static final int MAX_TAUGHT_BYTES = 64 << 20;
     private static final Pattern UNKNOWN_OPERATOR =
             Pattern.compile("(?:opcode |custom op: ?|op: |custom op )'?([A-Za-z0-9_]+)'?");
 
@@ -28,10 +36,19 @@ public final class Classifier implements Closeable {
     private final Resizer resizer;
     private final InputEncoder encoder;
     private final OutputDecoder decoder;
+    /** Where the features are, or null if the model cannot be taught. */
+    private final LastLayer layer;
+    /** The features' activation, and the class map if there is one; by number of the output. */
+    private final Map<Integer, ByteBuffer> maps = new HashMap<>();
 
-    private Classifier(ModelFile model, Interpreter interpreter) {
+    private Classifier(ModelFile model, Interpreter interpreter, LastLayer layer) {
         this.model = model;
         this.interpreter = interpreter;
+        this.layer = layer;
+        for (int i = 1; layer != null && i < layer.outputs(); i++) {
+            maps.put(i, ByteBuffer.allocateDirect(layer.activationBytes(i))
+                    .order(ByteOrder.nativeOrder()));
+        }
         resizer = new Resizer(model.geometry);
         encoder = new InputEncoder(model);
         decoder = new OutputDecoder(model);
@@ -52,12 +69,25 @@ public final class Classifier implements Closeable {
      */
     public static Classifier open(ModelFile model, ByteBuffer content, RunOptions options,
             Consumer<Runnable> canceller) throws AppError {
+        LastLayer layer = lastLayer(content);
+        if (layer != null) {
+            try {
+                return open(model, content, options, canceller, layer);
+            } catch (AppError e) {
+                layer = null; // perhaps it runs without the further outputs
+            }
+        }
+        return open(model, content, options, canceller, layer);
+    }
+
+    private static Classifier open(ModelFile model, ByteBuffer content, RunOptions options,
+            Consumer<Runnable> canceller, LastLayer layer) throws AppError {
         Interpreter made = null;
         try {
-            made = new Interpreter(content, settings(options));
+            made = new Interpreter(layer == null ? content : direct(layer), settings(options));
             Interpreter running = made;
             canceller.accept(() -> running.setCancelled(true));
-            Classifier classifier = new Classifier(model, made);
+            Classifier classifier = new Classifier(model, made, layer);
             classifier.run(classifier.encoder.encode(new byte[model.input.count()]));
             made = null;
             return classifier;
@@ -74,6 +104,28 @@ public final class Classifier implements Closeable {
         }
     }
 
+    /** Returns where a model's features are, or null if it cannot be taught. */
+    private static LastLayer lastLayer(ByteBuffer content) {
+        try {
+            return content.limit() > MAX_TAUGHT_BYTES ? null : LastLayer.find(content);
+        } catch (HeadException e) {
+            return null;
+        }
+    }
+
+    /** Returns a model that gives its features, in direct memory. */
+    private static ByteBuffer direct(LastLayer layer) throws AppError {
+        try {
+            byte[] teachable = layer.teachable();
+            ByteBuffer out = ByteBuffer.allocateDirect(teachable.length)
+                    .order(ByteOrder.nativeOrder());
+            out.put(teachable);
+            return out;
+        } catch (HeadException e) {
+            throw new AppError(R.string.error_damaged_model);
+        }
+    }
+
     /** Makes TensorFlow Lite's own record of the options. */
     static Interpreter.Options settings(RunOptions options) {
         Interpreter.Options settings = new Interpreter.Options();
@@ -85,7 +137,13 @@ public final class Classifier implements Closeable {
 
     private void run(ByteBuffer input) throws AppError {
         try {
-            interpreter.run(input, decoder.buffer());
+            Map<Integer, Object> outputs = new HashMap<>();
+            outputs.put(0, decoder.buffer());
+            for (Map.Entry<Integer, ByteBuffer> map : maps.entrySet()) {
+                ((Buffer) map.getValue()).rewind();
+                outputs.put(map.getKey(), map.getValue());
+            }
+            interpreter.runForMultipleInputsOutputs(new Object[] {input}, outputs);
         } catch (IllegalArgumentException | IllegalStateException e) {
             throw refused(e);
         }
@@ -136,6 +194,33 @@ public final class Classifier implements Closeable {
     public float[] decode(byte[] output) {
         decoder.buffer().put(output);
         return decoder.probabilities();
+    }
+
+    /** Where the features are, or null if the model cannot be taught. */
+    public LastLayer layer() {
+        return layer;
+    }
+
+    /** The features of the photo classified last. */
+    public short[] features() {
+        return layer.average(maps.get(1));
+    }
+
+    /** How much each place of the photo classified last speaks for a class of a head. */
+    public ActivationMap map(double[] coefficients) {
+        return ActivationMap.of(layer.map(maps.get(1), coefficients), layer.places()[1]);
+    }
+
+    /** How much each place speaks for one of the model's own classes; null if it does not say. */
+    public ActivationMap map(int label) {
+        ByteBuffer map = maps.get(2);
+        return map == null || layer.mapClasses() != model.classes() ? null
+                : ActivationMap.of(layer.channel(map, label), layer.places()[1]);
+    }
+
+    /** The picture that the model saw last: RGB bytes, row after row. */
+    public byte[] square() {
+        return resizer.last();
     }
 
     public ModelFile model() {

@@ -3,6 +3,7 @@ package org.sqzkit.demo.model;
 import android.text.TextUtils;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -10,6 +11,8 @@ import java.util.TreeSet;
 import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.image.Geometry;
+import org.sqzkit.teach.HeadException;
+import org.sqzkit.teach.LastLayer;
 
 /**
  * What a {@code .tflite} says about itself, read without running it.
@@ -47,7 +50,9 @@ public final class ModelFile {
         }
         List<FlatBufferTable> tensors = graphs.get(0).tables(0);
         input = only(graphs.get(0).ints(1), tensors, R.string.error_inputs);
-        output = only(graphs.get(0).ints(2), tensors, R.string.error_outputs);
+        int[] outputs = graphs.get(0).ints(2);
+        output = only(outputs.length > 1 && isTeachable(content) ? Arrays.copyOf(outputs, 1) : outputs,
+                tensors, R.string.error_outputs);
         probabilities = OutputActivation.isProbabilities(model, graphs.get(0), graphs.get(0).ints(2)[0]);
         metadata = metadata(model, content);
         checkInput();
@@ -85,6 +90,15 @@ public final class ModelFile {
     /** Whether the content starts as a .tflite does. */
     public static boolean isModel(ByteBuffer content) {
         return FlatBufferTable.hasIdentifier(content, IDENTIFIER);
+    }
+
+    /** Whether the further outputs are those from which a head is taught. */
+    private static boolean isTeachable(ByteBuffer content) {
+        try {
+            return LastLayer.find(content).isTeachable();
+        } catch (HeadException e) {
+            return false;
+        }
     }
 
     private static TensorInfo only(int[] indices, List<FlatBufferTable> tensors, int error)
