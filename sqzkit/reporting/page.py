@@ -125,6 +125,9 @@ def interval(share: float, examples: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+MAX_INTERVAL = 0.1  # width up to which an accuracy shows whether more images helped
+
+
 @dataclasses.dataclass(frozen=True)
 class Head:
     """What the images held out from a fitted head say of the data.
@@ -138,6 +141,18 @@ class Head:
     curve: list[tuple[int, float]]
     twice: float | None
     suspects: list[tuple[str, str, str, float]]
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the last accuracy, 0..1."""
+        count, accuracy = self.curve[-1]
+        return interval(accuracy, count)
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether chance may hide what more images would bring."""
+        lowest, highest = self.interval
+        return highest - lowest > MAX_INTERVAL
 
 
 def head(folder: RunFolder) -> Head | None:

@@ -92,7 +92,7 @@ def choose_preprocessing(
 
     Few photographs do not tell which size is best, and on photographs a larger one nearly always
     is. So a larger one is taken unless its held-out losses are higher by more than one standard
-    error of the difference.
+    error of the difference; the other resize rule, only if they are lower by more than that.
 
     Args:
       trial: measures a record.
@@ -109,7 +109,7 @@ def choose_preprocessing(
             best, lowest = record, losses
     (rule,) = set(RESIZE_RULES) - {best.resize}
     other = dataclasses.replace(best, resize=rule)
-    return other if trial.losses(other).sum() < lowest.sum() else best
+    return other if _are_higher(lowest, trial.losses(other)) else best
 
 
 def _are_higher(losses: np.ndarray, others: np.ndarray) -> bool:

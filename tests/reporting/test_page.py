@@ -142,14 +142,18 @@ def test_what_to_do_next_names_suspects_and_what_more_images_would_bring(folder)
     assert "80.00 % with 55, 84.00 % with 110, 92.00 % with 221 images" in html
     # The error halved from 16 to 8 points, so it would halve again.
     assert "Twice as many images would bring this to about 96.00 %" in html
+    assert "The last figure lies between 87.66 % and 94.90 % with 95 % confidence" in html
     row = html[html.index("cat/&lt;7&gt;.jpg") :]
     assert row.index("<td>cat</td>") < row.index("<td>owl</td>") < row.index("97.00 %")
 
 
-def test_where_more_images_did_not_help_none_are_asked_for(folder):
-    folder.write_record("head", {"curve": [[50, 0.9], [100, 0.9]], "suspects": []})
+@pytest.mark.parametrize(
+    ("count", "advice"), [(1_000, "would change little"), (100, "too few images to tell")]
+)
+def test_where_more_images_did_not_help_none_are_asked_for(count, advice, folder):
+    folder.write_record("head", {"curve": [[50, 0.9], [count, 0.9]], "suspects": []})
     html = page.write_report(folder).read_text(encoding="utf-8")
-    assert "would change little" in html
+    assert advice in html
     assert "Twice as many" not in html and "looks like" not in html
 
 
