@@ -30,6 +30,20 @@ def test_a_bad_value_is_refused_by_its_flag(field, value, named):
         dataclasses.replace(FitOptions(epochs=5), **{field: value})
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preprocessing": "unit"}, "--teacher_preprocessing unit: says something of --teacher"),
+        ({"labels_file": "a.txt"}, "--teacher_labels a.txt: says something of --teacher"),
+        ({"unlabelled_dir": "more"}, "--unlabelled_dir more: without --teacher"),
+    ],
+)
+def test_what_is_said_of_a_teacher_needs_one(changes, message):
+    TeacherOptions("t", **changes)
+    with pytest.raises(UsageError, match=message):
+        TeacherOptions(**changes)
+
+
 def test_options_survive_json():
     options = FitOptions(epochs=3, optimizer="sgd")
     assert FitOptions(**options.to_json()) == options
