@@ -17,7 +17,7 @@ from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
 from sqzkit.models.inference import to_inference
 from sqzkit.ptq.graph import read_model
-from sqzkit.ptq.older import OlderFile, has_one_scale
+from sqzkit.ptq.older import FACTOR_SLACK, OlderFile, has_one_scale
 from sqzkit.ptq.optimize import equalized
 from sqzkit.tflite import last_layer, phone
 from sqzkit.tflite.flatbuffer import TFLiteFile
@@ -101,7 +101,8 @@ def _on_old_scales(
         older = OlderFile(base, graph, weights, source.labels)
         if source.equalizable:
             weights = older.equalized(weights)
-        return older.write(content, older.nearest(weights))
+        slack = FACTOR_SLACK if source.equalizable else 0.0
+        return older.write(content, older.nearest(weights, slack))
     except SqzkitError as error:
         print(f"note: nothing of --base {config.base} is kept: {error}", flush=True)
         return None

@@ -21,6 +21,7 @@ from sqzkit.tflite.flatbuffer import Convolution, TFLiteFile
 
 _NEAR = 0.501  # steps from the old code within which a weight has not moved
 _MAX_BIAS = 2**31 - 1
+FACTOR_SLACK = 0.01  # of a weight: how exactly `equalized` finds a factor again
 
 
 def has_one_scale(content: bytes) -> bool:
@@ -126,14 +127,18 @@ class OlderFile:
             found[name] = Older(self.codes(name), step, bias, self.known(name))
         return found
 
-    def nearest(self, weights: Weights) -> dict[str, Rounded]:
-        """Return every convolution on the old scales, each weight at its nearest code."""
+    def nearest(self, weights: Weights, slack: float = 0.0) -> dict[str, Rounded]:
+        """Return every convolution on the old scales, each weight at its nearest code.
+
+        A weight keeps the old code if that is nearest within a share `slack` of itself.
+        """
         layers = {}
         for name, (kernel, bias) in weights.items():
             steps = np.float32(self.steps(name, kernel)).astype(np.float64)
             exact = kernel / steps
             old = self.codes(name)
-            stays = (np.abs(exact - old) <= _NEAR) & self.known(name)
+            near = _NEAR + slack * np.abs(old.astype(np.float64))
+            stays = (np.abs(exact - old) <= near) & self.known(name)
             codes = np.where(stays, old, np.clip(np.rint(exact), -MAX_LEVEL, MAX_LEVEL))
             layers[name] = Rounded(codes.astype(np.int8), steps, bias)
         return layers

@@ -183,8 +183,8 @@ def test_old_scales_that_lose_accuracy_are_not_kept(
 ):
     nearest = OlderFile.nearest
 
-    def spoilt(self, weights):
-        layers = nearest(self, weights)
+    def spoilt(self, *arguments):
+        layers = nearest(self, *arguments)
         head = layers["conv10"]
         layers["conv10"] = dataclasses.replace(head, kernel=np.roll(head.kernel, 1, axis=-1))
         return layers

@@ -15,7 +15,7 @@ from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.ptq.equalization import equalize
 from sqzkit.ptq.graph import read_model
 from sqzkit.ptq.layers import Rounded
-from sqzkit.ptq.older import OlderFile, has_one_scale
+from sqzkit.ptq.older import FACTOR_SLACK, OlderFile, has_one_scale
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from tests.ptq.test_optimize import LABELS, RECORD, network, photographs
@@ -126,6 +126,8 @@ def test_the_old_equalization_is_found_again(images):
     for name, (kernel, bias) in older.equalized(exact).items():
         np.testing.assert_allclose(kernel, wanted[name][0], atol=0.02 * np.abs(kernel).max())
         np.testing.assert_allclose(bias, wanted[name][1], atol=0.02 * np.abs(bias).max())
+    for name, layer in older.nearest(older.equalized(exact), FACTOR_SLACK).items():
+        np.testing.assert_array_equal(layer.kernel, layers[name].kernel)
     assert (
         np.abs(wanted["conv1"][0] - exact["conv1"][0]).max() > 0.1 * np.abs(exact["conv1"][0]).max()
     )
