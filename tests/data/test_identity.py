@@ -185,3 +185,31 @@ def test_edited_metadata_changes_nothing_and_a_run_of_an_earlier_version_is_know
     assert restored(top, old)[1].changed == ["a/000.jpg"]
     dataset = opened(top)
     assert len(identity.exclude_trained(dataset, old, "train")) in (20, 21)
+
+
+def test_grown_data_keep_the_splits_of_the_older_run(run, jpeg):
+    top, record = run
+    before = opened(top)
+    for number in range(15):
+        (top / "a" / f"new{number}.jpg").write_bytes(jpeg(500 + number))
+    dataset = opened(top)
+    identity.follow(dataset, record)
+    for split, part in before.splits.items():
+        found = {example.digest for example in dataset.split(split).examples}
+        assert {example.digest for example in part.examples} <= found
+    assert dataset.num_examples == before.num_examples + 15
+    other = opened(top)
+    identity.follow(other, {})  # nothing is known of the older run
+    assert names(other) == names(opened(top))
+
+
+def test_a_class_is_known_by_its_photographs_under_another_name(run, jpeg):
+    top, record = run
+    (top / "b").rename(top / "c")
+    for number in range(6):
+        (top / "c" / f"new{number}.jpg").write_bytes(jpeg(500 + number))
+    assert identity.renamed(opened(top), record) == {"c": "b"}
+    (top / "b").mkdir()
+    for number in range(6):
+        (top / "b" / f"{number}.jpg").write_bytes(jpeg(600 + number))
+    assert identity.renamed(opened(top), record) == {}  # the old name is still there

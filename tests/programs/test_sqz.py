@@ -162,6 +162,8 @@ def test_an_update_is_packed_against_a_base_and_needs_it(repository, packed, tmp
     found = run(repository, "info", archive).stdout
     assert "for an update of 1,683" in found
     assert f"{hashlib.sha256(packed.read_bytes()).hexdigest()}, 1,683 bytes" in found
+    told = run(repository, "info", archive, f"--base={packed}")
+    assert told.stdout == found  # no tensor changed
     assert run(repository, "unpack", archive, f"--base={packed}").returncode == 2  # new is there
     for base, word in ((new, "that the update gives"), (None, "--base"), ("absent", "absent")):
         flags = [f"--base={base}"] if base else []
