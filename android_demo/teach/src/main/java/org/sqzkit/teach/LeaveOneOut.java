@@ -178,9 +178,7 @@ final class LeaveOneOut {
      */
     private double score(double[] features, int label, int count) {
         whiten(features, v);
-        for (int k = 0; k < toMeans.length; k++) {
-            toMeans[k] = Tridiagonal.dot(v, 0, white[k], 0, v.length);
-        }
+        Tridiagonal.dots(v, white, 0, toMeans);
         double plain = Tridiagonal.dot(v, 0, v, 0, v.length);
         double av = plain - toMeans[label];
         double au = Math.max(av - toMeans[label] + products[label][label], 0);

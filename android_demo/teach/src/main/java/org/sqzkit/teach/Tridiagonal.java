@@ -83,13 +83,56 @@ final class Tridiagonal {
 
     /** Multiplies vectors by Qᵀ, in place; a few at once, so that they stay near the processor. */
     void rotate(double[]... vectors) {
+        double[] products = new double[vectors.length];
         for (int k = 0; k < reflections.length; k++) {
             double[] v = reflections[k];
-            for (double[] vector : vectors) {
-                if (v != null) {
-                    add(vector, k + 1, v, -2 * dot(v, 0, vector, k + 1, v.length));
+            if (v != null) {
+                dots(v, vectors, k + 1, products);
+                for (int i = 0; i < products.length; i++) {
+                    add(vectors[i], k + 1, v, -2 * products[i]);
                 }
             }
+        }
+    }
+
+    /** Computes the products of a vector with others from a place on: four at once, which is faster. */
+    static void dots(double[] one, double[][] others, int at, double[] products) {
+        int k = 0;
+        for (; k < others.length - 3; k += 4) {
+            double[] first = others[k];
+            double[] second = others[k + 1];
+            double[] third = others[k + 2];
+            double[] fourth = others[k + 3];
+            double a = 0;
+            double b = 0;
+            double c = 0;
+            double d = 0;
+            double e = 0;
+            double f = 0;
+            double g = 0;
+            double h = 0;
+            int i = 0;
+            for (; i < one.length - 1; i += 2) {
+                double x = one[i];
+                double y = one[i + 1];
+                a += x * first[at + i];
+                b += y * first[at + i + 1];
+                c += x * second[at + i];
+                d += y * second[at + i + 1];
+                e += x * third[at + i];
+                f += y * third[at + i + 1];
+                g += x * fourth[at + i];
+                h += y * fourth[at + i + 1];
+            }
+            double rest = i < one.length ? one[i] : 0;
+            int last = Math.min(at + i, first.length - 1);
+            products[k] = a + b + rest * first[last];
+            products[k + 1] = c + d + rest * second[last];
+            products[k + 2] = e + f + rest * third[last];
+            products[k + 3] = g + h + rest * fourth[last];
+        }
+        for (; k < others.length; k++) {
+            products[k] = dot(one, 0, others[k], at, one.length);
         }
     }
 

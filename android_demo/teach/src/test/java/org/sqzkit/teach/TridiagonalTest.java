@@ -1,5 +1,6 @@
 package org.sqzkit.teach;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertSame;
 import static org.junit.Assert.fail;
@@ -52,6 +53,25 @@ public class TridiagonalTest {
             }
             assertEquals(expected, sum, 1e-10);
             assertEquals(length, Tridiagonal.dot(x, 0, x, 0, size), 1e-10);
+        }
+    }
+
+    @Test
+    public void severalVectorsAtOnceAreEachRotatedAsAlone() {
+        Random random = new Random(1);
+        for (int size = 1; size < 12; size++) {
+            Tridiagonal found = new Tridiagonal(columns(size, random));
+            double[][] vectors = new double[7][];
+            double[][] alone = new double[vectors.length][];
+            for (int k = 0; k < vectors.length; k++) {
+                vectors[k] = random.doubles(size, -1, 1).toArray();
+                alone[k] = vectors[k].clone();
+                found.rotate(alone[k]);
+            }
+            found.rotate(vectors);
+            for (int k = 0; k < vectors.length; k++) {
+                assertArrayEquals(alone[k], vectors[k], 1e-12);
+            }
         }
     }
 
