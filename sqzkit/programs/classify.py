@@ -35,6 +35,11 @@ class ClassifySettings(Settings):
         exists=True,
         help="A .head file that sqzkit teach wrote: its classes instead of the model's own.",
     )
+    own_classes: bool = setting(
+        False,
+        help="With --head: answer with the model's own classes where a photograph shows none of "
+        "the head's.",
+    )
     preprocessing: str | None = setting(
         None,
         help="Instead of what the model says: a preprocessing.json, or default (-1..1), unit "
@@ -52,6 +57,8 @@ class ClassifySettings(Settings):
             raise UsageError(f"--contact_sheet {self.contact_sheet!r}: must end in .png")
         if self.head and self.labels_file:
             raise UsageError("--labels_file with --head: the head has names of its own")
+        if self.own_classes and not self.head:
+            raise UsageError("--own_classes: without --head there are no others; name a .head file")
 
 
 def main(given: dict[str, Any], arguments: list[str]) -> None:
@@ -100,7 +107,9 @@ def _open(asked: ClassifySettings) -> "Classifier | TaughtClassifier":
     if asked.head:
         from sqzkit.teaching.classifier import TaughtClassifier
 
-        return TaughtClassifier(asked.model, asked.head, asked.preprocessing)
+        return TaughtClassifier(
+            asked.model, asked.head, asked.preprocessing, own_classes=asked.own_classes
+        )
     from sqzkit.tflite import metadata
     from sqzkit.tflite.classifier import Classifier
 

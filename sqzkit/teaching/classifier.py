@@ -18,9 +18,10 @@ class TaughtClassifier:
       model: path of the `.tflite` or `.sqz` file.
       head: path of the `.head` file.
       preprocessing: as `Classifier` takes it.
+      own_classes: whether the model itself answers where a photograph shows none of the head's.
 
     Attributes:
-      labels: class names in class order.
+      labels: the head's class names in class order.
 
     Raises:
       SqzkitError: one of the files cannot be read, or the head belongs to another model.
@@ -31,12 +32,14 @@ class TaughtClassifier:
         model: Path | str,
         head: Path | str,
         preprocessing: Preprocessing | str | None = None,
+        own_classes: bool = False,
     ) -> None:
         self._reader = FeatureReader(model, preprocessing=preprocessing)
         found = head_file.read(head)
         refuse_other(found.digest, self._reader.digest, str(head))
         self._taught = found.teach()
         self.labels = self._taught.labels
+        self._own_classes = own_classes
 
     def prepare(self, photo: Photograph) -> np.ndarray:
         """Return a photograph as the network sees it, as `Classifier.prepare` does."""
@@ -45,6 +48,8 @@ class TaughtClassifier:
     def answer(self, image: np.ndarray, top_k: int) -> tuple[list[Prediction], bool]:
         """Return the most probable classes of a prepared image, and whether it shows none."""
         features = self._reader.average(self._reader.map(image))[None]
+        if self._own_classes and self._taught.is_none(features)[0]:
+            return self._reader.classifier.answer(image, top_k)
         (probabilities,) = self._taught.probabilities(features)
         best = rank(probabilities, self.labels, top_k)
         return best, bool(self._taught.is_none(features)[0])

@@ -12,6 +12,7 @@ from sqzkit.coding import sqz
 from sqzkit.programs import classify
 from sqzkit.programs import teach as program
 from sqzkit.teaching import export, head_file, teach
+from sqzkit.teaching.classifier import TaughtClassifier
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
 from sqzkit.tflite.classifier import Classifier
@@ -245,7 +246,23 @@ def test_classify_with_a_head_says_none_of_these(taught, model, folder, tmp_path
             found.labels[probabilities.argmax()],
         ]
     with pytest.raises(UsageError, match="the head has names of its own"):
-        classify.ClassifySettings(str(model), labels_file="x", head="y")
+        classify.ClassifySettings(str(model), labels_file="x", head=str(taught.path))
+
+
+def test_the_models_own_classes_answer_where_the_heads_do_not(taught, model, folder, tmp_path):
+    strict = head_file.read(taught)
+    strict.teach()
+    strict.choice = dataclasses.replace(strict.choice, threshold=-1e9)
+    head_file.write(tmp_path / "strict.head", strict)
+    photo = folder / "test" / "red" / "0.png"
+    both = TaughtClassifier(model, tmp_path / "strict.head", own_classes=True)
+    image = both.prepare(photo)
+    assert both.answer(image, 3) == Classifier(model).answer(image, 3)
+    loose = TaughtClassifier(model, taught.path, own_classes=True)
+    assert loose.answer(image, 3) == TaughtClassifier(model, taught.path).answer(image, 3)
+    assert loose.answer(image, 3)[0][0].label in COUNTS
+    with pytest.raises(UsageError, match="--own_classes: without --head"):
+        classify.ClassifySettings(str(model), own_classes=True)
 
 
 def test_settings_are_frozen():
