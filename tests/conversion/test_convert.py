@@ -545,7 +545,7 @@ def test_channels_of_weights_files_are_equalized_for_one_scale_of_each_result(
     monkeypatch.setattr(convert, "equalized", lambda *what: asked.append(what) or source.model)
     monkeypatch.setattr(convert, "convert_model", lambda *what: b"")
     monkeypatch.setattr(sources, "representative_images", lambda *what: "images")
-    convert._convert(source, config)
+    convert._convert(source, config, None)
     assert asked == [(source.model, source.preprocessing, "images")] * expected
 
 
