@@ -33,6 +33,7 @@ from sqzkit.models import published, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.training import features, fine_tuning, head, optimization, steps
 from sqzkit.training.config import MAX_EPOCHS, TrainingConfig
+from sqzkit.training.duration import steps_per_epoch
 from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator
 from sqzkit.training.loop import prepare
 from sqzkit.training.options import FitOptions
@@ -56,7 +57,7 @@ class Recipe:
       erasing: whether half of the images lose a rectangle (Zhong et al., 2020).
       towards_start: factor of half the squared distance of the kernels from the start (L2-SP,
         Li et al., 2018), in the loss.
-      average: decay, a step, of the averaged weights.
+      average: decay, a step, of the averaged weights; None: as `sqzkit train` does.
       label_smoothing, weight_decay, class_weights: as of `sqzkit train`.
     """
 
@@ -64,7 +65,7 @@ class Recipe:
     mix: str = ""
     erasing: bool = False
     towards_start: float = 0.0
-    average: float = fine_tuning.AVERAGE_DECAY
+    average: float | None = None
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
     class_weights: str | None = None
@@ -84,6 +85,7 @@ RECIPES = {
     "weight decay 0.05": Recipe(weight_decay=0.05),
     "L2-SP 0.01": Recipe(towards_start=0.01),
     "L2-SP 0.1": Recipe(towards_start=0.1),
+    "average of 100 steps": Recipe(average=0.99),
     "no averaging": Recipe(average=0.0),
 }
 
@@ -189,18 +191,20 @@ def fine_tune(
         label_smoothing=recipe.label_smoothing,
     )
     variables = model.trainable_variables
-    optimizer = optimization.build_optimizer(options, variables, recipe.average)
+    count = steps_per_epoch(dataset, options)
+    usual = fine_tuning.average_decay(count * options.epochs)
+    average = usual if recipe.average is None else recipe.average
+    optimizer = optimization.build_optimizer(options, variables, average)
     loss = loss_of(recipe, model, dataset)
     stepper = steps.Stepper(model, optimizer, options, loss, tf.distribute.get_strategy())
     dropouts = steps.seed_dropout(model, seed)
-    count = dataset.split("train").num_examples // options.batch_size
     for epoch in range(options.epochs):
         steps.reset_dropout(dropouts, seed, epoch)
         for step, batch in enumerate(batches(dataset, record, options, recipe, epoch)):
             rate = optimization.learning_rate(options, epoch * count + step, count)
             optimizer.learning_rate = rate
             stepper.train(*batch)
-    if recipe.average:
+    if average:
         optimization.write_averages(optimizer, variables)
 
 

@@ -13,11 +13,12 @@ from sqzkit.runs.settings import refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.training import head
 from sqzkit.training.config import TrainingConfig
+from sqzkit.training.duration import steps_per_epoch
 from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, named, split_metrics
 from sqzkit.training.features import MAX_PHOTOGRAPHS, of_split
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 
-AVERAGE_DECAY = 0.99  # a step, of the averaged weights: the last hundred steps count
+MAX_AVERAGED = 100  # last steps that count in the averaged weights, or a tenth of all if fewer
 # Of the way from the start to the fine-tuned weights; the first of equally good ones is taken.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 MIN_VALIDATION = 10  # images by which fine-tuning is judged
@@ -38,12 +39,22 @@ def cannot_be_judged(config: TrainingConfig, dataset: ImageDataset) -> bool:
 
 def fine_tune(model: keras.Model, stage: StageFit, config: TrainingConfig) -> StageResult:
     """Train all layers of a network whose head is fitted or trained already."""
-    stage = dataclasses.replace(stage, average=AVERAGE_DECAY if config.min_train_steps else 0.0)
+    if config.min_train_steps:
+        steps = stage.options.epochs * steps_per_epoch(stage.dataset, stage.options)
+        stage = dataclasses.replace(stage, average=average_decay(steps))
     if config.head_epochs:
         return fit_stage(model, dataclasses.replace(stage, keep_start=True))
     start = [variable.numpy() for variable in model.trainable_variables]
     finish = functools.partial(settle, stage=stage, start=start)
     return fit_stage(model, dataclasses.replace(stage, finish=finish))
+
+
+def average_decay(steps: int) -> float:
+    """Return the decay, a step, of the averaged weights of a training of that many steps.
+
+    With a decay that is the same for all, a third of a training of 100 steps would be its start.
+    """
+    return max(0.0, 1 - 1 / min(MAX_AVERAGED, max(1.0, steps / 10)))
 
 
 def settle(

@@ -55,3 +55,10 @@ def test_where_training_did_not_help_the_head_is_fitted_to_both_splits(
     wanted = head.fit(compute(network, data, RECORD, folder, "v1_1"), 4, seed=1)
     kernel = network.get_layer("conv10").get_weights()[0][0, 0]
     np.testing.assert_allclose(kernel, wanted.kernel, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "counted"), [(1, 1), (10, 1), (120, 12), (1_000, 100), (10**6, 100)]
+)
+def test_the_average_is_of_a_tenth_of_the_steps_and_of_a_hundred_at_most(steps, counted):
+    assert fine_tuning.average_decay(steps) == pytest.approx(1 - 1 / counted)
