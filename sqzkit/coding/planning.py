@@ -8,7 +8,7 @@ what is found here, so a decoder needs none of it.
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 
@@ -103,15 +103,20 @@ def find_spans(content: bytes) -> list[Span]:
     return kept
 
 
-def plan(content: bytes, spans: Sequence[Span] | None = None) -> Plan:
+def plan(
+    content: bytes, spans: Sequence[Span] | None = None, referenced: Container[int] = ()
+) -> Plan:
     """Return how to split `content`, by default at all of its spans.
 
-    There are no pieces if it is not a `.tflite`.
+    Tensors at the offsets `referenced` have a base to be compared with. There are no pieces if
+    it is not a `.tflite`.
     """
     spans = find_spans(content) if spans is None else spans
     made = Plan()
     as_weights = {
-        index: found for index, span in enumerate(spans) if (found := _weights(content, span))
+        index: found
+        for index, span in enumerate(spans)
+        if (found := _weights(content, span, span.offset in referenced))
     }
     groups = {
         (span.dtype, span.role): Group(_WIDTHS[span.dtype])
@@ -138,8 +143,11 @@ def plan(content: bytes, spans: Sequence[Span] | None = None) -> Plan:
     return made
 
 
-def _weights(content: bytes, span: Span) -> symbols.Coded | None:
-    """Return the span as symbols if the weights' coder is the one for it."""
+def _weights(content: bytes, span: Span, referenced: bool) -> symbols.Coded | None:
+    """Return the span as symbols if the weights' coder is the one for it.
+
+    For an int8 tensor that the base has, too, it always is: only this coder uses the old values.
+    """
     elements = span.length // _WIDTHS[span.dtype]
     wide = _WIDTHS[span.dtype] > 1
     if span.role != "tensor" or elements < (MIN_CODED if wide else MIN_WEIGHTS):
@@ -150,7 +158,8 @@ def _weights(content: bytes, span: Span) -> symbols.Coded | None:
         return None
     return (
         found
-        if symbols.entropy_bytes(found.symbols.view(np.uint8)) < len(streams.deflate(run)) * 1.02
+        if (referenced and not wide)
+        or symbols.entropy_bytes(found.symbols.view(np.uint8)) < len(streams.deflate(run)) * 1.02
         else None
     )
 

@@ -37,7 +37,8 @@ Tensor = tuple[SymbolTensor, np.ndarray]  # with its symbols
 def archives(content: bytes, base: bytes) -> Iterator[Archive]:
     """Yield ways to code `content` as an update of `base`; none is the smallest for all files."""
     pair = _Pair(content, base)
-    parts = planning.plan(content, pair.changed)
+    known = {offset for offset, like in pair.likes.items() if like}
+    parts = planning.plan(content, pair.changed, known)
     numbers = _Numbers(pair, parts)
     for bridged in (False, True):
         yield _archive(pair, parts, numbers, bridged)
