@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         write_report,
     )
     from sqzkit.base.errors import FormatError, RunError, SqzkitError, UsageError
+    from sqzkit.budget.fit import fit
+    from sqzkit.budget.folder import FittedModel
     from sqzkit.coding.archive_files import Packed, archive_info, pack, unpack
     from sqzkit.data.source import DataSource
     from sqzkit.preprocessing import Preprocessing
@@ -44,6 +46,7 @@ __all__ = [
     "ConvertedModel",
     "DataSource",
     "Fetched",
+    "FittedModel",
     "FormatError",
     "Packed",
     "Preprocessing",
@@ -61,6 +64,7 @@ __all__ = [
     "evolve",
     "explore",
     "fetch",
+    "fit",
     "load_run",
     "pack",
     "publish",
@@ -73,6 +77,8 @@ __all__ = [
 _ELSEWHERE = {
     "Classifier": "tflite.classifier",
     "DataSource": "data.source",
+    "FittedModel": "budget.folder",
+    "fit": "budget.fit",
     "Preprocessing": "preprocessing",
     **dict.fromkeys(("Fetched", "fetch"), "serving.fetching"),
     **dict.fromkeys(("Published", "publish"), "serving.publishing"),

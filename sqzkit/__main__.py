@@ -16,6 +16,7 @@ COMMANDS = {
     "fetch": "Bring a model up to the newest version that was published.",
     "explore": "Find a SqueezeNet for your photographs.",
     "evolve": "Breed smaller networks from a trained one.",
+    "fit": "Find the best archive within a budget.",
     "compare": "Make the SqueezeNet paper's table 2 on your photographs.",
     "samples": "Write test images of a run as PNG files.",
     "net": "Write a clustered run as a .net file of Deep Compression.",

@@ -14,7 +14,7 @@ from sqzkit.runs import lock
 from sqzkit.teaching import teach as teaching
 from tests.teaching.folders import save_photographs
 
-PROGRAMS = ("train", "convert", "evolve", "explore", "compare")
+PROGRAMS = ("train", "convert", "evolve", "explore", "fit", "compare")
 
 
 def python(code, cwd=None):
@@ -66,6 +66,12 @@ def test_a_program_of_the_same_name_does_not_hide_the_function(name):
         (lambda: sqzkit.evolve("nowhere", "out", population=0), "--population 0"),
         (lambda: sqzkit.explore(study_dir="s", base_e="x"), "--base_e 'x'"),
         (lambda: sqzkit.compare(output_dir="o", rows=("vgg",)), "--rows 'vgg'"),
+        (lambda: sqzkit.fit(max_archive_bytes=0), "--max_archive_bytes 0: must be 1 or more"),
+        (lambda: sqzkit.fit(max_archive_bytes=-5), "--max_archive_bytes -5: must be 1 or more"),
+        (
+            lambda: sqzkit.fit(max_archive_bytes=9, max_latency_ms=0),
+            "--max_latency_ms 0.0: must be above 0",
+        ),
         (lambda: sqzkit.unpack("model.bin"), "does not end in .sqz"),
         (lambda: sqzkit.write_report("nowhere"), "not a run folder"),
     ],
@@ -81,9 +87,10 @@ def test_wrong_calls_are_refused_by_name(call, message):
     [
         lambda folder: sqzkit.evolve("nowhere", folder),
         lambda folder: sqzkit.compare(output_dir=folder),
+        lambda folder: sqzkit.fit(max_archive_bytes=9000, output_dir=folder),
         sqzkit.write_report,
     ],
-    ids=["evolve", "compare", "report"],
+    ids=["evolve", "compare", "fit", "report"],
 )
 def test_a_folder_that_another_process_writes_is_refused(call, tmp_path):
     (tmp_path / "spec.json").write_text("{}")

@@ -26,6 +26,7 @@ LAYERS = (
     "teaching",
     "exploration",
     "evolution",
+    "budget",
     "paper",
     "api",
     "programs",

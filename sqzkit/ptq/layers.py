@@ -12,6 +12,7 @@ from sqzkit.ptq.graph import Array, Graph, Operation, Weights
 from sqzkit.ptq.simulation import Range
 
 POSITIONS = 300  # of each photograph that a layer's moments are taken from
+_CONSTANT = 1e-3  # variance over squared mean, below which an input is nearly constant
 _DAMPING = 0.01  # of the mean input variance, for directions the photographs lack
 _MIN_SENSITIVITY = 0.05  # of the layer's mean
 _BIAS_BITS = 14  # that a bias takes in an update if it changes
@@ -117,6 +118,11 @@ class _Sample:
         self.mean = y.mean(axis=0, dtype=np.float64)
         moments = (y.T @ y / len(y)).astype(np.float64) - np.outer(self.mean, self.mean)
         crossed = (y.T @ x / len(y)).astype(np.float64) - np.outer(self.mean, self.exact_mean)
+        if np.trace(moments) < _CONSTANT * np.square(self.mean).sum():
+            # Behind a layer that lost nearly all weights, the difference would be rounding alone.
+            centred = y - self.mean
+            moments = centred.T @ centred / len(y)
+            crossed = centred.T @ (x - self.exact_mean) / len(y)
         damping = _DAMPING * max(np.trace(moments) / len(moments), 1e-12) * np.eye(len(moments))
         self.moments, self.crossed = moments + damping, crossed + damping
 

@@ -102,8 +102,8 @@ def test_a_missing_library_names_its_extra(tmp_path, blocked, arguments, extra):
 
 
 def test_what_a_program_says_after_ctrl_c_is_true_of_it():
-    # tests/faults kills and resumes them, tests/serving fetch.
-    resuming = {"train", "explore", "evolve", "compare", "fetch"}
+    # tests/faults kills and resumes them, tests/serving fetch, tests/budget fit.
+    resuming = {"train", "explore", "evolve", "compare", "fetch", "fit"}
     said = {
         path.stem: __import__(f"sqzkit.programs.{path.stem}", fromlist=["x"]).PROGRAM.if_interrupted
         for path in programs().values()

@@ -1,0 +1,159 @@
+"""What a network will take, before it is trained: archive bytes, memory and latency.
+
+An untrained network has the graph, the activations and the operators of the trained one, so it
+is converted and packed in its place. Only the bytes of the kernels depend on the training: they
+are counted by the archive's own coder on kernels that are pruned and shared as the chain will do.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sqzkit.base.keras import keras
+from sqzkit.budget.memory import arena_bytes
+from sqzkit.budget.networks import Network
+from sqzkit.coding import sqz, weights
+from sqzkit.compression import codebooks, sparsity
+from sqzkit.compression import kernels as reading
+from sqzkit.conversion.converter import convert_model
+from sqzkit.conversion.options import ConversionOptions
+from sqzkit.models import inference, registry
+from sqzkit.models.spec import SqueezeNetSpec
+from sqzkit.tflite.flatbuffer import TFLiteFile
+from sqzkit.tflite.latency import measure
+
+CLUSTERS = 16  # values of a kernel, as `--number_of_clusters` has it
+SPARSITIES = (0.3, 0.5, 0.65, 0.78, 0.86, 0.92, 0.96)
+DENSE = 0.0  # neither pruned nor shared: plain int8
+LATENCY_RUNS, LATENCY_WARMUP, LATENCY_REPEATS = 50, 10, 3
+_IMAGES = 8
+_SPREAD = 0.3  # of untrained biases, in standard deviations of the activations
+_MAX_LEVEL = 127
+
+Curve = tuple[tuple[float, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a network will take.
+
+    Attributes:
+      graph_bytes: of the archive besides its kernels.
+      kernels: bytes of the kernels by sparsity; 0 is plain int8.
+      tflite_bytes: of the int8 `.tflite`.
+      ram_bytes: of the activations.
+      latency_ms: fastest inference on one thread of this machine; None if there is no limit.
+    """
+
+    graph_bytes: int
+    kernels: Curve
+    tflite_bytes: int
+    ram_bytes: int
+    latency_ms: float | None
+
+    @property
+    def least_bytes(self) -> int:
+        """The smallest archive of this network that is aimed at."""
+        return self.graph_bytes + self.kernels[-1][1]
+
+    def archive_bytes(self, target: float) -> int:
+        """Return the bytes of the archive at that sparsity."""
+        if target == DENSE:
+            return self.graph_bytes + self.kernels[0][1]
+        shares, sizes = zip(*self.kernels[1:], strict=True)
+        return self.graph_bytes + round(float(np.interp(target, shares, sizes)))
+
+    def sparsity_for(self, archive_bytes: float) -> float | None:
+        """Return the lowest sparsity whose archive is that small; None: there is none."""
+        if self.archive_bytes(DENSE) <= archive_bytes:
+            return DENSE
+        if self.least_bytes > archive_bytes:
+            return None
+        shares, sizes = zip(*self.kernels[:0:-1], strict=True)
+        return round(float(np.interp(archive_bytes - self.graph_bytes, sizes, shares)), 4)
+
+    def with_kernels(self, kernels: Curve) -> "Prediction":
+        """Return the prediction with kernels that were counted on trained weights."""
+        return dataclasses.replace(self, kernels=kernels)
+
+
+def predict(network: Network, labels: Sequence[str], seed: int, timed: bool) -> Prediction:
+    """Return the prediction for an untrained network; `timed`: with its latency."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = registry.build(network.spec, network.side)
+    generator = np.random.default_rng(seed)
+    _spread_biases(model, generator)
+    images = generator.integers(0, 256, (_IMAGES, network.side, network.side, 3), dtype=np.uint8)
+    options = ConversionOptions(granularity="per_tensor")
+    content = convert_model(model, network.preprocessing, tuple(labels), options, images)
+    file = TFLiteFile(content)
+    stored = [file.data(item.kernel) for item in file.convolutions()]
+    return Prediction(
+        graph_bytes=len(sqz.pack(content)) - len(weights.encode(stored)),
+        kernels=kernel_curve(model, network.spec),
+        tflite_bytes=len(content),
+        ram_bytes=arena_bytes(file),
+        latency_ms=latency(content) if timed else None,
+    )
+
+
+def latency(content: bytes) -> float:
+    """Return the fastest inference of a file on one thread, ms: others may use the machine."""
+    runs = (measure(content, 1, LATENCY_RUNS, LATENCY_WARMUP) for _ in range(LATENCY_REPEATS))
+    return round(min(run.minimum_ms for run in runs), 4)
+
+
+def kernel_curve(model: keras.Model, spec: SqueezeNetSpec) -> Curve:
+    """Return the coded bytes of a network's kernels by sparsity, after pruning and sharing."""
+    targets = (DENSE, *SPARSITIES)
+    sizes = [_coded(_compressed(model, spec, target)) for target in targets]
+    # A coder that adapts may take a few bytes more for less: the curve must fall to be inverted.
+    falling = np.minimum.accumulate(sizes).tolist()
+    return tuple(zip(targets, falling, strict=True))
+
+
+def _compressed(model: keras.Model, spec: SqueezeNetSpec, target: float) -> dict[str, Any]:
+    """Return the kernels as the chain will leave them: float32 by layer."""
+    layers = reading.weighted_layers(model)
+    before = {layer.name: layer.get_weights() for layer in layers}
+    kernels = reading.read_kernels(model)
+    shares = sparsity.share_out(kernels, target)
+    try:
+        for layer in layers:
+            kernel, *rest = before[layer.name]
+            if shares[layer.name]:
+                kernel = reading.prune_once(kernel, shares[layer.name])
+            layer.set_weights([kernel, *rest])
+        folded = model
+        if spec.normalization == "batch":
+            folded = inference.fold_batch_normalization(model, spec)[1]
+        found = reading.read_kernels(folded)
+    finally:
+        for layer in layers:
+            layer.set_weights(before[layer.name])
+    share = functools.partial(codebooks.share, number_of_clusters=CLUSTERS)
+    return {name: share(kernel) if target else kernel for name, kernel in found.items()}
+
+
+def _coded(kernels: Mapping[str, np.ndarray]) -> int:
+    tensors = []
+    for kernel in kernels.values():
+        step = max(float(np.abs(kernel).max()), 1e-12) / _MAX_LEVEL
+        levels = np.round(kernel / step).astype(np.int8)
+        tensors.append(np.ascontiguousarray(np.moveaxis(levels, -1, 0)))
+    return len(weights.encode(tensors))
+
+
+def _spread_biases(model: keras.Model, generator: np.random.Generator) -> None:
+    """Make the biases unequal, as training does: equal ones would pack to nothing."""
+    for layer in model.layers:
+        values = layer.get_weights()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            drawn = generator.normal(0, _SPREAD, (2, values[1].size))
+            layer.set_weights([values[0], drawn[0], drawn[1], values[3]])
+        elif isinstance(layer, keras.layers.Conv2D) and layer.use_bias:
+            layer.set_weights([values[0], generator.normal(0, _SPREAD, values[1].size)])

@@ -1,0 +1,98 @@
+import dataclasses
+import types
+
+import pytest
+
+from sqzkit.base import assembly
+from sqzkit.budget import page
+from sqzkit.budget.config import FitConfig
+from sqzkit.budget.folder import Fit, Made
+from sqzkit.budget.predict import Prediction
+
+CHOSEN = Made(
+    *("net_chain", "net", "chain", "finals/trials/x", "quantize", 970, 1000, 9000, 500, 1.5),
+    *(0.95, 0.9, 0.97, "00", 1000),
+)
+ROUNDED = dataclasses.replace(
+    CHOSEN, name="net_rounded", recipe="rounded", archive_bytes=990, predicted_bytes=None, top1=0.85
+)
+HALF = dataclasses.replace(
+    ROUNDED, name="net_half", archive_bytes=480, top1=0.75, archive_limit=500
+)
+PREDICTED = Prediction(100, ((0.0, 3000), (0.3, 1500), (0.96, 300)), 9000, 500, 1.4)
+LOOKED = [
+    {"name": "wide", "parameters": 90000, "multiply_accumulates": 9, "prediction": None,
+     "refused": "too <wide>"},
+    {"name": "net", "parameters": 9000, "multiply_accumulates": 9,
+     "prediction": dataclasses.asdict(PREDICTED), "refused": ""},
+]  # fmt: skip
+TEST = {"examples": 1234, "converted_top1": 0.8125, "float_top1": 0.875}
+
+
+def config(folder, **changes):
+    values = {"max_archive_bytes": 1000, "max_latency_ms": 2, "output_dir": folder, **changes}
+    return assembly.build(FitConfig, values)
+
+
+def records(made):
+    return {item.name: dataclasses.asdict(item) for item in made}
+
+
+@pytest.fixture
+def text(tmp_path):
+    made = config(tmp_path)
+    fit = Fit(tmp_path, made.identity())
+    fit.write("looked", LOOKED)
+    fit.write("trials", [{"name": "net", "sparsity": 0.63, "top1": 0.7, "loss": 1.0}])
+    failed = {"net_double": {"failed": "no price meets it"}}
+    fit.write("files", {**records([CHOSEN, ROUNDED, HALF]), **failed})
+    fit.write("test", TEST)
+    return page.write(made, fit, types.SimpleNamespace(name="photos")).read_text()
+
+
+def test_the_page_has_the_choice_and_why(text):
+    assert "the best archive within 1,000 archive bytes, 2 ms" in text
+    assert "<b>970</b>" in text and "<b>81.25 %</b><span>test accuracy, 1,234 images" in text
+    assert "2 of 2 files made of the finalists keep to the budget." in text
+    assert "90.00 %, the next 85.00 %" in text
+    assert "sqzkit classify --model=" in text and "sqzkit fit --max_archive_bytes=1000" in text
+
+
+def test_the_page_has_predictions_and_their_errors(text):
+    assert "<td>970 (+3.1 %)</td>" in text  # 1,000 were predicted
+    assert "<td>500 (+0.0 %)</td><td>1.5 (-6.7 %)</td>" in text  # memory, and 1.4 ms
+    assert "<td>990</td>" in text  # rounding is not predicted
+    # 63 % zeros are halfway between the counted sparsities: 100 + 900 bytes before the training.
+    row = next(line for line in text.splitlines() if "<td>net</td>" in line and "63.0" in line)
+    assert "<td>1,000</td>" in row and "<td>970</td>" in row and "<td>70.00</td>" in row
+    assert "too &lt;wide&gt;" in text
+
+
+def test_the_page_says_what_half_and_double_would_give(text):
+    assert "half, 500 bytes: 75.00 % or more (-15.00 points), 480 bytes" in text
+    assert "double, 2,000 bytes: 90.00 % or more (+0.00 points), 970 bytes" in text
+    assert "net_double: no price meets it" in text
+
+
+def test_a_file_is_on_the_front_if_no_smaller_one_is_as_accurate():
+    assert page.front([CHOSEN, ROUNDED, HALF]) == {"net_chain", "net_half"}
+    equal = dataclasses.replace(CHOSEN, name="larger", archive_bytes=971)
+    assert page.front([equal, CHOSEN]) == {"net_chain"}
+
+
+def test_reasons_name_equal_files_and_a_budget_above_the_plain_file(tmp_path):
+    equal = dataclasses.replace(ROUNDED, top1=CHOSEN.top1)
+    found = page.reasons(CHOSEN, [CHOSEN, equal], config(tmp_path), LOOKED)
+    assert "2 are equally accurate" in found[1] and len(found) == 2
+    large = config(tmp_path, max_archive_bytes=9000)
+    found = page.reasons(CHOSEN, [CHOSEN], large, LOOKED)
+    assert found[0] == "The only file made of the finalists keeps to the budget."
+    assert "above the plain .tflite (9,000" in found[-1]
+
+
+def test_a_file_in_words():
+    words = page.file_in_words(dataclasses.asdict(CHOSEN))
+    assert words == (
+        "970 bytes (1,000 predicted), memory 500 bytes, 1.5 ms, validation accuracy 90.00 %"
+    )
+    assert page.file_in_words({"failed": "why"}) == "not made: why"
