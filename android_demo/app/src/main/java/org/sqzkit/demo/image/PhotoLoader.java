@@ -2,6 +2,8 @@ package org.sqzkit.demo.image;
 
 import android.graphics.Bitmap;
 import android.graphics.BitmapFactory;
+import android.graphics.ColorSpace;
+import android.os.Build;
 import java.io.BufferedInputStream;
 import java.io.File;
 import java.io.FileInputStream;
@@ -60,6 +62,9 @@ public final class PhotoLoader {
                 options.inPreferredConfig = Bitmap.Config.ARGB_8888;
                 options.inPremultiplied = false; // premultiplied colors lose bits
                 options.inScaled = false;
+                if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
+                    options.inPreferredColorSpace = ColorSpace.get(ColorSpace.Named.SRGB);
+                }
                 Bitmap bitmap = BitmapFactory.decodeFile(file.getPath(), options);
                 if (bitmap == null) {
                     throw new AppError(R.string.error_not_an_image);
