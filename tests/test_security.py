@@ -17,6 +17,7 @@ TOP = Path(__file__).resolve().parents[1]
 SOURCES = [*(TOP / "sqzkit").rglob("*.py"), TOP / "train.py", TOP / "convert.py"]
 CODE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml"}
 NETWORK_MODULES = {"urllib", "http", "requests", "ftplib", "httpx", "aiohttp"}
+FETCHING = {"models/download.py", "serving/fetching.py"}  # as SECURITY.md says
 CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
 
 
@@ -33,7 +34,8 @@ def test_nothing_is_unpickled_evaluated_or_fetched(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     modules = set(imported(tree))
     assert not modules & CODE_MODULES
-    assert path.name == "download.py" or not modules & NETWORK_MODULES
+    fetches = any(path == TOP / "sqzkit" / name for name in FETCHING)
+    assert fetches or not modules & NETWORK_MODULES
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = node.func.id if isinstance(node.func, ast.Name) else ""

@@ -102,7 +102,7 @@ def _on_old_scales(
         if source.equalizable:
             weights = older.equalized(weights)
         slack = FACTOR_SLACK if source.equalizable else 0.0
-        return older.write(content, older.nearest(weights, slack))
+        return older.write(content, older.nearest(weights, source.preprocessing, slack))
     except SqzkitError as error:
         print(f"note: nothing of --base {config.base} is kept: {error}", flush=True)
         return None

@@ -72,10 +72,8 @@ def fold_input(model: keras.Model, preprocessing: Preprocessing) -> keras.Model:
 def round_first_kernel(model: Any, preprocessing: Preprocessing) -> None:
     """Round the first convolution's kernel to int8, one step a tensor, as the converter will.
 
-    Its bias makes up for the rounding errors at the mean pixel. Pixels are positive, so the
-    errors of a filter's weights do not cancel: without this they shift its output by the same
-    amount in every image. Training under int8 rounding does not see that shift, because its
-    pixels are normalized (bias correction: Nagel et al. 2019, section 4.2).
+    Its bias makes up for the rounding at the mean pixel, which training under int8 rounding does
+    not see: its pixels are normalized.
 
     Args:
       model: from `prepare`; it is changed.
@@ -87,10 +85,7 @@ def round_first_kernel(model: Any, preprocessing: Preprocessing) -> None:
     kernel, bias = first.get_weights()
     step = (np.abs(kernel).max() or np.float32(1)) / np.float32(127)
     rounded = np.round(kernel / step) * step
-    mean = np.asarray(preprocessing.mean)
-    if preprocessing.channel_order == "BGR":
-        mean = mean[::-1]
-    shift = np.einsum("hwcf,c->f", (kernel - rounded).astype(np.float64), mean)
+    shift = folding.rounding_shift(kernel, rounded, preprocessing)
     first.set_weights([rounded, (bias + shift).astype(np.float32)])
 
 

@@ -37,3 +37,26 @@ def unfold(kernel: np.ndarray, bias: np.ndarray, preprocessing: Preprocessing) -
     shift = np.einsum("hwcf,c->f", ordered.astype(np.float64), np.asarray(preprocessing.mean))
     unfolded = ordered / np.asarray(preprocessing.scale)[:, None]
     return unfolded.astype(np.float32), (bias + shift).astype(np.float32)
+
+
+def rounding_shift(
+    kernel: np.ndarray, rounded: np.ndarray, preprocessing: Preprocessing
+) -> np.ndarray:
+    """Return what a folded kernel's rounding takes from each filter at the mean pixel.
+
+    Pixels are positive, so the errors of a filter's weights do not cancel: they shift its output
+    by about the same amount in every image. A bias with this added makes up for it (bias
+    correction: Nagel et al. 2019, section 4.2).
+
+    Args:
+      kernel: [height, width, 3, filters], for raw RGB pixels.
+      rounded: the same, rounded.
+      preprocessing: whose mean the normalization subtracts.
+
+    Returns:
+      float64 [filters].
+    """
+    mean = np.asarray(preprocessing.mean)
+    if preprocessing.channel_order == "BGR":
+        mean = mean[::-1]
+    return np.asarray(np.einsum("hwcf,c->f", (kernel - rounded).astype(np.float64), mean))

@@ -5,11 +5,14 @@ the same code if its kernel has the same scale, and a bias if its layer's input 
 scales are kept that still serve; what moved is rounded on the old grid.
 """
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
 from sqzkit.base.errors import FormatError, InvariantError, UsageError
+from sqzkit.preprocessing import folding
+from sqzkit.preprocessing.record import Preprocessing
 from sqzkit.ptq.equalization import readers
 from sqzkit.ptq.file import match
 from sqzkit.ptq.graph import Array, Graph, Weights
@@ -58,7 +61,7 @@ class OlderFile:
             raise UsageError(f"it is of another network ({error})") from None
         self._places = {item.output: item for item in self.file.convolutions()}
         found = metadata.read(self.file)
-        self._head = graph.convolutions()[-1].name
+        self._first, self._head = (graph.convolutions()[i].name for i in (0, -1))
         self._rows = {item.name: self._outputs(item.name) for item in graph.convolutions()}
         if found and len(found.labels) == self._place(self._head).kernel.shape[0]:
             known = {label: number for number, label in enumerate(found.labels)}
@@ -127,10 +130,13 @@ class OlderFile:
             found[name] = Older(self.codes(name), step, bias, self.known(name))
         return found
 
-    def nearest(self, weights: Weights, slack: float = 0.0) -> dict[str, Rounded]:
+    def nearest(
+        self, weights: Weights, preprocessing: Preprocessing, slack: float = 0.0
+    ) -> dict[str, Rounded]:
         """Return every convolution on the old scales, each weight at its nearest code.
 
-        A weight keeps the old code if that is nearest within a share `slack` of itself.
+        A weight keeps the old code if that is nearest within a share `slack` of itself. With one
+        scale a kernel, the first bias makes up for the rounding of its kernel, as in conversion.
         """
         layers = {}
         for name, (kernel, bias) in weights.items():
@@ -141,6 +147,10 @@ class OlderFile:
             stays = (np.abs(exact - old) <= near) & self.known(name)
             codes = np.where(stays, old, np.clip(np.rint(exact), -MAX_LEVEL, MAX_LEVEL))
             layers[name] = Rounded(codes.astype(np.int8), steps, bias)
+        if self._place(self._first).kernel.scales.size == 1:
+            first, kernel = layers[self._first], weights[self._first][0]
+            shift = folding.rounding_shift(kernel, first.kernel * first.step, preprocessing)
+            layers[self._first] = dataclasses.replace(first, bias=first.bias + shift)
         return layers
 
     def equalized(self, weights: Weights) -> Weights:

@@ -263,6 +263,8 @@ def test_an_optimized_files_archive_keeps_to_its_budget(
     class Found:
         """An optimizer that changes nothing."""
 
+        coded_bytes = 0
+
         def template(self, model, preprocessing):
             return model
 

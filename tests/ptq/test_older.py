@@ -58,7 +58,7 @@ def moved_network():
 def updated(model, content, old, labels=LABELS):
     graph, weights = read_model(to_inference(model), RECORD)
     older = OlderFile(old, graph, weights, labels)
-    return older.write(content, older.nearest(weights))
+    return older.write(content, older.nearest(weights, RECORD))
 
 
 def test_only_what_moved_has_other_codes(old, options, images):
@@ -126,7 +126,7 @@ def test_the_old_equalization_is_found_again(images):
     for name, (kernel, bias) in older.equalized(exact).items():
         np.testing.assert_allclose(kernel, wanted[name][0], atol=0.02 * np.abs(kernel).max())
         np.testing.assert_allclose(bias, wanted[name][1], atol=0.02 * np.abs(bias).max())
-    for name, layer in older.nearest(older.equalized(exact), FACTOR_SLACK).items():
+    for name, layer in older.nearest(older.equalized(exact), RECORD, FACTOR_SLACK).items():
         np.testing.assert_array_equal(layer.kernel, layers[name].kernel)
     assert (
         np.abs(wanted["conv1"][0] - exact["conv1"][0]).max() > 0.1 * np.abs(exact["conv1"][0]).max()

@@ -137,6 +137,7 @@ class Trial:
     price: float
     coded_bytes: int
     layers: dict = dataclasses.field(default_factory=dict)
+    older: None = None
 
 
 @pytest.mark.parametrize("budget", [150_000, 320_000, 400_000, 520_000])
