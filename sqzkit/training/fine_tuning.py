@@ -18,7 +18,7 @@ from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, named, split_m
 from sqzkit.training.features import MAX_PHOTOGRAPHS, of_split
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 
-MAX_AVERAGED = 100  # last steps that count in the averaged weights, or a tenth of all if fewer
+MAX_AVERAGED = 100  # last steps that count in the averaged weights, or a third of all if fewer
 # Of the way from the start to the fine-tuned weights; the first of equally good ones is taken.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 MIN_VALIDATION = 10  # images by which fine-tuning is judged
@@ -53,8 +53,9 @@ def average_decay(steps: int) -> float:
     """Return the decay, a step, of the averaged weights of a training of that many steps.
 
     With a decay that is the same for all, a third of a training of 100 steps would be its start.
+    Of any training, 5 % are now.
     """
-    return max(0.0, 1 - 1 / min(MAX_AVERAGED, max(1.0, steps / 10)))
+    return max(0.0, 1 - 1 / min(MAX_AVERAGED, max(1.0, steps / 3)))
 
 
 def settle(
