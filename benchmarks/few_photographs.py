@@ -14,7 +14,6 @@ command: results.jsonl in --work_dir has a line for each draw.
 import argparse
 import dataclasses
 import itertools
-import json
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,9 +22,9 @@ from typing import Any
 import numpy as np
 
 import sqzkit
+from benchmarks.small_sets import Results, add_data_flags, open_data
 from sqzkit.base.errors import UsageError
 from sqzkit.data.dataset import Example, FileSlice, ImageDataset, Split
-from sqzkit.data.source import DataSource
 from sqzkit.preprocessing.record import RESIZE_RULES
 
 
@@ -139,22 +138,13 @@ def _spread(values: Sequence[float]) -> float:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure what is not measured yet, and print the table."""
-    from sqzkit.data.open import open_dataset
-
     options = _options(argv)
-    options.work_dir.mkdir(parents=True, exist_ok=True)
-    kept = options.work_dir / "results.jsonl"
-    text = kept.read_text(encoding="utf-8") if kept.exists() else ""
-    results = [json.loads(line) for line in text.splitlines()]
+    results = Results(options.work_dir)
     done = {(result["per_class"], result["draw"]) for result in results}
-    source = DataSource(options.data_dir, options.tfds_name, tfds_data_dir=options.tfds_data_dir)
-    dataset = open_dataset(source)
-    dataset.splits["test"] = Split(dataset.split("test").examples[: options.test_images])
+    dataset = open_data(options)
     for number, per_class in itertools.product(range(options.draws), options.per_class):
         if (per_class, number) not in done:
-            results.append(measure(dataset, per_class, number, options))
-            with open(kept, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps(results[-1]) + "\n")
+            results.keep(measure(dataset, per_class, number, options))
     print(summary(results))
 
 
@@ -164,10 +154,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--work_dir", type=Path, required=True, help="folder for draws, runs and results.jsonl")
-    add("--data_dir", help="folder of photographs that has a test part")
-    add("--tfds_name", help="TFDS data set instead")
-    add("--tfds_data_dir", help="folder in which TFDS keeps data sets")
-    add("--weights", required=True, help="as of `sqzkit train`")
+    add_data_flags(add)
     add("--per_class", type=int, nargs="+", default=[5, 10, 20, 50], help="photographs a class")
     add("--draws", type=int, default=5, help="random draws of each number")
     add("--test_images", type=int, default=2_000, help="use at most this many to test on")

@@ -11,7 +11,6 @@ measurement is resumed by the same command: results.jsonl in --work_dir has a li
 
 import argparse
 import dataclasses
-import json
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -22,13 +21,12 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.few_photographs import draw
+from benchmarks.small_sets import Results, add_data_flags, open_data
 from sqzkit.base.keras import keras
 from sqzkit.data import augmentation
 from sqzkit.data.augmentation import Augmentation
 from sqzkit.data.dataset import ImageDataset, Split
-from sqzkit.data.open import open_dataset
 from sqzkit.data.pipeline import training_batches
-from sqzkit.data.source import DataSource
 from sqzkit.models import published, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.training import features, fine_tuning, head, optimization, steps
@@ -276,22 +274,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure what is not measured yet, and print the table."""
     options = _options(argv)
     augmentation.PRESETS.update({preset.name: preset for preset in MORE_AUGMENTATION})
-    options.work_dir.mkdir(parents=True, exist_ok=True)
-    kept = options.work_dir / "results.jsonl"
-    text = kept.read_text(encoding="utf-8") if kept.exists() else ""
-    results = [json.loads(line) for line in text.splitlines()]
+    results = Results(options.work_dir)
     done = {(result["recipe"], result["draw"]) for result in results}
-    source = DataSource(options.data_dir, options.tfds_name, tfds_data_dir=options.tfds_data_dir)
-    dataset = open_dataset(source)
-    dataset.splits["test"] = Split(dataset.split("test").examples[: options.test_images])
+    dataset = open_data(options)
     for number in range(options.draws):
         drawn = part(dataset, options.per_class, number)
         for name in options.recipe:
             if (name, number) not in done:
                 shares = measure(drawn, RECIPES[name], number + 1, options)
-                results.append({"recipe": name, "draw": number, "shares": shares})
-                with open(kept, "a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(results[-1]) + "\n")
+                results.keep({"recipe": name, "draw": number, "shares": shares})
     print(summary(results))
 
 
@@ -301,10 +292,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--work_dir", type=Path, required=True, help="folder for results.jsonl")
-    add("--data_dir", help="folder of photographs that has a test part")
-    add("--tfds_name", help="TFDS data set instead")
-    add("--tfds_data_dir", help="folder in which TFDS keeps data sets")
-    add("--weights", required=True, help="as of `sqzkit train`")
+    add_data_flags(add)
     add("--per_class", type=int, default=20, help="photographs a class, with validation")
     add("--draws", type=int, default=3, help="random draws")
     add("--test_images", type=int, default=1_000, help="use at most this many to test on")
