@@ -26,6 +26,16 @@ _SPLIT_WORD = re.compile(
     "|gallery|probe|(?:un)?labell?ed)(?:set|data|images|imgs)?",
     re.IGNORECASE,
 )
+# Folders of data sets for segmentation and detection: pictures, and what goes with each of them.
+_PICTURES = frozenset(
+    "image images img imgs jpegimages picture pictures photo photos frame frames rgb input inputs"
+    " original originals".split()
+)
+_ANNOTATIONS = frozenset(
+    "mask masks label labels annotation annotations annots anno annos segmentation segmentations"
+    " seg segs semantic instance gt gts groundtruth truth trimap trimaps matte mattes depth bbox"
+    " bboxes target targets output outputs".split()
+)
 # Names of splits in other languages: asked about, since one of them may also be a class.
 _FOREIGN_WORDS = (
     "entrenamiento validación prueba pruebas entraînement apprentissage essai evaluación"
@@ -96,12 +106,29 @@ def find_splits(tree: Folder) -> dict[str, Classes]:
 def _unwrapped(folder: Folder, below_split: bool) -> Folder:
     """Return the folder below those that hold nothing but one folder of folders."""
     while True:
+        _refuse_annotations(folder)
         filled = [child for child in folder.folders.values() if not child.is_empty]
         if len(filled) != 1 or all(child.is_empty for child in filled[0].folders.values()):
             return folder
         if not below_split and split_of(filled[0].path.name):
             return folder
         folder = filled[0]
+
+
+def _refuse_annotations(folder: Folder) -> None:
+    """Raise `UsageError` for a folder of pictures beside one of their masks or labels."""
+    words = {name: {w.lower() for w in _WORD.findall(name)} for name in folder.folders}
+    about = [name for name in words if words[name] & _ANNOTATIONS]
+    pictures = [name for name in words if words[name] & _PICTURES and name not in about]
+    others = [f for name, f in folder.folders.items() if name not in (*about, *pictures)]
+    if not about or not pictures or not all(other.is_empty for other in others):
+        return
+    raise UsageError(
+        f"{folder.path}: {pictures[0]!r} beside {about[0]!r} looks like a data set for "
+        "segmentation or detection; sqzkit learns one class for each photograph: put the "
+        "photographs into one folder for each class. If these are classes, name them for what "
+        f"their photographs show, not {pictures[0]!r}"
+    )
 
 
 def _refuse_unclear(tree: Folder) -> None:

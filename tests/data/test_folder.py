@@ -181,6 +181,36 @@ def test_what_looks_like_splits_is_asked_about(photo_folder, places, message):
     assert "train" in str(e.value).partition(message)[2]
 
 
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (("images", "masks"), "'images' beside 'masks'"),
+        (("JPEGImages", "SegmentationClass", "SegmentationObject"), "'JPEGImages' beside 'Segm"),
+        (("annotations/trimaps", "images"), "'images' beside 'annotations'"),
+        (("train/Original_Images", "train/ground truth", "test/a"), "'Original_Images' beside"),
+        (("leftImg8bit/train/a", "leftImg8bit/val/a", "gtFine/train/a"), "'leftImg8bit' beside"),
+    ],
+)
+def test_pictures_beside_their_masks_are_not_two_classes(photo_folder, places, names):
+    with pytest.raises(UsageError, match=f"{names}.*name them for what their photographs show"):
+        opened(photo_folder(dict.fromkeys(places, 5)))
+
+
+def test_pictures_beside_labels_that_are_no_photographs_are_asked_about(photo_folder):
+    top = photo_folder({"images/train": 5, "images/val": 5})
+    (top / "labels" / "train").mkdir(parents=True)
+    (top / "labels" / "train" / "000.txt").write_text("0 0.5 0.5 1 1")
+    with pytest.raises(UsageError, match="'images' beside 'labels'"):
+        opened(top)
+
+
+def test_masks_and_images_among_other_classes_are_classes(photo_folder):
+    for number, classes in enumerate([("mask", "no mask"), ("images", "boxes"), ("a", "labels")]):
+        assert opened(photo_folder(dict.fromkeys(classes, 5), str(number))).num_classes == 2
+    three = dict.fromkeys(("labels", "photos", "receipts"), 5)
+    assert opened(photo_folder(three, "documents")).labels == ("labels", "photos", "receipts")
+
+
 def test_classes_named_like_splits_can_be_trained_as_the_message_says(photo_folder):
     dataset = opened(photo_folder({"train/train": 5, "train/test": 5, "train/bus": 5}))
     assert dataset.labels == ("bus", "test", "train")
