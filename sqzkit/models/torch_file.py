@@ -11,6 +11,7 @@ import dataclasses
 import io
 import math
 import pickletools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ MAX_DIMENSIONS = 8
 _LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_VERSION = 1001
 _ZIP_END, _ZIP64_LOCATOR, _ZIP64_BYTES = b"PK\x05\x06", b"PK\x06\x07", 20 + 56
+# What wrappers put before a name: parallel training, torch.compile, Lightning.
+_WRAPPED = re.compile(r"^(?:(?:module|model|net|_orig_mod)\.)*")
 _SHOWN = 80  # characters of a name from the file that a message has at most
 
 
@@ -112,7 +115,9 @@ def _read_zip(content: bytes) -> tuple[Any, dict[str, bytes]]:
     if content[max(end - 20, 0) : end].startswith(_ZIP64_LOCATOR):
         content = content[: end - _ZIP64_BYTES] + content[end:]
     if not archives.has_zip(content):
-        raise FormatError("neither of PyTorch's formats (a zip, or a stream of pickles)")
+        raise FormatError(
+            "damaged, or neither of PyTorch's formats (a zip, or a stream of pickles)"
+        )
     files = archives.read_zip(content, MAX_FILES, len(content))
     tops = [name.removesuffix("data.pkl") for name in files if name.endswith("/data.pkl")]
     if len(tops) != 1 or files.get(f"{tops[0]}byteorder", b"little") != b"little":
@@ -149,8 +154,13 @@ def _layers(state: Any, raw: Mapping[str, bytes], limit: int) -> dict[str, list[
         limit -= math.prod(tensor.shape)
         if limit < 0:
             raise FormatError("its tensors have more values than the file")
-        layer, _, part = name.rpartition(".")
-        arrays = layers.setdefault(layer.removeprefix("module."), [])
+        layer, _, part = _WRAPPED.sub("", name).rpartition(".")
+        if part not in ("weight", "bias"):
+            raise FormatError(
+                f"{name[:_SHOWN]!r} is neither the weight nor the bias of a convolution; batch "
+                "normalization must be folded, and pruning made permanent, before saving"
+            )
+        arrays = layers.setdefault(layer, [])
         arrays.insert(0 if part == "weight" else len(arrays), _array(tensor, raw, name[:_SHOWN]))
     if not layers:
         raise FormatError("has no tensors")
@@ -253,7 +263,7 @@ def _global(name: str) -> _Global:
     if name not in _GLOBALS:
         raise FormatError(
             f"its pickle names {name[:_SHOWN]!r}; only tensors of float32, float16 and float64 "
-            "are read: save model.state_dict()"
+            "are read: fold batch normalization, and save model.state_dict()"
         )
     return _GLOBALS[name]
 

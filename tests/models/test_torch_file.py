@@ -29,7 +29,19 @@ def check(content, tolerance=0.0):
 @pytest.mark.parametrize("legacy", [False, True])
 def test_both_formats_are_read(legacy):
     check(pth.written(TENSORS, legacy))
-    check(pth.written({f"module.{name}": array for name, array in TENSORS.items()}, legacy))
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "module.module.", "_orig_mod.", "model.net."])
+def test_names_are_read_without_what_wrappers_put_before_them(wrapper):
+    check(pth.written({wrapper + name: array for name, array in TENSORS.items()}))
+
+
+@pytest.mark.parametrize("name", ["features.0.running_mean", "features.0.weight_orig", "scale"])
+def test_tensors_that_are_no_weight_or_bias_are_named(name):
+    """Of a layer without a bias, any of them would be taken for it."""
+    tensors = {"features.0.weight": KERNEL, name: BIAS}
+    with pytest.raises(FormatError, match=f"'{name}' is neither the weight nor the bias"):
+        torch_file.read(pth.written(tensors), "a.pth")
 
 
 def test_a_zip_without_zip64_records_or_with_deflate_is_read():
