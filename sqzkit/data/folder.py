@@ -201,4 +201,7 @@ def _refuse_empty(top: Path, found: Mapping[str, Classes], account: Account) -> 
         for label, paths in by_class.items():
             if not paths:
                 why = f" ({account.sentence()})" if account.left_out else ""
-                raise UsageError(f"{top}: no photographs of class {label!r} in split {split}{why}")
+                raise UsageError(
+                    f"{top}: no photographs of class {label!r} in split {split}{why}; add some or "
+                    "remove the folder"
+                )

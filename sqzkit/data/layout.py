@@ -36,6 +36,7 @@ _ANNOTATIONS = frozenset(
     " seg segs semantic instance gt gts groundtruth truth trimap trimaps matte mattes depth bbox"
     " bboxes target targets output outputs".split()
 )
+_ANNOTATED = re.compile(r"[-_. ](?:mask|seg|segmentation|label|annotation|gt)s?$", re.IGNORECASE)
 # Names of splits in other languages: asked about, since one of them may also be a class.
 _FOREIGN_WORDS = (
     "entrenamiento validación prueba pruebas entraînement apprentissage essai evaluación"
@@ -119,16 +120,28 @@ def _refuse_annotations(folder: Folder) -> None:
     """Raise `UsageError` for a folder of pictures beside one of their masks or labels."""
     words = {name: {w.lower() for w in _WORD.findall(name)} for name in folder.folders}
     about = [name for name in words if words[name] & _ANNOTATIONS]
-    pictures = [name for name in words if words[name] & _PICTURES and name not in about]
-    others = [f for name, f in folder.folders.items() if name not in (*about, *pictures)]
-    if not about or not pictures or not all(other.is_empty for other in others):
+    pictures = [
+        name
+        for name, child in folder.folders.items()
+        if words[name] & _PICTURES and name not in about and not child.is_empty
+    ]
+    if not about or not pictures:
         return
+    others = [child for name, child in folder.folders.items() if name not in (*about, *pictures)]
+    if not all(child.is_empty for child in others):
+        first, second = (_stems(folder.folders[name]) for name in (pictures[0], about[0]))
+        if 2 * len(first & second) < len(first):
+            return
     raise UsageError(
         f"{folder.path}: {pictures[0]!r} beside {about[0]!r} looks like a data set for "
         "segmentation or detection; sqzkit learns one class for each photograph: put the "
         "photographs into one folder for each class. If these are classes, name them for what "
         f"their photographs show, not {pictures[0]!r}"
     )
+
+
+def _stems(folder: Folder) -> set[str]:
+    return {_ANNOTATED.sub("", path.stem) for path in folder.everything()}
 
 
 def _refuse_unclear(tree: Folder) -> None:
@@ -141,6 +154,7 @@ def _refuse_unclear(tree: Folder) -> None:
             f"{tree.path}: {_quoted(folder.path.name for folder in alike)} look like splits, "
             f"but are not named train, val or test; {_ADVICE}"
         )
+    _refuse_equal_parts(tree)
     inner = {
         split: folder.path.name for folder in tree.folders.values() for split in _splits_in(folder)
     }
@@ -159,6 +173,24 @@ def _numbered_parts(tree: Folder) -> list[Folder]:
         return []
     shared = set.intersection(*(set(folder.folders) for folder in folders)) if folders else set()
     return folders if len(folders) > 1 and len(shared) > 1 else []
+
+
+def _refuse_equal_parts(tree: Folder) -> None:
+    """Raise `UsageError` if all folders hold the same folders and nothing else.
+
+    They may be classes, by day or camera, or sources that have the same classes.
+    """
+    folders = [child for child in tree.folders.values() if not child.is_empty]
+    inner = [{n for n, child in f.folders.items() if not child.is_empty} for f in folders]
+    if len(folders) < 2 or len(inner[0]) < 2 or any(names != inner[0] for names in inner):
+        return
+    if any(folder.photographs for folder in folders) or _splits_in(folders[0]):
+        return
+    raise UsageError(
+        f"{tree.path}: {_quoted(folder.path.name for folder in folders[:3])} hold the same "
+        f"folders ({', '.join(sorted(inner[0])[:3])}); which are the classes? Put the class "
+        "folders, and nothing else, into one folder named train"
+    )
 
 
 def _splits_in(folder: Folder) -> set[str]:
@@ -194,10 +226,12 @@ def common_labels(top: Path, found: Mapping[str, Classes]) -> tuple[str, ...]:
         )
     labels = tuple(found["train"])
     for split, by_class in found.items():
-        different = set(labels) ^ set(by_class)
-        if different:
+        for label in sorted(set(labels) ^ set(by_class))[:1]:
+            look = _looks(label).casefold()
+            same = [o for o in (*labels, *by_class) if o != label and _looks(o).casefold() == look]
+            alike = f" ({label!a} and {same[0]!a} look alike)" if same else ""
             raise UsageError(
-                f"{top}: class {min(different)!r} is not in both train and {split}; "
+                f"{top}: class {label!r} is not in both train and {split}{alike}; "
                 "every split needs the same class folders"
             )
     if len(labels) < 2:
@@ -217,6 +251,12 @@ def _check_names(top: Path, labels: Sequence[str]) -> None:
                 f"{top}: class folder '{shown(label)}': its name holds a line break, a control "
                 "character or bytes that are not UTF-8; rename the folder"
             )
-        other = looks.setdefault(unicodedata.normalize("NFKC", label).strip(), label)
+        other = looks.setdefault(_looks(label), label)
         if other != label:
             raise UsageError(f"{top}: class folders {other!a} and {label!a} look alike; rename one")
+
+
+def _looks(label: str) -> str:
+    """Return a text that is the same for names that look alike."""
+    seen = (letter for letter in label if unicodedata.category(letter) != "Cf")  # has no width
+    return unicodedata.normalize("NFKC", "".join(seen)).strip()

@@ -204,11 +204,21 @@ def test_pictures_beside_labels_that_are_no_photographs_are_asked_about(photo_fo
         opened(top)
 
 
+def test_photographs_named_like_their_masks_are_asked_about_among_others(photo_folder):
+    top = photo_folder({"images": 5, "masks": 5, "overlays": 5})
+    for path in list((top / "masks").iterdir()):
+        path.rename(path.with_stem(f"{path.stem}_mask"))
+    with pytest.raises(UsageError, match="'images' beside 'masks'"):
+        opened(top)
+
+
 def test_masks_and_images_among_other_classes_are_classes(photo_folder):
     for number, classes in enumerate([("mask", "no mask"), ("images", "boxes"), ("a", "labels")]):
         assert opened(photo_folder(dict.fromkeys(classes, 5), str(number))).num_classes == 2
-    three = dict.fromkeys(("labels", "photos", "receipts"), 5)
-    assert opened(photo_folder(three, "documents")).labels == ("labels", "photos", "receipts")
+    top = photo_folder(dict.fromkeys(("labels", "photos", "receipts"), 5), "documents")
+    for path in list((top / "labels").iterdir()):
+        path.rename(path.with_stem(f"label{path.stem}"))
+    assert opened(top).labels == ("labels", "photos", "receipts")
 
 
 def test_classes_named_like_splits_can_be_trained_as_the_message_says(photo_folder):
@@ -220,6 +230,17 @@ def test_classes_named_like_splits_can_be_trained_as_the_message_says(photo_fold
     )
     parts = {"train/0/b": 5, "train/0/c": 5, "train/1/b": 5, "train/1/c": 5}
     assert opened(photo_folder(parts, "numbers")).labels == ("0", "1")
+
+
+def test_equal_folders_in_every_folder_are_asked_about(photo_folder):
+    """Photographs of the same classes from three sources; or classes, each by day."""
+    places = [f"{a}/{b}" for a in ("amazon", "dslr", "webcam") for b in ("bike", "mug")]
+    with pytest.raises(UsageError, match=r"hold the same folders \(bike, mug\); which are the cl"):
+        opened(photo_folder(dict.fromkeys(places, 5)))
+    trained = photo_folder({f"train/{place}": 5 for place in places}, "as_said")
+    assert opened(trained).labels == ("amazon", "dslr", "webcam")
+    uneven = photo_folder(dict.fromkeys([*places[:-1], "webcam/desk"], 5), "uneven")
+    assert opened(uneven).num_classes == 3
 
 
 def test_numbered_classes_with_folders_of_their_own_are_classes(photo_folder):
@@ -254,6 +275,17 @@ def test_a_class_name_that_cannot_be_stored_is_refused_with_the_name_escaped(
 def test_class_names_that_look_alike_are_refused(photo_folder):
     with pytest.raises(UsageError, match=r"'cafe\\u0301' and 'caf\\xe9' look alike"):
         opened(photo_folder({"caf\u00e9": 5, "cafe\u0301": 5}))
+    with pytest.raises(UsageError, match=r"'cat' and 'cat\\u200b' look alike"):
+        opened(photo_folder({"cat": 5, "cat\u200b": 5}, "unseen"))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"), [("cafe\u0301", r"'caf\\xe9' look"), ("CAF\u00c9", "look")]
+)
+def test_a_class_spelled_otherwise_in_another_split_is_shown_so(photo_folder, other, message):
+    places = ("train/caf\u00e9", "train/dog", f"test/{other}", "test/dog")
+    with pytest.raises(UsageError, match=f"in both train and test .*{message}"):
+        opened(photo_folder(dict.fromkeys(places, 5)))
 
 
 def test_odd_names_of_photographs_are_read(photo_folder, jpeg):
