@@ -1,7 +1,8 @@
 """Photographs that are there more than once: one is used, and the others are named."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from sqzkit.base.errors import RunError
-from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.dataset import SPLITS, Example, ImageDataset, Split
 from sqzkit.data.layout import Classes, paths_of
-from sqzkit.data.tree import Reason
+from sqzkit.data.tree import Place, Reason
 from sqzkit.preprocessing import decoding
 
 # Copies are left out of the splits that come later here.
@@ -23,6 +24,14 @@ _ALIKE = 32
 _ASPECT = 0.02
 # More files of one name are numbers that every class begins anew.
 _MAX_OF_ONE_NAME = 20
+# One shot saved again, under any name, at another quality or size: its small version differs by at
+# most this share of its own contrast, and by this much. Of 100 pixels at quality 10: 0.20 and 7;
+# two photographs of hands differ by 0.32 and 11 or more, of ants and bees by 0.51 and 21.
+_SAVED_AGAIN = 0.22
+_SAVED_AGAIN_MAX = 9.0
+MAX_COMPARED = 20_000  # photographs; all pairs of more would take minutes
+_BLOCK = 512
+_LOOK_PIXELS = 1 << 16
 _Look = tuple[float, np.ndarray]  # aspect ratio, and a small version
 
 
@@ -67,17 +76,80 @@ def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
 def _look(path: Path) -> _Look | None:
     """Return how a photograph looks; None if it is damaged."""
     try:
-        image = decoding.decode(path)
+        image = decoding.decode(path, _LOOK_PIXELS)
     except RunError:
         return None  # it is named when the images are prepared
     small = image.resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    return image.width / image.height, np.asarray(small).astype(int)
+    return image.width / image.height, np.asarray(small).astype(np.int16)
 
 
 def _alike(one: _Look | None, other: _Look) -> bool:
     if one is None or abs(one[0] / other[0] - 1) > _ASPECT:
         return False
     return bool(np.abs(one[1] - other[1]).max() <= _ALIKE)
+
+
+def alike(paths: Sequence[Path]) -> dict[Path, Path]:
+    """Return, for each photograph that looks like an earlier one, the first such one.
+
+    Nothing above `MAX_COMPARED` photographs.
+    """
+    if len(paths) > MAX_COMPARED:
+        return {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = zip(paths, pool.map(_look, paths), strict=True)
+        known = [(path, look[1].ravel()) for path, look in looks if look is not None]
+    pixels = np.array([look for _, look in known], np.float32).reshape(len(known), -1)
+    limits = np.minimum(_SAVED_AGAIN * pixels.std(axis=1), _SAVED_AGAIN_MAX) ** 2
+    squares = np.square(pixels).mean(axis=1)
+    found = {}
+    for start in range(0, len(known), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(known)))
+        products = pixels[rows] @ pixels[: rows[-1]].T / pixels.shape[1]
+        close = squares[rows, None] + squares[: rows[-1]] - 2 * products
+        close = close < np.minimum(limits[rows, None], limits[: rows[-1]])
+        close &= np.arange(rows[-1]) < rows[:, None]
+        for row in np.flatnonzero(close.any(axis=1)):
+            found[known[start + row][0]] = known[int(close[row].argmax())][0]
+    return found
+
+
+def cut_together(
+    examples: Mapping[str, Sequence[Example]],
+    cut: Callable[[Mapping[str, Sequence[Example]]], dict[str, Split]],
+    dataset: ImageDataset,
+) -> dict[str, Split]:
+    """Cut splits off "train", with photographs that look alike in one; name all of these.
+
+    Only the first of them is given to `cut`, unless a class would become too small for it. Splits
+    that the folder itself has stay as they are.
+    """
+    # Those of "train" first, so that none of them follows one of another split.
+    everything = [
+        *examples["train"],
+        *(e for n, part in examples.items() if n != "train" for e in part),
+    ]
+    by_path = {e.image: e for e in everything if isinstance(e.image, Path)}
+    first = alike(list(by_path))
+    for path, other in first.items():
+        first[path] = first.get(other, other)
+    pool = [e for e in examples["train"] if e.image not in first]
+    counts = Counter(e.label for e in pool)
+    if min(counts[label] for label in range(dataset.num_classes)) < len(SPLITS):
+        pool = list(examples["train"])
+    splits = cut({**examples, "train": pool})
+    where = {e.image: name for name, split in splits.items() for e in split.examples}
+    for path, other in first.items():
+        where.setdefault(path, where[other])
+    for path, other in first.items():
+        place: Place = "kept in one split" if where[path] == where[other] else "in two splits"
+        place = place if by_path[path].label == by_path[other].label else "in two classes"
+        names = f"{dataset.shown_path(path)} ~ {dataset.shown_path(other)}"
+        dataset.account.alike.setdefault(place, []).append(names)
+    together: dict[str, list[Example]] = {name: [] for name in splits}
+    for example in everything:
+        together[where[example.image]].append(example)
+    return {name: Split(tuple(part)) for name, part in together.items()}
 
 
 def leave_out_copied_splits(

@@ -30,10 +30,11 @@ from sqzkit.preprocessing.decoding import suffixes
 _TAIL = 64
 
 
-def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
+def open_folder(source: DataSource, cut: bool = True, alike: bool = True) -> ImageDataset:
     """Open the folder `source.data_dir`.
 
-    Without `cut` there are only the splits that the folder itself has.
+    Without `cut` there are only the splits that the folder itself has. With `alike`, one shot
+    that was saved twice is kept in one split (`copies.cut_together`).
 
     Of photographs with the same content one is used; none if they lie in different classes. A
     copy in a split to measure on is preferred to one in train.
@@ -78,17 +79,23 @@ def open_folder(source: DataSource, cut: bool = True) -> ImageDataset:
         for split, by_class in found.items()
     }
     if cut:
-        dataset.splits = _cut(examples, source, dataset)
+        dataset.splits = _cut(examples, source, dataset, alike)
     else:
         dataset.splits = {name: Split(tuple(part)) for name, part in examples.items()}
     return dataset
 
 
 def _cut(
-    examples: Mapping[str, Sequence[Example]], source: DataSource, dataset: ImageDataset
+    examples: Mapping[str, Sequence[Example]],
+    source: DataSource,
+    dataset: ImageDataset,
+    alike: bool,
 ) -> dict[str, Split]:
+    def cut(given: Mapping[str, Sequence[Example]]) -> dict[str, Split]:
+        return splitting.three_splits(given, source, dataset.labels)
+
     try:
-        return splitting.three_splits(examples, source, dataset.labels)
+        return copies.cut_together(examples, cut, dataset) if alike else cut(examples)
     except UsageError as error:  # the class may have had enough before copies were left out
         why = f"; {dataset.account.sentence()}" if dataset.account.left_out else ""
         raise UsageError(f"{error}{why}") from None

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ Reason = Literal[
     "in two classes",
     "in two splits",
 ]
+Place = Literal["kept in one split", "in two splits", "in two classes"]
 MAX_DEPTH = 64
 MAX_NAMES = 10_000  # of each reason in a record
 _SHOWN_NAMES = 3
@@ -49,10 +50,12 @@ class Account:
     Attributes:
       files: all files met, links to folders that are not followed included.
       left_out: by reason, names below the folder, escaped by `shown`.
+      alike: photographs that are used and look like another one, by where the two are.
     """
 
     files: int = 0
     left_out: dict[Reason, list[str]] = dataclasses.field(default_factory=dict)
+    alike: dict[Place, list[str]] = dataclasses.field(default_factory=dict)
 
     def leave_out(self, reason: Reason, name: str) -> None:
         """Note that a file is not used."""
@@ -62,10 +65,7 @@ class Account:
         """Return one line that counts what is left out; empty if every file is used."""
         if not self.left_out:
             return ""
-        parts = [
-            f"{len(names):,} {reason} ({some(names)})"
-            for reason, names in sorted(self.left_out.items())
-        ]
+        parts = _counted(self.left_out)
         total = sum(map(len, self.left_out.values()))
         unsupported = " ".join(self.left_out.get("unsupported format", ())).lower()
         hint = "".join(
@@ -73,15 +73,29 @@ class Account:
             for name, extra in (("HEIC", "heif"), ("JXL", "jxl"))
             if f".{name.lower()}" in unsupported
         )
-        return f"left out {total:,} of {self.files:,} files: {'; '.join(parts)}{hint}"
+        return f"left out {total:,} of {self.files:,} files: {parts}{hint}"
+
+    def alike_sentence(self) -> str:
+        """Return one line that counts photographs that look like another; empty if none does."""
+        total = sum(map(len, self.alike.values()))
+        return f"{total:,} look like another: {_counted(self.alike)}" if total else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts and names as JSON-ready values."""
-        left_out = {
-            reason: {"count": len(names), "names": names[:MAX_NAMES]}
-            for reason, names in sorted(self.left_out.items())
-        }
-        return {"files": self.files, "left_out": left_out}
+        left_out, alike = (
+            {
+                reason: {"count": len(names), "names": names[:MAX_NAMES]}
+                for reason, names in sorted(given.items())
+            }
+            for given in (self.left_out, self.alike)
+        )
+        return {"files": self.files, "left_out": left_out, **({"alike": alike} if alike else {})}
+
+
+def _counted(names: Mapping[Any, list[str]]) -> str:
+    return "; ".join(
+        f"{len(found):,} {reason} ({some(found)})" for reason, found in sorted(names.items())
+    )
 
 
 def some(names: list[str]) -> str:

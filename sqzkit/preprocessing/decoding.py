@@ -83,10 +83,10 @@ def suffixes() -> tuple[str, ...]:
     return tuple(suffix for name in formats() for suffix in _SUFFIXES[name])
 
 
-def decode(photograph: Path | str | bytes) -> Image.Image:
+def decode(photograph: Path | str | bytes, direct_pixels: int = DIRECT_PIXELS) -> Image.Image:
     """Return the photograph upright, in RGB, at full size.
 
-    A JPEG of more than `DIRECT_PIXELS` pixels is decoded at half, a quarter or an eighth of
+    A JPEG of more than `direct_pixels` pixels is decoded at half, a quarter or an eighth of
     its sides. Of an animation the first frame is taken. Colors are converted to sRGB by
     the color profile in the file.
 
@@ -106,7 +106,7 @@ def decode(photograph: Path | str | bytes) -> Image.Image:
             # By class, since phones write JPEGs with a second picture, which Pillow calls MPO.
             jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
             _refuse_huge(*image.size, MAX_PIXELS if jpeg else MAX_WHOLE_PIXELS, len(content))
-            _reduce_large_jpeg(image)
+            _reduce_large_jpeg(image, direct_pixels)
             frame = image.dispose_extent if isinstance(image, GifImagePlugin.GifImageFile) else None
             image.load()
             shown = to_rgb(image)
@@ -271,11 +271,11 @@ def _refuse_huge_jpeg_xl(content: bytes) -> None:
         raise RunError(f"{planes} planes are more than the limit of {MAX_PLANES}")
 
 
-def _reduce_large_jpeg(image: Image.Image) -> None:
+def _reduce_large_jpeg(image: Image.Image, direct_pixels: int) -> None:
     for denominator in (1, 2, 4, 8):
         width = -(-image.width // denominator)
         height = -(-image.height // denominator)
-        if width * height <= DIRECT_PIXELS:
+        if width * height <= direct_pixels:
             break
     if denominator > 1:
         # Other formats ignore the draft and are decoded whole.

@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,7 +51,8 @@ def render(folder: RunFolder) -> str:
         preprocessing=folder.preprocessing,
         labels=folder.labels,
         stages=folder.finished_stages(),
-        left_out=left_out(folder),
+        left_out=accounted(folder, "left_out"),
+        alike=accounted(folder, "alike"),
         teacher=folder.read_record("teacher"),
         base=folder.read_record("base"),
         moved=moved_weights(folder),
@@ -179,20 +180,20 @@ def worst_classes(rows: Sequence[ClassRow]) -> list[ClassRow]:
 
 
 @dataclasses.dataclass(frozen=True)
-class LeftOut:
-    """Files of the data set that are not used, for one reason."""
+class Accounted:
+    """Files of the data set that are not used, or look like another, for one reason."""
 
     reason: str
     count: int
     names: tuple[str, ...]
 
 
-def left_out(folder: RunFolder) -> list[LeftOut]:
-    """Return what the data reader left out, by reason, as `data.json` records it."""
+def accounted(folder: RunFolder, kind: Literal["left_out", "alike"]) -> list[Accounted]:
+    """Return what the data reader noted, by reason, as `data.json` records it."""
     record = folder.read_record("data") or {}
-    reasons = (record.get("account") or {}).get("left_out") or {}
+    reasons = (record.get("account") or {}).get(kind) or {}
     return [
-        LeftOut(reason, int(entry["count"]), tuple(entry["names"]))
+        Accounted(reason, int(entry["count"]), tuple(entry["names"]))
         for reason, entry in sorted(reasons.items())
     ]
 

@@ -57,7 +57,7 @@ class LoadedRun:
         if self.source is None:
             raise UsageError(f"{self.folder.path}: has no data.json, so its data are unknown")
         source = dataclasses.replace(self.source, data_dir=data_dir or self.source.data_dir)
-        dataset = open_dataset(source, cache_dir)
+        dataset = open_dataset(source, cache_dir, alike=False)
         check_labels(self.folder, dataset)
         changes = identity.restore(dataset, self.contents).sentence()
         if changes:

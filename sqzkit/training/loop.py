@@ -140,8 +140,8 @@ def open_run(config: TrainingConfig) -> Run:
         *(config.seed, config.deterministic, config.distribution_strategy),
         config.image_size or (choice.SIZES[-1] if config.weights else PHOTOGRAPH_SIZE),
     )
-    dataset = open_dataset(config.data, config.cache_dir)
     folder = RunFolder(Path(config.model_dir))
+    dataset = open_dataset(config.data, config.cache_dir, alike=not folder.spec_path.exists())
     base = from_base.open_base(config.base, dataset)
     run_data.refuse_other(folder, dataset, config.data)
     print(run_data.in_words(dataset), flush=True)

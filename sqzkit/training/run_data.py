@@ -42,9 +42,9 @@ def refuse_other(folder: RunFolder, dataset: ImageDataset, source: DataSource) -
 def in_words(dataset: ImageDataset) -> str:
     """Return what was found, and what is left out, as the programs print it."""
     sizes = ", ".join(f"{split.num_examples:,} {name}" for name, split in dataset.splits.items())
-    left_out = dataset.account.sentence()
+    account = (dataset.account.sentence(), dataset.account.alike_sentence())
     found = f"data: {dataset.name}, {len(dataset.labels)} classes, {sizes}"
-    return f"{found}\n{left_out}" if left_out else found
+    return "\n".join([found, *filter(None, account)])
 
 
 def hint(folder: RunFolder, dataset: ImageDataset, config: TrainingConfig) -> str:

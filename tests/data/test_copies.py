@@ -85,3 +85,88 @@ def test_numbers_that_every_class_begins_anew_are_compared_within_a_class(tmp_pa
     paths += [tmp_path / "0/1.png", tmp_path / "x/2.jpg", tmp_path / "y/2.png"]
     copies.shots({path: str(path) for path in paths})
     assert sorted(looked) == sorted([paths[0], *paths[30:]])
+
+
+def opened(photographs, place="", **options):
+    return folder.open_folder(DataSource(data_dir=str(photographs.top / place)), **options)
+
+
+def names_by_split(dataset):
+    return {
+        split: [dataset.name_of(example) for example in part.examples]
+        for split, part in dataset.splits.items()
+    }
+
+
+AGAIN = {
+    "a/02.jpg": {"quality": 50},
+    "a/03.jpg": {"side": (90, 67)},
+    "b/27.jpg": {"side": (224, 224)},
+    "b/30.jpg": {"side": (120, 90), "quality": 40},
+}
+
+
+def test_a_shot_saved_again_under_another_name_is_kept_in_one_split_and_named(photographs):
+    before = names_by_split(opened(photographs))
+    assert "a/02.jpg" in before["test"] and "b/27.jpg" in before["test"]
+    for number, (name, options) in enumerate(AGAIN.items()):
+        photographs(f"{name[0]}/again {number}.jpg", int(name[2:4]), **options)
+    photographs("b/other.jpg", 4, side=(70, 50))
+    dataset = opened(photographs)
+    assert dataset.account.left_out == {}
+    kept = dataset.account.alike["kept in one split"]
+    assert sorted(sorted(pair.split(" ~ "))[0] for pair in kept) == sorted(AGAIN)
+    splits = {n: split for split, names in names_by_split(dataset).items() for n in names}
+    assert all(len({splits[name] for name in pair.split(" ~ ")}) == 1 for pair in kept)
+    (torn,) = dataset.account.alike["in two classes"]
+    assert sorted(torn.split(" ~ ")) == ["a/04.jpg", "b/other.jpg"]
+    assert dataset.account.alike_sentence().startswith("5 look like another: 1 in two classes (")
+    assert dataset.account.to_json()["alike"]["kept in one split"]["count"] == 4
+    for part in dataset.splits.values():
+        labels = [example.label for example in part.examples]
+        assert labels == sorted(labels) and set(labels) == {0, 1}
+
+
+def test_a_run_that_has_its_splits_looks_for_nothing(photographs, monkeypatch):
+    photographs("a/again.jpg", 1, quality=50)
+    monkeypatch.setattr(copies, "_look", None)
+    assert opened(photographs, alike=False).account.alike == {}
+    assert opened(photographs, cut=False).account.alike == {}
+
+
+def test_splits_of_the_folder_stay_and_every_class_stays_in_every_split(photographs):
+    for label, base in (("a", 0), ("b", 100)):
+        for number in range(10):
+            photographs(f"d/train/{label}/{number}.jpg", base + number)
+        for number in range(4):
+            photographs(f"d/test/{label}/{number}.jpg", base + 50 + number)
+    photographs("d/train/a/again.jpg", 50, quality=50)
+    dataset = opened(photographs, "d")
+    assert dataset.account.alike == {"in two splits": ["test/a/0.jpg ~ train/a/again.jpg"]}
+    assert dataset.split("test").num_examples == 8
+    for number in range(9):
+        photographs(f"d/train/a/{number}.jpg", 9, side=(60 + number, 45 + number))
+    dataset = opened(photographs, "d")
+    assert {example.label for example in dataset.split("validation").examples} == {0, 1}
+    assert len(dataset.account.alike["kept in one split"]) < 9
+
+
+def test_other_photographs_are_not_alike():
+    random = np.random.default_rng(0)
+    looks = random.integers(0, 256, (600, 16, 16, 3))
+    looks[300:] = looks[:300] + random.integers(-12, 13, (300, 16, 16, 3))
+    paths = [f"{number}" for number in range(600)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copies, "_look", lambda path: (1.0, looks[int(path)].astype(np.int16)))
+        assert copies.alike(paths) == {f"{300 + i}": f"{i}" for i in range(300)}
+        looks[300:] //= 2  # darker: another exposure, not the same file saved again
+        assert copies.alike(paths) == {}
+        patch.setattr(copies, "MAX_COMPARED", 599)
+        looks[300:] = looks[:300]
+        assert copies.alike(paths) == {}
+
+
+@pytest.mark.parametrize("name", ["ants_and_bees", "sign_language_digits"])
+def test_real_photographs_give_no_false_alarm(shared_dir, name):
+    found = folder.open_folder(DataSource(data_dir=str(shared_dir / "data" / name)))
+    assert found.account.alike == {}

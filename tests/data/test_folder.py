@@ -384,7 +384,7 @@ def test_only_what_cannot_be_decoded_is_broken_and_whole_files_are_not_decoded(
     (top / "a" / "gone.jpg").symlink_to("/nowhere.jpg")
     decoded, decode = [], decoding.decode
     monkeypatch.setattr(decoding, "decode", lambda p: decoded.append(p.name) or decode(p))
-    dataset = opened(top, max_broken_share=0.5)
+    dataset = folder.open_folder(DataSource(data_dir=str(top), max_broken_share=0.5), alike=False)
     names = ["a/empty.gif", "a/gone.jpg", "a/half.jpg", "a/letter.png"]
     assert dataset.account.left_out["unreadable"] == names
     for name, message in zip(names, dataset.broken, strict=True):

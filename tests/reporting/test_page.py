@@ -130,6 +130,16 @@ def test_files_that_were_not_used_are_counted_by_reason(folder):
     assert "Images that were not used" not in seen(folder).headings
 
 
+def test_images_that_look_like_another_are_named(folder):
+    pair = {"count": 1, "names": ["owl/a.jpg ~ owl/b.jpg"]}
+    folder.write_record("data", {"account": {"files": 9, "alike": {"kept in one split": pair}}})
+    page = seen(folder)
+    assert "Images that look like another" in page.headings
+    assert page.tables[0] == [
+        {"reason": "kept in one split", "files": "1", "names": "owl/a.jpg ~ owl/b.jpg"}
+    ]
+
+
 HEAD = {
     "curve": [[55, 0.8], [110, 0.84], [221, 0.92]],
     "suspects": [{"photograph": "cat/<7>.jpg", "label": 0, "looks_like": 2, "probability": 0.97}],
