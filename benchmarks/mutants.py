@@ -2,39 +2,42 @@
 
     python -m benchmarks.mutants --package=training --sample=100
 
-Each module sqzkit/PACKAGE/NAME.py is changed by cosmic-ray (a comparison turned round, a number
-one larger, a branch never taken, ...) in a copy of the checkout, and judged by
+Each module sqzkit/PACKAGE/NAME.py is changed by cosmic-ray's operators (a comparison turned
+round, a number one larger, a branch never taken, ...) in a copy of the checkout, and judged by
 tests/PACKAGE/test_NAME.py without the slow tests, or by all of tests/PACKAGE if none of those is
 fast. A sample is drawn by seed, since thousands of faults take hours. Exit code 1: fewer than
 `--bar` of them were noticed. The survivors are printed: a test should notice each, unless it
 changes nothing that can be seen.
 
+The tests of each fault run in a fork of this process, which has imported TensorFlow and the other
+large libraries: starting a new one took longer than the tests.
+
 `make mutants PACKAGE=training SAMPLE=100` runs it.
 """
 
 import argparse
+import importlib
+import importlib.util
+import os
 import random
-import shlex
 import shutil
-import sqlite3
-import subprocess
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
-TESTS = f"{sys.executable} -m pytest -x -q -p no:cacheprovider -m 'not slow'"
-NO_TESTS = (4, 5)  # pytest's exit codes: no such file; none is fast
-CONFIGURATION = """
-[cosmic-ray]
-module-path = "{module}"
-timeout = {timeout}
-excluded-modules = []
-test-command = "{command} {tests}"
+import pytest
+from cosmic_ray import plugins
+from cosmic_ray.ast import ast_nodes, get_ast_from_path
+from cosmic_ray.mutating import use_mutation
 
-[cosmic-ray.distributor]
-name = "local"
-"""
+TIMEOUT = 300  # seconds; a fault that makes the tests hang is noticed
 COPIED = ("sqzkit", "tests", "benchmarks", "pyproject.toml", "train.py", "convert.py")
+# Nothing of ours: a fork must import the changed module itself.
+LARGE = (
+    *("tensorflow", "tf_keras", "tensorflow_model_optimization", "sklearn.datasets", "PIL.Image"),
+    *("scipy.optimize", "hypothesis", "ai_edge_litert.interpreter", "optuna", "matplotlib.figure"),
+)
 
 
 def changes_nothing(operator: str, line: str) -> bool:
@@ -43,69 +46,84 @@ def changes_nothing(operator: str, line: str) -> bool:
     return annotated or line.startswith(("@", "import ", "from ", "class "))
 
 
-def draw(database: Path, module: Path, sample: int, seed: int) -> int:
-    """Leave a sample of the faults in cosmic-ray's `database`; return its size."""
+def faults(module: Path, sample: int, seed: int) -> list[tuple[int, str, int]]:
+    """Return a sample of what can be changed in `module`: line, operator, its occurrence there."""
+    nodes = list(ast_nodes(get_ast_from_path(module)))
     lines = module.read_text(encoding="utf-8").splitlines()
-    with sqlite3.connect(database) as store:
-        found = store.execute(
-            "select job_id, operator_name, start_pos_row from mutation_specs"
-        ).fetchall()
-        seen = [
-            job for job, name, row in found if not changes_nothing(name, lines[row - 1].strip())
+    found = []
+    for name in sorted(plugins.operator_names()):
+        operator = plugins.get_operator(name)
+        if operator.arguments():
+            continue
+        places = [start for node in nodes for start, _ in operator().mutation_positions(node)]
+        found += [
+            (row, name, occurrence)
+            for occurrence, (row, _) in enumerate(places)
+            if not changes_nothing(name, lines[row - 1].strip())
         ]
-        kept = set(random.Random(seed).sample(seen, min(sample, len(seen))))
-        for job, *_ in found:
-            if job not in kept:
-                store.execute("delete from mutation_specs where job_id = ?", (job,))
-                store.execute("delete from work_items where job_id = ?", (job,))
-    return len(kept)
+    return sorted(random.Random(seed).sample(found, min(sample, len(found))))
+
+
+def exit_code(checkout: Path, tests: Path) -> int:
+    """Return pytest's exit code in `checkout`, or that of a fork which took too long."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        os.chdir(checkout)
+        sys.path[:] = [str(checkout), *sys.path]
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        signal.alarm(TIMEOUT)
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        code = int(pytest.main([*options, str(tests)]))
+    except BaseException:
+        code = 1
+    os._exit(code)
 
 
 def judges(checkout: Path, own: Path) -> Path:
     """Return which tests judge a module: its own, or its package's if none of those is fast."""
     for tests in (own, own.parent):
-        call = [*shlex.split(TESTS), str(tests)]
-        code = subprocess.run(call, cwd=checkout, check=False, stdout=subprocess.DEVNULL).returncode
-        if code == 0:
+        code = exit_code(checkout, tests)
+        if code == pytest.ExitCode.OK:
             return tests
-        if code not in NO_TESTS:
+        if code not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
             break
     sys.exit(f"{tests} must pass before a fault is tried")
 
 
-def run(checkout: Path, module: Path, tests: Path, sample: int, seed: int) -> tuple[int, list[str]]:
-    """Return how many faults were tried in `module`, and a line for each that survived."""
-    configuration, database = checkout / "mutants.toml", checkout / "mutants.sqlite"
-    database.unlink(missing_ok=True)
-    text = CONFIGURATION.format(module=module, command=TESTS, tests=tests, timeout=600.0)
-    configuration.write_text(text, encoding="utf-8")
-    tool = [sys.executable, "-m", "cosmic_ray.cli"]
-    subprocess.run([*tool, "init", configuration.name, database.name], cwd=checkout, check=True)
-    lines = (checkout / module).read_text(encoding="utf-8").splitlines()
-    tried = draw(database, checkout / module, sample, seed)
-    subprocess.run([*tool, "exec", configuration.name, database.name], cwd=checkout, check=True)
-    with sqlite3.connect(database) as store:
-        found = store.execute(
-            "select operator_name, start_pos_row from mutation_specs natural join work_results "
-            "where test_outcome like '%SURVIVED%' order by start_pos_row"
-        ).fetchall()
-    return tried, [f"{module}:{row} {name}: {lines[row - 1].strip()}" for name, row in found]
+def survivors(
+    checkout: Path, module: Path, tests: Path, tried: list[tuple[int, str, int]]
+) -> list[str]:
+    """Return a line for each of the faults that the tests do not notice."""
+    path, left = checkout / module, []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for row, name, occurrence in tried:
+        # Its time and size may be those of the one before.
+        Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+        with use_mutation(path, plugins.get_operator(name)(), occurrence):
+            if exit_code(checkout, tests) == pytest.ExitCode.OK:
+                left.append(f"{module}:{row} {name}: {lines[row - 1].strip()}")
+    return left
 
 
 def main() -> None:
     """Read the arguments, try the faults and print the score."""
     parser = argparse.ArgumentParser(description="Try small faults against a package's tests.")
     parser.add_argument("--package", required=True, help="such as training")
-    parser.add_argument("--module", help="only this one, such as fit")
+    parser.add_argument("--modules", help="only these, such as fit,loop")
     parser.add_argument("--sample", type=int, default=25, help="faults tried in each module")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--bar", type=float, default=0.85, help="share that must be noticed")
     arguments = parser.parse_args()
     package = Path("sqzkit") / arguments.package
-    names = (
-        [arguments.module] if arguments.module else sorted(p.stem for p in package.glob("[!_]*.py"))
-    )
-    tried, survivors = 0, []
+    every = sorted(path.stem for path in package.glob("[!_]*.py"))
+    names = arguments.modules.split(",") if arguments.modules else every
+    for library in LARGE:
+        importlib.import_module(library)
+    count, left = 0, []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder)
         for name in COPIED:
@@ -113,14 +131,14 @@ def main() -> None:
             copy(name, checkout / name)
         for name in names:
             tests = judges(checkout, Path("tests") / arguments.package / f"test_{name}.py")
-            count, left = run(
-                checkout, package / f"{name}.py", tests, arguments.sample, arguments.seed
-            )
-            tried, survivors = tried + count, survivors + left
-            print(f"{package / name}.py: {count - len(left)} of {count} noticed", flush=True)
-    print("\n".join(survivors))
-    share = 1 - len(survivors) / max(tried, 1)
-    print(f"{arguments.package}: {share:.1%} of {tried} faults were noticed")
+            module = package / f"{name}.py"
+            tried = faults(module, arguments.sample, arguments.seed)
+            found = survivors(checkout, module, tests, tried)
+            count, left = count + len(tried), left + found
+            print(f"{module}: {len(tried) - len(found)} of {len(tried)} noticed", flush=True)
+            print(*found, sep="\n", end="\n" * bool(found), flush=True)
+    share = 1 - len(left) / max(count, 1)
+    print(f"{arguments.package}: {share:.1%} of {count} faults were noticed")
     sys.exit(share < arguments.bar)
 
 
