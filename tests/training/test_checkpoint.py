@@ -147,6 +147,8 @@ def test_within_a_standard_error_the_later_is_better(state):
 def test_no_epoch_is_kept_that_is_worse_than_what_the_stage_started_from(state):
     state.model.set_weights([np.full((2, 1), -1.0), np.zeros(1)])
     state.note_start(0.9, 0.4)
+    assert not judge(state, 0.8, 0.5)
+    assert state.progress.improved_epoch == 0  # early stopping waits for more than that
     assert not judge(state, 0.89, 0.1)  # within a standard error, but below
     assert (state.progress.best_epoch, state.best[0][0]) == (0, -1.0)
     assert judge(state, 0.9, 0.5)
@@ -166,6 +168,29 @@ def test_a_lower_loss_alone_is_an_improvement_that_early_stopping_waits_for(stat
     for loss in (0.5, 0.4, 0.3):
         judge(state, 0.9, loss)
     assert state.progress.improved_epoch == 3
+
+
+def test_as_good_as_before_is_no_improvement_to_wait_for(state):
+    judge(state, 0.9, 0.5)
+    judge(state, 0.9, 0.5)
+    assert state.progress.improved_epoch == 1
+
+
+@pytest.mark.parametrize(("accuracy", "kept"), [(0.870, True), (0.868, False)])
+def test_the_standard_error_is_that_of_a_share(state, accuracy, kept):
+    """Of 0.9 on 100 examples it is 0.031, from (90 + 1) / (100 + 2)."""
+    judge(state, 0.9, 0.5)
+    assert judge(state, accuracy, 0.6) is kept
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"config": "odd"}, {"config": {}, "progress": {"epochs": 1}}, {"config": {}}],
+)
+def test_a_checkpoint_of_another_kind_is_damaged(state, record):
+    checkpoint.save(state.path, record, {"model": [], "optimizer": [], "best": []})
+    with pytest.raises(FormatError, match=r"train\.npz: damaged checkpoint"):
+        state.restore({"epochs": 5})
 
 
 def test_many_examples_make_small_differences_count(state):

@@ -189,12 +189,28 @@ def test_labels_drawn_at_random_are_said_to_teach_nothing(network, colours, fold
     assert "no better than always giving the most frequent one" in capsys.readouterr().out
 
 
-def test_a_stage_without_epochs_records_its_times(network, colours, folder, monkeypatch):
-    features = dataclasses.replace(compute(network, colours, RECORD, folder, "x"), seconds=2.0)
+def test_accuracies_are_of_the_images_that_were_held_out():
+    """Of four classes: two images, none, one, and one that was the only one of its class."""
+    held_out = np.eye(4)[[0, 1, 2, 0]]
+    held_out[3] = np.nan
+    fitted = head.FittedHead(np.zeros((1, 4)), np.zeros(4), 1.0, held_out)
+    labels = np.array([0, 0, 2, 3])
+    assert fitted.accuracy(labels) == (pytest.approx(2 / 3), 3)
+    assert fitted.balanced_accuracy(labels) == pytest.approx((0.5 + 1) / 2)
+    nothing = dataclasses.replace(fitted, held_out=np.full((4, 4), np.nan))
+    assert (nothing.accuracy(labels), nothing.balanced_accuracy(labels)) == ((0.0, 0), 0.0)
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(2.0, 48.0), (0.0, 96_000.0)])
+def test_a_stage_without_epochs_records_its_times(
+    network, colours, folder, monkeypatch, seconds, rate
+):
+    features = compute(network, colours, RECORD, folder, "x")
+    features = dataclasses.replace(features, seconds=seconds)
     monkeypatch.setattr(head, "compute", lambda *_: features)
     clock = iter((100.0, 103.5))
     monkeypatch.setattr(head.time, "monotonic", lambda: next(clock, 200.0))
     stage = StageFit(folder, "head", colours, RECORD, FitOptions(epochs=1), config={"weights": "x"})
     head.fit_stage_head(network, stage)
     metrics = folder.finished_stages()[0]["metrics"]
-    assert (metrics["train_seconds"], metrics["images_per_second"]) == (3.5, 48.0)
+    assert (metrics["train_seconds"], metrics["images_per_second"]) == (3.5, rate)

@@ -172,10 +172,11 @@ def test_a_run_learns_from_both_and_survives_a_kill(photographs, tmp_path, monke
             data=DataSource(data_dir=str(few)),
             teacher=TeacherOptions(**{**taught, **changes}),
             **{"model": "tiny", "fire_modules": 1, "pool_after": ("conv1",), "image_size": 32},
-            **{"train_epochs": 3, "train_batch_size": 8, "deterministic": False},
+            **{"train_steps": 26, "train_batch_size": 8, "deterministic": False},
         )
 
     whole = loop.train(config("whole")).folder
+    assert len(whole.metrics()) == 3  # epochs of 9 steps: unlabelled photographs count
     save, asked = lessons.checkpoint.StageState.save, []
 
     def killed(state, write=True):

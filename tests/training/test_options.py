@@ -44,6 +44,16 @@ def test_what_is_said_of_a_teacher_needs_one(changes, message):
         TeacherOptions(**changes)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("moves", "all"), ("share", 0.001), ("share", 0.5), ("pull", 0.0), ("pull", 0.5)],
+)
+def test_what_is_said_of_a_base_needs_one(name, value):
+    BaseOptions("old", **{name: value})
+    with pytest.raises(UsageError, match=f"--base_{name} {value}: says something of --base"):
+        BaseOptions(**{name: value})
+
+
 def test_options_survive_json():
     options = FitOptions(epochs=3, optimizer="sgd")
     assert FitOptions(**options.to_json()) == options

@@ -197,3 +197,10 @@ def test_an_epoch_is_full_batches_or_one_of_all(colours, record, batch, count, s
     number, made = steps.epoch_batches(colours, record, options, strategy, 0)
     sizes = [len(labels) for _, labels in made]
     assert (number, sizes) == (count, [share] * count)
+
+
+def test_workers_share_out_a_split_that_is_smaller_than_the_batch(colours, record):
+    options = FitOptions(epochs=1, batch_size=500)
+    number, made = steps.epoch_batches(colours, record, options, Workers(4), 0)
+    sizes = [[len(labels) for _, labels in shares] for shares in made]
+    assert (number, sizes) == (1, [[24] * 4])
