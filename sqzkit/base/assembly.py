@@ -114,10 +114,10 @@ def refuse_unknown(values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
             raise UsageError(f"{name[:_MAX_SHOWN]!r} is not a setting{nearest(name, known)}")
 
 
-def nearest(name: str, known: Mapping[str, Any]) -> str:
+def nearest(name: str, known: Mapping[str, Any], prefix: str = "") -> str:
     """Return "; did you mean X?" for the known name that is most like `name`, or ""."""
     close = difflib.get_close_matches(name[:_MAX_SHOWN], known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 def given(record: Any) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def existing_folder(path: Path | str, flag: str = "--data_dir") -> Path:
     """Return `path`; raise `UsageError` unless it is a folder."""
     top = Path(path).expanduser()
     if not top.exists():
-        raise UsageError(f"{flag} {path}: no such folder; name where the photographs are now")
+        raise UsageError(f"{flag} {path}: no such folder; name an existing one")
     if not top.is_dir():
         raise UsageError(f"{flag} {path}: a file, where a folder of photographs is needed")
     return top

@@ -65,7 +65,7 @@ def unknown(
     shown = name if len(name) <= _COLUMN else f"{name[:_COLUMN]}..."
     return UsageError(
         f"--{shown} is not a flag of this program"
-        f"{elsewhere(name) or assembly.nearest(name, known)} (see --help)"
+        f"{elsewhere(name) or assembly.nearest(name, known, '--')} (see --help)"
     )
 
 

@@ -53,7 +53,9 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
     """Run the command that the arguments name."""
     asked = assembly.build(SqzSettings, given)
     if len(arguments) != 2 or arguments[0] not in COMMANDS:
-        raise UsageError(f"give one of {', '.join(COMMANDS)} and one file (--help)")
+        wrong = arguments and arguments[0] not in COMMANDS
+        meant = assembly.nearest(arguments[0], COMMANDS) if wrong else ""
+        raise UsageError(f"give one of {', '.join(COMMANDS)} and one file{meant} (--help)")
     COMMANDS[arguments[0]](arguments[1], asked)
 
 

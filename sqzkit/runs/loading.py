@@ -56,7 +56,13 @@ class LoadedRun:
         """
         if self.source is None:
             raise UsageError(f"{self.folder.path}: has no data.json, so its data are unknown")
-        source = dataclasses.replace(self.source, data_dir=data_dir or self.source.data_dir)
+        recorded = self.source.data_dir
+        if data_dir is None and recorded is not None and not Path(recorded).exists():
+            raise UsageError(
+                f"{self.folder.path}: its photographs were in {recorded}: no such folder; put them "
+                "back, or name their new place with --data_dir of `sqzkit train` or `convert`"
+            )
+        source = dataclasses.replace(self.source, data_dir=data_dir or recorded)
         dataset = open_dataset(source, cache_dir, alike=False)
         check_labels(self.folder, dataset)
         changes = identity.restore(dataset, self.contents).sentence()

@@ -60,11 +60,12 @@ def test_help_shows_every_flag_with_its_default(name):
         (["x" * 5000], "is not a command of sqzkit"),
         (["train", "--archive"], "--archive is not a flag of this program; it is one of convert"),
         (["convert", "--train_epoch=3"], "--train_epoch is not a flag of this program (see"),
-        (["train", "--train_epoch=3"], "did you mean train_epochs?"),
+        (["train", "--train_epoch=3"], "did you mean --train_epochs?"),
         (["train", "--" + "a" * 1000 + "=1"], "is not a flag of this program"),
         (["train", "--model_dir"], "model_dir"),
         (["evolve", "stray"], "unexpected argument 'stray'"),
-        (["sqz", "pack"], "give one of pack, unpack, info, sign, verify and one file"),
+        (["sqz", "pack"], "give one of pack, unpack, info, sign, verify and one file (--help)"),
+        (["sqz", "pakc", "a"], "and one file; did you mean pack? (--help)"),
     ],
 )
 def test_a_wrong_call_exits_with_2_and_one_message(arguments, message):

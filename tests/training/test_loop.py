@@ -334,7 +334,9 @@ def test_what_does_not_fit_into_the_time_is_not_trained(
     timed = Duration(30, 2, 1000.0)
     source = DataSource(data_dir=str(pets))
     scratch = tiny(tmp_path / "scratch", data=source, train_epochs=5, train_minutes=1.0)
-    assert loop.train(scratch).folder.finished_stages()[0]["metrics"]["epochs"] == 1
+    run = loop.train(dataclasses.replace(scratch, warmup_epochs=3.0))
+    assert run.folder.finished_stages()[0]["metrics"]["epochs"] == 1
+    assert run.options.warmup_epochs == 1.0
 
 
 def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
@@ -350,15 +352,23 @@ def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
     assert enough.folder.finished_stages()[1]["metrics"]["epochs"] == 3
 
 
-def test_shuffled_labels_are_said_to_teach_nothing(tmp_path, capsys):
+def test_shuffled_labels_are_said_to_teach_nothing(tmp_path, capsys, monkeypatch):
+    better, judged = loop.better_than_chance, []
+
+    def spy(accuracy, labels, *rest):
+        judged.append(len(labels))
+        return better(accuracy, labels, *rest)
+
+    monkeypatch.setattr(loop, "better_than_chance", spy)
     draw = np.random.default_rng(3)
     for index in range(48):
         folder = tmp_path / "data" / "ab"[index % 2]
         folder.mkdir(parents=True, exist_ok=True)
         pixels = draw.integers(0, 255, (32, 32, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{index}.png")
-    loop.train(tiny(tmp_path / "run", data=DataSource(data_dir=str(tmp_path / "data"))))
+    run = loop.train(tiny(tmp_path / "run", data=DataSource(data_dir=str(tmp_path / "data"))))
     assert "does not show that anything was learnt" in capsys.readouterr().out
+    assert judged == [run.dataset.split("test").num_examples]
 
 
 def test_photographs_are_trained_on_at_64_pixels(pets, tmp_path, capsys):
@@ -467,7 +477,9 @@ def test_training_is_not_resumed_on_changed_photographs(run_on_pets, capsys):
 def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, capsys):
     photographs, run = run_on_pets
     moved = photographs.rename(photographs.parent / "elsewhere")
-    with pytest.raises(UsageError, match="pets: no such folder"):
+    with pytest.raises(
+        UsageError, match="run: its photographs were in .*pets: no such folder; put them"
+    ):
         loading.load_run(run).open_data()
     assert loading.load_run(run).open_data(data_dir=str(moved)).split("test").num_examples == 8
     loop.train(tiny(run, data=DataSource(data_dir=str(moved)), image_size=32))
