@@ -40,18 +40,11 @@ def build(spec: Spec, image_size: int, classifier_activation: str | None = None)
     return squeezenet.build(spec, image_size, classifier_activation)
 
 
-def build_from_json(
-    spec_json: Mapping[str, Any], image_size: int, classifier_activation: str | None = None
-) -> keras.Model:
-    """Build the network of a `spec.json`.
-
-    Args:
-      spec_json: what a specification's `to_json` gave.
-      image_size: side of the square input in pixels.
-      classifier_activation: None for logits or "softmax".
+def build_from_json(spec_json: Mapping[str, Any], image_size: int) -> keras.Model:
+    """Build the network of a `spec.json`, from a square input of `image_size` pixels to logits.
 
     Raises:
       RunError: the record names no known architecture or is not one.
       UsageError: the network is not possible at that size.
     """
-    return build(spec_from_json(spec_json), image_size, classifier_activation)
+    return build(spec_from_json(spec_json), image_size)

@@ -145,22 +145,6 @@ class Head:
             self.absent[new] = (count + other[0], total + other[1])
         self.choice = None
 
-    def delete(self, name: str) -> None:
-        """Delete a class with its photographs.
-
-        Raises:
-          UsageError: there is no such class, or its photographs are absent: what they added
-            to the common sums is not known.
-        """
-        self._refuse_missing(name)
-        if name in self.absent:
-            raise UsageError(
-                f"class {name!r} holds {self.absent[name][0]} photographs of which only sums are "
-                "here; delete it where they were taught, and merge again"
-            )
-        del self.photographs[name]
-        self.choice = None
-
     def merge(self, other: "Head") -> "Head":
         """Return the head of both heads' photographs; classes of one name become one.
 

@@ -1,7 +1,6 @@
 """How good a head is: accuracy, mistakes, and how well it knows what it was not taught."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -57,25 +56,21 @@ def curve(
     taught: tuple[np.ndarray, np.ndarray],
     measured: tuple[np.ndarray, np.ndarray] | None,
     seed: int,
-    sizes: Sequence[int] = SIZES,
-    draws: int = DRAWS,
 ) -> list[dict[str, float]]:
-    """Return the accuracy by number of photographs a class, mean and spread over draws.
+    """Return the accuracy by number of photographs a class, mean and spread over `DRAWS` draws.
 
     Args:
       taught: features and labels to draw from.
       measured: those to measure on; None: the photographs that were not drawn.
       seed: of the draws.
-      sizes: numbers of photographs; those that the smallest class does not have are left out.
-      draws: how many of each.
     """
     features, labels = taught
     counts = np.bincount(labels)
     most = counts.min() - (measured is None)
     random, rows = np.random.default_rng(seed), []
-    for size in (size for size in sizes if size <= most):
+    for size in (size for size in SIZES if size <= most):
         found = []
-        for _ in range(draws):
+        for _ in range(DRAWS):
             mixed = random.permutation(len(labels))
             drawn = np.concatenate([mixed[labels[mixed] == c][:size] for c in range(len(counts))])
             rest = np.setdiff1d(mixed, drawn)
@@ -83,7 +78,7 @@ def curve(
             on = measured or (features[rest], labels[rest])
             found.append(answers(discriminant, *on).top1)
         rows.append({"photographs": size, "top1": float(np.mean(found)),
-                     "spread": float(np.std(found, ddof=1)) if draws > 1 else 0.0})  # fmt: skip
+                     "spread": float(np.std(found, ddof=1))})  # fmt: skip
     return rows
 
 

@@ -129,11 +129,11 @@ def finish_untrained(
     if found:
         refuse_other(f"stage {stage.stage!r} of {folder.path}", found["config"], stage.record)
         load_weights(model, folder.weights_path(stage.stage))
-        return StageResult(model, found["metrics"], 0)
+        return StageResult(model, found["metrics"])
     recorded = finish(model)
     measured = split_metrics(Evaluator(model), stage.dataset, stage.preprocessing)
     nothing = {"epochs": 0, "best_epoch": 0, "train_seconds": 0.0, "images_per_second": 0.0}
     metrics: dict[str, Any] = {**nothing, **measured, **recorded}
     save_weights(model, folder.weights_path(stage.stage))
     folder.finish_stage(stage.stage, metrics, stage.record)
-    return StageResult(model, metrics, 0)
+    return StageResult(model, metrics)

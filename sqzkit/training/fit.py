@@ -32,12 +32,10 @@ class StageResult:
     Attributes:
       model: what `export` gave (or the model itself), with the kept weights.
       metrics: JSON-ready, as recorded by `RunFolder.finish_stage`.
-      resumed_from_epoch: finished epochs that were found; 0 for a fresh start.
     """
 
     model: keras.Model
     metrics: dict[str, Any]
-    resumed_from_epoch: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,9 +132,8 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         remove_checkpoint(folder, stage)
         exported = fit.exported(model)
         load_weights(exported, folder.weights_path(stage))
-        return StageResult(exported, found["metrics"], found["metrics"]["epochs"])
+        return StageResult(exported, found["metrics"])
     trainer = _Trainer(model, fit)
-    first = trainer.progress.epoch
     with distribution.lost_processes():
         trainer.run()
     if fit.options.keep == "best":
@@ -150,7 +147,7 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         folder.finish_stage(stage, metrics, fit.record)
         remove_checkpoint(folder, stage)
     distribution.barrier(trainer.strategy)
-    return StageResult(exported, metrics, first)
+    return StageResult(exported, metrics)
 
 
 def remove_checkpoint(folder: RunFolder, stage: str) -> None:

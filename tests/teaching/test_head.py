@@ -92,11 +92,7 @@ def test_rename_and_merge_of_classes(head, by_class):
         head.rename("ant", "x")
 
 
-def test_delete_and_forget(head, by_class):
-    head.delete("ant")
-    assert same(head, head_of({"bee": by_class["bee"], "cat": by_class["cat"]}))
-    with pytest.raises(UsageError, match="no class 'ant'"):
-        head.delete("ant")
+def test_an_empty_head_is_refused():
     empty = Head(DIGEST, 10)
     for use in (empty.teach, empty.without_photographs):
         with pytest.raises(UsageError, match="nothing was taught"):
@@ -109,7 +105,6 @@ def test_delete_and_forget(head, by_class):
     lambda head, row: head.add("ant", row + np.int16(1)),
     lambda head, row: head.remove("ant", row),
     lambda head, row: head.rename("ant", "x"),
-    lambda head, row: head.delete("ant"),
 ])  # fmt: skip
 def test_a_change_voids_the_choice(head, by_class, change):
     head.teach()
@@ -164,10 +159,8 @@ def test_photographs_beside_sums_choose(by_class):
     assert both.teach().choice.threshold < np.inf
 
 
-def test_absent_photographs_cannot_be_deleted_but_renamed(head):
+def test_absent_photographs_can_be_renamed(head):
     sums = head.without_photographs()
-    with pytest.raises(UsageError, match="5 photographs of which only sums are here"):
-        sums.delete("ant")
     sums.rename("ant", "bee")
     assert sums.labels == ("bee", "cat")
     assert sums.counts == (12, 3)

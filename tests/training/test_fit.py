@@ -1,7 +1,9 @@
 """The real loop on made data with a tiny network."""
 
 import dataclasses
+import itertools
 import json
+import types
 from unittest import mock
 
 import numpy as np
@@ -15,7 +17,8 @@ from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.models import spec, squeezenet
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
-from sqzkit.training import optimization
+from sqzkit.training import fit as module
+from sqzkit.training import optimization, progress
 from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
@@ -84,7 +87,6 @@ def test_it_learns_and_leaves_only_what_was_promised(fit, folder):
     result = fit(folder, FitOptions(epochs=12, batch_size=16, base_learning_rate=0.02))
     assert result.metrics["top1"] > 0.9
     assert result.metrics["epochs"] == 12
-    assert result.resumed_from_epoch == 0
     names = sorted(path.name for path in folder.path.iterdir())
     assert names == ["metrics.jsonl", "stages.json", "train.weights.h5"]
     lines = folder.metrics()
@@ -97,12 +99,13 @@ def test_it_learns_and_leaves_only_what_was_promised(fit, folder):
 
 
 @pytest.mark.parametrize("moment", [(0, 0), (2, None), (3, 4)])
-def test_stopped_anywhere_it_ends_with_the_same_weights(fit, folder, undisturbed, moment):
+def test_stopped_anywhere_it_ends_with_the_same_weights(fit, folder, undisturbed, moment, capsys):
     with pytest.raises(KeyboardInterrupt):
         fit(folder, callbacks=[Stop(*moment)])
     assert folder.finished_stages() == []
     resumed = fit(folder)
-    assert resumed.resumed_from_epoch == moment[0]
+    said = capsys.readouterr().out
+    assert (f"train: resumes after epoch {moment[0]}" in said) == (moment[0] > 0)
     folder_of_all, whole = undisturbed
     for before, after in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -149,6 +152,30 @@ def test_nor_is_the_first_one_without_any_checkpoint(fit_small, folder):
     fit_small(folder)
     assert [line["epoch"] for line in folder.metrics()] == [1, 2, 3, 4]
     assert len(folder.metrics_path.read_text().splitlines()) == 4
+
+
+def test_the_time_before_a_kill_counts_too(fit_small, folder, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: next(ticks)))
+    with pytest.raises(KeyboardInterrupt):
+        fit_small(folder, callbacks=[Stop(2, 0)])
+    metrics = fit_small(folder).metrics
+    seconds = [line["seconds"] for line in folder.metrics()]
+    assert metrics["train_seconds"] == sum(seconds) == 4 * seconds[0]
+    assert metrics["images_per_second"] == folder.metrics()[0]["images_per_second"]
+
+
+def test_epochs_at_chance_before_a_kill_count_too(fit_small, folder, monkeypatch):
+    monkeypatch.setattr(progress, "MIN_STEPS_AT_CHANCE", 1)
+    options = dataclasses.replace(STEADY, watchdog_epochs=3)
+
+    def chance(images, labels, logits):
+        return 0 * tf.reduce_sum(logits, axis=1) + np.log(4)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_small(folder, options, loss=chance, callbacks=[Spoil(0), Stop(2, 0)])
+    with pytest.raises(RunError, match="for 3 epochs: the network answers by chance"):
+        fit_small(folder, options, loss=chance)
 
 
 def test_callbacks_see_every_step_and_the_restored_optimizer(fit_small, folder):
@@ -262,6 +289,8 @@ def test_averaged_weights_are_validated_and_kept_and_survive_a_kill(
     whole = fit_small(folder, callbacks=[spoil], average=0.9)
     last, kept = spoil.weights[-1][0], whole.model.get_weights()[0]
     assert whole.metrics["best_epoch"] == 4
+    judged = folder.metrics()[-1]["validation_loss"]
+    assert judged == pytest.approx(whole.metrics["validation_loss"], rel=1e-4)
     assert 0 < np.abs(kept - last).max() < np.abs(spoil.weights[0][0] - last).max()
     assert taken.call_count == 4  # once an epoch: it copies all weights
     other = RunFolder(tmp_path / "other")
