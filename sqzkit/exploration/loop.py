@@ -1,5 +1,6 @@
 """The work of one process: run trials until the study has enough of them."""
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -55,7 +56,9 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
         print(f"page: {write_page(trials, front, winner, config, dataset.name)}", flush=True)
         if winner is not None:
             path = copy_winner(winner, config)
-            print(f"winner: trial {winner.number}, {winner.user_attrs['key']}, in {path}")
+            network = config.space.candidate(json.loads(winner.user_attrs["key"]))
+            print(f"winner: trial {winner.number}, in {path}")
+            print(f"to train it longer: sqzkit train {network.flags}")
     return winner
 
 

@@ -36,6 +36,12 @@ class Candidate:
         """The values as canonical text: equal for equal networks of one study."""
         return json.dumps(dict(self.values), sort_keys=True)
 
+    @property
+    def flags(self) -> str:
+        """The flags with which `sqzkit train` trains the same network, conv10's ReLU included."""
+        values = ((name, str(value).replace(_POOL_SEPARATOR, ",")) for name, value in self.values)
+        return " ".join([*(f"--{name}={value}" for name, value in values), "--conv10_relu"])
+
     def image_size(self, default: int) -> int:
         """Return the side of the input in pixels, `default` if the space leaves it open."""
         return int(dict(self.values).get("image_size", default))

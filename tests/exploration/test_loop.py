@@ -49,9 +49,10 @@ def test_an_exploration_leaves_its_settings_its_page_and_its_winner(tmp_path, mo
     assert winner.user_attrs["seconds"] == 7.0
     assert files.read_json(tmp_path / "explore.json") == config.to_json()
     assert (tmp_path / "explore.html").exists()
-    first, *_, last = capsys.readouterr().out.splitlines()
+    first, *_, found, last = capsys.readouterr().out.splitlines()
     assert first.startswith("trial 0 (1 of 1): accuracy=0.") and first.endswith(" 14 s")
-    assert last == f"winner: trial 0, {asked[0].key}, in {tmp_path / 'winner'}"
+    assert found == f"winner: trial 0, in {tmp_path / 'winner'}"
+    assert last == f"to train it longer: sqzkit train {asked[0].flags}"
 
 
 def test_the_same_command_goes_on(tmp_path, monkeypatch):

@@ -2,10 +2,13 @@ import json
 
 import pytest
 
+from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.exploration import space
 from sqzkit.exploration.config import SpaceTexts
 from sqzkit.models import spec as specs
+from sqzkit.programs import flags
+from sqzkit.training.config import TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,14 @@ def test_a_candidate_is_the_network_of_its_values():
     assert point.image_size(32) == 96
     assert space.Candidate(()).image_size(32) == 32
     assert space.Candidate(()).spec(5) == specs.v1_1(5)
+
+
+def test_its_flags_train_the_same_network():
+    texts = {"model": "v1_0", "pct3x3": "0.25", "bypass": "simple", "pool_after": "conv1+fire5"}
+    (point,) = space.from_texts(texts).points()
+    known = flags.items([TrainingConfig])
+    given, _ = flags.parse(["train", "--model_dir=run", *point.flags.split()], known)
+    assert assembly.build(TrainingConfig, given).spec(7) == point.spec(7)
 
 
 def test_a_space_without_a_network_is_refused():
