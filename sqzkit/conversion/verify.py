@@ -47,9 +47,9 @@ class Verification:
     converted_top1: float | None
     converted_top5: float | None
     where: str
-    max_difference: float = 0.0
-    lost: int = 0
-    gained: int = 0
+    max_difference: float
+    lost: int
+    gained: int
 
     @property
     def drop(self) -> float | None:

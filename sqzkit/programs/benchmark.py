@@ -13,7 +13,7 @@ from sqzkit.base.errors import UsageError
 from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
 
-_HEADER = f"{'threads':>7} {'median ms':>10} {'p90 ms':>8} {'least ms':>9} {'memory MiB':>11}"
+_HEADER = f"{'threads':>7} {'median ms':>10} {'p90 ms':>8} {'min ms':>9} {'memory MiB':>11}"
 
 
 @dataclasses.dataclass(frozen=True)

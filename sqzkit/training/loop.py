@@ -118,11 +118,11 @@ def train(config: TrainingConfig) -> Run:
     if distribution.is_chief():
         write_account(run.folder, run.dataset)
     metrics = result.metrics
-    print(
-        f"trained {metrics['epochs']} epochs in {metrics['train_seconds']:,.0f} s, kept epoch "
-        f"{metrics['best_epoch']}: {in_words(metrics)} on the test split",
-        flush=True,
-    )
+    done = "trained the last layer alone"
+    if metrics["epochs"]:
+        seconds, kept = metrics["train_seconds"], metrics["best_epoch"]
+        done = f"trained {metrics['epochs']} epochs in {seconds:,.0f} s, kept epoch {kept}"
+    print(f"{done}: {in_words(metrics)} on the test split", flush=True)
     labels = run.dataset.split("test").labels
     if not better_than_chance(metrics["top1"], labels, metrics.get("balanced_accuracy", 0.0)):
         print(NOT_SHOWN, flush=True)
@@ -320,10 +320,13 @@ def _stage(
 def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
     options, side = run.options, run.preprocessing.image_size
     network = config.weights or config.base.file or config.model or DEFAULT_MODEL
+    recipe = (
+        f"{options.epochs} epochs, batches of {options.batch_size}, {options.optimizer}, "
+        f"learning rate {options.base_learning_rate:g} ({options.lr_schedule}), "
+        f"augmentation {options.augmentation}"
+    )
     return (
         f"network: {network}, {parameters:,} parameters, {side}x{side} pixels\n"
-        f"training: {options.epochs} epochs, batches of {options.batch_size}, "
-        f"{options.optimizer}, learning rate {options.base_learning_rate:g} "
-        f"({options.lr_schedule}), augmentation {options.augmentation}, seed {options.seed}, "
+        f"training: {'the last layer alone' if run.only_head else recipe}, seed {options.seed}, "
         f"{config.mixed_precision_dtype}, preset {config.preset}"
     )

@@ -51,8 +51,9 @@ def test_no_output_is_replaced_by_accident(tmp_path, suffix):
 
 def test_an_update_that_is_missing_makes_the_outputs_incomplete(tmp_path):
     path = tmp_path / "a.tflite"
-    record = {"sizes": {"sqz": 7, "update": 6, "xz": 3}, "sha256": hashlib.sha256(b"m").hexdigest()}
-    outputs.write(path, b"m", both(path), record)
+    record = {"sizes": {"sqz": 700, "update": 600}, "sha256": hashlib.sha256(b"m").hexdigest()}
+    archives = {outputs.archive_path(path): bytes(700), outputs.update_path(path): bytes(600)}
+    outputs.write(path, b"m", archives, record)
     assert outputs.is_whole(path, record)
     outputs.update_path(path).write_bytes(b"other size")
     assert not outputs.is_whole(path, record)

@@ -123,9 +123,9 @@ def test_a_drop_that_chance_explains_is_told(lost, gained, examples, chance):
 
 
 def verification(**figures):
-    plain = {"agreement": 1.0, "mean_difference": 0.0, "max_difference": 0.0}
+    plain = {"agreement": 1.0, "mean_difference": 0.0, "max_difference": 0.0, "lost": 0}
     nothing = dict.fromkeys(("float_top1", "float_top5", "converted_top1", "converted_top5"))
-    return Verification(examples=100, where="x", **{**plain, **nothing, **figures})
+    return Verification(examples=100, where="x", gained=0, **{**plain, **nothing, **figures})
 
 
 @pytest.mark.parametrize(

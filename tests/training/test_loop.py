@@ -344,7 +344,10 @@ def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
 ):
     config = transferring(tmp_path / "run", pets, min_train_steps=8)
     run = loop.train(config)
-    assert "fine-tuning: none, because 4 validation images" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "fine-tuning: none, because 4 validation images" in said
+    assert "training: the last layer alone, seed 1" in said and " epochs" not in said
+    assert "trained the last layer alone: top-1" in said
     assert run.folder.finished_stages()[1]["metrics"]["epochs"] == 0
     assert loop.train(config).only_head  # again, from what is finished
     monkeypatch.setattr(fine_tuning, "MIN_VALIDATION", 4)
