@@ -4,10 +4,10 @@
 
 Each module sqzkit/PACKAGE/NAME.py is changed by cosmic-ray's operators (a comparison turned
 round, a number one larger, a branch never taken, ...) in a copy of the checkout, and judged by
-tests/PACKAGE/test_NAME.py without the slow tests, or by all of tests/PACKAGE if none of those is
-fast. A sample is drawn by seed, since thousands of faults take hours. Exit code 1: fewer than
-`--bar` of them were noticed. The survivors are printed: a test should notice each, unless it
-changes nothing that can be seen.
+tests/PACKAGE/test_NAME.py without the slow tests. If none of those is fast, the tests of the
+package that import the module judge it, or else all of tests/PACKAGE. A sample is drawn by seed,
+since thousands of faults take hours. Exit code 1: fewer than `--bar` of them were noticed. The
+survivors are printed: a test should notice each, unless it changes nothing that can be seen.
 
 The tests of each fault run in a fork of this process, which has imported TensorFlow and the other
 large libraries: starting a new one took longer than the tests.
@@ -20,10 +20,12 @@ import importlib
 import importlib.util
 import os
 import random
+import re
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -64,7 +66,7 @@ def faults(module: Path, sample: int, seed: int) -> list[tuple[int, str, int]]:
     return sorted(random.Random(seed).sample(found, min(sample, len(found))))
 
 
-def exit_code(checkout: Path, tests: Path) -> int:
+def exit_code(checkout: Path, tests: Sequence[Path]) -> int:
     """Return pytest's exit code in `checkout`, or that of a fork which took too long."""
     child = os.fork()
     if child:
@@ -77,25 +79,28 @@ def exit_code(checkout: Path, tests: Path) -> int:
             os.dup2(nowhere.fileno(), 2)
         signal.alarm(TIMEOUT)
         options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
-        code = int(pytest.main([*options, str(tests)]))
+        code = int(pytest.main([*options, *map(str, tests)]))
     except BaseException:
         code = 1
     os._exit(code)
 
 
-def judges(checkout: Path, own: Path) -> Path:
-    """Return which tests judge a module: its own, or its package's if none of those is fast."""
-    for tests in (own, own.parent):
+def judges(checkout: Path, package: str, name: str) -> list[Path]:
+    """Return which tests judge a module: its own, those that import it, or its package's."""
+    folder = Path("tests") / package
+    imported = re.compile(rf"{package} import .*\b{name}\b|{package}\.{name} import")
+    files = [path for path in sorted(folder.glob("test_*.py")) if imported.search(path.read_text())]
+    for tests in ([folder / f"test_{name}.py"], files or [folder], [folder]):
         code = exit_code(checkout, tests)
         if code == pytest.ExitCode.OK:
             return tests
         if code not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
             break
-    sys.exit(f"{tests} must pass before a fault is tried")
+    sys.exit(f"{', '.join(map(str, tests))} must pass before a fault is tried")
 
 
 def survivors(
-    checkout: Path, module: Path, tests: Path, tried: list[tuple[int, str, int]]
+    checkout: Path, module: Path, tests: list[Path], tried: list[tuple[int, str, int]]
 ) -> list[str]:
     """Return a line for each of the faults that the tests do not notice."""
     path, left = checkout / module, []
@@ -130,7 +135,7 @@ def main() -> None:
             copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
             copy(name, checkout / name)
         for name in names:
-            tests = judges(checkout, Path("tests") / arguments.package / f"test_{name}.py")
+            tests = judges(checkout, arguments.package, name)
             module = package / f"{name}.py"
             tried = faults(module, arguments.sample, arguments.seed)
             found = survivors(checkout, module, tests, tried)
