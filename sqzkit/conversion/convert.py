@@ -10,9 +10,9 @@ from typing import Any
 from sqzkit.base import __version__
 from sqzkit.base.errors import SqzkitError
 from sqzkit.coding import archive_files, sqz
-from sqzkit.conversion import checks, outputs, sources, verify
+from sqzkit.conversion import checks, outputs, smallest, sources, verify
 from sqzkit.conversion.config import ConversionConfig
-from sqzkit.conversion.converter import convert_model, convert_optimized
+from sqzkit.conversion.converter import PricedConverter, convert_model, convert_optimized
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
 from sqzkit.models.inference import to_inference
@@ -45,6 +45,21 @@ class Result:
         return cls(path, archive, outputs.update_path(path) if config.base else None, record)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Made:
+    """A file before it is written.
+
+    Attributes:
+      config: as asked for, or with other options where only those were accurate enough.
+      tried: the files of a search of the price.
+    """
+
+    content: bytes
+    verification: verify.Verification | None
+    config: ConversionConfig
+    tried: tuple[smallest.Tried, ...] = ()
+
+
 def convert(config: ConversionConfig) -> Result:
     """Convert, verify and write; nothing is written unless all of it went well.
 
@@ -59,37 +74,92 @@ def convert(config: ConversionConfig) -> Result:
     source = sources.open_source(config)
     base = archive_files.read_base(config.base)
     config = dataclasses.replace(config, options=_resolve(config, source, base))
-    path = outputs.output_path(config)
-    done = _done_before(path, source, config, base)
-    if done:
-        print(f"{path} is there already, by the same flags (--overwrite makes it again)")
-        return Result.of(config, path, done)
+    searched = _is_searched(source, config)
+    for possible in (config, _plain(source, config)) if searched else (config,):
+        path = outputs.output_path(possible)
+        done = _done_before(path, source, possible, base)
+        if done:
+            print(f"{path} is there already, by the same flags (--overwrite makes it again)")
+            return Result.of(config, path, done)
     print(f"converting {source.name} to {describe(config.options)}", flush=True)
-    content, verification = _converted(source, config, base)
+    made = _searched(source, config) if searched else _converted(source, config, base)
+    content, path = made.content, outputs.output_path(made.config)
     archive = sqz.pack(content) if config.archive else None
     update = None if base is None else sqz.pack(content, base)
-    record = _record(source, config, content, archive, verification, update)
-    made = {outputs.archive_path(path): archive, outputs.update_path(path): update}
-    outputs.write(path, content, {name: kept for name, kept in made.items() if kept}, record)
+    record = _record(source, made, archive, update)
+    archives = {outputs.archive_path(path): archive, outputs.update_path(path): update}
+    outputs.write(path, content, {name: kept for name, kept in archives.items() if kept}, record)
     return Result.of(config, path, record)
 
 
-def _converted(
-    source: Source, config: ConversionConfig, base: bytes | None
-) -> tuple[bytes, verify.Verification | None]:
-    """Return the file, on the scales of its older version while they serve, and its accuracy."""
+def _is_searched(source: Source, config: ConversionConfig) -> bool:
+    """Return whether the price of a bit is searched: nothing else decides, and labels judge."""
+    optimize = config.optimize
+    free = optimize and not (optimize.archive_budget_bytes or config.base)
+    return bool(free and config.verify and source.test)
+
+
+def _plain(source: Source, config: ConversionConfig) -> ConversionConfig:
+    """Return the conversion that is left where no optimized file is accurate enough."""
+    options = dataclasses.replace(config.options, granularity="per_channel")
+    plain = dataclasses.replace(config, options=options, optimize=None)
+    return dataclasses.replace(config, options=_resolve(plain, source))
+
+
+def _searched(source: Source, config: ConversionConfig) -> _Made:
+    """Return the smallest optimized file that passes; if none does, the plain one."""
+    images = sources.representative_images(source, config)
+    assert config.optimize is not None and images is not None
+    assert source.test is not None and source.validation is not None
+    network = source.model, source.preprocessing
+    priced = PricedConverter(*network, source.labels, config.options, images, config.optimize)
+    splits = {"the validation split": source.validation(), "the test split": source.test()}
+    references = [
+        verify.Reference(*network, *photographs, where)
+        for where, photographs in splits.items()
+        if len(photographs[0]) or where == "the test split"
+    ]
+    tried = smallest.search(
+        priced.at,
+        [reference.compare for reference in references],
+        priced.price,
+        config.max_accuracy_drop,
+        smaller=config.optimize.optimize_for == "size",
+    )
+    finish = last_layer.teachable if config.teachable else bytes
+    passed = [item for item in tried if item.passed]
+    if passed:
+        content = finish(min(passed, key=lambda item: item.archive_bytes).content)
+        verification = references[-1].compare(content)
+        _refuse_drop(verification, config)
+        return _Made(content, verification, config, tuple(tried))
+    plain = _plain(source, config)
+    print(
+        f"note: every optimized file loses more than --max_accuracy_drop="
+        f"{config.max_accuracy_drop:g}; the most accurate: {tried[-1]}. Plain rounding, "
+        f"{describe(plain.options)}, is taken instead",
+        flush=True,
+    )
+    made = _converted(source, dataclasses.replace(plain, optimize=None), None)
+    return dataclasses.replace(made, config=plain, tried=tuple(tried))
+
+
+def _converted(source: Source, config: ConversionConfig, base: bytes | None) -> _Made:
+    """Return the file, on the scales of its older version while they serve."""
     content = _convert(source, config, base)
     finish = last_layer.teachable if config.teachable else bytes
     verification = _verify(source, finish(content), config)
     if base is None or config.optimize is not None:
-        return finish(content), verification
+        return _Made(finish(content), verification, config)
     kept = _on_old_scales(source, config, content, base)
     checked = kept and verification and _measure(source, finish(kept), config)
     lost = verification.lead(checked) if verification and checked else 0.0
     if lost > config.max_accuracy_drop:
         print(f"note: the old scales of --base lose {lost:.2f} points: new ones are taken")
         kept = None
-    return (finish(kept), checked or None) if kept else (finish(content), verification)
+    if kept:
+        return _Made(finish(kept), checked or None, config)
+    return _Made(finish(content), verification, config)
 
 
 def _on_old_scales(
@@ -149,11 +219,15 @@ def _verify(source: Source, content: bytes, config: ConversionConfig) -> verify.
     verification = _measure(source, content, config)
     if verification is None:
         return None
-    if note := verify.refuse_drop(verification, config.max_accuracy_drop):
-        print(f"note: the file is {note}", flush=True)
+    _refuse_drop(verification, config)
     quantization = config.options.quantization
     verify.refuse_difference(verification, quantization, config.max_accuracy_drop, source.foreign)
     return verification
+
+
+def _refuse_drop(verification: verify.Verification, config: ConversionConfig) -> None:
+    if note := verify.refuse_drop(verification, config.max_accuracy_drop, verify.advice(config)):
+        print(f"note: the file is {note}", flush=True)
 
 
 def _measure(
@@ -203,12 +277,11 @@ def _is_same(
 
 def _record(
     source: Source,
-    config: ConversionConfig,
-    content: bytes,
+    made: _Made,
     archive: bytes | None,
-    verification: verify.Verification | None,
     update: bytes | None,
 ) -> dict[str, Any]:
+    content, config = made.content, made.config
     model = TFLiteFile(content)
     unknown = phone.unknown_operators(model)
     options = config.options
@@ -226,7 +299,8 @@ def _record(
         "operators": model.operator_counts(),
         **({"unknown_to_phones": unknown} if unknown else {}),
         "dtypes": model.dtype_counts(),
-        "verification": verification.to_json() if verification else None,
+        "verification": made.verification.to_json() if made.verification else None,
+        **({"search": [item.to_json() for item in made.tried]} if made.tried else {}),
         "preprocessing": source.preprocessing.to_json(),
         "flags": config.to_json(),
         "versions": _versions(),

@@ -187,6 +187,41 @@ def check_distinct(images: np.ndarray) -> None:
         )
 
 
+class PricedConverter:
+    """Optimized files of one network at any price of a bit; what they share is done once."""
+
+    def __init__(
+        self,
+        model: Any,
+        preprocessing: Preprocessing,
+        labels: tuple[str, ...],
+        options: ConversionOptions,
+        photographs: np.ndarray,
+        config: OptimizeConfig,
+    ) -> None:
+        """Measure the network; arguments are as for `convert_optimized`."""
+        self._what = model, preprocessing, labels, options, photographs
+        measured = model, preprocessing, photographs, config
+        self._optimizer = optimizer.Optimizer(*measured, lambda text: print(text, flush=True))
+        self._template = b""
+
+    @property
+    def price(self) -> float:
+        """Price at which the error is what the target allows."""
+        return self._optimizer.price
+
+    def at(self, price: float) -> bytes:
+        """Return the `.tflite` at a price; at the first one, it is `convert_optimized`'s."""
+        found = self._optimizer.at(price)
+        model, preprocessing, labels, options, images = self._what
+        if not self._template:
+            place = found.template(model, preprocessing)
+            self._template = convert_model(place, preprocessing, labels, options, images)
+        content = found.write(self._template)
+        checks.check_ends(TFLiteFile(content), options)
+        return content
+
+
 def convert_optimized(
     model: Any,
     preprocessing: Preprocessing,

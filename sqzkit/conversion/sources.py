@@ -38,6 +38,7 @@ class Source:
       clustered: whether its kernels have few distinct values.
       training: limit -> uint8 [N, S, S, 3] from its training split; None if it has none.
       test: () -> its test split and labels; None if it has none.
+      validation: the same of its validation split.
       foreign: whether the model is of another maker, and so of any layers.
       equalizable: whether channels are scaled against each other before int8 rounding: not in
         runs, where that gained nothing, nor where kernels share values.
@@ -52,6 +53,7 @@ class Source:
     clustered: bool = False
     training: Callable[[int], np.ndarray] | None = None
     test: Callable[[], Images] | None = None
+    validation: Callable[[], Images] | None = None
     foreign: bool = False
     equalizable: bool = False
 
@@ -80,8 +82,8 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
     def training(limit: int) -> np.ndarray:
         return raw_images(opened(), "train", run.preprocessing, limit, seed)[0]
 
-    def test() -> Images:
-        return raw_images(opened(), "test", run.preprocessing)
+    def photographs(split: str) -> Images:
+        return raw_images(opened(), split, run.preprocessing)
 
     return Source(
         name=run.folder.path.resolve().name,
@@ -97,7 +99,8 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
         licence="",
         clustered=any(entry["stage"] == "cluster" for entry in stages),
         training=training,
-        test=test,
+        test=functools.partial(photographs, "test"),
+        validation=functools.partial(photographs, "validation"),
     )
 
 

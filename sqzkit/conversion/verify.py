@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sqzkit.base.errors import RunError
+from sqzkit.conversion.config import ConversionConfig
 from sqzkit.models.answers import answerer
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite.classifier import Classifier
@@ -84,6 +85,51 @@ class Verification:
         return {name: figures[name] for name in figures if name not in _NOT_RECORDED}
 
 
+class Reference:
+    """A float model's answers on photographs, with which files are compared."""
+
+    def __init__(
+        self,
+        model: Any,
+        preprocessing: Preprocessing,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        where: str,
+        foreign: bool = False,
+    ) -> None:
+        """Run the model on the photographs; raise `RunError` if there are none.
+
+        The images are uint8 [N, S, S, 3], RGB, prepared but not normalized, and `where` names them
+        for the record; the labels are int32 [N], or None where they are not known. Model,
+        preprocessing and `foreign` are as for `prepared.prepare`.
+        """
+        if not len(images):
+            raise RunError(f"no photographs in {where}: nothing to verify the file on")
+        self._images, self._labels, self._where = images, labels, where
+        self._answers = answerer(model, preprocessing, foreign)(images)
+
+    def compare(self, content: bytes) -> Verification:
+        """Return how the answers of a converted file compare."""
+        reference, labels = self._answers, self._labels
+        ours = Classifier(content).predict(self._images)
+        first = reference.argmax(axis=1)
+        rows = np.arange(len(ours))
+        right, still = first == labels, ours.argmax(axis=1) == labels
+        return Verification(
+            examples=len(ours),
+            agreement=float((ours.argmax(axis=1) == first).mean()),
+            mean_difference=float(np.abs(ours[rows, first] - reference[rows, first]).mean()),
+            float_top1=_accuracy(reference, labels, 1),
+            float_top5=_accuracy(reference, labels, TOP),
+            converted_top1=_accuracy(ours, labels, 1),
+            converted_top5=_accuracy(ours, labels, TOP),
+            where=self._where,
+            max_difference=float(np.abs(ours - reference).max()),
+            lost=int(np.count_nonzero(right & ~still)),
+            gained=int(np.count_nonzero(still & ~right)),
+        )
+
+
 def verify(
     model: Any,
     preprocessing: Preprocessing,
@@ -93,42 +139,19 @@ def verify(
     where: str,
     foreign: bool = False,
 ) -> Verification:
-    """Run both on the same photographs; raise `RunError` if there are none.
-
-    The images are uint8 [N, S, S, 3], RGB, prepared but not normalized, and `where` names them for
-    the record; the labels are int32 [N], or None where they are not known. Model, preprocessing
-    and `foreign` are as for `prepared.prepare`; `content` is the converted file.
-    """
-    if not len(images):
-        raise RunError(f"no photographs in {where}: nothing to verify the file on")
-    ours = Classifier(content).predict(images)
-    reference = answerer(model, preprocessing, foreign)(images)
-    first = reference.argmax(axis=1)
-    rows = np.arange(len(images))
-    right, still = first == labels, ours.argmax(axis=1) == labels
-    return Verification(
-        examples=len(images),
-        agreement=float((ours.argmax(axis=1) == first).mean()),
-        mean_difference=float(np.abs(ours[rows, first] - reference[rows, first]).mean()),
-        float_top1=_accuracy(reference, labels, 1),
-        float_top5=_accuracy(reference, labels, TOP),
-        converted_top1=_accuracy(ours, labels, 1),
-        converted_top5=_accuracy(ours, labels, TOP),
-        where=where,
-        max_difference=float(np.abs(ours - reference).max()),
-        lost=int(np.count_nonzero(right & ~still)),
-        gained=int(np.count_nonzero(still & ~right)),
-    )
+    """Return how a converted file compares with its model; arguments are as for `Reference`."""
+    return Reference(model, preprocessing, images, labels, where, foreign).compare(content)
 
 
-def refuse_drop(verification: Verification, max_accuracy_drop: float) -> str:
+def refuse_drop(verification: Verification, max_accuracy_drop: float, advice: str) -> str:
     """Raise `RunError` if a file loses more than `max_accuracy_drop` points, unless by chance.
 
-    Chance explains a drop of at most `MAX_CHANCE_DROP` points with `Verification.chance` above
-    `SIGNIFICANCE`. What to say of such a drop is returned; of one within the limit "".
+    The error ends with `advice`. Chance explains a drop of at most `MAX_CHANCE_DROP` points with
+    `Verification.chance` above `SIGNIFICANCE`. What to say of such a drop is returned; of one
+    within the limit "".
     """
     drop, found = verification.drop, verification
-    if drop is None or drop <= max_accuracy_drop:
+    if drop is None or round(drop, 9) <= max_accuracy_drop:  # 2 of 400 are 0.5 points
         return ""
     counted = (
         f"{drop:.2f} points below the float model on {found.where} ({found.examples} "
@@ -137,9 +160,33 @@ def refuse_drop(verification: Verification, max_accuracy_drop: float) -> str:
     )
     if drop <= MAX_CHANCE_DROP and found.chance > SIGNIFICANCE:
         return f"{counted}; so small a difference may be chance (sign test: p = {found.chance:.2f})"
-    raise RunError(
-        f"the converted file is {counted}: no file was written; give more representative "
-        "photographs (--calibration_steps), --granularity=per_channel, or another --quantization"
+    raise RunError(f"the converted file is {counted}: no file was written; {advice}")
+
+
+def advice(config: ConversionConfig) -> str:
+    """Return what else to try where a file of this configuration loses too much."""
+    options, optimize = config.options, config.optimize
+    last = "or accept it with a larger --max_accuracy_drop"
+    if optimize:
+        budgets = ("archive_budget_bytes", "update_budget_bytes")
+        given = [f"a larger --{name}, " for name in budgets if getattr(optimize, name)]
+        return f"give {''.join(given)}no --optimize_for, {last}"
+    others = {
+        "int8": "--quantization=int16x8 or float16, ",
+        "int16x8": "--quantization=float16, ",
+        "dynamic": "--quantization=int8 or float16, ",
+        "float16": "--quantization=none, ",
+    }
+    more = "more representative photographs (--calibration_steps), "
+    granular = options.has_integer_kernels and options.granularity == "per_tensor"
+    return "".join(
+        [
+            "give ",
+            more if options.needs_calibration else "",
+            "--granularity=per_channel, " if granular else "",
+            others.get(options.quantization, "another network, "),
+            last,
+        ]
     )
 
 

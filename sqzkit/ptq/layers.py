@@ -18,6 +18,7 @@ _MIN_SENSITIVITY = 0.05  # of the layer's mean
 _BIAS_BITS = 14  # that a bias takes in an update if it changes
 _PASSES = 2  # the first gives the second its prices
 _BATCH = 10
+_MIN_STEP = 1e-6  # of an empty kernel: XNNPACK refuses ratios of scales below 2**-32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +153,9 @@ def _round_layer(
             moves = rounding.bits_by_level(levels[known] - before[known], rounding.MAX_MOVE)
             rounded[known] = rounding.settle_filters(*old, moves, before[known])
         levels = rounded
+    if not levels.any() and older is None:
+        # Where nothing reads a layer, `best_step` takes any step; the bias needs a fine one.
+        step = max(float(np.float32(np.abs(targets).max() / rounding.MAX_LEVEL)), _MIN_STEP)
     corrected = bias + rows @ sample.exact_mean - (levels * step) @ sample.mean
     if older:
         stays = gains / 2 * (corrected - older.bias) ** 2 <= _BIAS_BITS * price

@@ -18,7 +18,7 @@ from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import weights as coder
 from sqzkit.models.inference import to_inference
 from sqzkit.preprocessing import Preprocessing, folding
-from sqzkit.ptq import calibration
+from sqzkit.ptq import calibration, rounding
 from sqzkit.ptq import file as optimize_file
 from sqzkit.ptq import layers as optimize_layers
 from sqzkit.ptq.config import OptimizeConfig
@@ -39,6 +39,7 @@ _SLACK = 0.01  # of the budget that may stay unused
 _PROHIBITIVE = 1e6  # times any useful price
 _MAX_MOVE = 3.0  # in the logarithm of the price
 _DISTINCT = 100  # integer steps between the template's biases
+_NOMINAL = 0.01  # a weight that stands in where a kernel has none
 _STRENGTH = 0.5  # of the equalization: between the activations' and the weights' optimum
 
 
@@ -69,16 +70,19 @@ class OptimizedWeights:
     def template(self, model: Any, preprocessing: Preprocessing) -> Any:
         """Return a Keras model whose conversion has a place for these weights.
 
-        It computes about the same as the int8 network. The biases are made
-        unequal, because the converter stores equal constants only once.
+        It computes about the same as the int8 network. Biases and kernels are
+        made unequal, because the converter stores equal constants only once:
+        kernels that lost their weights may be equal.
         """
         sites = {item.name: item.site for item in self.graph.operations}
         weights: Weights = {}
+        taken: set[bytes] = set()
         for number, item in enumerate(self.graph.convolutions()):
             layer, source = self.layers[item.name], item.inputs[0]
             unit = layer.step * (self.ranges[sites[source]].step if source else 1.0)
             distinct = _DISTINCT * unit * np.sin(np.arange(layer.bias.size) + number)
-            weights[item.name] = layer.values, layer.bias + distinct.astype(np.float32)
+            kernel = _unequal(layer.values, taken)
+            weights[item.name] = kernel, layer.bias + distinct.astype(np.float32)
         return _with_weights(to_inference(model), self.graph, weights, preprocessing)
 
     def write(self, content: bytes) -> bytes:
@@ -86,6 +90,47 @@ class OptimizedWeights:
         if self.older:
             return self.older.write(content, self.layers)
         return optimize_file.write(content, self.graph, self.layers, self.ranges)
+
+
+class Optimizer:
+    """A network measured on photographs: what rounding at any price needs, computed once.
+
+    Attributes:
+      price: of a bit, at which the error is what the target allows.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        preprocessing: Preprocessing,
+        photographs: Array,
+        config: OptimizeConfig,
+        progress: Progress = lambda text: None,
+        older: tuple[bytes, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Equalize and calibrate; arguments and errors are those of `optimize`."""
+        images = _choose(photographs, preprocessing, config)
+        self.graph, exact = read_model(to_inference(model), preprocessing)
+        self._older = OlderFile(older[0], self.graph, exact, older[1]) if older else None
+        self.weights = _equalized(self.graph, exact, images, self._older)
+        measured = calibration.calibrate(self.graph, self.weights, images, config.seed)
+        self._before = None
+        if self._older:
+            self._before = self._older.layers(self.weights)
+            ranges = {**measured.ranges, **self._older.ranges}
+            measured = dataclasses.replace(measured, ranges=ranges)
+        self._measured, self._seed = measured, config.seed
+        count = len(self.graph.convolutions())
+        progress(f"measured {count} convolutions on {len(images)} photographs")
+        share = _ERROR_SHARES[config.optimize_for]
+        self.price = _price(self.weights, measured.logit_variance, share)
+
+    def at(self, price: float) -> OptimizedWeights:
+        """Return the network rounded at a price."""
+        layers = optimize_layers.round_network(
+            self.graph, self.weights, self._measured, price, self._seed, self._before
+        )
+        return OptimizedWeights(self.graph, layers, self._measured.ranges, price, self._older)
 
 
 def optimize(
@@ -115,31 +160,20 @@ def optimize(
         that are not understood.
       RunError: the budget cannot be met.
     """
-    images = _choose(photographs, preprocessing, config)
-    graph, exact = read_model(to_inference(model), preprocessing)
-    base = OlderFile(older[0], graph, exact, older[1]) if older else None
-    weights = _equalized(graph, exact, images, base)
-    measured = calibration.calibrate(graph, weights, images, config.seed)
-    before = None
-    if base:
-        before = base.layers(weights)
-        measured = dataclasses.replace(measured, ranges={**measured.ranges, **base.ranges})
-    progress(f"measured {len(graph.convolutions())} convolutions on {len(images)} photographs")
+    optimizer = Optimizer(model, preprocessing, photographs, config, progress, older)
 
     def at(price: float) -> OptimizedWeights:
-        layers = optimize_layers.round_network(graph, weights, measured, price, config.seed, before)
-        found = OptimizedWeights(graph, layers, measured.ranges, price, base)
+        found = optimizer.at(price)
         progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
         return found
 
-    price = _price(weights, measured.logit_variance, _ERROR_SHARES[config.optimize_for])
     budget = config.update_budget_bytes or config.archive_budget_bytes
     if budget is None:
-        return at(price)
+        return at(optimizer.price)
     # Corrected biases are less regular than the model's own: a byte more for each.
-    biases = 0 if base else sum(bias.size for _, bias in weights.values())
+    biases = 0 if older else sum(bias.size for _, bias in optimizer.weights.values())
     flag = "--update_budget_bytes" if config.update_budget_bytes else "--archive_budget_bytes"
-    return search_price(at, price, budget - overhead_bytes - biases, flag)
+    return search_price(at, optimizer.price, budget - overhead_bytes - biases, flag)
 
 
 def _equalized(graph: Graph, exact: Weights, images: Array, base: OlderFile | None) -> Weights:
@@ -167,6 +201,22 @@ def _with_weights(prepared: Any, graph: Graph, weights: Weights, record: Preproc
             both = folding.unfold(*both, record)
         prepared.get_layer(item.name).set_weights(both)
     return prepared
+
+
+def _unequal(kernel: Array, taken: set[bytes]) -> Array:
+    """Return a kernel, HWIO, that is converted to other bytes than zeros and those `taken`.
+
+    One that would not be gets other weights, one after the other. Its bytes are added.
+    """
+    unit = float(np.abs(kernel).max()) or _NOMINAL
+    for place in range(kernel.size + 1):
+        codes = np.rint(kernel.transpose(3, 0, 1, 2) / unit * rounding.MAX_LEVEL).astype(np.int8)
+        if codes.any() and codes.tobytes() not in taken:
+            break
+        index = place % kernel.size
+        kernel.flat[index] = unit if kernel.flat[index] < unit else -unit
+    taken.add(codes.tobytes())
+    return kernel
 
 
 def _price(weights: Weights, logit_variance: float, share: float) -> float:

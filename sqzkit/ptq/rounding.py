@@ -93,21 +93,22 @@ def conditional_log_variance(filters: Array, moments: Array) -> float:
     """
     chosen = filters[np.linspace(0, len(filters) - 1, min(_SAMPLE, len(filters))).astype(int)]
     logs = []
+    whole = _shared_factor(chosen, moments)
     for row in chosen:
         kept = np.nonzero(row)[0]
         if kept.size:
-            local = np.ascontiguousarray(moments[np.ix_(kept, kept)])
-            logs.append(2 * np.log(np.diag(_cholesky(local))))
+            logs.append(2 * np.log(np.diag(_factor(moments, kept, whole))))
     return float(np.concatenate(logs).mean()) if logs else 0.0
 
 
 @jit.compiled(parallel=True)
 def _retarget_all(filters: Array, moments: Array, targets: Array) -> Array:
     result = np.zeros(filters.shape)
+    whole = _shared_factor(filters, moments)
     for row in numba.prange(filters.shape[0]):
         kept = np.nonzero(filters[row])[0]
         if kept.size:
-            solution = _solve(_submatrix(moments, kept), targets[row][kept])
+            solution = _solve(_factor(moments, kept, whole), targets[row][kept])
             for i in range(kept.size):
                 result[row, kept[i]] = solution[i]
     return result
@@ -116,13 +117,14 @@ def _retarget_all(filters: Array, moments: Array, targets: Array) -> Array:
 @jit.compiled(parallel=True)
 def _round_all(filters: Array, moments: Array, gains: Array, price: float, bits: Array) -> Array:
     rounded = np.zeros(filters.shape, np.int8)
+    whole = _shared_factor(filters, moments)
     for row in numba.prange(filters.shape[0]):
         kept = np.nonzero(filters[row])[0]
         if kept.size:
             local = _submatrix(moments, kept)
             weights = filters[row][kept]
             price_here = price / max(gains[row], 1e-300)
-            levels = _nearest_plane(weights, local, price_here, bits)
+            levels = _nearest_plane(weights, _factor(moments, kept, whole), price_here, bits)
             _improve(weights, levels, local, price_here, bits, np.zeros(kept.size, np.int64))
             for i in range(kept.size):
                 rounded[row, kept[i]] = levels[i]
@@ -160,9 +162,29 @@ def _submatrix(matrix: Array, kept: Array) -> Array:
 
 
 @jit.compiled()
-def _nearest_plane(weights: Array, moments: Array, price: float, bits: Array) -> Array:
-    """Decide from the last weight to the first; each knows the errors already made."""
-    lower = _cholesky(moments)
+def _shared_factor(filters: Array, moments: Array) -> Array:
+    """Return L with L L^T = `moments` if a filter has no zeros, else an empty matrix.
+
+    In a network that was never pruned all filters share it.
+    """
+    for row in range(filters.shape[0]):
+        if np.count_nonzero(filters[row]) == filters.shape[1]:
+            return _cholesky(moments)
+    return np.zeros((0, 0))
+
+
+@jit.compiled()
+def _factor(moments: Array, kept: Array, whole: Array) -> Array:
+    """Return L with L L^T = `moments` of the kept weights; `whole` is that of all."""
+    return whole if kept.size == whole.shape[0] else _cholesky(_submatrix(moments, kept))
+
+
+@jit.compiled()
+def _nearest_plane(weights: Array, lower: Array, price: float, bits: Array) -> Array:
+    """Decide from the last weight to the first; each knows the errors already made.
+
+    `lower` is L with L L^T = the moments.
+    """
     pending = np.zeros(weights.size)  # lower^T errors, of the errors made so far
     levels = np.zeros(weights.size, np.int64)
     for i in range(weights.size - 1, -1, -1):
@@ -231,9 +253,8 @@ def _improve(
 
 
 @jit.compiled()
-def _solve(matrix: Array, target: Array) -> Array:
-    """Return x with `matrix` x = `target`, for a positive definite matrix."""
-    lower = _cholesky(matrix)
+def _solve(lower: Array, target: Array) -> Array:
+    """Return x with L L^T x = `target`."""
     solution = target.copy()
     for i in range(solution.size):
         for k in range(i):

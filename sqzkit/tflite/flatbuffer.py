@@ -286,9 +286,13 @@ def _name(names: tuple[str, ...], code: int) -> str:
 
 
 def _layer_name(tensor: str) -> str:
-    """Return the Keras layer of a tensor named "MODEL/LAYER/Conv2D..." (or MatMul), or ""."""
-    path = tensor.split(";", maxsplit=1)[0].split("/")
-    return "/".join(path[1:-1]) if path[-1].startswith(("Conv2D", "MatMul")) else ""
+    """Return the Keras layer of a tensor named "MODEL/LAYER/Conv2D..." (or MatMul), or "".
+
+    A result has the names of all that was fused into it, separated by semicolons.
+    """
+    paths = (part.split("/") for part in tensor.split(";"))
+    found = ("/".join(path[1:-1]) for path in paths if path[-1].startswith(("Conv2D", "MatMul")))
+    return next(found, "")
 
 
 def load(model: Path | str | bytes) -> bytes:

@@ -39,7 +39,7 @@ def test_without_labels_only_the_agreement_is_known(small_network, record, conve
     found = verify(small_network, record, converted["int8"], noise_images, None, "noise")
     assert found.float_top1 is None
     assert found.drop is None
-    refuse_drop(found, 0.0)
+    refuse_drop(found, 0.0, "do this")
     assert found.to_json()["drop"] is None
 
 
@@ -51,9 +51,11 @@ def test_no_photographs(small_network, record, converted, noise_images):
 def test_a_drop_beyond_the_limit_is_refused():
     found = Verification(800, 0.9, 0.1, 0.90, 1.0, 0.89, 1.0, "the test split", 0, 8, 0)
     assert found.drop == pytest.approx(1.0)
-    assert refuse_drop(found, 1.01) == ""
-    with pytest.raises(RunError, match=r"1\.00 points below.*--max_accuracy_drop=0\.5"):
-        refuse_drop(found, 0.5)
+    assert refuse_drop(found, 1.01, "do this") == ""
+    few = Verification(400, 0.9, 0.1, 0.9, 1.0, 0.895, 1.0, "the test split", 0, 2, 0)
+    assert few.drop > 0.5 and refuse_drop(few, 0.5, "do this") == ""
+    with pytest.raises(RunError, match=r"1\.00 points below.*--max_accuracy_drop=0\.5.*; do this$"):
+        refuse_drop(found, 0.5, "do this")
 
 
 class Fixed:
@@ -94,11 +96,11 @@ def test_figures_by_hand(monkeypatch):
 
 def test_a_gain_is_not_a_drop(monkeypatch):
     better = compare(monkeypatch, ranked("1023456"), ranked("0123456"), [0])
-    assert refuse_drop(better, 0.0) == ""
+    assert refuse_drop(better, 0.0, "do this") == ""
     worse = compare(monkeypatch, ranked("0123456"), ranked("1023456"), [0])
     assert worse.drop == 100.0
     with pytest.raises(RunError, match=r"100\.00 points below"):
-        refuse_drop(worse, 99.0)
+        refuse_drop(worse, 99.0, "do this")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +117,10 @@ def test_a_drop_that_chance_explains_is_told(lost, gained, examples, chance):
     found = Verification(examples, 0.9, 0.1, *figures, "x", 0, lost, gained)
     if chance is None:
         with pytest.raises(RunError, match=f"{lost} lost, {gained} gained"):
-            refuse_drop(found, 0.5)
+            refuse_drop(found, 0.5, "do this")
         return
     assert found.chance == pytest.approx(chance, abs=1e-4)
-    told = refuse_drop(found, 0.5)
+    told = refuse_drop(found, 0.5, "do this")
     assert f"{lost} lost, {gained} gained" in told and f"p = {chance:.2f}" in told
 
 

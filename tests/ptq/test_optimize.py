@@ -6,6 +6,7 @@ import pytest
 from sqzkit import preprocessing
 from sqzkit.base.errors import InvariantError, RunError, UsageError
 from sqzkit.coding import sqz
+from sqzkit.conversion import checks
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.models import spec, squeezenet
@@ -86,6 +87,39 @@ def test_the_file_holds_exactly_the_kernels_and_scales():
         assert item.bias.scales[0] == pytest.approx(unit, rel=1e-6)
         error = np.abs(file.data(item.bias) * np.float64(unit) - layer.bias)
         assert error.max() <= 0.51 * unit
+
+
+def without_weights(layer):
+    return dataclasses.replace(layer, kernel=np.zeros_like(layer.kernel))
+
+
+def test_kernels_that_lost_all_their_weights_have_a_place_in_the_file():
+    """The converter would store equal kernels once, without their layers' names."""
+    model, images = network(), photographs()
+    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    empty = {name: without_weights(layer) for name, layer in found.layers.items()}
+    empty["fire4/expand3x3"] = found.layers["fire4/expand3x3"]
+    file = TFLiteFile(convert(model, dataclasses.replace(found, layers=empty), images))
+    kept = {item.layer: file.data(item.kernel).any() for item in file.convolutions()}
+    assert kept == {name: name == "fire4/expand3x3" for name in empty}
+
+
+def test_a_network_with_equal_kernels_is_converted_plainly():
+    model = network()
+    for name in ("fire2/expand1x1", "fire3/expand1x1"):
+        kernel, bias = model.get_layer(name).get_weights()
+        model.get_layer(name).set_weights([np.zeros_like(kernel), bias])
+    content = convert_model(model, RECORD, LABELS, OPTIONS, photographs())
+    shares = checks.check_compression(model, RECORD, content)
+    assert shares["fire2/expand1x1"][0] == shares["fire3/expand1x1"][0] == 1
+
+
+def test_templates_of_equal_kernels_differ_whatever_their_shapes():
+    taken = set()
+    equal = [np.zeros((1, 1, 8, 4), np.float32), np.zeros((1, 1, 4, 8), np.float32)]
+    equal += [np.full((1, 1, 8, 4), value, np.float32) for value in (0.5, 0.25, 0.0)]
+    made = [subject._unequal(kernel, taken) for kernel in equal]
+    assert len(taken) == len(made) and all(kernel.any() for kernel in made)
 
 
 def test_invariants():
