@@ -9,6 +9,7 @@ fit.html             the page
 """
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,14 @@ class Fit:
         """
         self.path = path
         self._records: dict[str, Any] = {"settings": plain(identity)}
+        self._started = time.monotonic()
         if (path / RECORD).exists():
             stored = files.read_json(path / RECORD)
             if not isinstance(stored, dict) or not isinstance(stored.get("settings"), dict):
                 raise RunError(f"{path / RECORD}: not the record of a fit")
             refuse_other(path, stored["settings"], plain(identity), "--output_dir")
             self._records = stored
+            self._started -= float(stored.get("seconds", 0))
         elif not lock.is_vacant(path):
             raise UsageError(
                 f"--output_dir {path}: exists and does not hold a fit; name another folder"
@@ -104,8 +107,14 @@ class Fit:
         """Return a record as JSON values, or None if its step is not finished."""
         return self._records.get(name)
 
+    @property
+    def seconds(self) -> float:
+        """Time that was spent on this fit, by former processes up to their last record."""
+        return time.monotonic() - self._started
+
     def write(self, name: str, content: Any) -> Any:
         """Store the record of a finished step; return it as JSON values."""
         self._records[name] = plain(content)
+        self._records["seconds"] = round(self.seconds, 1)
         files.write_json(self.path / RECORD, self._records)
         return self._records[name]

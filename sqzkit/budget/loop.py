@@ -1,45 +1,31 @@
 """A fit: predict, try, train the best to the end, make files, choose, publish."""
 
 import dataclasses
-import functools
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqzkit.base import progress, records
-from sqzkit.base.errors import RunError, UnfitNetworkError, UsageError
-from sqzkit.budget import making, networks, page, plan, predict, training
+from sqzkit.base.errors import RunError, UnfitNetworkError
+from sqzkit.budget import making, networks, page, plan, predict, screening, training
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit, FittedModel, Made
 from sqzkit.budget.making import Finalist, Maker
-from sqzkit.budget.networks import Network
 from sqzkit.budget.plan import Plan
 from sqzkit.budget.predict import Prediction
+from sqzkit.budget.screening import Screened
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.models import registry
-from sqzkit.preprocessing import MIN_SIZE
 from sqzkit.runs.loading import load_run
 from sqzkit.training import duration
 from sqzkit.training import loop as training_loop
 from sqzkit.training.config import TrainingConfig
 
-MIN_BITS = 4  # for each weight that is left after pruning, its place included
 AIM = 0.97  # of the budget: the kernels of a longer training take a little more or less
 CHAIN_STAGES = ("prune", "cluster", "quantize")
+NO_TIME = "left out: the time of --hours was over"
 OTHER_BUDGETS = {"half": 0.5, "double": 2.0}
-
-
-@dataclasses.dataclass(frozen=True)
-class Looked:
-    """A network whose costs are predicted, and why it is not tried, or ""."""
-
-    name: str
-    parameters: int
-    multiply_accumulates: int
-    prediction: Prediction | None
-    refused: str
 
 
 def fit(config: FitConfig) -> FittedModel:
@@ -83,14 +69,16 @@ class _Work:
         self.config, self.folder, self.dataset = config, folder, dataset
         self.maker = Maker(config, dataset)
         self.ladder = {network.name: network for network in networks.ladder(config, dataset)}
-        self._spent = self._done = 0.0  # seconds of this process, and what they were planned as
 
     def choice(self) -> Made:
-        looked = self._look()
-        planned = self._plan(looked)
-        trials = self._trials(looked, planned)
-        finalists = [self._final(trial, planned) for trial in trials[: planned.finalists]]
-        made = [item for finalist in finalists for item in self._files(finalist)]
+        screened = self._screen()
+        planned = self._plan(screened)
+        trials = self._trials(screened, planned)
+        made: list[Made] = []
+        finalists: list[Finalist] = []
+        for finalist in self._finals(trials, planned):
+            finalists.append(finalist)
+            made += self._files(finalist)
         chosen = making.choose(made, self.config)
         if chosen is None:
             least = min((item.archive_bytes for item in made), default=0)
@@ -99,15 +87,23 @@ class _Work:
                 "more bytes or more --hours (fit.json in --output_dir has every attempt)"
             )
         (winner,) = (item for item in finalists if item.network.name == chosen.network)
-        for name, factor in OTHER_BUDGETS.items():
-            limit = round(self.config.max_archive_bytes * factor)
-            self._file(winner, making.ROUNDED, limit, f"{winner.network.name}_{name}")
+        for budget, factor in OTHER_BUDGETS.items():
+            name = f"{winner.network.name}_{budget}"
+            if name not in self._files_made() and self._seconds_left() <= 0:
+                self._leave_out(name)
+            else:
+                limit = round(self.config.max_archive_bytes * factor)
+                self._file(winner, making.ROUNDED, limit, name)
         return chosen
 
-    def _look(self) -> list[Looked]:
+    def _seconds_left(self) -> float:
+        """Return what remains of --hours; the time of former processes counts."""
+        return 3600 * self.config.hours - self.folder.seconds
+
+    def _screen(self) -> list[Screened]:
         """Return what is predicted of the ladder down to the last network that is tried."""
         found = [
-            records.build(Looked, row, "a prediction") for row in self.folder.read("looked") or []
+            records.build(Screened, row, "a prediction") for row in self.folder.read("looked") or []
         ]
         if self.folder.read("looked_whole"):
             return found
@@ -115,20 +111,20 @@ class _Work:
         if not found:
             labels, timed = self.dataset.labels, bool(self.config.max_latency_ms)
             least = predict.predict(every[-1], labels, self.config.seed, timed)
-            _refuse_impossible(least, self.config)
+            screening.refuse_impossible(least, self.config)
         for network in every[len(found) :]:
             if sum(not row.refused for row in found) >= self.config.networks:
                 break
-            found.append(_look_at(network, self.config, self.dataset.labels))
+            found.append(screening.screen(network, self.config, self.dataset.labels))
             self.folder.write("looked", [dataclasses.asdict(row) for row in found])
-            print(_in_words(found[-1]), flush=True)
+            print(found[-1], flush=True)
         self.folder.write("looked_whole", True)
         return found
 
-    def _plan(self, looked: Sequence[Looked]) -> Plan:
+    def _plan(self, screened: Sequence[Screened]) -> Plan:
         recorded = self.folder.read("plan")
         if recorded is None:
-            tried = [self.ladder[row.name] for row in looked if not row.refused]
+            tried = [self.ladder[row.name] for row in screened if not row.refused]
             heaviest = max(tried, key=lambda network: network.multiply_accumulates)
             options = TrainingConfig(model_dir="unused").fit_options(1)
             timed = duration.expect(
@@ -136,42 +132,47 @@ class _Work:
             )
             expected = plan.epoch_seconds(tried, heaviest, timed.seconds)
             count = self.config.finalists
-            made = plan.make(expected, timed.steps, count, self.config.hours)
+            made = plan.make(expected, timed.steps, count, self._seconds_left())
             recorded = self.folder.write("plan", dataclasses.asdict(made))
         found = records.build(Plan, recorded, "the plan of a fit")
-        hours = found.seconds / 3600
         over = ", more than --hours: one epoch of everything is the least" * (
-            hours > self.config.hours
+            found.seconds > 3600 * self.config.hours
         )
         print(
             f"plan: {len(found.epoch_seconds)} networks for {found.trial_epochs} epochs and "
             f"{found.trial_prune_epochs} of pruning; {found.finalists} to the end, "
-            f"{found.train_epochs} epochs, then {found.prune_epochs}, {found.cluster_epochs} and "
-            f"{found.quantize_epochs} of compression; about {hours:.1f} hours{over}",
+            f"{found.finals_in_words()}; about {found.seconds / 3600:.1f} hours{over}",
             flush=True,
         )
         return found
 
-    def _trials(self, looked: Sequence[Looked], planned: Plan) -> list[dict[str, Any]]:
+    def _trials(self, screened: Sequence[Screened], planned: Plan) -> list[dict[str, Any]]:
         """Return the records of the trials, the best first."""
         done: list[dict[str, Any]] = self.folder.read("trials") or []
-        rows = [row for row in looked if not row.refused]
-        self._left = sum(planned.trial_seconds(row.name) for row in rows[len(done) :])
-        finals = sorted((planned.final_seconds(row.name) for row in rows), reverse=True)
-        self._left += sum(finals[: planned.finalists])
+        rows = [row for row in screened if not row.refused]
         for number, row in enumerate(rows[len(done) :], len(done) + 1):
-            self._announce(f"trial {number} of {len(rows)}, {row.name}")
-            work = functools.partial(self._trial, row, planned)
-            done = self.folder.write(
-                "trials", [*done, self._timed(planned.trial_seconds(row.name), work)]
+            factor = plan.slowdown(planned, done)
+            least = planned.trial_seconds(row.name) + planned.shortened(0, 1).final_seconds(
+                row.name
             )
+            late = factor * least > self._seconds_left()
+            if late and any("top1" in other for other in done):
+                result: dict[str, Any] = {"failed": NO_TIME}
+            else:
+                left = factor * planned.seconds_for([row.name for row in rows[number - 1 :]])
+                time_ = progress.time_left(left, 1, 1)
+                print(f"trial {number} of {len(rows)}, {row.name}, about {time_} left", flush=True)
+                started = self.folder.seconds
+                result = self._trial(row, planned)
+                result["seconds"] = round(self.folder.seconds - started, 1)
+            done = self.folder.write("trials", [*done, {"name": row.name, **result}])
             print(_trial_in_words(done[-1]), flush=True)
         good = [row for row in done if "top1" in row]
         if not good:
             raise RunError(f"every network failed in its trial; the last: {done[-1]['failed']}")
         return sorted(good, key=lambda row: (-row["top1"], row["loss"]))
 
-    def _trial(self, row: Looked, planned: Plan) -> dict[str, Any]:
+    def _trial(self, row: Screened, planned: Plan) -> dict[str, Any]:
         assert row.prediction is not None
         network = self.ladder[row.name]
         try:
@@ -182,9 +183,8 @@ class _Work:
             sparsity = self._sparsity(better)
             training.compress(run, self.dataset, sparsity, {"prune": planned.trial_prune_epochs})
         except UnfitNetworkError as error:
-            return {"name": row.name, "failed": str(error)}
+            return {"failed": str(error)}
         return {
-            "name": row.name,
             "sparsity": sparsity,
             "prediction": dataclasses.asdict(better),
             **training.validation(run),
@@ -195,18 +195,38 @@ class _Work:
         found = prediction.sparsity_for(AIM * self.config.max_archive_bytes)
         return predict.SPARSITIES[-1] if found is None else found
 
-    def _final(self, trial: dict[str, Any], planned: Plan) -> Finalist:
+    def _finals(self, trials: Sequence[dict[str, Any]], planned: Plan) -> Iterator[Finalist]:
+        """Yield the finalists, trained and compressed, while there is time; the first always.
+
+        Their epochs are planned anew, from the time that the trials took. What is decided is
+        recorded, so that a resumed fit has the same finalists.
+        """
+        names = [trial["name"] for trial in trials]
+        recorded = self.folder.read("finals")
+        if recorded is None:
+            factor = plan.slowdown(planned, self.folder.read("trials"))
+            made = plan.finals(planned, names, factor, self._seconds_left())
+            recorded = {"plan": dataclasses.asdict(made), "factor": factor, "begun": []}
+        finals = records.build(Plan, recorded["plan"], "the plan of the finalists")
+        for trial in trials[: finals.finalists]:
+            name, begun = trial["name"], recorded["begun"]
+            seconds = recorded["factor"] * finals.final_seconds(name)
+            if name not in begun:
+                if name in self._files_made() or (begun and seconds > self._seconds_left()):
+                    self._leave_out(name)
+                    return
+                recorded = self.folder.write("finals", {**recorded, "begun": [*begun, name]})
+            time_ = progress.time_left(seconds, 1, 1)
+            print(f"{name} to the end, {finals.finals_in_words()}: about {time_}", flush=True)
+            yield self._final(trial, finals)
+
+    def _final(self, trial: dict[str, Any], finals: Plan) -> Finalist:
         network = self.ladder[trial["name"]]
-        self._announce(f"training {network.name} to the end")
-        epochs = {stage: getattr(planned, f"{stage}_epochs") for stage in CHAIN_STAGES}
-
-        def work() -> Finalist:
-            run = training.train(self.config, self.dataset, network, "finals", planned.train_epochs)
-            training.compress(run, self.dataset, trial["sparsity"], epochs)
-            prediction = records.build(Prediction, trial["prediction"], "a prediction")
-            return Finalist(network, run, trial["sparsity"], prediction)
-
-        return self._timed(planned.final_seconds(network.name), work)
+        epochs = {stage: getattr(finals, f"{stage}_epochs") for stage in CHAIN_STAGES}
+        run = training.train(self.config, self.dataset, network, "finals", finals.train_epochs)
+        training.compress(run, self.dataset, trial["sparsity"], epochs)
+        prediction = records.build(Prediction, trial["prediction"], "a prediction")
+        return Finalist(network, run, trial["sparsity"], prediction)
 
     def _files(self, finalist: Finalist) -> list[Made]:
         """Return the files of a finalist that could be made."""
@@ -219,86 +239,24 @@ class _Work:
 
     def _file(self, finalist: Finalist, recipe: str, limit: int, name: str) -> Made | None:
         """Return a file; None: the recipe gives none."""
-        every = self.folder.read("files") or {}
-        if name not in every:
+        if name not in self._files_made():
             made = self.maker.make(finalist, recipe, limit, name)
-            record = {"failed": made} if isinstance(made, str) else dataclasses.asdict(made)
-            every = self.folder.write("files", {**every, name: record})
-            print(f"{name}: {page.file_in_words(record)}", flush=True)
-        record = every[name]
+            self._record(name, {"failed": made} if isinstance(made, str) else made)
+        record = self._files_made()[name]
         return None if "failed" in record else records.build(Made, record, "a file of a fit")
 
-    def _announce(self, what: str) -> None:
-        left = ""
-        if self._done:
-            left = f", about {progress.time_left(self._spent, self._done, self._left)} left"
-        elif self._left:
-            left = f", about {progress.time_left(1, 1, self._left)} planned"
-        print(f"{what}{left}", flush=True)
+    def _files_made(self) -> dict[str, Any]:
+        return self.folder.read("files") or {}
 
-    def _timed(self, planned: float, work: Callable[[], Any]) -> Any:
-        started = time.monotonic()
-        result = work()
-        self._spent += time.monotonic() - started
-        self._done += planned
-        self._left = max(0.0, self._left - planned)
-        return result
+    def _leave_out(self, name: str) -> None:
+        """Record that there was no time for a file or finalist."""
+        if name not in self._files_made():
+            self._record(name, {"failed": NO_TIME})
 
-
-def _look_at(network: Network, config: FitConfig, labels: Sequence[str]) -> Looked:
-    """Predict a network, unless its size alone rules it out."""
-    found = Looked(network.name, network.kernel_weights, network.multiply_accumulates, None, "")
-    if reason := _hopeless(network, config):
-        return dataclasses.replace(found, refused=reason)
-    prediction = predict.predict(network, labels, config.seed, bool(config.max_latency_ms))
-    over = [
-        f"{flag} {value:,}" for flag, limit, value in _limits(prediction, config) if value > limit
-    ]
-    reason = f"too much for {', '.join(over)}" if over else ""
-    return dataclasses.replace(found, prediction=prediction, refused=reason)
-
-
-def _hopeless(network: Network, config: FitConfig) -> str:
-    """Return why a network need not even be converted, or ""."""
-    kept = network.kernel_weights * (1 - predict.SPARSITIES[-1])
-    if kept * MIN_BITS / 8 > config.max_archive_bytes:
-        return f"{kept:,.0f} weights would be left after pruning, too many for max_archive_bytes"
-    return ""
-
-
-def _refuse_impossible(least: Prediction, config: FitConfig) -> None:
-    """Raise `UsageError` for limits below what the smallest network of the ladder takes."""
-    parts = [
-        f"--{flag} {limit:,}: the least possible is {value:,}"
-        for flag, limit, value in _limits(least, config)
-        if value > limit
-    ]
-    if parts:
-        advice = "" if config.image_size == MIN_SIZE else "; a smaller --image_size takes less"
-        memory = advice if "latency" in parts[-1] or "ram" in parts[-1] else ""
-        raise UsageError(f"{'; '.join(parts)}, with the smallest network that is tried{memory}")
-
-
-def _limits(found: Prediction, config: FitConfig) -> list[tuple[str, float, float]]:
-    """Return the limits that are set: the flag, the limit, and what a network takes at least."""
-    all_ = [
-        ("max_archive_bytes", config.max_archive_bytes, found.least_bytes),
-        ("max_ram_bytes", config.max_ram_bytes, found.ram_bytes),
-        ("max_latency_ms", config.max_latency_ms, found.latency_ms),
-    ]
-    return [(flag, limit, value) for flag, limit, value in all_ if limit and value]
-
-
-def _in_words(row: Looked) -> str:
-    if row.prediction is None:
-        return f"{row.name}: {row.refused}; left out"
-    found = row.prediction
-    time_ = f", {found.latency_ms:.3g} ms" if found.latency_ms else ""
-    end = f"; {row.refused}, left out" if row.refused else ""
-    return (
-        f"{row.name}: {row.parameters:,} weights, archive {found.least_bytes:,} to "
-        f"{found.archive_bytes(predict.DENSE):,} bytes, memory {found.ram_bytes:,}{time_}{end}"
-    )
+    def _record(self, name: str, made: Made | dict[str, str]) -> None:
+        record = made if isinstance(made, dict) else dataclasses.asdict(made)
+        self.folder.write("files", {**self._files_made(), name: record})
+        print(f"{name}: {page.file_in_words(record)}", flush=True)
 
 
 def _trial_in_words(trial: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqzkit.base.errors import UsageError
@@ -34,12 +34,14 @@ class Network:
       spec: the network.
       preprocessing: of its input.
       candidate: the same as a point of exploration's space; None for `weights`.
+      begin: gives a model the pretrained weights; None: it begins with random ones.
     """
 
     name: str
     spec: SqueezeNetSpec
     preprocessing: Preprocessing
     candidate: Candidate | None = None
+    begin: Callable[[Any], None] | None = None
 
     @property
     def side(self) -> int:
@@ -84,7 +86,14 @@ def _transferred(config: FitConfig, dataset: ImageDataset) -> Iterator[Network]:
     spec = transfer.transfer_spec(pretrained, dataset.labels)
     for side in (config.image_size,) if config.image_size else TRANSFER_SIZES:
         squeezenet.feature_map_sizes(spec, side)
-        yield Network(f"transfer_{side}px", spec, pretrained.preprocessing_at(side))
+        begin = functools.partial(
+            transfer.load_pretrained,
+            pretrained=pretrained,
+            weights_dir=config.weights_dir,
+            labels=dataset.labels,
+        )
+        rule = pretrained.preprocessing_at(side)
+        yield Network(f"transfer_{side}px", spec, rule, begin=begin)
 
 
 def _layers(spec: SqueezeNetSpec, side: int) -> Iterator[tuple[int, int]]:

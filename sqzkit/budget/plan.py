@@ -4,7 +4,8 @@ The plan is made once and recorded: a resumed fit follows it, so it ends with th
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqzkit.budget.networks import Network
 from sqzkit.compression.plan import CompressionConfig
@@ -53,9 +54,25 @@ class Plan:
     @property
     def seconds(self) -> float:
         """What the whole fit takes at most: the slowest networks win their trials."""
-        trials = sum(map(self.trial_seconds, self.epoch_seconds))
+        return self.seconds_for(list(self.epoch_seconds))
+
+    def seconds_for(self, names: Sequence[str]) -> float:
+        """Return what is left at most when the trials of the networks `names` are to come."""
         slowest = sorted(map(self.final_seconds, self.epoch_seconds))[-self.finalists :]
-        return trials + sum(slowest)
+        return sum(map(self.trial_seconds, names)) + sum(slowest)
+
+    def shortened(self, share: float, finalists: int) -> "Plan":
+        """Return the plan with that share of the finalists' epochs, one at least of each stage."""
+        stages = ("train_epochs", "prune_epochs", "cluster_epochs", "quantize_epochs")
+        fewer = {stage: max(1, round(share * getattr(self, stage))) for stage in stages}
+        return dataclasses.replace(self, finalists=finalists, **fewer)
+
+    def finals_in_words(self) -> str:
+        """Return the epochs of a finalist as words."""
+        return (
+            f"{self.train_epochs} epochs, then {self.prune_epochs}, {self.cluster_epochs} and "
+            f"{self.quantize_epochs} of compression"
+        )
 
 
 def epoch_seconds(networks: Sequence[Network], timed: Network, seconds: float) -> dict[str, float]:
@@ -68,23 +85,54 @@ def epoch_seconds(networks: Sequence[Network], timed: Network, seconds: float) -
     }
 
 
-def make(expected: dict[str, float], steps: int, finalists: int, hours: float) -> Plan:
-    """Return the longest plan that fits into some hours; at worst one epoch of everything.
+def make(expected: dict[str, float], steps: int, finalists: int, seconds: float) -> Plan:
+    """Return the longest plan that fits into some seconds; at worst one epoch of everything.
 
     Args:
       expected: seconds of an epoch by network.
       steps: of an epoch.
-      finalists: at most so many; fewer if that leaves each at least half of its epochs.
-      hours: that it may take.
+      finalists: at most that many; fewer if that leaves each at least half of its epochs.
+      seconds: that it may take.
     """
-    count = min(finalists, len(expected))
     plans = [
-        _scaled(share / _STEPS, expected, steps, number)
-        for number in range(count, 0, -1)
-        for share in range(_STEPS, 0 if number == 1 else _STEPS // 2 - 1, -1)
+        _scaled(share, expected, steps, number)
+        for number, share in _shares(min(finalists, len(expected)))
     ]
-    fitting = (plan for plan in plans if plan.seconds <= _SAFETY * 3600 * hours)
+    fitting = (plan for plan in plans if plan.seconds <= _SAFETY * seconds)
     return next(fitting, plans[-1])
+
+
+def slowdown(planned: Plan, trials: Sequence[Mapping[str, Any]]) -> float:
+    """Return how many times as long as planned the trials took; 1 without any."""
+    timed = [row for row in trials if "seconds" in row]
+    expected = sum(planned.trial_seconds(row["name"]) for row in timed)
+    return sum(row["seconds"] for row in timed) / expected if timed else 1.0
+
+
+def finals(planned: Plan, names: Sequence[str], factor: float, seconds: float) -> Plan:
+    """Return the plan with as many finalists and epochs as the time that is left suffices for.
+
+    Args:
+      planned: before the trials.
+      names: of the networks, the best first.
+      factor: how many times as long as planned everything takes.
+      seconds: that are left. At worst there is one finalist with one epoch of everything.
+    """
+    plans = [
+        planned.shortened(share, number)
+        for number, share in _shares(min(planned.finalists, len(names)))
+    ]
+    for plan in plans:
+        if factor * sum(map(plan.final_seconds, names[: plan.finalists])) <= seconds:
+            return plan
+    return plans[-1]
+
+
+def _shares(finalists: int) -> Iterator[tuple[int, float]]:
+    """Yield numbers of finalists and shares of their epochs, the longest training first."""
+    for number in range(finalists, 0, -1):
+        for share in range(_STEPS, 0 if number == 1 else _STEPS // 2 - 1, -1):
+            yield number, share / _STEPS
 
 
 def _scaled(share: float, expected: dict[str, float], steps: int, finalists: int) -> Plan:

@@ -9,7 +9,7 @@ import pytest
 import sqzkit
 from sqzkit.base import assembly
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.budget import loop, networks, plan, predict
+from sqzkit.budget import loop, networks, plan, screening
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit
 from sqzkit.budget.predict import Prediction
@@ -126,37 +126,6 @@ def config(**changes):
     return assembly.build(FitConfig, {"max_archive_bytes": 9000, **changes})
 
 
-def test_every_limit_that_cannot_be_kept_is_named_with_the_least_possible():
-    loop._refuse_impossible(LEAST, config(max_latency_ms=3.5, max_ram_bytes=6000))
-    impossible = config(max_archive_bytes=1199, max_latency_ms=3, max_ram_bytes=5999)
-    with pytest.raises(UsageError) as refused:
-        loop._refuse_impossible(LEAST, impossible)
-    message = str(refused.value)
-    assert "--max_archive_bytes 1,199: the least possible is 1,200" in message
-    assert "--max_ram_bytes 5,999: the least possible is 6,000" in message
-    assert "--max_latency_ms 3.0: the least possible is 3.5" in message
-    assert "a smaller --image_size takes less" in message
-
-
-def test_a_network_is_left_out_for_the_limit_that_it_exceeds(monkeypatch):
-    monkeypatch.setattr(predict, "predict", lambda *_: LEAST)
-    (network, *_) = networks.ladder(config(), _data())
-    fits = loop._look_at(network, config(), "ab")
-    assert fits.refused == "" and fits.prediction == LEAST
-    over = loop._look_at(network, config(max_ram_bytes=5999), "ab")
-    assert over.refused == "too much for max_ram_bytes 6,000"
-
-
-def test_a_network_far_too_wide_is_not_converted(monkeypatch):
-    monkeypatch.setattr(networks, "SCRATCH", (("v1_2", 8, 0.125, 8),))
-    (network,) = networks.ladder(config(), _data())
-    asked = []
-    monkeypatch.setattr(predict, "predict", lambda *_: asked.append(1) or LEAST)
-    wide = loop._look_at(network, config(), "ab")
-    assert "weights would be left after pruning" in wide.refused and not asked
-    assert loop._look_at(network, config(max_archive_bytes=50_000), "ab").refused == "" and asked
-
-
 TRIALS = {
     "one": {"top1": 0.8, "loss": 0.5},
     "two": {"top1": 0.9, "loss": 0.7},
@@ -169,20 +138,21 @@ TRIALS = {
 def trials(tmp_path, monkeypatch, capsys):
     """Run made-up trials, with those of `done` recorded already."""
 
-    def run(done=(), outcomes=TRIALS):
+    def run(done=(), outcomes=TRIALS, seconds=0.0):
         asked = []
 
         def trial(self, row, planned):
             asked.append(row.name)
-            return {"name": row.name, "sparsity": 0.5, **outcomes[row.name]}
+            self.folder._started -= seconds
+            return {"sparsity": 0.5, **outcomes[row.name]}
 
         monkeypatch.setattr(loop._Work, "_trial", trial)
         made = config(output_dir=tmp_path)
         folder = Fit(tmp_path, made.identity())
         folder.write("trials", [{"name": n, "sparsity": 0.5, **outcomes[n]} for n in done])
-        rows = [loop.Looked(name, 1, 1, LEAST, "") for name in outcomes]
-        rows.append(loop.Looked("wide", 1, 1, None, "too wide"))
-        planned = plan.make(dict.fromkeys(outcomes, 100.0), 40, 2, hours=1)
+        rows = [screening.Screened(name, 1, 1, LEAST, "") for name in outcomes]
+        rows.append(screening.Screened("wide", 1, 1, None, "too wide"))
+        planned = plan.make(dict.fromkeys(outcomes, 10.0), 40, 2, 3600)
         found = loop._Work(made, folder, _data())._trials(rows, planned)
         return asked, [row["name"] for row in found], capsys.readouterr().out
 
@@ -200,6 +170,63 @@ def test_trials_that_are_recorded_are_not_run_again(trials):
     asked, order, shown = trials(done=("one", "two"))
     assert asked == ["three", "four"]
     assert order == ["three", "two", "one"] and "trial 3 of 4" in shown
+
+
+def test_trials_for_which_there_is_no_time_are_left_out(trials):
+    """An hour is planned for four trials and two finalists; the first trial takes half of it."""
+    asked, order, shown = trials(seconds=1800.0)
+    assert asked == order == ["one"]
+    assert shown.count(f"failed: {loop.NO_TIME}") == 3
+
+
+def test_while_every_network_failed_the_next_is_tried_whatever_the_time(trials):
+    asked, _, _ = trials(outcomes=dict(reversed(TRIALS.items())), seconds=4000.0)
+    assert asked == ["four", "three"]
+
+
+@pytest.fixture
+def finals(tmp_path, monkeypatch, capsys):
+    """Run made-up finalists, in a folder whose trials took `factor` times the planned seconds."""
+
+    def run(factor=1.0, seconds=0.0):
+        made = config(output_dir=tmp_path)
+        folder = Fit(tmp_path, made.identity())
+        planned = plan.make({"one": 10.0, "two": 10.0}, 40, 2, 3600)
+        taken = factor * planned.trial_seconds("one")
+        rows = [{"name": name, "seconds": taken} for name in ("one", "two")]
+        folder.write("trials", rows)
+        trained = []
+
+        def final(self, trial, finals):
+            trained.append((trial["name"], finals.train_epochs))
+            self.folder._started -= seconds
+            return trial["name"]
+
+        monkeypatch.setattr(loop._Work, "_final", final)
+        list(loop._Work(made, folder, _data())._finals(rows, planned))
+        return planned, trained, folder, capsys.readouterr().out
+
+    return run
+
+
+def test_finalists_are_trained_as_planned_if_the_trials_were_as_fast(finals):
+    planned, trained, folder, shown = finals()
+    assert trained == [("one", planned.train_epochs), ("two", planned.train_epochs)]
+    assert "one to the end" in shown and not folder.read("files")
+
+
+def test_after_slow_trials_finalists_are_trained_for_less(finals):
+    planned, trained, _, _ = finals(factor=2.5)
+    assert trained and all(0 < epochs < planned.train_epochs for _, epochs in trained)
+
+
+def test_a_finalist_for_which_there_is_no_time_is_left_out_and_stays_so(finals):
+    _, trained, folder, shown = finals(seconds=3500.0)
+    assert [name for name, _ in trained] == ["one"]
+    assert folder.read("files") == {"two": {"failed": loop.NO_TIME}}
+    assert f"two: not made: {loop.NO_TIME}" in shown
+    _, trained, folder, _ = finals()  # resumed, with the time that is recorded
+    assert [name for name, _ in trained] == ["one"] and folder.seconds > 3500
 
 
 def test_if_every_network_fails_the_last_reason_is_given(trials):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,32 @@ def test_a_prediction_is_the_file_of_another_training(predicted):
     assert len(content) == pytest.approx(predicted.tflite_bytes, rel=0.03)
     better = predicted.with_kernels(predict.kernel_curve(model, SPEC))
     assert better.archive_bytes(predict.DENSE) == pytest.approx(len(sqz.pack(content)), rel=0.03)
+
+
+def test_a_network_that_begins_with_weights_is_predicted_from_them(predicted):
+    def begin(model):
+        layer = model.get_layer("fire2/expand3x3")
+        layer.set_weights([np.zeros_like(value) for value in layer.get_weights()])
+
+    begun = predict.predict(dataclasses.replace(NETWORK, begin=begin), "abcd", 0, timed=False)
+    (module,) = SPEC.modules()
+    empty = 9 * module.squeeze1x1 * module.expand3x3
+    saved = predicted.kernels[0][1] - begun.kernels[0][1]
+    assert saved == pytest.approx(empty, rel=0.1)  # a byte for each weight
+
+
+def test_channels_are_of_unequal_scales_as_after_training(predicted):
+    """With equal ones, the pruned kernels of this network would be predicted too small."""
+    model = trained_model()
+    counted = [size for _, size in predict.kernel_curve(model, SPEC)]
+    predict._spread_scales(model, np.random.default_rng(0))
+    factors = [
+        layer.get_weights()[3]
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert 0.3 < np.log(np.concatenate(factors)).std() < 0.5
+    assert predict.kernel_curve(model, SPEC)[-1][1] > counted[-1]
 
 
 def test_kernels_get_smaller_with_more_zeros_and_the_model_stays(predicted):
