@@ -87,9 +87,9 @@ class Maker:
         try:
             # Not verified on the test split: nothing may be chosen by it.
             made = _convert({**settings, "output_file": str(place), "verify": False})
+            found = self._measured(finalist, recipe, made.path.read_bytes())
         except RunError as error:
             return str(error)
-        found = self._measured(finalist, recipe, made.path.read_bytes())
         return Made(
             name=name,
             network=finalist.network.name,

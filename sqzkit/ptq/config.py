@@ -12,9 +12,10 @@ MIN_BUDGET = 1000
 
 @dataclasses.dataclass(frozen=True)
 class OptimizeConfig(Settings):
-    """How to trade archive bytes for accuracy. Either target searches the price of a bit.
+    """How to trade archive bytes for accuracy.
 
-    Without a budget the target's own price is taken.
+    A budget decides on the price of a bit. Without one the target's own price is taken, or, where
+    labelled photographs judge, where the search for the smallest file begins.
     """
 
     optimize_for: Target = setting(

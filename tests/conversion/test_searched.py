@@ -38,8 +38,8 @@ def convert_run(small_network, record, noise_images, converted, tmp_path, monkey
                 asked.append(self.where)
                 lost = plain_drop if content == converted["uint8"] else drop
                 figures = (0.9, 1.0, 0.9 - lost / 100, 1.0)
-                counts = {"lost": round(10 * lost), "gained": 0}
-                return verify.Verification(1000, 1.0, 0.0, *figures, self.where, **counts)
+                counts = 0.0, round(10 * lost), 0
+                return verify.Verification(1000, 1.0, 0.0, *figures, self.where, *counts)
 
         def photographs(count):
             return lambda: (noise_images[:count], np.zeros(count, np.int32))
@@ -113,7 +113,12 @@ def test_without_validation_photographs_the_test_split_alone_judges(convert_run)
 
 @pytest.mark.parametrize(
     "changes",
-    [{"optimize": OptimizeConfig("size", 5000)}, {"verify": False}, {"optimize": None}],
+    [
+        {"optimize": OptimizeConfig("size", 5000)},
+        {"verify": False},
+        {"optimize": None},
+        {"max_accuracy_drop": 100.0},
+    ],
 )
 def test_what_decides_itself_is_not_searched(convert_run, changes):
     result, asked = convert_run(0.25, **changes)

@@ -11,7 +11,7 @@ PRICE = 1e-6
 
 def verification(where, drop):
     figures = (0.9, 1.0, 0.9 - drop / 100, 1.0)
-    return Verification(400, 1.0, 0.0, *figures, where, lost=round(4 * drop))
+    return Verification(400, 1.0, 0.0, *figures, where, 0.0, round(4 * drop), 0)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_every_split_judges_and_the_second_only_what_the_first_lets_pass(search)
 )
 def test_more_than_the_limit_passes_only_if_it_is_as_likely_as_not(converted, lost, gained, passes):
     figures = (0.9, 1.0, 0.9 - (lost - gained) / 40, 1.0)
-    found = Verification(40, 1.0, 0.0, *figures, "few", lost=lost, gained=gained)
+    found = Verification(40, 1.0, 0.0, *figures, "few", 0.0, lost, gained)
     tried = subject.search(
         lambda price: converted["int8"], [lambda content: found], PRICE, 0.5, smaller=False
     )
