@@ -6,8 +6,8 @@ python -m benchmarks.updates --grown=PHOTOGRAPHS --weights=v1_1_onnx --work_dir=
 Prints a Markdown table: whole files in bytes. The peers are bsdiff4 (pip install
 bsdiff4; left out where it is missing), zstd -19 --patch-from, and xz -9e of the
 difference, byte by byte. `--moved` adds copies of each OLD in which a share of the
-int8 weights is one larger or smaller, with their entropy: what any coder needs at
-least that knows nothing about which ones moved. `--grown` trains old and new versions on a
+int8 weights is one larger or smaller, with the bytes that every coder needs at least on
+average, since nothing tells in advance which ones move. `--grown` trains old and new versions on a
 folder (train/CLASS, test/CLASS) whose data grow, see `benchmarks/grown.py`; an interrupted
 measurement is resumed by the same command.
 """
@@ -34,16 +34,26 @@ TITLES = ("pair", "new file", "whole `.sqz`", "update", "bsdiff4", "zstd", "xz o
 
 
 def moved(content: bytes, share: float) -> tuple[bytes, float]:
-    """Return `content` with a share of its int8 weights moved by one, and the entropy in bytes."""
-    random, made, weights = np.random.default_rng(0), bytearray(content), 0
+    """Return `content` with a share of its int8 weights moved by one, and the bytes of a choice.
+
+    A weight moves by chance, so all sets of k among n weights are equally likely, and so are both
+    ways for each: telling one costs log2 of C(n, k) 2^k bits on average, whatever the coder. Those
+    at an end of the range, which move one way only, are counted apart.
+    """
+    random, made, bits = np.random.default_rng(0), bytearray(content), 0.0
+    counts = np.zeros((2, 2), int)  # inside or at an end, all or moved
     for span in planning.find_spans(content):
         if span.dtype == "int8" and span.role == "tensor":
             own = np.frombuffer(made, np.int8, span.length, span.offset)
             steps = random.choice([-1, 1], own.size) * (random.random(own.size) < share)
+            end, before = abs(own) == 127, own.copy()
             own[:] = np.clip(own + steps, -127, 127)
-            weights += own.size
-    bits = -share * math.log2(share / 2) - (1 - share) * math.log2(1 - share)
-    return bytes(made), weights * bits / 8
+            for number, group in enumerate((~end, end)):
+                counts[number] += group.sum(), (own != before)[group].sum()
+    for number, (weights, changed) in enumerate(counts.tolist()):
+        parts = [math.lgamma(count + 1) for count in (weights, changed, weights - changed)]
+        bits += (parts[0] - parts[1] - parts[2]) / math.log(2) + (changed if number == 0 else 0)
+    return bytes(made), bits / 8
 
 
 def row(name: str, old: bytes, new: bytes) -> str:

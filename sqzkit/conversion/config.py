@@ -51,6 +51,14 @@ class ConversionConfig(Settings):
         help="Network of a file of --weights.",
         default_text="v1_0 or v1_1 by its first kernel, and what its graph tells",
     )
+    image_size: int | None = setting(
+        None,
+        minimum=32,
+        maximum=1024,
+        unit="pixels",
+        help="With --weights: side of the network's square input.",
+        default_text="that it was trained with",
+    )
     keras_model_file: str | None = setting(
         None, path=True, help="A .keras or .h5 classifier, saved by Keras 2 or 3."
     )
@@ -139,6 +147,11 @@ class ConversionConfig(Settings):
             )
         if self.model is not None and self.weights is None:
             raise UsageError(f"--model={self.model}: only a file of --weights may need it")
+        if self.image_size is not None and self.weights is None:
+            raise UsageError(
+                f"--image_size={self.image_size}: only the size of --weights can be chosen; a run "
+                "or a Keras file has its own"
+            )
         if self.keras_model_file is not None and not (self.preprocessing and self.labels_file):
             raise UsageError("--keras_model_file needs --preprocessing and --labels_file too")
         if self.model_dir is None and self.output_file is None:

@@ -105,18 +105,20 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
 
 
 def from_weights(config: ConversionConfig) -> Source:
-    """Return published weights, or those of a file, as a model of their own input size."""
+    """Return published weights, or those of a file, as a model of their own or the chosen input size."""
     pretrained = published.find(str(config.weights), config.model)
     if pretrained.assumed:
         print(pretrained.assumed, flush=True)
-    rule, labels, classes = pretrained.preprocessing, pretrained.labels, pretrained.spec.classes
+    size = config.image_size or pretrained.image_size
+    rule, labels = pretrained.preprocessing_at(size), pretrained.labels
+    classes = pretrained.spec.classes
     if config.preprocessing:
-        rule = preprocessing.named(config.preprocessing, pretrained.image_size)
+        rule = preprocessing.named(config.preprocessing, size)
     if config.labels_file:
         labels = _labels(config.labels_file, classes)
     if labels is None:
         raise UsageError(f"--weights {config.weights}: give its {classes} labels as --labels_file")
-    model = registry.build(pretrained.spec, pretrained.image_size)
+    model = registry.build(pretrained.spec, size)
     transfer.load_weights(model, pretrained.load(config.weights_dir))
     return Source(
         name=pretrained.name,

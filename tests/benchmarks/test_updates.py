@@ -1,16 +1,27 @@
+import math
+
 import numpy as np
+import pytest
 
 from benchmarks import grown, update_peers, updates
 from tests.coding.conftest import build_tflite, sparse_kernel
 
 
 def test_a_share_of_the_weights_moves_by_one():
-    old = build_tflite([sparse_kernel((64, 1, 1, 64)), np.arange(99).astype(np.int32)])
-    new, entropy = updates.moved(old, 0.05)
+    kernel = sparse_kernel((64, 1, 1, 64))
+    kernel[0] = -127
+    old = build_tflite([kernel, np.arange(99).astype(np.int32)])
+    new, choice = updates.moved(old, 0.05)
     steps = np.frombuffer(new, np.int8).astype(int) - np.frombuffer(old, np.int8)
     assert set(steps) == {-1, 0, 1}
     assert 0.04 * 4096 < np.count_nonzero(steps) < 0.06 * 4096
-    assert 0.3 * 512 < entropy < 0.4 * 512
+    assert 0.3 * 512 < choice < 0.4 * 512
+    weights, changed = np.frombuffer(old, np.int8), steps != 0
+    ends = abs(weights) == 127
+    count, at_ends = (int(np.count_nonzero(changed & part)) for part in (~ends, ends))
+    assert ends.sum() == 64
+    kinds = math.comb(4096 - 64, count) * 2**count * math.comb(64, at_ends)
+    assert choice == pytest.approx(math.log2(kinds) / 8)
 
 
 def test_a_row_names_every_size():

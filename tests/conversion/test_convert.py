@@ -395,6 +395,13 @@ def test_a_file_of_weights_is_a_source(tmp_path):
     np.testing.assert_array_equal(kernel.transpose(3, 2, 0, 1), theirs)
     unit = sources.open_source(dataclasses.replace(config, preprocessing="unit"))
     assert unit.preprocessing == named("unit", 224)
+    small = sources.open_source(dataclasses.replace(config, image_size=96))
+    assert small.model.input_shape == (None, 96, 96, 3)
+    assert small.preprocessing == torchvision(96)
+    with pytest.raises(UsageError, match="--image_size=96: only the size of --weights"):
+        ConversionConfig(FLOAT, model_dir="runs/mine", image_size=96)
+    with pytest.raises(UsageError, match="--image_size"):
+        dataclasses.replace(config, image_size=16)
 
 
 def test_what_a_keras_file_comes_with_must_fit(keras_file, tmp_path):

@@ -47,6 +47,24 @@ def test_class_map_is_kerass(converted, small_network, record, noise_images):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_int8_class_map_is_kerass_within_a_step(converted, small_network, noise_images):
+    """Keras's last convolution of the features that the file has, in real numbers, rounded."""
+    content = converted["int8"]
+    _, layer = found(content)
+    classifier = Classifier(last_layer.teachable(content))
+    kernel, bias = small_network.get_layer("conv10").get_weights()
+    features, class_map = (
+        (tensor.scales[0], tensor.zero_points[0]) for tensor in (layer.features, layer.class_map)
+    )
+    for image in noise_images:
+        _, given, answer = classifier.outputs(image)
+        real = (given.astype(float) - features[1]) * features[0]
+        expected = np.maximum(real @ kernel[0, 0] + bias, 0) / class_map[0] + class_map[1]
+        steps = abs(answer - np.rint(np.minimum(expected, 127)))
+        assert steps.max() <= 1
+        assert (answer > class_map[1]).any()
+
+
 @pytest.mark.parametrize("kind", ["int8", "none"])
 def test_teachable_file_keeps_all_but_the_list_of_outputs(converted, kind, noise_images):
     content = converted[kind]
