@@ -1,13 +1,14 @@
-"""Measure updates to data that grew: a class is added, or a fifth more photographs.
+"""Measure updates to data that grew: a class is added, or there are more photographs.
 
 An old version is trained on a part of a folder of photographs (train/CLASS, test/CLASS), a new
 one from it on all of them, and another one from the published weights alone, for comparison.
 """
 
 import dataclasses
+import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,20 @@ from benchmarks import update_peers
 from sqzkit.base import files
 
 TITLES = (
-    *("case", "whole `.sqz`", "update", "share", "best peer, our pair", "best peer, independent"),
+    *(
+        "case",
+        "moves",
+        "seed",
+        "whole `.sqz`",
+        "update",
+        "share",
+        "best peer, our pair",
+        "best peer, independent",
+    ),
     *("old version", "new version", "retrained"),
 )
 EVERY = 6  # of this many training photographs, one is not in the old version of "photographs"
-# What may move in the new version, by case.
-MOVES: dict[str, dict[str, Any]] = {"class": {}, "photographs": {}}
+FEW, MORE = 20, 24  # training photographs a class of the old and of the new version of "few"
 Keep = Callable[[str, str, int], bool]  # of a split, class and number
 
 
@@ -39,23 +48,34 @@ class Grown:
     work_dir: Path
     image_size: int
 
-    def rows(self) -> Iterator[str]:
-        """Yield a line of the table for each case."""
-        anew: dict[str, Any] = {"weights": self.weights, "image_size": self.image_size}
-        retrained = self._trained(self.data_dir, "retrained", **anew)
-        for name, keep in self.cases().items():
-            old = self._trained(self.part(name, keep), f"old_{name}", **anew)
-            new = self._trained(self.data_dir, f"new_{name}", old, base=_run(old), **MOVES[name])
-            yield self._row(name, old, new, retrained)
+    def rows(self, names: Sequence[str], moves: Sequence[str], seeds: int) -> Iterator[str]:
+        """Yield a line of the table for each case, seed, and choice of what may move."""
+        for name, seed in itertools.product(names, range(seeds)):
+            keep_old, keep_new = self.cases()[name]
+            anew: dict[str, Any] = {"weights": self.weights, "image_size": self.image_size}
+            anew["seed"] = seed
+            every = self.part(f"{name}_new", keep_new)
+            retrained = self._trained(every, f"retrained_{name}_{seed}", **anew)
+            old = self._trained(self.part(name, keep_old), f"old_{name}_{seed}", **anew)
+            for may_move in moves:
+                flags = {"base": _run(old), "base_moves": may_move, "seed": seed}
+                new = self._trained(every, f"{may_move}_{name}_{seed}", old, **flags)
+                yield self._row(f"{name} | {may_move} | {seed}", old, new, retrained)
 
-    def cases(self) -> dict[str, Keep]:
-        """Return what the old version has, by case."""
+    def cases(self) -> dict[str, tuple[Keep, Keep]]:
+        """Return what the old and the new version have, by case."""
         last = sorted(path.name for path in (self.data_dir / "train").iterdir())[-1]
+
+        def first(count: int) -> Keep:
+            return lambda split, label, number: split == "test" or number < count
+
         return {
-            "class": lambda split, label, number: label != last,
-            "photographs": lambda split, label, number: (
-                split == "test" or number % EVERY < EVERY - 1
+            "class": (lambda split, label, number: label != last, _everything),
+            "photographs": (
+                lambda split, label, number: split == "test" or number % EVERY < EVERY - 1,
+                _everything,
             ),
+            "few": (first(FEW), first(MORE)),
         }
 
     def _row(
@@ -94,6 +114,10 @@ class Grown:
                         target.parent.mkdir(parents=True, exist_ok=True)
                         shutil.copyfile(photograph, target)
         return folder
+
+
+def _everything(split: str, label: str, number: int) -> bool:
+    return True
 
 
 def _run(made: sqzkit.ConvertedModel) -> Path:

@@ -1,4 +1,6 @@
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,14 +38,18 @@ def test_a_row_names_every_size():
     assert update_peers.xz_of_difference(old, new + bytes(9)) < len(new) / 10
 
 
-def test_the_old_versions_lack_a_class_or_some_photographs(tmp_path):
+def test_the_old_versions_lack_a_class_or_some_photographs(tmp_path, monkeypatch):
+    monkeypatch.setattr(grown, "FEW", 2)
+    monkeypatch.setattr(grown, "MORE", 4)
     for split, label in ((s, c) for s in ("train", "test") for c in "abc"):
         (tmp_path / "all" / split / label).mkdir(parents=True)
         for number in range(7):
             (tmp_path / "all" / split / label / f"{number}.jpg").write_bytes(b"%d" % number)
     made = grown.Grown(tmp_path / "all", "v1_1_onnx", tmp_path / "work", 96)
     found = {}
-    for name, keep in made.cases().items():
+    for name, (keep, new) in made.cases().items():
+        later = [str(p.name) for p in made.part(f"{name}_new", new).rglob("train/a/*.jpg")]
+        assert len(later) == (4 if name == "few" else 7)
         folder = made.part(name, keep)
         found[name] = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.jpg"))
     assert len(found["class"]) == 28
@@ -51,3 +57,30 @@ def test_the_old_versions_lack_a_class_or_some_photographs(tmp_path):
     assert len(found["photographs"]) == 3 * (6 + 7)
     assert "train/a/5.jpg" not in found["photographs"]
     assert "test/a/5.jpg" in found["photographs"]
+    assert len(found["few"]) == 3 * (2 + 7)
+    assert "train/a/1.jpg" in found["few"]
+
+
+def test_each_seed_and_choice_has_a_row(tmp_path, monkeypatch):
+    """Old and retrained versions are made once a seed."""
+    (tmp_path / "all" / "train" / "a").mkdir(parents=True)
+    (tmp_path / "all" / "test" / "a").mkdir(parents=True)
+    trained = []
+
+    def train(self, data, name, older=None, **flags):
+        trained.append((name, data.name, flags.get("base_moves"), flags["seed"]))
+        return SimpleNamespace(path=Path(name, "conversions", "a"), older=older)
+
+    monkeypatch.setattr(grown.Grown, "_trained", train)
+    monkeypatch.setattr(grown.Grown, "_row", lambda self, name, *models: name)
+    made = grown.Grown(tmp_path / "all", "v1_1_onnx", tmp_path / "work", 96)
+    assert list(made.rows(["few"], ["head", "all"], 2)) == [
+        *("few | head | 0", "few | all | 0", "few | head | 1", "few | all | 1")
+    ]
+    assert trained[3:] == [
+        ("all_few_0", "few_new", "all", 0),
+        ("retrained_few_1", "few_new", None, 1),
+        ("old_few_1", "few", None, 1),
+        ("head_few_1", "few_new", "head", 1),
+        ("all_few_1", "few_new", "all", 1),
+    ]
