@@ -105,7 +105,7 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
 
 
 def from_weights(config: ConversionConfig) -> Source:
-    """Return published weights, or those of a file, as a model of their own or the chosen input size."""
+    """Return published weights, or a file's, as a model of the chosen or their own input size."""
     pretrained = published.find(str(config.weights), config.model)
     if pretrained.assumed:
         print(pretrained.assumed, flush=True)

@@ -10,12 +10,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sqzkit.base import assembly, files
 from sqzkit.base.errors import RunError, SqzkitError, UsageError
 from sqzkit.base.settings import Settings, setting
 from sqzkit.programs import cli
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqzkit.reporting.contact_sheet import Answered
     from sqzkit.teaching.classifier import TaughtClassifier
     from sqzkit.tflite.classifier import Classifier
@@ -49,12 +53,20 @@ class ClassifySettings(Settings):
     contact_sheet: str | None = setting(
         None, path=True, help="Draw the photographs with their answers into this .png file too."
     )
+    activation_maps: bool = setting(
+        False, help="With --contact_sheet: show in red what speaks for the first answer."
+    )
     overwrite: bool = setting(False, help="Replace the contact sheet if it exists.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.contact_sheet and not self.contact_sheet.endswith(".png"):
             raise UsageError(f"--contact_sheet {self.contact_sheet!r}: must end in .png")
+        if self.activation_maps and (self.head or not self.contact_sheet):
+            raise UsageError(
+                "--activation_maps: needs --contact_sheet, and the model's own classes (no --head: "
+                "the report of sqzkit teach has the maps of a head)"
+            )
         if self.head and self.labels_file:
             raise UsageError("--labels_file with --head: the head has names of its own")
         if self.own_classes and not self.head:
@@ -73,10 +85,12 @@ def main(given: dict[str, Any], arguments: list[str]) -> None:
     from sqzkit.reporting.contact_sheet import draw
 
     classifier = _open(asked)
+    show = _map_painter(asked) if asked.activation_maps else None
     answered, unreadable = [], 0
     for path in paths:
         try:
-            answered.append(_ask(classifier, path, asked.top_k))
+            found = _ask(classifier, path, asked.top_k)
+            answered.append(show(found) if show else found)
         except SqzkitError as error:
             # One bad photograph must not keep the answers for the others.
             print(f"error: {error}", file=sys.stderr)
@@ -115,6 +129,20 @@ def _open(asked: ClassifySettings) -> "Classifier | TaughtClassifier":
 
     labels = metadata.read_labels(asked.labels_file) if asked.labels_file else None
     return Classifier(asked.model, preprocessing=asked.preprocessing, labels=labels)
+
+
+def _map_painter(asked: ClassifySettings) -> "Callable[[Answered], Answered]":
+    """Return what paints the class map of the first answer over a photograph."""
+    from sqzkit.teaching.features import FeatureReader
+    from sqzkit.teaching.page import overlay
+
+    reader = FeatureReader(asked.model, preprocessing=asked.preprocessing)
+
+    def paint(found: "Answered") -> "Answered":
+        shares = reader.class_map(found.pixels)[..., found.predictions[0].index]
+        return dataclasses.replace(found, pixels=np.asarray(overlay(found.pixels, shares)))
+
+    return paint
 
 
 def _ask(classifier: "Classifier | TaughtClassifier", path: Path, top_k: int) -> "Answered":

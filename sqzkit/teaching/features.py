@@ -10,7 +10,7 @@ from sqzkit.preprocessing import Preprocessing
 from sqzkit.teaching.sums import MAX_FEATURE
 from sqzkit.tflite import flatbuffer, last_layer
 from sqzkit.tflite.classifier import Classifier, Photograph
-from sqzkit.tflite.flatbuffer import TFLiteFile
+from sqzkit.tflite.flatbuffer import Tensor, TFLiteFile
 
 # Features are the averages of an activation in this share of one of its steps (of 1 if it is
 # float32). An int16 activation has steps that are fine enough.
@@ -74,10 +74,20 @@ class FeatureReader:
         Returns:
           int64 in steps of the activation; float64 if it is float32.
         """
-        values = self.classifier.outputs(image)[1][0]
-        if values.dtype == np.float32:
-            return np.asarray(values, np.float64)
-        return np.asarray(values, np.int64) - int(self.layer.features.zero_points[0])
+        return _less_zero(self.classifier.outputs(image)[1][0], self.layer.features)
+
+    def class_map(self, image: np.ndarray) -> np.ndarray:
+        """Return the model's own class map, [H, W, classes], as `map` returns the features.
+
+        Raises:
+          FormatError: the model averages before its last layer, as MobileNet does.
+        """
+        if self.layer.class_map is None:
+            raise FormatError(
+                "the model averages before its last layer, so it has no map of its classes; teach "
+                "a head, whose report shows maps"
+            )
+        return _less_zero(self.classifier.outputs(image)[2][0], self.layer.class_map)
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Return the features of a map, int16 [size]: its average, rounded to the nearest.
@@ -92,3 +102,10 @@ class FeatureReader:
         else:
             rounded = np.floor(total * steps / places + 0.5)
         return np.asarray(np.clip(rounded, -MAX_FEATURE, MAX_FEATURE), np.int16)
+
+
+def _less_zero(values: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """Return stored values less their zero point: int64, or float64 if they are float32."""
+    if values.dtype == np.float32:
+        return np.asarray(values, np.float64)
+    return np.asarray(values, np.int64) - int(tensor.zero_points[0])

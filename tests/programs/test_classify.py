@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from sqzkit.preprocessing import Preprocessing
+from sqzkit.programs import classify as program
+from sqzkit.teaching.features import FeatureReader
 from sqzkit.tflite import metadata
 from sqzkit.tflite.metadata import Description
 
@@ -90,6 +92,24 @@ def test_draws_a_contact_sheet(model_file, photographs, tmp_path):
     assert classify(*call, "--overwrite").returncode == 0
 
 
+def test_a_sheet_shows_what_speaks_for_the_answer(converted, noise_images, tmp_path):
+    model, sheet = tmp_path / "a.tflite", tmp_path / "sheet.png"
+    model.write_bytes(converted["int8"])
+    Image.fromarray(noise_images[0]).save(tmp_path / "a.png")
+    asked = {"model": str(model), "contact_sheet": str(sheet)}
+    program.main(asked, [str(tmp_path / "a.png")])
+    plain = np.asarray(Image.open(sheet)).astype(int)[8:232, 8:232]
+    program.main({**asked, "activation_maps": True, "overwrite": True}, [str(tmp_path / "a.png")])
+    painted = np.asarray(Image.open(sheet)).astype(int)[8:232, 8:232]
+    reader = FeatureReader(model)
+    image = reader.classifier.prepare(tmp_path / "a.png")
+    shares = reader.class_map(image)[..., reader.classifier.answer(image, 1)[0][0].index]
+    row, column = (int(32 * i + 16) for i in np.unravel_index(shares.argmax(), shares.shape))
+    red = (230, 30, 30)
+    before, after = plain[row, column], painted[row, column]
+    assert abs(after - red).sum() < 0.6 * abs(before - red).sum()
+
+
 def test_a_bad_photograph_does_not_keep_the_others_answers(model_file, photographs):
     (photographs / "2.png").write_text("no picture")
     result = classify(f"--model={model_file}", photographs)
@@ -108,6 +128,7 @@ def test_a_bad_photograph_does_not_keep_the_others_answers(model_file, photograp
         (["--model=MODEL", "--top_k=0", "a.png"], "--top_k 0: must be 1 or more"),
         (["--model=MODEL", "--contact_sheet=a.jpg", "a.png"], "must end in .png"),
         (["--model=MODEL", "EMPTY"], "no photographs in it"),
+        (["--model=MODEL", "--activation_maps", "a.png"], "needs --contact_sheet"),
     ],
 )
 def test_wrong_calls(model_file, tmp_path, arguments, message):

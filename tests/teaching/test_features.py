@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -24,6 +25,19 @@ def test_features_are_the_average_of_the_map(converted, noise_images):
     assert together.dtype == np.int16
     assert np.array_equal(together[2], reader.read(noise_images[2]))
     assert reader.read_all([]).shape == (0, 16)
+
+
+def test_class_map_averages_to_the_models_own_scores(converted, noise_images):
+    for kind in ("int8", "none"):
+        reader = FeatureReader(converted[kind])
+        for image in noise_images[:3]:
+            scores = reader.class_map(image).mean((0, 1))
+            best = reader.classifier.answer(image, 1)[0][0].index
+            assert scores.max() - scores[best] <= (1 if kind == "int8" else 1e-5)
+            assert scores.min() >= 0
+    reader.layer = dataclasses.replace(reader.layer, class_map=None)
+    with pytest.raises(FormatError, match="averages before its last layer"):
+        reader.class_map(noise_images[0])
 
 
 def test_int8_features_are_floats_features(converted, noise_images):
