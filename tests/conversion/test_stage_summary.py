@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import InvariantError
+from sqzkit.coding import sqz
 from sqzkit.conversion import converter, stage_summary
 from sqzkit.data.dataset import ImageDataset, Split
 from sqzkit.data.pipeline import raw_images
@@ -22,7 +23,13 @@ def test_every_stage_is_measured(finished_chain):
     for row, entry in zip(stages, folder.finished_stages(), strict=True):
         assert row["archive_bytes"] < row["int8_bytes"] < row["float32_bytes"]
         assert row["float_top1"] == entry["metrics"]["top1"]
-        assert 0 <= row["int8_top1"] <= 1
+        model = load_run(folder.path, row["stage"]).model
+        kernels = [layer.kernel.numpy() for layer in model.layers if hasattr(layer, "kernel")]
+        zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
+        assert row["sparsity"] == pytest.approx(zeros / sum(kernel.size for kernel in kernels))
+        assert row["distinct"] == max(np.unique(kernel).size for kernel in kernels)
+    total = record["layers"][-1]  # of the last stage
+    assert total["density"] == pytest.approx(1 - stages[-1]["sparsity"])
     assert stages[-1]["archive_bytes"] < stages[1]["archive_bytes"] < stages[0]["archive_bytes"]
 
 
@@ -95,16 +102,22 @@ def test_accuracy_is_measured_on_the_test_split_and_ranges_on_the_training_split
 
     monkeypatch.setattr(converter, "convert_model", watched)
     model = load_run(folder.path, entry["stage"]).model
-    file = Classifier(stage_summary.convert(folder, corners, model))
+    content = stage_summary.convert(folder, corners, model)
+    file = Classifier(content)
     known = {}
     for name in ("train", "validation", "test"):
         pixels, labels = raw_images(corners, name, folder.preprocessing)
         answers = file.predict(pixels).argmax(axis=1)
         known[name] = relabelled(corners, name, answers)
         assert (answers == labels).mean() < 0.9, "else the splits are not told apart"
-    found = {n: stage_summary._measure(folder, known[n], entry).int8_top1 for n in known}
+    entry = {**entry, "metrics": {**entry["metrics"], "top1": 0.125}}
+    measured = {name: stage_summary._measure(folder, known[name], entry) for name in known}
+    found = {name: row.int8_top1 for name, row in measured.items()}
     assert found["test"] == 1.0
     assert found["train"] == found["validation"] < 0.9
+    row = measured["test"]
+    assert (row.float_top1, row.int8_bytes) == (0.125, len(content))
+    assert row.archive_bytes == len(sqz.pack(content))
     steps = stage_summary.CALIBRATION_STEPS
     expected, _ = raw_images(corners, "train", folder.preprocessing, steps, 0)
     for images in calibrated:
