@@ -4,10 +4,10 @@
 
 Each module sqzkit/PACKAGE/NAME.py is changed by cosmic-ray's operators (a comparison turned
 round, a number one larger, a branch never taken, ...) in a copy of the checkout, and judged by
-tests/PACKAGE/test_NAME.py without the slow tests. If none of those is fast, the tests of the
-package that import the module judge it, or else all of tests/PACKAGE. A sample is drawn by seed,
-since thousands of faults take hours. Exit code 1: fewer than `--bar` of them were noticed. The
-survivors are printed: a test should notice each, unless it changes nothing that can be seen.
+the fast tests of tests/PACKAGE/test_NAME.py and then of the package's other files that import the
+module, or, if there are none, of all of tests/PACKAGE. A sample is drawn by seed, since thousands
+of faults take hours. Exit code 1: fewer than `--bar` of them were noticed. The survivors are
+printed: a test should notice each, unless it changes nothing that can be seen.
 
 The tests of each fault run in a fork of this process, which has imported TensorFlow and the other
 large libraries: starting a new one took longer than the tests.
@@ -25,7 +25,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -85,33 +85,45 @@ def exit_code(checkout: Path, tests: Sequence[Path]) -> int:
     os._exit(code)
 
 
-def judges(checkout: Path, package: str, name: str) -> list[Path]:
-    """Return which tests judge a module: its own, those that import it, or its package's."""
-    folder = Path("tests") / package
+def judges(checkout: Path, package: str, name: str) -> Iterator[list[Path]]:
+    """Yield the fast tests that judge a module: its own, then those that import it, if there are.
+
+    If there are neither, all of the package's. They are run once, and must pass.
+    """
+    folder, found = Path("tests") / package, False
+    own = folder / f"test_{name}.py"
     imported = re.compile(rf"{package} import .*\b{name}\b|{package}\.{name} import")
     files = [path for path in sorted(folder.glob("test_*.py")) if imported.search(path.read_text())]
-    for tests in ([folder / f"test_{name}.py"], files or [folder], [folder]):
+    for tests in ([own], [path for path in files if path != own], [folder]):
+        if not tests or (found and tests == [folder]):
+            continue
         code = exit_code(checkout, tests)
         if code == pytest.ExitCode.OK:
-            return tests
-        if code not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-            break
-    sys.exit(f"{', '.join(map(str, tests))} must pass before a fault is tried")
+            found = True
+            yield tests
+        elif code not in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
+            sys.exit(f"{', '.join(map(str, tests))} must pass before a fault is tried")
 
 
 def survivors(
-    checkout: Path, module: Path, tests: list[Path], tried: list[tuple[int, str, int]]
+    checkout: Path, module: Path, tried: list[tuple[int, str, int]], groups: Iterator[list[Path]]
 ) -> list[str]:
-    """Return a line for each of the faults that the tests do not notice."""
-    path, left = checkout / module, []
+    """Return a line for each of the faults that none of the groups of tests notices."""
+    path, left = checkout / module, tried
     lines = path.read_text(encoding="utf-8").splitlines()
-    for row, name, occurrence in tried:
-        # Its time and size may be those of the one before.
+    for tests in groups:
+        passed = []
+        for row, name, occurrence in left:
+            # Its time and size may be those of the one before.
+            Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+            with use_mutation(path, plugins.get_operator(name)(), occurrence):
+                if exit_code(checkout, tests) == pytest.ExitCode.OK:
+                    passed.append((row, name, occurrence))
+        left = passed
+        if not left:
+            break
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
-        with use_mutation(path, plugins.get_operator(name)(), occurrence):
-            if exit_code(checkout, tests) == pytest.ExitCode.OK:
-                left.append(f"{module}:{row} {name}: {lines[row - 1].strip()}")
-    return left
+    return [f"{module}:{row} {name}: {lines[row - 1].strip()}" for row, name, _ in left]
 
 
 def main() -> None:
@@ -135,10 +147,10 @@ def main() -> None:
             copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
             copy(name, checkout / name)
         for name in names:
-            tests = judges(checkout, arguments.package, name)
             module = package / f"{name}.py"
             tried = faults(module, arguments.sample, arguments.seed)
-            found = survivors(checkout, module, tests, tried)
+            groups = judges(checkout, arguments.package, name)
+            found = survivors(checkout, module, tried, groups)
             count, left = count + len(tried), left + found
             print(f"{module}: {len(tried) - len(found)} of {len(tried)} noticed", flush=True)
             print(*found, sep="\n", end="\n" * bool(found), flush=True)

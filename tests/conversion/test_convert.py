@@ -213,7 +213,7 @@ def test_existing_outputs_stay(run, int8):
     assert int8.path.read_bytes() == before
 
 
-def test_the_same_conversion_again_changes_nothing(keras_file, quick, capsys):
+def test_the_same_conversion_again_changes_nothing(keras_file, quick, capsys, monkeypatch):
     config = ConversionConfig(FLOAT, verify=False, archive=True, **keras_file)
     first = convert.convert(config)
     dates = [path.stat().st_mtime_ns for path in (first.path, first.archive)]
@@ -224,6 +224,9 @@ def test_the_same_conversion_again_changes_nothing(keras_file, quick, capsys):
     other = dataclasses.replace(config, max_accuracy_drop=7.0)
     with pytest.raises(UsageError, match="exists; give --overwrite"):
         convert.convert(other)
+    with monkeypatch.context() as patch, pytest.raises(UsageError, match="exists; give --over"):
+        patch.setattr(convert, "_versions", lambda: {"tensorflow": "2.0"})
+        convert.convert(config)
     first.path.write_bytes(b"altered")
     with pytest.raises(UsageError, match="exists; give --overwrite"):
         convert.convert(config)
