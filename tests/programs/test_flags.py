@@ -55,6 +55,7 @@ PROGRAMS = {
             "model_dir": "b", "data_dir": "d", "stage": "prune",
             "weights": "!dsd --output_file=a.tflite",
             "model": "!v1_2 --weights=a.pth --output_file=a.tflite",
+            "image_size": "!160 --weights=dsd --output_file=a.tflite",
             "weights_dir": "w", "keras_model_file": "!m.keras --preprocessing=unit "
             "--labels_file=l --output_file=a.tflite", "preprocessing": "caffe",
             "labels_file": "names", "output_file": "o.tflite", "quantization": "float16",
