@@ -58,8 +58,10 @@ class Grown:
             retrained = self._trained(every, f"retrained_{name}_{seed}", **anew)
             old = self._trained(self.part(name, keep_old), f"old_{name}_{seed}", **anew)
             for may_move in moves:
-                flags = {"base": _run(old), "base_moves": may_move, "seed": seed}
-                new = self._trained(every, f"{may_move}_{name}_{seed}", old, **flags)
+                kind, _, share = may_move.partition(":")
+                flags = {"base": _run(old), "base_moves": kind, "seed": seed}
+                flags |= {"base_share": float(share)} if share else {}
+                new = self._trained(every, f"{kind}{share}_{name}_{seed}", old, **flags)
                 yield self._row(f"{name} | {may_move} | {seed}", old, new, retrained)
 
     def cases(self) -> dict[str, tuple[Keep, Keep]]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.folder import open_folder
+from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.data.tree import survey
 from sqzkit.teaching import fitting, measure
@@ -20,12 +22,20 @@ DRAWS = 10
 Data = tuple[np.ndarray, np.ndarray]
 
 
-def split(reader: FeatureReader, folder: str, name: str) -> Data:
-    """Return features and labels of one split of a folder."""
-    dataset = open_folder(DataSource(data_dir=folder), cut=False)
+def opened(data: str, tfds_data_dir: str | None) -> ImageDataset:
+    """Return a folder's photographs as they are, or a TFDS data set."""
+    if tfds_data_dir is None:
+        return open_folder(DataSource(data_dir=data), cut=False)
+    return open_dataset(DataSource(tfds_name=data, tfds_data_dir=tfds_data_dir))
+
+
+def split(reader: FeatureReader, dataset: ImageDataset, name: str, first: int | None) -> Data:
+    """Return features and labels of one split, or of its first photographs."""
     part = dataset.split(name)
-    images = [example.load(reader.classifier.preprocessing) for example in part.examples]
-    return reader.read_all(images), part.labels.astype(np.int64)
+    record = reader.classifier.preprocessing
+    images = (example.load(record) for example in part.examples[:first])
+    features = [reader.average(reader.map(image)) for image in images]
+    return np.stack(features), part.labels[:first].astype(np.int64)
 
 
 def others(reader: FeatureReader, folders: list[str]) -> np.ndarray:
@@ -132,13 +142,16 @@ def main() -> None:
     """Measure one folder of photographs with `train` and `test` or `val` in it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--data_dir", required=True)
+    parser.add_argument("--data_dir", required=True, help="or with --tfds_data_dir its name")
+    parser.add_argument("--tfds_data_dir", help="folder of TFDS, to measure one of its data sets")
+    parser.add_argument("--first", type=int, help="photographs of each split to use")
     parser.add_argument("--test", default="test", choices=("test", "validation"))
     parser.add_argument("--sizes", default="5,20,100")
     parser.add_argument("--other", action="append", default=[], help="folder of other subjects")
     asked = parser.parse_args()
     reader = FeatureReader(asked.model, num_threads=1)
-    train, test = (split(reader, asked.data_dir, name) for name in ("train", asked.test))
+    dataset = opened(asked.data_dir, asked.tfds_data_dir)
+    train, test = (split(reader, dataset, name, asked.first) for name in ("train", asked.test))
     print(json.dumps({"train": len(train[1]), "test": len(test[1]), "size": reader.size}))
     accuracy(train, test, [int(size) for size in asked.sizes.split(",")])
     strangers = {Path(folder).name: others(reader, [folder]) for folder in asked.other}

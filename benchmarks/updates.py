@@ -28,7 +28,9 @@ from sqzkit.coding import container, planning, sqz
 _MOVED = flags.DEFINE_list("moved", [], "Shares of the weights to move by one, 0..1.")
 _GROWN = flags.DEFINE_string("grown", None, "Folder of photographs that a part of is old.")
 _CASES = flags.DEFINE_list("cases", ["class", "photographs"], "With --grown: also few.")
-_MOVES = flags.DEFINE_list("moves", ["head"], "With --grown: each --base_moves to try.")
+_MOVES = flags.DEFINE_list(
+    "moves", ["head"], "With --grown: each --base_moves to try; share:0.02 too."
+)
 _SEEDS = flags.DEFINE_integer("seeds", 1, "With --grown: how many, from 0 on.")
 _WEIGHTS = flags.DEFINE_string("weights", "v1_1_onnx", "With --grown: weights to start from.")
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "With --grown: folder for runs and files.")

@@ -74,13 +74,13 @@ def test_each_seed_and_choice_has_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(grown.Grown, "_trained", train)
     monkeypatch.setattr(grown.Grown, "_row", lambda self, name, *models: name)
     made = grown.Grown(tmp_path / "all", "v1_1_onnx", tmp_path / "work", 96)
-    assert list(made.rows(["few"], ["head", "all"], 2)) == [
-        *("few | head | 0", "few | all | 0", "few | head | 1", "few | all | 1")
+    assert list(made.rows(["few"], ["head", "share:0.5"], 2)) == [
+        *("few | head | 0", "few | share:0.5 | 0", "few | head | 1", "few | share:0.5 | 1")
     ]
     assert trained[3:] == [
-        ("all_few_0", "few_new", "all", 0),
+        ("share0.5_few_0", "few_new", "share", 0),
         ("retrained_few_1", "few_new", None, 1),
         ("old_few_1", "few", None, 1),
         ("head_few_1", "few_new", "head", 1),
-        ("all_few_1", "few_new", "all", 1),
+        ("share0.5_few_1", "few_new", "share", 1),
     ]

@@ -246,6 +246,22 @@ def test_a_rolled_back_index_is_refused(site, sites, fetch, target, versions):
         fetch(url)
 
 
+def test_publishing_the_last_good_file_again_withdraws_a_release(
+    signed, fetch, target, versions, keys, tmp_path
+):
+    folder, url, *_ = signed
+    fetch(url, key=keys[1])
+    assert target.read_bytes() == versions[3]
+    (tmp_path / "good").write_bytes(versions[2])
+    publishing.publish(tmp_path / "good", folder, updates=2, key=keys[0])
+    done = fetch(url, key=keys[1])
+    assert (done.release, done.archives) == (5, ("4-5.sqz",))
+    assert target.read_bytes() == versions[2]
+    assert fetch(url, key=keys[1]).archives == ()
+    target.with_name("model.tflite.release.json").unlink()  # who skipped the bad one has it too
+    assert fetch(url, key=keys[1]).archives == ()
+
+
 def test_a_stale_index_is_refused(site, fetch, target, monkeypatch):
     folder, url, *_ = site
     now = int(time.time())
