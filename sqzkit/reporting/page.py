@@ -64,6 +64,7 @@ def render(folder: RunFolder) -> str:
         evaluation=evaluation,
         interval=evaluation and interval(evaluation["top1"], evaluation["examples"]),
         head=head(folder),
+        fine_tuning=folder.read_record("fine_tuning"),
         balanced=balanced_accuracy(classes),
         classes=classes if len(classes) <= MAX_CLASSES else worst_classes(classes),
         curves=[figures.curve(lines, name) for name in ("loss", "accuracy")] if lines else [],

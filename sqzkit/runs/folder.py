@@ -13,6 +13,7 @@
     metrics.jsonl        one line of metrics an epoch
     layers.json          the network's table: name, kind, output shape, parameters
     head.json            what the head's held-out images say of the data, with --weights
+    fine_tuning.json     from few photographs: how the folds judged each share of a fine-tuning
     evaluation.json      accuracy, confusion matrix and worst mistakes on the test split
     mistakes/            the pictures of those mistakes, named by the example
     conversions/         what convert.py made, with one sidecar JSON each
@@ -21,6 +22,7 @@
     unlabelled.json      with --unlabelled_dir: which photographs it held when the run began
     duration.json        epochs that fit into --train_minutes, decided when the run began
     checkpoints/         state of an unfinished stage; may be deleted
+    folds/               state of the folds of an unfinished fine-tuning
     features/            what a network with published weights made of the training images, for
                          the fit of its head, and what a teacher answers; may be deleted
     report.html          the report page

@@ -17,6 +17,8 @@ from sqzkit.training.config import MAX_EPOCHS, TrainingConfig
 from sqzkit.training.options import FitOptions
 
 TIMED_STEPS = 3
+MIN_FOLD_STEPS = 120  # of --min_train_steps, in each fold: there are several
+FOLD_EVALUATIONS = 7  # of each image, after the last epoch: five shares, and the metrics
 EVALUATION_SHARE = 1 / 3  # of a training step's time: it has no backward pass
 
 
@@ -26,19 +28,31 @@ class Duration:
 
     Attributes:
       epochs: how many there will be.
-      steps: of one epoch.
-      seconds: that one epoch takes.
+      steps: of one epoch, in each fold if there are folds.
+      seconds: that one epoch takes, in all folds together.
+      folds: in which the fine-tuning is judged; 0: there are none.
+      other_seconds: that folds take besides, whatever the number of epochs is.
+      last_seconds: that one epoch takes of the training on all images after the folds.
     """
 
     epochs: int
     steps: int
     seconds: float
+    folds: int = 0
+    other_seconds: float = 0.0
+    last_seconds: float = 0.0
 
     def __str__(self) -> str:
         if not self.epochs:
             return f"an epoch takes about {self.seconds:,.0f} s; none fits into --train_minutes"
-        whole = datetime.timedelta(seconds=round(self.epochs * self.seconds))
-        return f"{self.epochs} epochs of {self.steps} steps, about {whole}"
+        whole = datetime.timedelta(seconds=round(self.epochs * self.seconds + self.other_seconds))
+        text = f"{self.epochs} epochs of {self.steps} steps"
+        if not self.folds:
+            return f"{text}, about {whole}"
+        last = datetime.timedelta(seconds=round(self.epochs * self.last_seconds))
+        return (
+            f"{text} in each of {self.folds} folds, about {whole}; if they help much, {last} more"
+        )
 
 
 def steps_per_epoch(dataset: ImageDataset, options: FitOptions) -> int:
@@ -46,18 +60,26 @@ def steps_per_epoch(dataset: ImageDataset, options: FitOptions) -> int:
     return max(1, dataset.split("train").num_examples // options.batch_size)
 
 
-def planned_epochs(config: TrainingConfig, dataset: ImageDataset) -> int:
-    """Return how many epochs the settings ask for on this data."""
-    steps = steps_per_epoch(dataset, config.fit_options(config.train_epochs))
+def fold_steps(dataset: ImageDataset, options: FitOptions, folds: int) -> int:
+    """Return how many batches an epoch of a fold has: of what the other folds hold."""
+    count = dataset.split("train").num_examples + dataset.split("validation").num_examples
+    return max(1, (count - count // folds) // options.batch_size)
+
+
+def planned_epochs(config: TrainingConfig, dataset: ImageDataset, folds: int = 0) -> int:
+    """Return how many epochs the settings ask for on this data, in each of the folds if any."""
+    options = config.fit_options(config.train_epochs)
+    steps = fold_steps(dataset, options, folds) if folds else steps_per_epoch(dataset, options)
     if config.train_steps is not None:
         return math.ceil(config.train_steps / steps)
     # Many epochs of few steps do not help: of a handful of images nothing is left to learn.
-    enough = min(MAX_EPOCHS, math.ceil(config.min_train_steps / steps))
+    wanted = min(config.min_train_steps, MIN_FOLD_STEPS) if folds else config.min_train_steps
+    enough = min(MAX_EPOCHS, math.ceil(wanted / steps))
     return max(config.train_epochs, enough)
 
 
 def expect(
-    build: Callable[[], keras.Model], dataset: ImageDataset, options: FitOptions
+    build: Callable[[], keras.Model], dataset: ImageDataset, options: FitOptions, folds: int = 0
 ) -> Duration:
     """Time a few steps of a copy of the network on black images.
 
@@ -65,6 +87,7 @@ def expect(
       build: makes the copy.
       dataset: the number of its images counts.
       options: of the training.
+      folds: in which it is judged.
     """
     model, examples = build(), dataset.split("train").num_examples
     batch = max(1, min(options.batch_size, examples))
@@ -72,23 +95,35 @@ def expect(
     optimizer = optimization.build_optimizer(options, model.trainable_variables)
     stepper = steps.Stepper(model, optimizer, options, loss, tf.distribute.get_strategy())
     images, labels = tf.zeros((batch, *model.input_shape[1:])), tf.zeros(batch, tf.int32)
+    began = time.monotonic()
     stepper.train(images, labels)  # traces, and is slower
     started = time.monotonic()
     for _ in range(TIMED_STEPS):
         stepper.train(images, labels).numpy()
     seconds = (time.monotonic() - started) / TIMED_STEPS
-    count = steps_per_epoch(dataset, options)
-    validation = dataset.split("validation").num_examples * EVALUATION_SHARE / batch
-    return Duration(options.epochs, count, seconds * (count + validation))
+    judges = dataset.split("validation").num_examples
+    if not folds:
+        count = steps_per_epoch(dataset, options)
+        return Duration(
+            options.epochs, count, seconds * (count + judges * EVALUATION_SHARE / batch)
+        )
+    every, evaluated = examples + judges, seconds * EVALUATION_SHARE / batch
+    count = fold_steps(dataset, options, folds)
+    return Duration(
+        options.epochs,
+        count,
+        seconds * folds * count + every * evaluated,
+        folds,
+        folds * (started - began) + FOLD_EVALUATIONS * every * evaluated,
+        seconds * max(1, every // options.batch_size) + judges * evaluated,
+    )
 
 
 def decide(
     folder: RunFolder,
-    dataset: ImageDataset,
-    options: FitOptions,
     minutes: float | None,
     started: float,
-    build: Callable[[], keras.Model],
+    measure: Callable[[], Duration],
     timed: bool,
 ) -> Duration | None:
     """Return what to expect of a run, with as many epochs as there is time for; None: unknown.
@@ -98,23 +133,22 @@ def decide(
 
     Args:
       folder: of the run; its `duration.json` is what was decided.
-      dataset: what is trained on.
-      options: how.
       minutes: the limit, or None.
       started: when the run was started, by `time.monotonic`.
-      build: makes a copy of the network.
+      measure: returns what to expect without a limit (`expect`).
       timed: whether to time a run without a limit.
     """
     recorded = folder.read_record("duration") if minutes else None
     if recorded:
-        return records.build(Duration, recorded, "duration.json of a run")
+        return records.build(Duration, recorded, "duration.json of a run", partial=True)
     if not minutes and (not timed or folder.spec_path.exists()):
         return None
-    expected = expect(build, dataset, options)
+    expected = measure()
     return within(expected, 60 * minutes - time.monotonic() + started) if minutes else expected
 
 
 def within(expected: Duration, seconds: float) -> Duration:
     """Return the duration with as many epochs as fit into some seconds, perhaps none."""
-    fitting = int(max(0.0, seconds) / expected.seconds)
+    left = max(0.0, seconds - expected.other_seconds)
+    fitting = int(left / (expected.seconds + expected.last_seconds))
     return dataclasses.replace(expected, epochs=min(expected.epochs, fitting))

@@ -44,6 +44,11 @@ class Features:
         labels = np.concatenate([self.labels, others.labels])
         return Features(values, mirrored, labels, self.seconds + others.seconds)
 
+    def at(self, part: np.ndarray) -> "Features":
+        """Return those of some images, which a mask, bool [N], or indices choose."""
+        mirrored = self.mirrored[part] if len(self.mirrored) else self.mirrored
+        return Features(self.values[part], mirrored, self.labels[part], self.seconds)
+
 
 def compute(
     model: keras.Model,

@@ -22,16 +22,26 @@ MAX_AVERAGED = 100  # last steps that count in the averaged weights, or a third 
 # Of the way from the start to the fine-tuned weights; the first of equally good ones is taken.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 MIN_VALIDATION = 10  # images by which fine-tuning is judged
+MIN_JUDGED = 40  # the same in folds, where less is left to train on
 
 
-def cannot_be_judged(config: TrainingConfig, dataset: ImageDataset) -> bool:
-    """Return, and print, whether too few validation images would judge a default fine-tuning."""
-    count = dataset.split("validation").num_examples
-    if not config.weights or not config.min_train_steps or count >= MIN_VALIDATION:
+def cannot_be_judged(config: TrainingConfig, dataset: ImageDataset, folds: int) -> bool:
+    """Return, and print, whether too few images would judge a default fine-tuning.
+
+    Args:
+      config: of the run.
+      dataset: what it is trained on.
+      folds: in which all its images judge; 0: the validation split judges.
+    """
+    judges, count, enough = "validation images", 0, MIN_VALIDATION
+    if folds:
+        judges, count, enough = "images", dataset.split("train").num_examples, MIN_JUDGED
+    count += dataset.split("validation").num_examples
+    if not config.weights or not config.min_train_steps or count >= enough:
         return False
     print(
-        f"fine-tuning: none, because {count} validation images cannot tell whether it helps; with "
-        f"at least {MIN_VALIDATION}, or with --train_epochs, there is one",
+        f"fine-tuning: none, because {count} {judges} cannot tell whether it helps; with "
+        f"at least {enough}, or with --train_epochs, there is one",
         flush=True,
     )
     return True
@@ -39,14 +49,20 @@ def cannot_be_judged(config: TrainingConfig, dataset: ImageDataset) -> bool:
 
 def fine_tune(model: keras.Model, stage: StageFit, config: TrainingConfig) -> StageResult:
     """Train all layers of a network whose head is fitted or trained already."""
-    if config.min_train_steps:
-        steps = stage.options.epochs * steps_per_epoch(stage.dataset, stage.options)
-        stage = dataclasses.replace(stage, average=average_decay(steps))
+    stage = averaged(stage, config)
     if config.head_epochs:
         return fit_stage(model, dataclasses.replace(stage, keep_start=True))
     start = [variable.numpy() for variable in model.trainable_variables]
     finish = functools.partial(settle, stage=stage, start=start)
     return fit_stage(model, dataclasses.replace(stage, finish=finish))
+
+
+def averaged(stage: StageFit, config: TrainingConfig) -> StageFit:
+    """Return the stage with the average of its weights as its result, if its length is default."""
+    if not config.min_train_steps:
+        return stage
+    steps = stage.options.epochs * steps_per_epoch(stage.dataset, stage.options)
+    return dataclasses.replace(stage, average=average_decay(steps))
 
 
 def average_decay(steps: int) -> float:

@@ -72,7 +72,7 @@ class StageFit:
     preprocessing: Preprocessing
     options: FitOptions
     callbacks: Sequence[keras.callbacks.Callback] = ()
-    finish: Callable[[keras.Model], Mapping[str, float]] | None = None
+    finish: Callable[[keras.Model], Mapping[str, Any]] | None = None
     export: Callable[[keras.Model], keras.Model] | None = None
     loss: steps.Loss | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)

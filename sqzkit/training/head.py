@@ -218,8 +218,8 @@ def accuracy_of_share(
     return right / max(1, int((fold >= 0).sum()))
 
 
-def folds(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return the fold of each example, 0..4, every class spread over as many as it can be.
+def folds(labels: np.ndarray, seed: int, count: int = FOLDS) -> np.ndarray:
+    """Return the fold of each example, from 0, every class spread over as many as it can be.
 
     The only example of a class is in fold -1: it is never held out, because a head fitted
     without it would not know the class.
@@ -229,8 +229,8 @@ def folds(labels: np.ndarray, seed: int) -> np.ndarray:
         members = np.flatnonzero(labels == label)
         if len(members) > 1:
             generator = np.random.Generator(np.random.PCG64([seed, int(label)]))
-            start = generator.integers(FOLDS)
-            chosen[generator.permutation(members)] = (start + np.arange(len(members))) % FOLDS
+            start = generator.integers(count)
+            chosen[generator.permutation(members)] = (start + np.arange(len(members))) % count
     return chosen
 
 

@@ -26,6 +26,7 @@ from sqzkit.runs.settings import plain, recorded_options, refuse_other
 from sqzkit.runs.weights import load_weights
 from sqzkit.training import (
     choice,
+    cross_tuning,
     distribution,
     duration,
     fine_tuning,
@@ -67,6 +68,7 @@ class Run:
       strategy: where it runs.
       lessons: what it is trained on: the data set, and what a teacher adds.
       only_head: whether there is no time, or are too few images, to train more than a new head.
+      folds: in which a fine-tuning is judged; 0: by the validation split.
       base: the older run to start from.
     """
 
@@ -78,6 +80,7 @@ class Run:
     strategy: tf.distribute.Strategy
     lessons: Lessons
     only_head: bool = False
+    folds: int = 0
     base: from_base.Base | None = None
 
 
@@ -146,7 +149,9 @@ def open_run(config: TrainingConfig) -> Run:
     run_data.refuse_other(folder, dataset, config.data)
     print(run_data.in_words(dataset), flush=True)
     taught = lessons.prepare(config.teacher, dataset, folder, config.augmentation)
-    epochs = duration.planned_epochs(config, taught.dataset)
+    # Counted before unreadable photographs are dropped: a resumed run drops them at other times.
+    folds = cross_tuning.folds_for(config, taught.dataset)
+    epochs = duration.planned_epochs(config, taught.dataset, folds)
     if pretrained:
         spec = transfer.transfer_spec(pretrained, dataset.labels, config.dropout)
         preprocessing = choice.transfer_preprocessing(
@@ -166,7 +171,8 @@ def open_run(config: TrainingConfig) -> Run:
     augmentation.preset(config.augmentation)
     record = plain(spec.to_json())
     options = config.fit_options(epochs)
-    run = Run(folder, dataset, record, preprocessing, options, strategy, taught, base=base)
+    what = (folder, dataset, record, preprocessing, options, strategy, taught)
+    run = Run(*what, folds=folds, base=base)
     if folder.spec_path.exists():
         refuse_other(folder.spec_path, folder.read_spec(), run.spec)
         refuse_other(folder.path, folder.preprocessing.to_json(), run.preprocessing.to_json())
@@ -246,12 +252,15 @@ def precision(dtype: str) -> Iterator[None]:
 
 def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run, Duration | None]:
     """Return the run with as many epochs as `--train_minutes` allows, and what is expected."""
-    if fine_tuning.cannot_be_judged(config, run.dataset):
+    if fine_tuning.cannot_be_judged(config, run.dataset, run.folds):
         return dataclasses.replace(run, only_head=True), None
     alone = config.distribution_strategy in ("off", "one_device")
     expected = duration.decide(
-        *(run.folder, run.lessons.dataset, run.options, config.train_minutes, started),
-        build=lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
+        *(run.folder, config.train_minutes, started),
+        measure=lambda: duration.expect(
+            lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
+            *(run.lessons.dataset, run.options, run.folds),
+        ),
         timed=bool(config.weights) and alone,
     )
     if expected:
@@ -286,6 +295,8 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
             head.fit_stage_head(model, dataclasses.replace(stage, stage="head"))
         if run.only_head:
             return fine_tuning.finish_with_head(model, stage)
+        if run.folds:
+            return cross_tuning.cross_tune(model, stage, config)
         return fine_tuning.fine_tune(model, stage, config)
 
 

@@ -168,6 +168,28 @@ def test_where_more_images_did_not_help_none_are_asked_for(count, advice, folder
 
 
 @pytest.mark.parametrize(
+    ("kept", "mean", "said"),
+    [
+        (0.0, False, "0 %</b>, with the classifier fitted to all"),
+        (0.25, True, "25 %</b>, of the mean of the folds"),
+        (1.0, False, "100 %</b>, of one more training"),
+    ],
+)
+def test_the_share_that_folds_chose_is_shown_with_the_others(kept, mean, said, folder):
+    shares = [
+        {"share": 0.0, "accuracy": 0.9, "loss": 0.3},
+        {"share": 0.25, "accuracy": 0.95, "loss": 0.2519},
+    ]
+    record = {"folds": 3, "examples": 1245, "shares": shares, "kept": kept, "mean": mean}
+    folder.write_record("fine_tuning", record)
+    html = page.write_report(folder).read_text(encoding="utf-8")
+    assert said in html and "all 1,245 for training and validation chose, in 3 folds" in html
+    rows = html[html.index("How much of the fine-tuning") :]
+    assert "<td>0 %</td><td>90.00 %</td><td>0.300</td>" in rows
+    assert "<td>25 %</td><td>95.00 %</td><td>0.252</td>" in rows
+
+
+@pytest.mark.parametrize(
     ("share", "examples", "low", "high"),
     [(0.5, 100, 0.4038, 0.5962), (1.0, 10, 0.7225, 1.0), (0.0, 10, 0.0, 0.2775)],
 )

@@ -26,6 +26,13 @@ def test_few_steps_an_epoch_mean_more_epochs_up_to_a_bound(colours, batch, min_s
     assert duration.planned_epochs(longer, colours) == 60
 
 
+@pytest.mark.parametrize(("batch", "expected"), [(1, 10), (6, 10), (7, 12), (16, 24)])
+def test_a_fold_has_at_least_as_many_steps_as_it_needs(colours, batch, expected):
+    """Of 112 images, 75 are trained on: 120 steps are 1.6 epochs, 10, 12 and 30."""
+    config = TrainingConfig("run", train_epochs=10, train_batch_size=batch, min_train_steps=1_500)
+    assert duration.planned_epochs(config, colours, 3) == expected
+
+
 def test_steps_that_were_asked_for_are_rounded_up_to_epochs(colours):
     config = TrainingConfig("run", train_epochs=10, train_batch_size=16, train_steps=13)
     assert duration.planned_epochs(config, colours) == 3  # of 6 steps
@@ -56,15 +63,37 @@ def test_an_epoch_is_its_steps_and_its_validation(colours, monkeypatch):
     assert (fewer.steps, len(built)) == (1, 2)
 
 
-def test_time_is_taken_where_it_decides_or_is_worth_it(colours, tmp_path, monkeypatch):
+def test_folds_take_time_besides_their_epochs(colours, monkeypatch):
+    """Each third of the 112 images is held out once; then all may be trained on once more."""
+    ticks = itertools.count()
+    monkeypatch.setattr(duration.time, "monotonic", lambda: 6.0 * next(ticks))
+
+    def build():
+        inputs = keras.Input((32, 32, 3))
+        features = keras.layers.GlobalAveragePooling2D()(inputs)
+        return keras.Model(inputs, keras.layers.Dense(4)(features))
+
+    expected = duration.expect(build, colours, FitOptions(epochs=9, batch_size=16), 3)
+    assert (expected.epochs, expected.steps, expected.folds) == (9, 4, 3)
+    validated = 2.0 * 112 / 16 / 3  # of all images once
+    assert expected.seconds == pytest.approx(2.0 * 3 * 4 + validated)
+    assert expected.other_seconds == pytest.approx(3 * 6.0 + 7 * validated)
+    assert expected.last_seconds == pytest.approx(2.0 * (7 + 1 / 3))
+    assert str(expected) == (
+        "9 epochs of 4 steps in each of 3 folds, about 0:05:09; if they help much, 0:02:12 more"
+    )
+    seconds = expected.other_seconds + 2 * (expected.seconds + expected.last_seconds)
+    assert duration.within(expected, seconds + 1).epochs == 2
+    assert duration.within(expected, seconds - 1).epochs == 1
+
+
+def test_time_is_taken_where_it_decides_or_is_worth_it(tmp_path, monkeypatch):
     expected = Duration(30, 7, 10.0)
-    monkeypatch.setattr(duration, "expect", lambda *_: expected)
     monkeypatch.setattr(duration.time, "monotonic", lambda: 100.0)
     folder = RunFolder(tmp_path / "run")
 
     def decided(minutes, timed):
-        options = FitOptions(epochs=30)
-        return duration.decide(folder, colours, options, minutes, 70.0, None, timed)
+        return duration.decide(folder, minutes, 70.0, lambda: expected, timed)
 
     assert decided(None, timed=False) is None
     assert decided(None, timed=True) == expected

@@ -20,7 +20,7 @@ from sqzkit.preprocessing import caffe, torchvision
 from sqzkit.runs import loading
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
-from sqzkit.training import choice, duration, fine_tuning, head, loop, run_data
+from sqzkit.training import choice, cross_tuning, duration, fine_tuning, head, loop, run_data
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import Duration
 from sqzkit.training.options import TeacherOptions
@@ -298,7 +298,7 @@ def test_without_epochs_for_the_head_it_is_fitted_at_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(fine_tuning, "fit_stage", killed)
+        patch.setattr(cross_tuning, "fit_stage", killed)
         loop.train(config)
     kept = sorted((tmp_path / "run" / "features").iterdir())
     assert len(kept) == 3  # two sizes, and the other resize rule
@@ -319,7 +319,7 @@ def test_what_does_not_fit_into_the_time_is_not_trained(
 ):
     """Of published weights the head is the result; from scratch one epoch is. Both are kept to."""
     timed = Duration(30, 2, 1000.0)
-    monkeypatch.setattr(duration, "expect", lambda build, dataset, options: timed)
+    monkeypatch.setattr(duration, "expect", lambda *_: timed)
     config = transferring(tmp_path / "run", pets, train_epochs=30, train_minutes=1.0)
     run = loop.train(config)
     assert (
@@ -345,14 +345,19 @@ def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
     config = transferring(tmp_path / "run", pets, min_train_steps=8)
     run = loop.train(config)
     said = capsys.readouterr().out
-    assert "fine-tuning: none, because 4 validation images" in said
+    assert "fine-tuning: none, because 32 images cannot" in said
     assert "training: the last layer alone, seed 1" in said and " epochs" not in said
     assert "trained the last layer alone: top-1" in said
     assert run.folder.finished_stages()[1]["metrics"]["epochs"] == 0
     assert loop.train(config).only_head  # again, from what is finished
-    monkeypatch.setattr(fine_tuning, "MIN_VALIDATION", 4)
-    enough = loop.train(transferring(tmp_path / "other", pets, min_train_steps=8))
-    assert enough.folder.finished_stages()[1]["metrics"]["epochs"] == 3
+    monkeypatch.setattr(fine_tuning, "MIN_JUDGED", 32)
+    monkeypatch.setattr(cross_tuning, "FOLDS", 2)
+    enough = loop.train(transferring(tmp_path / "other", pets, min_train_steps=4))
+    assert enough.folder.read_record("fine_tuning")["examples"] == 32
+    assert {line["epoch"] for line in enough.folder.metrics()} == {1, 2}
+    monkeypatch.setattr(cross_tuning, "ENOUGH_VALIDATION", 4)
+    assert loop.train(transferring(tmp_path / "third", pets, min_train_steps=8)).only_head
+    assert "fine-tuning: none, because 4 validation images" in capsys.readouterr().out
 
 
 def test_shuffled_labels_are_said_to_teach_nothing(tmp_path, capsys, monkeypatch):
