@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.base.errors import RunError
 from sqzkit.base.keras import keras
 from sqzkit.models.answers import answerer, gives_probabilities
 from sqzkit.models.inference import to_inference
@@ -44,7 +43,7 @@ def prepare(model: Any, preprocessing: Preprocessing, foreign: bool = False) -> 
     if isinstance(model, keras.Model):
         try:
             rebuilt = fold_input(to_inference(model, activation), preprocessing)
-        except RunError:
+        except Exception:  # Keras answers a layer that it cannot copy with nearly any
             rebuilt = None
         if rebuilt is not None and _agree(model, rebuilt, preprocessing):
             return rebuilt

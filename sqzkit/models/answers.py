@@ -18,6 +18,9 @@ _LOGITS = (
     *("BiasAdd", "AddV2", "Add", "MatMul", "Conv2D", "Mean", "Max", "MaxPool", "AvgPool"),
     *("Relu", "LogSoftmax", "FusedBatchNormV3"),
 )
+# What changes probabilities into numbers that are neither.
+_CHANGING = ("Mul", "AddV2", "Add", "Sub", "RealDiv", "Mean", "Max", "MaxPool", "AvgPool")
+_CONSTANTS = ("Const", "ReadVariableOp", "Placeholder")
 
 
 def gives_probabilities(model: Any) -> bool:
@@ -37,12 +40,21 @@ def gives_probabilities(model: Any) -> bool:
     if operation.type in ("Softmax", "Sigmoid"):
         return True
     sums = concrete(tf.zeros([1, *model.input_shape[1:]])).numpy().sum()
-    if operation.type not in _LOGITS or abs(sums - 1) < 1e-4:
+    if operation.type not in _LOGITS or abs(sums - 1) < 1e-4 or _changes_probabilities(operation):
         raise RunError(
             f"the model ends in {operation.type}, which gives neither logits nor the "
             "probabilities of a softmax or sigmoid; end it in a Softmax layer"
         )
     return False
+
+
+def _changes_probabilities(operation: Any) -> bool:
+    while operation.type in (*_PASSING, *_CHANGING, "Transpose"):
+        sources = [source.op for source in operation.inputs if source.op.type not in _CONSTANTS]
+        if len(sources) != 1:
+            return False
+        operation = sources[0]
+    return operation.type in ("Softmax", "Sigmoid")
 
 
 def answerer(
@@ -68,6 +80,9 @@ def answerer(
             for start in range(0, len(images), BATCH_SIZE)
         ]
         outputs = np.concatenate(batches).astype(np.float32)
+        if foreign and not np.isfinite(outputs).all():
+            raise RunError("the model answers with NaN or infinity; train it again, or save it as "
+                           "it was before its weights became so")  # fmt: skip
         return outputs if finished else softmax(outputs)
 
     return probabilities

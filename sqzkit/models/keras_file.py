@@ -7,6 +7,7 @@ So the file is checked first; the check imports neither Keras nor TensorFlow.
 """
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _MODULES = tuple(
         *(".src.ops.numpy", ".src.ops.nn"),  # what Keras 3 makes of `x + y` between layers
     )
 )
+_HALF = re.compile(r'"(?:mixed_)?b?float16"')
 _WEIGHTS = "model.weights.h5"
 
 
@@ -141,14 +143,35 @@ def _load(path: Path, version: int) -> Any:
     else:
         from sqzkit.base.keras import keras as library
     try:
-        return library.models.load_model(path, compile=False, safe_mode=True)
+        model = library.models.load_model(path, compile=False, safe_mode=True)
+        return _plain(_in_float32(model, library), library)
     except Exception as error:
         # Keras answers a file it does not know with nearly any exception.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise FormatError(
             f"{path}: Keras {version} cannot load it ({reason}); save it again from a model of "
             "Keras's own layers"
         ) from error
+
+
+def _in_float32(model: Any, library: Any) -> Any:
+    """Return the model without mixed precision, which TensorFlow Lite cannot compute."""
+    config = model.to_json()
+    whole = _HALF.sub('"float32"', config)
+    if whole == config:
+        return model
+    rebuilt = library.models.model_from_json(whole)
+    rebuilt.set_weights(model.get_weights())
+    return rebuilt
+
+
+def _plain(model: Any, library: Any) -> Any:
+    """Return the model from an image to an output, where it has these in lists or dictionaries."""
+    ends = getattr(model, "input", None), getattr(model, "output", None)
+    nested = any(isinstance(end, dict | list | tuple) for end in ends)
+    if not nested or (len(model.inputs), len(model.outputs)) != (1, 1):
+        return model
+    return library.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _check_classifier(model: Any, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sqzkit import preprocessing
 from sqzkit.base.errors import FormatError, RunError
@@ -12,7 +13,7 @@ from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import prepare
 from sqzkit.conversion.verify import refuse_difference, verify
-from sqzkit.models.answers import gives_probabilities
+from sqzkit.models.answers import answerer, gives_probabilities
 from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import phone
@@ -112,6 +113,43 @@ def test_other_ends_are_refused_with_the_reason(version, end):
         RunError, match=r"ends in (Tanh|Mean), which gives neither .* Softmax layer"
     ):
         prepare(model, preprocessing.named("unit", 32), foreign=True)
+
+
+def small(library, end):
+    """A classifier of two layers; `end` makes its output of the features [N, 4, 4, 3]."""
+    image = library.Input((32, 32, 3), name="photograph")
+    return image, end(library.layers.Conv2D(3, 8, strides=8)(image))
+
+
+@pytest.mark.parametrize("version", LIBRARIES)
+@pytest.mark.parametrize("changed", ["doubled", "moved", "highest"])
+def test_changed_probabilities_are_refused(version, changed):
+    layers = LIBRARIES[version].layers
+    flat = layers.GlobalAveragePooling2D()
+    ends = {
+        "doubled": lambda x: layers.Rescaling(2.0)(layers.Softmax()(flat(x))),
+        "moved": lambda x: layers.Rescaling(1.0, offset=0.5)(layers.Softmax()(flat(x))),
+        "highest": lambda x: layers.GlobalMaxPooling2D()(layers.Activation("sigmoid")(x)),
+    }
+    model = LIBRARIES[version].Model(*small(LIBRARIES[version], ends[changed]))
+    with pytest.raises(RunError, match="which gives neither logits nor the probabilities"):
+        gives_probabilities(model)
+
+
+@pytest.mark.parametrize("version", LIBRARIES)
+def test_a_layer_that_cannot_be_copied_and_weights_that_are_nan(version):
+    library = LIBRARIES[version]
+    flat = library.layers.Flatten()
+    activation = "log_softmax" if version == 3 else tf.nn.log_softmax
+    dense = library.layers.Dense(5, activation=activation)
+    model = library.Model(*small(library, lambda features: dense(flat(features))))
+    record, images = preprocessing.named("unit", 32), zoo.pictures(4, 32)
+    prepared = prepare(model, record, foreign=True)
+    expected = np.exp(np.asarray(model(normalize(images, record), training=False)))
+    np.testing.assert_allclose(np.asarray(prepared(images.astype("f4"))), expected, atol=1e-4)
+    dense.set_weights([np.full_like(weight, np.nan) for weight in dense.get_weights()])
+    with pytest.raises(RunError, match="answers with NaN or infinity"):
+        answerer(model, record, foreign=True)(images)
 
 
 @pytest.mark.parametrize("version", LIBRARIES)

@@ -9,6 +9,7 @@ import pytest
 import tf_keras as keras
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
+from sqzkit.base.keras3 import keras3
 from sqzkit.models import keras_file
 from sqzkit.models.keras_file import load_keras_file
 
@@ -30,6 +31,40 @@ def test_loads_stock_layers(tmp_path, suffix, noise_images):
     model.save(path)
     images = noise_images.astype(np.float32)
     np.testing.assert_array_equal(load_keras_file(path)(images), model(images))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+@pytest.mark.parametrize("library", [keras, keras3])
+def test_mixed_precision_is_computed_in_float32(tmp_path, library, policy, noise_images):
+    image = library.Input((32, 32, 3))
+    convolution = library.layers.Conv2D(4, 3, dtype=policy)
+    pooled = library.layers.GlobalAveragePooling2D(dtype=policy)(convolution(image))
+    model = library.Model(image, library.layers.Dense(3, dtype=policy)(pooled))
+    path = tmp_path / ("m.h5" if policy == "mixed_float16" else "m.keras")
+    model.save(path)
+    images = noise_images.astype(np.float32) / 255
+    loaded = load_keras_file(path)
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    np.testing.assert_allclose(
+        np.asarray(loaded(images)), np.asarray(model(images), np.float32), atol=0.02
+    )
+
+
+@pytest.mark.parametrize("library", [keras, keras3])
+@pytest.mark.parametrize("wrap", [lambda x: [x], lambda x: {"name": x}])
+def test_one_input_and_one_output_may_be_in_a_list_or_a_dictionary(
+    tmp_path, library, wrap, noise_images
+):
+    image = library.Input((32, 32, 3), name="name")
+    features = library.layers.GlobalAveragePooling2D()(image)
+    model = library.Model(wrap(image), wrap(library.layers.Dense(3, name="name2")(features)))
+    model.save(tmp_path / "m.keras")
+    images = noise_images.astype(np.float32)
+    outputs = model(wrap(images))
+    if isinstance(outputs, list | dict):
+        (outputs,) = outputs.values() if isinstance(outputs, dict) else outputs
+    loaded = load_keras_file(tmp_path / "m.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(images)), np.asarray(outputs))
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
