@@ -107,6 +107,11 @@ class Reference:
             raise RunError(f"no photographs in {where}: nothing to verify the file on")
         self._images, self._labels, self._where = images, labels, where
         self._answers = answerer(model, preprocessing, foreign)(images)
+        if not np.isfinite(self._answers).all():
+            raise RunError(
+                "the float model answers with values that are not finite; give other "
+                "--preprocessing, or save the model as it was before its weights became so"
+            )
 
     def compare(self, content: bytes) -> Verification:
         """Return how the answers of a converted file compare."""

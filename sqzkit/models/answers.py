@@ -80,9 +80,6 @@ def answerer(
             for start in range(0, len(images), BATCH_SIZE)
         ]
         outputs = np.concatenate(batches).astype(np.float32)
-        if foreign and not np.isfinite(outputs).all():
-            raise RunError("the model answers with NaN or infinity; train it again, or save it as "
-                           "it was before its weights became so")  # fmt: skip
         return outputs if finished else softmax(outputs)
 
     return probabilities

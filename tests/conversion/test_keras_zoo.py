@@ -13,7 +13,7 @@ from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import prepare
 from sqzkit.conversion.verify import refuse_difference, verify
-from sqzkit.models.answers import answerer, gives_probabilities
+from sqzkit.models.answers import gives_probabilities
 from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.tflite import phone
@@ -148,8 +148,8 @@ def test_a_layer_that_cannot_be_copied_and_weights_that_are_nan(version):
     expected = np.exp(np.asarray(model(normalize(images, record), training=False)))
     np.testing.assert_allclose(np.asarray(prepared(images.astype("f4"))), expected, atol=1e-4)
     dense.set_weights([np.full_like(weight, np.nan) for weight in dense.get_weights()])
-    with pytest.raises(RunError, match="answers with NaN or infinity"):
-        answerer(model, record, foreign=True)(images)
+    with pytest.raises(RunError, match="float model answers with values that are not finite"):
+        verify(model, record, b"", images, None, "pictures", foreign=True)
 
 
 @pytest.mark.parametrize("version", LIBRARIES)
