@@ -18,6 +18,7 @@ from sqzkit.conversion.options import ConversionOptions
         (ConversionOptions("dynamic", "per_tensor"), "dynamic_per_tensor.tflite"),
         (ConversionOptions("int8"), "int8_per_channel.tflite"),
         (ConversionOptions("int8", "per_tensor", "uint8"), "int8_per_tensor_uint8.tflite"),
+        (ConversionOptions(inference_input_type="float32"), "int8_per_channel_float32.tflite"),
         (ConversionOptions("int16x8"), "int16x8_per_channel.tflite"),
     ],
 )

@@ -39,6 +39,13 @@ def test_without_accuracy_the_cheapest_wins():
     assert winner.choose_winner(alone, config).number == 2
 
 
+def test_the_first_cost_decides():
+    config = toys.config("s", objectives=("accuracy", "sqz_bytes", "latency"))
+    points = ((0.9, 300, 1.0), (0.9, 100, 3.0), (0.9, 200, 2.0))
+    front = [toys.finished(n, [*p], accuracy=p[0]) for n, p in enumerate(points)]
+    assert winner.choose_winner(front, config).number == 1
+
+
 def test_no_complete_trial_no_winner():
     assert winner.choose_winner([], toys.config("s")) is None
 

@@ -143,6 +143,8 @@ def test_no_dropout_at_work_in_an_evaluation(colours, record):
     [
         (0.75, (20, 20), True),
         (0.60, (20, 20), False),  # 24 of 40: one coin in eight does as well
+        (0.655, (20, 20), False),  # two standard errors of a coin's share, 0.158, are not reached
+        (0.660, (20, 20), True),
         (0.91, (90, 10), False),
         (0.99, (90, 10), True),
         (0.60, (2000, 2000), True),
