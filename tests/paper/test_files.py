@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
@@ -189,3 +190,15 @@ def test_layers_that_come_back_otherwise_are_refused(part):
     read["conv1"][part][0] = 2
     with pytest.raises(InvariantError, match="conv1: reading its .layers file gives other"):
         files._check_same(written, read)
+
+
+def test_latency_is_the_fastest_inference_of_one_thread(monkeypatch):
+    asked = []
+
+    def measure(tflite, **how):
+        asked.append((tflite, how))
+        return types.SimpleNamespace(minimum_ms=1.23456)
+
+    monkeypatch.setattr(files, "measure", measure)
+    assert files._latency(b"model") == 1.235
+    assert asked == [(b"model", {"threads": 1, "runs": 20, "warmup": 3})]

@@ -7,6 +7,7 @@ import pytest
 
 from sqzkit.base import assembly
 from sqzkit.programs import flags
+from tests.command_lines import programs
 
 # By program: flags that must be there, and another value for each flag
 # (with further flags that it needs; "!" leaves out those that must be there).
@@ -165,3 +166,15 @@ def test_every_flag_changes_its_programs_record(name):
             field.split(".")[-1] in (flag, last) or flag in field or inside in field
             for field in fields
         ), (flag, fields)
+
+
+FILES = ("base", "contact_sheet", "folder", "head", "key", "output", "teacher", "teacher_labels")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in programs().values()])
+def test_files_and_folders_are_stored_with_their_whole_path(name):
+    """Else a run that is resumed, or a command that is recorded, means another place."""
+    known = importlib.import_module(f"sqzkit.programs.{name}").PROGRAM.flags()
+    named = {flag: item for flag, item in known.items() if flag.endswith(("_dir", "_file"))}
+    named |= {flag: known[flag] for flag in FILES if flag in known}
+    assert [flag for flag, item in named.items() if not item.setting.path] == []
