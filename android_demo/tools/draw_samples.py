@@ -1,4 +1,4 @@
-"""Draw the pictures that the app offers to try: `python android_demo/tools/draw_samples.py`.
+"""Draw the app's examples and the tests': `python android_demo/tools/draw_samples.py`.
 
 A picture's name is a class of the models it is for; the app shows those that
 the model in use has. They are drawn here, so that no photograph of anybody's
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-OUT = Path(__file__).resolve().parents[1] / "app/src/main/assets/samples"
+SOURCES = Path(__file__).resolve().parents[1] / "app/src"
+OUT = SOURCES / "main/assets/samples"
+TEST_OUT = SOURCES / "test/assets/samples"
 SIDE = 256
 LARGE = 4 * SIDE
 
@@ -75,9 +77,10 @@ def crossword() -> Image.Image:
 
 def main() -> None:
     """Write all pictures."""
-    OUT.mkdir(parents=True, exist_ok=True)
+    for folder in (OUT, TEST_OUT):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, strokes in DIGITS.items():
-        digit(strokes).save(OUT / f"{name}.png", optimize=True)
+        digit(strokes).save(TEST_OUT / f"{name}.png", optimize=True)
     drawn = {
         "traffic light": (traffic_light(), 24),
         "crossword puzzle": (crossword(), 4),

@@ -5,8 +5,8 @@
 The model is checked first. A build whose sources, model, and options are those
 of the APK that is there already does nothing.
 
-Without --model the app gets the models among its assets: ImageNet.sqz (Song
-Han's compressed SqueezeNet, 1,000 classes) and digits.sqz.
+Without --model the app gets the model among its assets: ImageNet.sqz (Song
+Han's compressed SqueezeNet, 1,000 classes).
 """
 
 import hashlib
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> None:
     script.reject_arguments(argv)
     models = [_checked(Path(model)) for model in _MODEL.value]
     if not models:
-        print(f"bundling the app's own models: {', '.join(path.name for path in bundled())}")
+        print(f"bundling the app's own model: {', '.join(path.name for path in bundled())}")
     update_key = _checked_key(_UPDATE_KEY.value)
     key = fingerprint(models, _ABIS.value, update_key)
     if is_current(key):

@@ -19,7 +19,7 @@ from sqzkit.runs.folder import RunFolder
 
 TESTS = Path(__file__).resolve().parents[1]
 GOLDEN = TESTS / "golden"
-DIGITS = TESTS.parent / "android_demo/app/src/main/assets/models/digits.sqz"
+DIGITS = TESTS.parent / "android_demo/app/src/test/assets/models/digits.sqz"
 LAYERS = (
     han_net.Convolution("a", (4, 3, 3, 3)),
     han_net.Convolution("b", (8, 4, 1, 1)),

@@ -358,7 +358,7 @@ public class ResilienceTest {
     public void whatIsStoredIsShownAndCanBeCleared() throws Exception {
         classify(Screens.RED);
         Screens.engine().models().open(
-                Screens.offer("digits.sqz", Files.readAllBytes(new File("src/main/assets/models/digits.sqz").toPath())));
+                Screens.offer("digits.sqz", Files.readAllBytes(new File("src/test/assets/models/digits.sqz").toPath())));
         Screens.settle();
         ActivityController<ModelsActivity> models =
                 Robolectric.buildActivity(ModelsActivity.class).setup();

@@ -17,15 +17,15 @@ import java.util.zip.ZipOutputStream;
 /**
  * Writes the unsigned APK: the same input always gives the same bytes.
  *
- * <p>Libraries must begin at a multiple of 16 KB. So that nothing but a few bytes fills the space before the
- * first one, the files that fit are written before the libraries and the rest behind them.
+ * <p>Libraries must begin at a multiple of 16 KB. So that nothing but a few bytes fills the space before
+ * each, the files that fit are written there and the rest behind them.
  */
 final class ApkWriter implements Closeable {
     /** One fixed moment, 1980-01-02, instead of the clock. */
     private static final long TIME = 315619200000L;
 
-    /** A zip's own bytes for a file, without its name: header, alignment and data descriptor. */
-    private static final int OVERHEAD = 30 + 10 + 16;
+    /** A zip's own bytes for a file, without its name: header and alignment. */
+    private static final int OVERHEAD = 30 + 10;
 
     private final Path file;
     private final List<Content> contents = new ArrayList<>();
@@ -34,9 +34,14 @@ final class ApkWriter implements Closeable {
         this.file = file;
     }
 
-    private record Content(String name, byte[] bytes, boolean stored, int size) {
+    /** A file, and how many bytes it takes in the zip without its name and header. */
+    private record Content(String name, byte[] bytes, boolean stored, int packed) {
         boolean library() {
             return name.startsWith("lib/");
+        }
+
+        int size() {
+            return OVERHEAD + name.length() + packed;
         }
     }
 
@@ -54,8 +59,7 @@ final class ApkWriter implements Closeable {
 
     /** Adds one file; {@code stored} ones can be mapped by the phone from inside the APK. */
     void add(String name, byte[] bytes, boolean stored) {
-        int size = OVERHEAD + name.length() + (stored ? bytes.length : deflated(bytes));
-        contents.add(new Content(name, bytes, stored, size));
+        contents.add(new Content(name, bytes, stored, stored ? bytes.length : deflated(bytes)));
     }
 
     private static int deflated(byte[] bytes) {
@@ -73,18 +77,20 @@ final class ApkWriter implements Closeable {
 
     @Override
     public void close() throws IOException {
+        List<Content> libraries = new ArrayList<>();
+        List<Content> others = new ArrayList<>();
+        contents.sort(Comparator.comparing(Content::name));
+        contents.forEach(content -> (content.library() ? libraries : others).add(content));
+        others.sort(Comparator.comparingInt(Content::size).reversed());
+        int space = others.stream().mapToInt(Content::size).sum() / ElfAligner.PAGE * ElfAligner.PAGE;
         List<Content> first = new ArrayList<>();
-        List<Content> last = new ArrayList<>();
-        int space = contents.stream().filter(content -> !content.library()).mapToInt(Content::size).sum()
-                / ElfAligner.PAGE * ElfAligner.PAGE;
-        contents.sort(Comparator.comparingInt(Content::size).reversed().thenComparing(Content::name));
-        for (Content content : contents) {
-            boolean fits = !content.library() && content.size() <= space;
-            (fits ? first : last).add(content);
-            space -= fits ? content.size() : 0;
+        for (Content library : libraries) {
+            int header = library.size() - library.packed();
+            fill(space - header, others, first);
+            first.add(library);
+            space = ElfAligner.PAGE - (library.packed() + header) % ElfAligner.PAGE + header;
         }
-        last.sort(Comparator.comparing(Content::library).reversed().thenComparing(Content::name));
-        first.addAll(last);
+        first.addAll(others);
         try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file))) {
             out.setLevel(Deflater.BEST_COMPRESSION);
             for (Content content : first) {
@@ -93,16 +99,28 @@ final class ApkWriter implements Closeable {
         }
     }
 
+    /** Moves the files that fit into {@code space} bytes, large ones first. */
+    private static void fill(int space, List<Content> from, List<Content> to) {
+        int left = space;
+        for (Content content : List.copyOf(from)) {
+            if (content.size() <= left) {
+                left -= content.size();
+                from.remove(content);
+                to.add(content);
+            }
+        }
+    }
+
     private static void write(Content content, ZipOutputStream out) throws IOException {
         ZipEntry entry = new ZipEntry(content.name());
         entry.setTime(TIME);
-        if (content.stored()) {
-            CRC32 crc = new CRC32();
-            crc.update(content.bytes());
-            entry.setMethod(ZipEntry.STORED);
-            entry.setSize(content.bytes().length);
-            entry.setCrc(crc.getValue());
-        }
+        // With sizes and checksum in the header, no descriptor follows the content.
+        CRC32 crc = new CRC32();
+        crc.update(content.bytes());
+        entry.setMethod(content.stored() ? ZipEntry.STORED : ZipEntry.DEFLATED);
+        entry.setSize(content.bytes().length);
+        entry.setCompressedSize(content.packed());
+        entry.setCrc(crc.getValue());
         out.putNextEntry(entry);
         out.write(content.bytes());
         out.closeEntry();
