@@ -71,6 +71,8 @@ def test_every_row_of_the_paper_is_ours():
 def test_the_papers_figures_fit_together():
     alexnet, svd = PAPER["alexnet"], PAPER["svd"]
     assert (alexnet.megabytes, alexnet.top1, alexnet.top5) == (240, 57.2, 80.3)
+    sizes = [(240, 1), (48, 5), (27, 9), (6.9, 35), (4.8, 50), (0.66, 363), (0.47, 510)]
+    assert [(row.megabytes, row.ratio) for row in PAPER.values()] == sizes  # as table 2 has them
     for row in PAPER.values():  # the paper rounds down, or to the nearest
         assert -1 < row.ratio - alexnet.megabytes / row.megabytes < 0.5
     assert (svd.top1, svd.top5) == (56.0, 79.4)  # all others lose nothing
