@@ -165,9 +165,11 @@ def _read_absent(reader: _Reader, head: Head, labels: tuple[str, ...]) -> None:
         if count:
             head.absent[name] = (count, total)
     limit = min(sum(count for count, _ in head.absent.values()), MAX_PHOTOGRAPHS) * MAX_FEATURE**2
+    # Read before room is made for it: a short file may state many features.
+    lower = reader.integers(head.size * (head.size + 1) // 2)
     gram = np.zeros((head.size, head.size), np.int64)
     below = np.tril_indices(head.size)
-    gram[below] = reader.integers(len(below[0]))
+    gram[below] = lower
     gram.T[below] = gram[below]
     fits = bool(((-limit <= gram) & (gram <= limit)).all()) and bool((np.diag(gram) >= 0).all())
     if not head.absent or not fits:

@@ -1,9 +1,11 @@
+import hashlib
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import UsageError
+from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.teaching import head as head_module
 from sqzkit.teaching import head_file
 from sqzkit.teaching.head import Head
@@ -215,3 +217,13 @@ def test_long_names(head, by_class):
 def test_other_features_are_refused(head, features):
     with pytest.raises(UsageError, match="must be int16"):
         head.add("ant", features)
+
+
+def test_a_short_file_that_states_many_features_takes_no_room():
+    stated = head_file._START.pack(head_file.MAGIC, bytes(32), 2160, 0, 0, 1, 0, 1.0, 0.5)
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="it ends 18671040 bytes too early"):
+        head_file.from_bytes(stated + hashlib.sha256(stated).digest())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
