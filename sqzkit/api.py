@@ -329,15 +329,24 @@ def load_run(run: PathLike, stage: str | None = None) -> "LoadedRun":
         return load(os.path.expanduser(run), stage)
 
 
-def write_report(run: PathLike) -> Path:
-    """Write the report page of a run folder; return its path. Raises: as `load_run`."""
+def write_report(run: PathLike, retrained: PathLike | None = None) -> Path:
+    """Write the report page of a run folder; return its path.
+
+    Args:
+      run: the run folder.
+      retrained: of a run with `base`: another one on the same photographs without it, whose
+        accuracy the page gives too.
+
+    Raises: as `load_run`; UsageError if `retrained` cannot be compared with the run.
+    """
     from sqzkit.runs.folder import RunFolder
 
     folder = RunFolder.existing(os.path.expanduser(run))
+    other = retrained and RunFolder.existing(os.path.expanduser(retrained), "--retrained")
     with extras.explained(), lock.hold(folder.path):
         from sqzkit.reporting import page
 
-        return page.write_report(folder)
+        return page.write_report(folder, other or None)
 
 
 def _data(data: "PathLike | DataSource | None") -> dict[str, Any]:

@@ -17,11 +17,18 @@ class ReportSettings(Settings):
     """The flags of `sqzkit report`."""
 
     model_dir: str = setting(path=True, help="The run folder.")
+    retrained: str | None = setting(
+        None,
+        path=True,
+        help="Of a run that was trained with --base: the folder of one on the same photographs "
+        "that was trained without, to compare with.",
+    )
 
 
 def main(given: dict[str, Any], arguments: list[str]) -> None:
     """Write the page and print where it is."""
-    print(api.write_report(assembly.build(ReportSettings, given).model_dir))
+    asked = assembly.build(ReportSettings, given)
+    print(api.write_report(asked.model_dir, asked.retrained))
 
 
 PROGRAM = cli.Program("report", main, (ReportSettings,))

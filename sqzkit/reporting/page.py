@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sqzkit.base import files
-from sqzkit.base.errors import RunError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.reporting import compression, figures, templates
 from sqzkit.runs.folder import RunFolder
 
@@ -20,14 +20,21 @@ MAX_CLASSES = 30  # of which all are listed and labelled; of more, the worst are
 _ODD_VALUES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
-def write_report(folder: RunFolder) -> Path:
+def write_report(folder: RunFolder, retrained: RunFolder | None = None) -> Path:
     """Write `report.html` of the run from what its folder holds; return its path.
 
-    Sections without records yet (conversions, compression) are left out. Raises `RunError` if the
-    records are damaged.
+    Sections without records yet (conversions, compression) are left out.
+
+    Args:
+      folder: of the run.
+      retrained: of a run on the same photographs that no older one bounds, to compare with.
+
+    Raises:
+      RunError: the records are damaged.
+      UsageError: `retrained` cannot be compared with the run.
     """
     try:
-        page = render(folder)
+        page = render(folder, _comparable(folder, retrained) if retrained else None)
     except _ODD_VALUES as error:
         raise RunError(
             f"{folder.path}: a record does not hold what it should: {error}; restore the folder "
@@ -37,7 +44,25 @@ def write_report(folder: RunFolder) -> Path:
     return folder.report_path
 
 
-def render(folder: RunFolder) -> str:
+def _comparable(folder: RunFolder, retrained: RunFolder) -> dict[str, Any]:
+    """Return name and accuracy of a run that was measured on as many photographs."""
+    if folder.read_record("base") is None:
+        raise UsageError(f"--retrained: {folder.path} has no older version (train --base)")
+    own, other = (each.read_record("evaluation") for each in (folder, retrained))
+    if own is None or other is None:
+        raise UsageError(f"--retrained {retrained.path}: both runs must have been evaluated")
+    sides = [(sorted(each.labels), found["examples"]) for each, found in
+             ((folder, own), (retrained, other))]  # fmt: skip
+    if sides[0] != sides[1]:
+        raise UsageError(
+            f"--retrained {retrained.path}: tells {len(sides[1][0])} classes apart and was "
+            f"measured on {sides[1][1]} photographs, this run {len(sides[0][0])} on "
+            f"{sides[0][1]}; train it on the same --data_dir"
+        )
+    return {"name": retrained.path.resolve().name, "top1": other["top1"]}
+
+
+def render(folder: RunFolder, retrained: dict[str, Any] | None = None) -> str:
     """Return the report page as HTML text."""
     evaluation = folder.read_record("evaluation")
     lines = folder.metrics()
@@ -56,6 +81,7 @@ def render(folder: RunFolder) -> str:
         teacher=folder.read_record("teacher"),
         base=folder.read_record("base"),
         moved=moved_weights(folder),
+        retrained=retrained,
         unlabelled=sum(
             (folder.read_record("unlabelled") or {}).get("counts", {}).get("train", {}).values()
         ),

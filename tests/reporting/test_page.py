@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,8 +14,9 @@ from PIL import Image
 
 from sqzkit import preprocessing
 from sqzkit.base import files
-from sqzkit.base.errors import RunError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.models import spec
+from sqzkit.programs import report
 from sqzkit.reporting import figures, page
 from sqzkit.runs.folder import RunFolder
 from tests import approved
@@ -473,3 +475,22 @@ def test_a_new_version_is_compared_with_the_older_run(folder):
     assert "No longer there" not in told
     assert "1,234 weights have other values" in told
     assert "<td>567</td>" in told
+
+
+def test_a_new_version_is_compared_with_a_retrained_network(folder, tmp_path):
+    other = RunFolder(shutil.copytree(folder.path, tmp_path / "anew <b>"))
+    with pytest.raises(UsageError, match="has no older version"):
+        page.write_report(folder, other)
+    folder.write_record("base", {"run": "old", "top1": 0.625, "added": [], "dropped": []})
+    other.write_record("evaluation", {**evaluation(), "top1": 0.8889})
+    report.main({"model_dir": str(folder.path), "retrained": str(other.path)}, [])
+    told = folder.report_path.read_text(encoding="utf-8")
+    assert "anew &lt;b&gt;, trained without an older version, is right on 88.89 %" in told
+    assert "this run on 85.19 %" in told
+    assert "trained without an older" not in page.render(folder)
+    other.write_record("evaluation", {**evaluation(), "examples": 26})
+    with pytest.raises(UsageError, match="measured on 26 photographs, this run 3 on 27"):
+        page.write_report(folder, other)
+    (other.path / "evaluation.json").unlink()
+    with pytest.raises(UsageError, match="both runs must have been evaluated"):
+        page.write_report(folder, other)
