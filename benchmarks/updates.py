@@ -8,7 +8,8 @@ bsdiff4; left out where it is missing), zstd -19 --patch-from, and xz -9e of the
 difference, byte by byte. `--moved` adds copies of each OLD in which a share of the
 int8 weights is one larger or smaller, with the bytes that every coder needs at least on
 average, since nothing tells in advance which ones move. `--grown` trains old and new versions on a
-folder (train/CLASS, test/CLASS) whose data grow, see `benchmarks/grown.py`; an interrupted
+folder (train/CLASS, test/CLASS) whose data grow, see `benchmarks/grown.py`, in
+the cases of `--cases`, for each choice of `--moves` and `--seeds` seeds; an interrupted
 measurement is resumed by the same command.
 """
 

@@ -330,15 +330,7 @@ def load_run(run: PathLike, stage: str | None = None) -> "LoadedRun":
 
 
 def write_report(run: PathLike, retrained: PathLike | None = None) -> Path:
-    """Write the report page of a run folder; return its path.
-
-    Args:
-      run: the run folder.
-      retrained: of a run with `base`: another one on the same photographs without it, whose
-        accuracy the page gives too.
-
-    Raises: as `load_run`; UsageError if `retrained` cannot be compared with the run.
-    """
+    """Write the page of a run, beside one `retrained`; return its path. Raises: as `load_run`."""
     from sqzkit.runs.folder import RunFolder
 
     folder = RunFolder.existing(os.path.expanduser(run))
