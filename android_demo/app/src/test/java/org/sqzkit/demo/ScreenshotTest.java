@@ -143,7 +143,7 @@ public class ScreenshotTest {
 
     @Test
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
-    public void beginningWithSamples() throws Exception {
+    public void beginningWithoutSamples() throws Exception {
         byte[] digits = Files.readAllBytes(Paths.get("src/test/assets/models/digits.sqz"));
         main();
         Screens.engine().models().open(Screens.offer("digits.sqz", digits));
