@@ -13,29 +13,58 @@ import org.sqzkit.demo.model.StorageUse;
  *
  * @param options how models run
  */
-record AppState(Photo photo, Models models, RunOptions options, Teaching teaching) {
+record AppState(Photo photo, Models models, RunOptions options, Teaching teaching,
+        Lab lab) {
 
     /** Returns the state before anything is opened. */
     static AppState initial(RunOptions options) {
         return new AppState(new Photo(null, null, null, Step.IDLE),
                 new Models(null, Collections.emptyList(), null, Step.IDLE, -1, StorageUse.NONE), options,
-                Teaching.NONE);
+                Teaching.NONE, Lab.NONE);
     }
 
     AppState with(Photo changed) {
-        return new AppState(changed, models, options, teaching);
+        return new AppState(changed, models, options, teaching, lab);
     }
 
     AppState with(Models changed) {
-        return new AppState(photo, changed, options, teaching);
+        return new AppState(photo, changed, options, teaching, lab);
     }
 
     AppState with(RunOptions changed) {
-        return new AppState(photo, models, changed, teaching);
+        return new AppState(photo, models, changed, teaching, lab);
     }
 
     AppState with(Teaching changed) {
-        return new AppState(photo, models, options, changed);
+        return new AppState(photo, models, options, changed, lab);
+    }
+
+    AppState with(Lab changed) {
+        return new AppState(photo, models, options, teaching, changed);
+    }
+
+    /**
+     * What the laboratory shows.
+     *
+     * @param rows what was measured
+     * @param total how many rows there will be; 0 if nothing is being measured
+     * @param second what the second model found in the photo, or null
+     * @param error why something could not be compared, measured, or shared, or null
+     */
+    record Lab(List<BenchmarkRow> rows, int total, Result second, AppError error) {
+        static final Lab NONE = new Lab(Collections.emptyList(), 0, null, null);
+
+        Lab with(List<BenchmarkRow> changed, int count) {
+            return new Lab(changed, count, second, error);
+        }
+
+        Lab with(Result changed) {
+            return new Lab(rows, total, changed, error);
+        }
+
+        Lab with(AppError changed) {
+            return new Lab(rows, total, second, changed);
+        }
     }
 
     /**

@@ -11,6 +11,7 @@ final class Engine {
     private final PhotoSession photos;
     private final ModelSession models;
     private final TeachSession teaching;
+    private final LabSession lab;
 
     Engine(Context context) {
         Context app = context.getApplicationContext();
@@ -22,6 +23,7 @@ final class Engine {
         photos.connect(models);
         teaching = new TeachSession(app, store, photos, models);
         models.connect(teaching);
+        lab = new LabSession(app, store, tasks, guard, preferences, models);
         models.openFirst();
     }
 
@@ -45,10 +47,15 @@ final class Engine {
         return teaching;
     }
 
+    LabSession lab() {
+        return lab;
+    }
+
     /** The user has read what went wrong. */
     void dismissError() {
         store.update(state -> state
                 .with(state.teaching().with((AppError) null))
+                .with(state.lab().with((AppError) null))
                 .with(state.photo().with((AppError) null))
                 .with(state.models().with((AppState.Failure) null)));
     }
@@ -69,5 +76,6 @@ final class Engine {
     void close() {
         models.close();
         teaching.close();
+        lab.close();
     }
 }

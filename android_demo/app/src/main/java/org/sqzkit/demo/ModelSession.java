@@ -171,6 +171,11 @@ final class ModelSession {
         return new ModelRunner(model, tryOut(model, options, running), guard);
     }
 
+    /** Reads a listed model without using it; from any thread. */
+    LoadedModel load(ModelEntry entry, Task running) throws AppError {
+        return models.open(entry, (done, total) -> running.progress());
+    }
+
     private Classifier tryOut(LoadedModel model, RunOptions options, Task running) throws AppError {
         running.progress();
         guard.enter(model.entry().id());

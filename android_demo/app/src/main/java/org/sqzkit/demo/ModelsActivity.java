@@ -43,6 +43,8 @@ public final class ModelsActivity extends Activity {
         findViewById(R.id.remove).setOnClickListener(
                 view -> remove(engine.state().models().current().entry()));
         findViewById(R.id.clear).setOnClickListener(view -> engine.clearStorage());
+        findViewById(R.id.lab).setOnClickListener(
+                view -> startActivity(new Intent(this, LabActivity.class)));
         progress = new ProgressCard(this, engine);
         offerOptions();
     }

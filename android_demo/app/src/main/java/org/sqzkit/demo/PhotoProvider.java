@@ -1,8 +1,11 @@
 package org.sqzkit.demo;
 
+import android.app.Activity;
+import android.content.ClipData;
 import android.content.ContentProvider;
 import android.content.ContentValues;
 import android.content.Context;
+import android.content.Intent;
 import android.database.Cursor;
 import android.database.MatrixCursor;
 import android.net.Uri;
@@ -10,18 +13,26 @@ import android.os.ParcelFileDescriptor;
 import android.provider.OpenableColumns;
 import java.io.File;
 import java.io.FileNotFoundException;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Lends the camera app the one file into which it stores a photograph at full size, and other apps
- * what was taught, for reading.
+ * what the user shares, for reading.
  *
  * <p>Not exported: an app gets at it only through the grant that goes with the request.
  */
 public final class PhotoProvider extends ContentProvider {
     private static final String AUTHORITY = "org.sqzkit.demo.photographs";
     private static final String NAME = "capture.jpg";
-    private static final String MODEL = "taught.tflite";
-    private static final String HEAD = "taught.head";
+
+    /** What can be shared with other apps: models, what was taught, and benchmarks. */
+    static final String MODEL = "taught.tflite";
+    static final String HEAD = "taught.head";
+    static final String CSV = "benchmark.csv";
+    static final String PICTURE = "benchmark.png";
+
+    private static final List<String> SHARED = Arrays.asList(MODEL, HEAD, CSV, PICTURE);
 
     /** The address to give to the camera app. */
     static Uri address() {
@@ -33,14 +44,24 @@ public final class PhotoProvider extends ContentProvider {
         return new File(context.getCacheDir(), NAME);
     }
 
-    /** Where what was taught is put to be shared, as a model or as a head. */
-    static File shared(Context context, boolean model) {
-        return new File(context.getCacheDir(), model ? MODEL : HEAD);
+    /** Where a file is put to be shared. */
+    static File shared(Context context, String name) {
+        return new File(context.getCacheDir(), name);
     }
 
-    /** The address of {@link #shared}. */
-    static Uri sharedAddress(boolean model) {
-        return address().buildUpon().path(model ? MODEL : HEAD).build();
+    /** Offers {@link #shared} to other apps, for reading. */
+    static void share(Activity screen, String name) {
+        Uri address = address().buildUpon().path(name).build();
+        Intent send = new Intent(Intent.ACTION_SEND).setType(type(name))
+                .putExtra(Intent.EXTRA_STREAM, address)
+                .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION);
+        send.setClipData(ClipData.newRawUri("", address));
+        screen.startActivity(Intent.createChooser(send, null));
+    }
+
+    private static String type(String name) {
+        return name.equals(CSV) ? "text/csv" : name.equals(PICTURE) ? "image/png"
+                : "application/octet-stream";
     }
 
     @Override
@@ -60,7 +81,8 @@ public final class PhotoProvider extends ContentProvider {
     }
 
     private static boolean isShared(Uri uri) {
-        return sharedAddress(true).equals(uri) || sharedAddress(false).equals(uri);
+        String name = uri.getLastPathSegment();
+        return SHARED.contains(name) && address().buildUpon().path(name).build().equals(uri);
     }
 
     private File named(Uri uri) {
@@ -69,7 +91,7 @@ public final class PhotoProvider extends ContentProvider {
 
     @Override
     public String getType(Uri uri) {
-        return isShared(uri) ? "application/octet-stream" : "image/jpeg";
+        return isShared(uri) ? type(uri.getLastPathSegment()) : "image/jpeg";
     }
 
     @Override

@@ -7,6 +7,7 @@ import org.sqzkit.demo.model.RunOptions;
 /** What the user chose, kept across the end of the process. */
 final class Preferences {
     private static final String MODEL = "model";
+    private static final String SECOND = "second";
     private static final String THREADS = "threads";
     private static final String XNNPACK = "xnnpack";
     private static final String SMOOTH = "smooth";
@@ -25,6 +26,15 @@ final class Preferences {
 
     void setModel(String id) {
         stored.edit().putString(MODEL, id).apply();
+    }
+
+    /** Returns the identifier of the model that is compared with; empty if there is none. */
+    String second() {
+        return stored.getString(SECOND, "");
+    }
+
+    void setSecond(String id) {
+        stored.edit().putString(SECOND, id).apply();
     }
 
     RunOptions options() {

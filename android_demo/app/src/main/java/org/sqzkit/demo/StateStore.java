@@ -38,6 +38,10 @@ final class StateStore {
         update(now -> now.with(change.apply(now.teaching())));
     }
 
+    void updateLab(UnaryOperator<AppState.Lab> change) {
+        update(now -> now.with(change.apply(now.lab())));
+    }
+
     /** Calls {@code listener} now and after every change. */
     void listen(Runnable listener) {
         listeners.add(listener);

@@ -1,10 +1,8 @@
 package org.sqzkit.demo;
 
 import android.app.Activity;
-import android.content.ClipData;
 import android.content.Intent;
 import android.graphics.BitmapFactory;
-import android.net.Uri;
 import android.os.Bundle;
 import android.view.View;
 import android.view.ViewGroup;
@@ -97,14 +95,8 @@ public final class TeachActivity extends Activity {
     }
 
     private void share(boolean model) {
-        engine.teaching().share(model, () -> {
-            Uri address = PhotoProvider.sharedAddress(model);
-            Intent send = new Intent(Intent.ACTION_SEND).setType("application/octet-stream")
-                    .putExtra(Intent.EXTRA_STREAM, address)
-                    .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION);
-            send.setClipData(ClipData.newRawUri("", address));
-            startActivity(Intent.createChooser(send, null));
-        });
+        engine.teaching().share(model, () -> PhotoProvider.share(
+                this, model ? PhotoProvider.MODEL : PhotoProvider.HEAD));
     }
 
     private void draw() {

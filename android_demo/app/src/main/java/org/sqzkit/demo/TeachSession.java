@@ -270,7 +270,8 @@ final class TeachSession {
      * @param model whether as a model that any TensorFlow Lite program runs, else as a .head file
      */
     void share(boolean model, Runnable done) {
-        File file = PhotoProvider.shared(context, model);
+        File file = PhotoProvider.shared(
+                context, model ? PhotoProvider.MODEL : PhotoProvider.HEAD);
         submit(null, at -> {
             byte[] content = model ? exported(at) : HeadFile.write(at.head);
             try (FileOutputStream out = new FileOutputStream(file)) {

@@ -24,6 +24,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
+import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 
 /** What TalkBack says and fingers can hit, in both languages and with large letters. */
@@ -35,7 +36,8 @@ public class AccessibilityTest {
 
     /** A name, patterns without words, and words that are German too. */
     private static final java.util.List<String> SAME = Arrays.asList(
-            "app_name", "summary", "row_description", "entry", "ok", "threads");
+            "app_name", "summary", "row_description", "entry", "ok", "threads",
+            "lab_time", "lab_xnnpack", "lab_plain", "lab_row");
 
     private ActivityController<? extends Activity> controller;
 
@@ -125,6 +127,22 @@ public class AccessibilityTest {
         open(TeachActivity.class);
         assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
                 controller.get().findViewById(R.id.last).getAccessibilityLiveRegion());
+    }
+
+    @Test
+    @Config(fontScale = 2f, qualifiers = "de-w320dp-h533dp")
+    public void laboratoryInGermanWithLargeLetters() throws Exception {
+        Screens.useModel("colours_float.tflite");
+        ModelEntry other = Screens.engine().state().models().current().entry();
+        Screens.useModel("colours_int8.tflite");
+        Screens.engine().lab().setSecond(other);
+        Screens.engine().lab().measure();
+        Screens.settle();
+        open(LabActivity.class);
+        assertTrue(Screens.shown(controller.get(), R.id.agreement));
+        View row = ((ViewGroup) controller.get().findViewById(R.id.sheet)).getChildAt(1);
+        assertTrue(row.getContentDescription().toString().matches(
+                "Threads: 1, XNNPACK, [0-9.]+,[0-9] ms[.] 90 % der .*"));
     }
 
     @Test

@@ -30,7 +30,10 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
+import org.sqzkit.demo.model.Benchmark;
+import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.Prediction;
+import org.sqzkit.demo.model.RunOptions;
 import org.sqzkit.demo.model.StorageUse;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
@@ -235,6 +238,51 @@ public class ScreenshotTest {
                         + ModelCard.timing(live.get(), result()));
         bars();
         check("live");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void labByDay() throws Exception {
+        lab("lab_day");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + USUAL + "-night-xhdpi")
+    public void labByNightInGerman() throws Exception {
+        lab("lab_night_german");
+    }
+
+    @Test
+    @Config(qualifiers = SMALL + "-notnight-hdpi", fontScale = 2f)
+    public void labWithLargeLetters() throws Exception {
+        lab("lab_large_letters");
+    }
+
+    private void lab(String name) throws Exception {
+        Screens.useModel("colours_float.tflite");
+        ModelEntry other = Screens.engine().state().models().current().entry();
+        Screens.useModel("colours_int8.tflite");
+        Screens.engine().lab().setSecond(other);
+        controller = Robolectric.buildActivity(LabActivity.class).setup();
+        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
+        Screens.settle();
+        // Measured times differ at each run; these do not.
+        List<BenchmarkRow> rows = Arrays.asList(
+                row(1, true, new Benchmark.Times(9_100_000, 14_200_000, 9_300_000, 9_900_000, 50, 2_310_000)),
+                row(1, false, new Benchmark.Times(700_000, 41_000_000, 38_200_000, 41_700_000, 50, 940_000)),
+                row(2, true, new Benchmark.Times(9_400_000, 9_900_000, 5_600_000, 7_100_000, 50, 2_330_000)),
+                row(2, false, null));
+        Screens.engine().store().updatePhoto(photo -> photo.with(result()));
+        Screens.engine().store().updateLab(lab -> lab.with(rows, 0).with(new Result(Arrays.asList(
+                new Prediction(2, "blue", 0.642f), new Prediction(1, "green", 0.351f)),
+                "Colours", 2_400_000, 18_700_000, 0, 0, 1, null, null, null)));
+        bars();
+        check(name);
+    }
+
+    private static BenchmarkRow row(int threads, boolean xnnpack, Benchmark.Times times) {
+        return new BenchmarkRow("Maker Phone,arm64-v8a,35,2.16.1", "Colours", "ab", 4334,
+                new RunOptions(threads, xnnpack), times);
     }
 
     private void teach(String name) throws Exception {

@@ -92,7 +92,7 @@ public final class AtomicFiles {
     }
 
     /** Writes {@code content} into {@code target}. */
-    static void write(byte[] content, File target) throws AppError {
+    public static void write(byte[] content, File target) throws AppError {
         copy(new ByteArrayInputStream(content), target, content.length, Header.ANY,
                 R.string.error_storage, () -> { });
     }

@@ -154,7 +154,7 @@ public final class Classifier implements Closeable {
         interpreter.setCancelled(true);
     }
 
-    private static AppError refused(RuntimeException e) {
+    static AppError refused(RuntimeException e) {
         String message = String.valueOf(e.getMessage());
         Matcher operator = UNKNOWN_OPERATOR.matcher(message);
         Matcher version = NEWER_OPERATOR.matcher(message);
