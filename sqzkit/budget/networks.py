@@ -67,7 +67,7 @@ def ladder(config: FitConfig, dataset: ImageDataset) -> list[Network]:
         values: dict[str, Any] = {
             **{"model": model, "conv1_filters": 8 * width},
             **{"base_e": 16 * width, "incr_e": 16 * width, "squeeze_ratio": ratio},
-            **{"fire_modules": modules, "conv10_relu": False, "image_size": side},
+            **{"fire_modules": modules, "image_size": side},
         }
         if modules in SHORT_POOLS:
             values["pool_after"] = SHORT_POOLS[modules]

@@ -149,7 +149,8 @@ class ExploreConfig(Settings):
         """Return what all processes of one study must agree on."""
         # Machines of one study may keep the data in different places: their paths as given.
         record = {**self.to_json(), "data": dataclasses.asdict(self.data)}
-        return {name: record[name] for name in _IDENTITY}
+        # Studies made before had the paper's ReLU after conv10: other networks.
+        return {"conv10_relu": False, **{name: record[name] for name in _IDENTITY}}
 
 
 def hide_password(url: str | None) -> str | None:

@@ -38,21 +38,24 @@ class Candidate:
 
     @property
     def flags(self) -> str:
-        """The flags with which `sqzkit train` trains the same network, conv10's ReLU included."""
+        """The flags with which `sqzkit train` trains the same network."""
         values = ((name, str(value).replace(_POOL_SEPARATOR, ",")) for name, value in self.values)
-        return " ".join([*(f"--{name}={value}" for name, value in values), "--conv10_relu"])
+        return " ".join(f"--{name}={value}" for name, value in values)
 
     def image_size(self, default: int) -> int:
         """Return the side of the input in pixels, `default` if the space leaves it open."""
         return int(dict(self.values).get("image_size", default))
 
     def spec(self, classes: int) -> specs.SqueezeNetSpec:
-        """Return the network; raise `UsageError` if these values make none."""
+        """Return the network that `sqzkit train` would train: without ReLU after conv10.
+
+        Raises `UsageError` if these values make none.
+        """
         values: dict[str, Any] = dict(self.values)
         values.pop("image_size", None)
         if "pool_after" in values:
             values["pool_after"] = tuple(values["pool_after"].split(_POOL_SEPARATOR))
-        return specs.named(values.pop("model", "v1_1"), classes, **values)
+        return specs.named(values.pop("model", "v1_1"), classes, conv10_relu=False, **values)
 
 
 @dataclasses.dataclass(frozen=True)

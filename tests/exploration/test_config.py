@@ -53,6 +53,7 @@ def test_what_the_processes_must_agree_on():
     assert one.identity() != toys.config("a", objectives=("accuracy",)).identity()
     training = dataclasses.replace(one.training, train_batch_size=63)
     assert one.identity() != dataclasses.replace(one, training=training).identity()
+    assert one.identity()["conv10_relu"] is False  # older studies had it, and are refused
     json.dumps(one.identity())
 
 

@@ -69,11 +69,11 @@ def test_a_candidate_is_the_network_of_its_values():
     }
     (point,) = space.from_texts(texts).points()
     assert point.spec(7) == specs.v1_0(
-        7, base_e=64, squeeze_ratio=0.5, pool_after=("conv1", "fire5")
+        7, base_e=64, squeeze_ratio=0.5, pool_after=("conv1", "fire5"), conv10_relu=False
     )
     assert point.image_size(32) == 96
     assert space.Candidate(()).image_size(32) == 32
-    assert space.Candidate(()).spec(5) == specs.v1_1(5)
+    assert space.Candidate(()).spec(5) == specs.v1_1(5, conv10_relu=False)
 
 
 def test_its_flags_train_the_same_network():
