@@ -119,10 +119,7 @@ class Item:
 
     def refuse(self, value: object, legal: str, prefix: str = "--") -> UsageError:
         """Return the error for a value that is not `legal`."""
-        shown = repr(value)
-        if len(shown) > _MAX_SHOWN:
-            shown = f"{shown[:_MAX_SHOWN]}..."
-        return UsageError(f"{prefix}{self.flag} {shown}: must be {legal}")
+        return UsageError(f"{prefix}{self.flag} {_shortened(value)}: must be {legal}")
 
     def checked(self, value: Any, prefix: str = "--") -> Any:
         """Return a legal value in its own type; raise `UsageError` for any other."""
@@ -163,9 +160,7 @@ class Item:
             raise self.refuse(value, self.legal, prefix)
         if not self.setting.path:
             return value
-        if max(map(len, os.fsencode(value).split(b"/"))) > _MAX_NAME_BYTES:
-            legal = f"a path whose names have at most {_MAX_NAME_BYTES} bytes"
-            raise self.refuse(value, legal, prefix)
+        check_path(value, f"{prefix}{self.flag} ")
         path = os.path.expanduser(value)
         if self.setting.exists and not os.path.exists(path):
             raise UsageError(f"{prefix}{self.flag} {path}: no such file or folder")
@@ -225,6 +220,13 @@ def check(record: Any, prefix: str = "--") -> None:
 
 
 @functools.cache
+def check_path(value: str, prefix: str = "") -> None:
+    """Raise `UsageError`, beginning with `prefix`, if no file system takes the names of a path."""
+    if max(map(len, os.fsencode(value).split(b"/"))) > _MAX_NAME_BYTES:
+        legal = f"a path whose names have at most {_MAX_NAME_BYTES} bytes"
+        raise UsageError(f"{prefix}{_shortened(value)}: must be {legal}")
+
+
 def own(kind: Any) -> tuple[Item, ...]:
     """Return the settings that are fields of the record class itself, in order."""
     hints = typing.get_type_hints(kind)
@@ -274,6 +276,11 @@ def default_of(field: "dataclasses.Field[Any]") -> Any:
     """Return a field's default, or `dataclasses.MISSING`."""
     factory: Any = field.default_factory
     return field.default if factory is MISSING else factory()
+
+
+def _shortened(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 
 
 def _within(setting: Setting, value: float) -> bool:

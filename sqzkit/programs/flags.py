@@ -9,7 +9,7 @@ from absl import flags
 
 from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
-from sqzkit.base.settings import Item
+from sqzkit.base.settings import Item, check_path
 
 HELP = ("-h", "--help", "-help", "--helpfull", "--helpshort")
 _COLUMN = 30
@@ -34,7 +34,8 @@ def parse(
     name.
 
     Raises:
-      UsageError: an unknown flag, or a text that is not of the flag's type.
+      UsageError: an unknown flag, a text that is not of the flag's type, or an argument that is
+        too long for a path.
     """
     values = flags.FlagValues()
     for name, item in known.items():
@@ -54,7 +55,10 @@ def parse(
         for name, item in known.items()
         if values[name].present or item.default is dataclasses.MISSING
     }
-    return given, [argument for argument in rest if argument != "--"]
+    arguments = [argument for argument in rest if argument != "--"]
+    for argument in arguments:
+        check_path(argument)
+    return given, arguments
 
 
 def unknown(

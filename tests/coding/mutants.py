@@ -270,7 +270,7 @@ def base(draft: Draft, chance: random.Random) -> None:
         return
     way = chance.randrange(5)
     other = bytearray(draft.start)
-    if way == 0:
+    if way == 0 and draft.base:
         draft.base = draft.base[: chance.randrange(len(draft.base))]
     elif way == 1:
         draft.base = draft.base[:32] + varint.write(chance.choice(NUMBERS))

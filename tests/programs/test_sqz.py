@@ -65,6 +65,7 @@ def test_mistakes_are_one_line_and_name_the_file(repository, packed, tmp_path):
         (["unpack", damaged], 1, f"{damaged}: the archive is damaged or cut off"),
         (["unpack", archive, "--limit=9", "--overwrite"], 1, "--limit"),
         (["info", packed], 1, "not a .sqz archive"),
+        (["info", "a" * 256], 2, "names have at most 255 bytes"),
     ):
         result = run(repository, *arguments)
         assert result.returncode == code, arguments
