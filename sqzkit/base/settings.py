@@ -219,7 +219,6 @@ def check(record: Any, prefix: str = "--") -> None:
         object.__setattr__(record, item.name, value)
 
 
-@functools.cache
 def check_path(value: str, prefix: str = "") -> None:
     """Raise `UsageError`, beginning with `prefix`, if no file system takes the names of a path."""
     if max(map(len, os.fsencode(value).split(b"/"))) > _MAX_NAME_BYTES:
@@ -227,6 +226,7 @@ def check_path(value: str, prefix: str = "") -> None:
         raise UsageError(f"{prefix}{_shortened(value)}: must be {legal}")
 
 
+@functools.cache
 def own(kind: Any) -> tuple[Item, ...]:
     """Return the settings that are fields of the record class itself, in order."""
     hints = typing.get_type_hints(kind)

@@ -161,3 +161,7 @@ def test_a_setting_may_be_like_another():
     assert (item.default, item.legal, item.setting.help) == (1.0, "0..1", "A share.")
     with pytest.raises(UsageError, match=r"--share_of_all 3\.0: must be 0\.\.1"):
         Copy(part=3.0)
+
+
+def test_the_settings_of_a_record_are_found_once():
+    assert settings.own(Inner) is settings.own(Inner)
