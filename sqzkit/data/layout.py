@@ -226,7 +226,9 @@ def common_labels(top: Path, found: Mapping[str, Classes]) -> tuple[str, ...]:
         )
     labels = tuple(found["train"])
     for split, by_class in found.items():
-        for label in sorted(set(labels) ^ set(by_class))[:1]:
+        different = set(labels) ^ set(by_class)
+        if different:
+            label = min(different)
             look = _looks(label).casefold()
             same = [o for o in (*labels, *by_class) if o != label and _looks(o).casefold() == look]
             alike = f" ({label!a} and {same[0]!a} look alike)" if same else ""

@@ -27,12 +27,14 @@ from sqzkit.runs.folder import RunFolder
 from sqzkit.training import checkpoint, head
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, Metrics, named, score
-from sqzkit.training.features import Features, compute, of_split
+from sqzkit.training.features import compute, of_split
 from sqzkit.training.fine_tuning import (
     SHARES,
     averaged,
     finish_untrained,
+    fit_head,
     interpolate,
+    trainable_values,
 )
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 
@@ -97,7 +99,7 @@ def _tune(
     everything, record = last.dataset, stage.preprocessing
     features = compute(model, stage.dataset, record, stage.folder, str(stage.config["weights"]))
     features += of_split(model, stage.dataset, "validation", record)
-    published = [variable.numpy() for variable in model.trainable_variables]
+    published = trainable_values(model)
     fold = head.folds(features.labels, stage.options.seed, FOLDS)
     answers = np.zeros((len(SHARES), len(fold), everything.num_classes), np.float32)
     starts, ends = [], []
@@ -105,10 +107,10 @@ def _tune(
         if (fold == number).any():
             part = dataclasses.replace(stage, dataset=_without(everything, fold == number))
             interpolate(model, published, published, 0.0)
-            _fit_head(model, stage, features.at(fold != number))
-            starts.append(_values(model))
+            fit_head(model, stage, features.at(fold != number))
+            starts.append(trainable_values(model))
             answers[:, fold == number] = _fold_answers(model, part, config, number + 1)
-            ends.append(_values(model))
+            ends.append(trainable_values(model))
     known = fold >= 0
     measured = [_score(found[known], features.labels[known]) for found in answers]
     share, recorded = choose(measured, stage)
@@ -118,16 +120,12 @@ def _tune(
         recorded = {**recorded, **_totals(stage)}
         return finish_untrained(model, as_it_is, lambda _: recorded)
     interpolate(model, published, published, 0.0)
-    _fit_head(model, stage, features)
+    fit_head(model, stage, features)
     if not share:
         return finish_untrained(model, as_it_is, lambda _: recorded)
     print(f"{stage.stage}: on all {len(fold):,} images, those of validation too", flush=True)
-    finish = functools.partial(_keep, start=_values(model), share=share, recorded=recorded)
+    finish = functools.partial(_keep, start=trainable_values(model), share=share, recorded=recorded)
     return fit_stage(model, dataclasses.replace(last, finish=finish))
-
-
-def _values(model: keras.Model) -> list[np.ndarray]:
-    return [variable.numpy() for variable in model.trainable_variables]
 
 
 def _means(networks: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
@@ -172,11 +170,6 @@ def _without(dataset: ImageDataset, held_out: np.ndarray) -> ImageDataset:
     return dataclasses.replace(dataset, splits=splits, stores={})
 
 
-def _fit_head(model: keras.Model, stage: StageFit, features: Features) -> None:
-    options, classes = stage.options, stage.dataset.num_classes
-    head.fit(features, classes, options.seed, options.class_weights).write(model)
-
-
 def _fold_answers(
     model: keras.Model, part: StageFit, config: TrainingConfig, number: int
 ) -> np.ndarray:
@@ -187,10 +180,10 @@ def _fold_answers(
     """
     folder = _folds_folder(part)
     path = folder.path / f"answers_{number}.npz"
-    start = _values(model)
+    start = trainable_values(model)
 
     def finish(model: keras.Model) -> dict[str, float]:
-        tuned = _values(model)
+        tuned = trainable_values(model)
         evaluator, found = Evaluator(model), []
         for share in SHARES:
             interpolate(model, start, tuned, share)
@@ -251,5 +244,5 @@ def choose(measured: Sequence[Metrics], stage: StageFit) -> tuple[float, dict[st
 def _keep(
     model: keras.Model, start: Sequence[np.ndarray], share: float, recorded: dict[str, Any]
 ) -> dict[str, Any]:
-    interpolate(model, start, _values(model), share)
+    interpolate(model, start, trainable_values(model), share)
     return recorded

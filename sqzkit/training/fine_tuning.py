@@ -15,7 +15,7 @@ from sqzkit.training import head
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import steps_per_epoch
 from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, named, split_metrics
-from sqzkit.training.features import MAX_PHOTOGRAPHS, of_split
+from sqzkit.training.features import MAX_PHOTOGRAPHS, Features, of_split
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 
 MAX_AVERAGED = 100  # last steps that count in the averaged weights, or a third of all if fewer
@@ -52,7 +52,7 @@ def fine_tune(model: keras.Model, stage: StageFit, config: TrainingConfig) -> St
     stage = averaged(stage, config)
     if config.head_epochs:
         return fit_stage(model, dataclasses.replace(stage, keep_start=True))
-    start = [variable.numpy() for variable in model.trainable_variables]
+    start = trainable_values(model)
     finish = functools.partial(settle, stage=stage, start=start)
     return fit_stage(model, dataclasses.replace(stage, finish=finish))
 
@@ -93,7 +93,7 @@ def settle(
     Returns:
       The share, and the other metrics to record in place of those measured afterwards.
     """
-    tuned = [variable.numpy() for variable in model.trainable_variables]
+    tuned = trainable_values(model)
     evaluator, scores = Evaluator(model), []
     for share in SHARES:
         interpolate(model, start, tuned, share)
@@ -109,6 +109,11 @@ def settle(
     return {"best_epoch": 0, "share": 0.0, **named(measured, "validation_")}
 
 
+def trainable_values(model: keras.Model) -> list[np.ndarray]:
+    """Return copies of the trainable weights, in their order."""
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
 def interpolate(
     model: keras.Model, start: Sequence[np.ndarray], tuned: Sequence[np.ndarray], share: float
 ) -> None:
@@ -119,20 +124,24 @@ def interpolate(
 
 def fit_to_both(model: keras.Model, stage: StageFit) -> None:
     """Fit `conv10` of a network that is not fine-tuned to the validation split, too."""
-    dataset, options = stage.dataset, stage.options
+    dataset = stage.dataset
     if dataset.split("train").num_examples > MAX_PHOTOGRAPHS:
         return  # the others add nothing
     train, validation = (
         of_split(model, dataset, split, stage.preprocessing) for split in ("train", "validation")
     )
-    head.fit(train + validation, dataset.num_classes, options.seed, options.class_weights).write(
-        model
-    )
+    fit_head(model, stage, train + validation)
+
+
+def fit_head(model: keras.Model, stage: StageFit, features: Features) -> None:
+    """Fit `conv10` of a network to the features of some images."""
+    options, classes = stage.options, stage.dataset.num_classes
+    head.fit(features, classes, options.seed, options.class_weights).write(model)
 
 
 def finish_with_head(model: keras.Model, stage: StageFit) -> StageResult:
     """Finish a stage that is not trained: with its head, fitted to both splits."""
-    weights = [variable.numpy() for variable in model.trainable_variables]
+    weights = trainable_values(model)
     return finish_untrained(model, stage, functools.partial(settle, stage=stage, start=weights))
 
 

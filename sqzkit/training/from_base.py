@@ -26,7 +26,7 @@ from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run
 from sqzkit.training import distribution, steps, sticky_head
 from sqzkit.training.evaluate import Evaluator, split_metrics
-from sqzkit.training.fine_tuning import finish_untrained
+from sqzkit.training.fine_tuning import finish_untrained, trainable_values
 from sqzkit.training.fit import StageFit, StageResult, fit_stage
 from sqzkit.training.optimization import is_kernel
 from sqzkit.training.options import BaseOptions
@@ -115,7 +115,7 @@ def train_from(
     new = np.array(base.places(stage.dataset.labels)) < 0
     carry(model, base, stage.dataset.labels)
     _measure_old(model, base, stage)
-    old = [variable.numpy() for variable in model.trainable_variables]
+    old = trainable_values(model)
     finish = functools.partial(_finish, old=old)
     linear = not (base.spec.conv10_relu or base.spec.conv10_padding)
     if linear:
