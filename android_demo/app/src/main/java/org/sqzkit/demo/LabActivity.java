@@ -1,6 +1,5 @@
 package org.sqzkit.demo;
 
-import android.app.Activity;
 import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.os.Bundle;
@@ -19,27 +18,26 @@ import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.ResultRows;
-import org.sqzkit.demo.ui.SystemBars;
 
 /** The laboratory: two models on one photo, and how fast they run on this phone. */
-public final class LabActivity extends Activity {
+public final class LabActivity extends StateScreen {
     /** Two answers do not fit beside each other on fewer dp, measured in letters of usual size. */
     private static final int MIN_WIDTH_OF_TWO = 380;
     private static final int BAR_MAX = 1000;
 
-    private final Runnable redraw = this::draw;
     private final List<ModelEntry> choices = new ArrayList<>();
-    private Engine engine;
     private Object shownRows;
     private Object shownEntries;
     private LoadedModel shownModel;
 
+    /** Made by the system. */
+    public LabActivity() {
+        super(R.layout.lab);
+    }
+
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        setContentView(R.layout.lab);
-        SystemBars.drawBehind(this);
-        engine = DemoApp.engine(this);
         float width = getResources().getConfiguration().screenWidthDp
                 / getResources().getConfiguration().fontScale;
         LinearLayout answers = findViewById(R.id.answers);
@@ -58,18 +56,6 @@ public final class LabActivity extends Activity {
                 null, () -> PhotoProvider.share(this, PhotoProvider.CSV)));
         findViewById(R.id.share_picture).setOnClickListener(view -> engine.lab().share(
                 picture(findViewById(R.id.sheet)), () -> PhotoProvider.share(this, PhotoProvider.PICTURE)));
-    }
-
-    @Override
-    protected void onStart() {
-        super.onStart();
-        engine.store().listen(redraw);
-    }
-
-    @Override
-    protected void onStop() {
-        engine.store().forget(redraw);
-        super.onStop();
     }
 
     /** The other models, after "none". */
@@ -102,7 +88,8 @@ public final class LabActivity extends Activity {
         });
     }
 
-    private void draw() {
+    @Override
+    void draw() {
         AppState state = engine.state();
         AppState.Models models = state.models();
         if (models.entries() != shownEntries || models.current() != shownModel) {

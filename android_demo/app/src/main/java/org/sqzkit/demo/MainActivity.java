@@ -1,6 +1,5 @@
 package org.sqzkit.demo;
 
-import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.Intent;
 import android.graphics.RectF;
@@ -20,15 +19,12 @@ import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.PhotoView;
 import org.sqzkit.demo.ui.ResultRows;
-import org.sqzkit.demo.ui.SystemBars;
 
 /** The first screen: a photo and what the model finds in it. */
-public final class MainActivity extends Activity {
+public final class MainActivity extends StateScreen {
     private static final String RESULT = "result";
     private static final String OFFERED = "offered";
 
-    private final Runnable redraw = this::draw;
-    private Engine engine;
     private PhotoPicker picker;
     private SampleStrip samples;
     private ProgressCard progress;
@@ -37,12 +33,14 @@ public final class MainActivity extends Activity {
     /** The model of another app that the user is being asked about, or null. */
     private Uri offered;
 
+    /** Made by the system. */
+    public MainActivity() {
+        super(R.layout.main);
+    }
+
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        setContentView(R.layout.main);
-        SystemBars.drawBehind(this);
-        engine = DemoApp.engine(this);
         picker = new PhotoPicker(this, engine, saved);
         samples = new SampleStrip(this, engine);
         progress = new ProgressCard(this, engine);
@@ -112,21 +110,9 @@ public final class MainActivity extends Activity {
     }
 
     @Override
-    protected void onStart() {
-        super.onStart();
-        engine.store().listen(redraw);
-    }
-
-    @Override
     protected void onResume() {
         super.onResume();
         picker.resume();
-    }
-
-    @Override
-    protected void onStop() {
-        engine.store().forget(redraw);
-        super.onStop();
     }
 
     @Override
@@ -145,7 +131,8 @@ public final class MainActivity extends Activity {
         picker.answered(request, result, data);
     }
 
-    private void draw() {
+    @Override
+    void draw() {
         AppState state = engine.state();
         ((Button) findViewById(R.id.models)).setText(modelText(state.models()));
         drawPhoto(state.photo());

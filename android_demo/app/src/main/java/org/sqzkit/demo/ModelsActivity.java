@@ -1,6 +1,5 @@
 package org.sqzkit.demo;
 
-import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.ActivityNotFoundException;
 import android.content.Intent;
@@ -19,26 +18,25 @@ import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.RunOptions;
 import org.sqzkit.demo.model.StorageUse;
-import org.sqzkit.demo.ui.SystemBars;
 import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.ErrorCard;
 
 /** The second screen: which model runs, what it is, and how it runs. */
-public final class ModelsActivity extends Activity {
+public final class ModelsActivity extends StateScreen {
     static final int OPEN = 1;
 
-    private final Runnable redraw = this::draw;
-    private Engine engine;
     private ProgressCard progress;
     private Object shownEntries;
     private LoadedModel shownModel;
 
+    /** Made by the system. */
+    public ModelsActivity() {
+        super(R.layout.models);
+    }
+
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        setContentView(R.layout.models);
-        SystemBars.drawBehind(this);
-        engine = DemoApp.engine(this);
         findViewById(R.id.open).setOnClickListener(view -> open());
         findViewById(R.id.remove).setOnClickListener(
                 view -> remove(engine.state().models().current().entry()));
@@ -47,18 +45,6 @@ public final class ModelsActivity extends Activity {
                 view -> startActivity(new Intent(this, LabActivity.class)));
         progress = new ProgressCard(this, engine);
         offerOptions();
-    }
-
-    @Override
-    protected void onStart() {
-        super.onStart();
-        engine.store().listen(redraw);
-    }
-
-    @Override
-    protected void onStop() {
-        engine.store().forget(redraw);
-        super.onStop();
     }
 
     private void open() {
@@ -112,7 +98,8 @@ public final class ModelsActivity extends Activity {
                 engine.models().setOptions(new RunOptions(engine.state().options().threads(), on)));
     }
 
-    private void draw() {
+    @Override
+    void draw() {
         AppState state = engine.state();
         AppState.Models models = state.models();
         if (models.failure() == null) {

@@ -1,6 +1,5 @@
 package org.sqzkit.demo;
 
-import android.app.Activity;
 import android.content.Intent;
 import android.graphics.BitmapFactory;
 import android.os.Bundle;
@@ -12,27 +11,26 @@ import android.widget.LinearLayout;
 import android.widget.TextView;
 import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
-import org.sqzkit.demo.ui.SystemBars;
 
 /** The screen on which the model in use is taught: classes, their photographs, and sharing them. */
-public final class TeachActivity extends Activity {
+public final class TeachActivity extends StateScreen {
     private static final String LABEL = "label";
     private static final int MAX_CHOSEN = 50;
 
-    private final Runnable redraw = this::draw;
-    private Engine engine;
     private PhotoPicker picker;
     private LinearLayout classes;
 
     /** The class for which photographs are being chosen. */
     private String label = "";
 
+    /** Made by the system. */
+    public TeachActivity() {
+        super(R.layout.teach);
+    }
+
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        setContentView(R.layout.teach);
-        SystemBars.drawBehind(this);
-        engine = DemoApp.engine(this);
         picker = new PhotoPicker(this, engine, null);
         classes = findViewById(R.id.classes);
         label = saved == null ? "" : saved.getString(LABEL, "");
@@ -42,18 +40,6 @@ public final class TeachActivity extends Activity {
         findViewById(R.id.share_head).setOnClickListener(view -> share(false));
         findViewById(R.id.forget).setOnClickListener(view -> ClassDialogs.forget(
                 this, getString(R.string.teach_forget_question), engine.teaching()::forget));
-    }
-
-    @Override
-    protected void onStart() {
-        super.onStart();
-        engine.store().listen(redraw);
-    }
-
-    @Override
-    protected void onStop() {
-        engine.store().forget(redraw);
-        super.onStop();
     }
 
     @Override
@@ -99,7 +85,8 @@ public final class TeachActivity extends Activity {
                 this, model ? PhotoProvider.MODEL : PhotoProvider.HEAD));
     }
 
-    private void draw() {
+    @Override
+    void draw() {
         AppState.Teaching teaching = engine.state().teaching();
         boolean any = !teaching.classes().isEmpty();
         ((TextView) findViewById(R.id.hint)).setText(teaching.possible()
