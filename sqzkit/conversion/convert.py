@@ -175,7 +175,7 @@ def _on_old_scales(
         slack = FACTOR_SLACK if source.equalizable else 0.0
         return older.write(content, older.nearest(weights, source.preprocessing, slack))
     except SqzkitError as error:
-        print(f"note: nothing of --base {config.base} is kept: {error}", flush=True)
+        print(f"note: nothing of {config.base} is kept: {error}", flush=True)
         return None
 
 

@@ -58,7 +58,7 @@ class OlderFile:
         try:
             self._tensors = match(self.file, graph)
         except (InvariantError, KeyError) as error:
-            raise UsageError(f"it is of another network ({error})") from None
+            raise UsageError(f"the file of --base is of another network ({error})") from None
         self._places = {item.output: item for item in self.file.convolutions()}
         found = metadata.read(self.file)
         self._first, self._head = (graph.convolutions()[i].name for i in (0, -1))
@@ -69,10 +69,10 @@ class OlderFile:
         for name, (kernel, _) in weights.items():
             place = self._place(name)
             if place.kernel.dtype != "int8" or place.bias is None or not place.kernel.scales.size:
-                raise UsageError(f"its layer {name} is not int8 with a bias")
+                raise UsageError(f"layer {name} of --base is not int8 with a bias")
             outputs = place.kernel.shape[0] if name == self._head else kernel.shape[3]
             if place.kernel.shape != (outputs, *kernel.shape[:3]):
-                raise UsageError(f"its layer {name} has other sides")
+                raise UsageError(f"layer {name} of --base has another shape")
 
     @property
     def ranges(self) -> dict[str, Range]:
@@ -120,8 +120,9 @@ class OlderFile:
         for name, (kernel, _) in weights.items():
             if self._place(name).kernel.scales.size > 1:
                 raise UsageError(
-                    "its kernels have a scale for each channel; only files of one "
-                    "scale for each kernel (--granularity=per_tensor) are optimized"
+                    f"the kernel of {name} in --base has a scale for each channel; --optimize_for "
+                    "needs a file with one scale a kernel (--granularity=per_tensor): leave "
+                    "--optimize_for out, or give such a file"
                 )
             step = float(np.float32(self.steps(name, kernel)[0]))
             place, rows = self._place(name).bias, self._rows[name]

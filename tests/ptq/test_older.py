@@ -139,7 +139,7 @@ def test_files_that_are_not_an_older_version_are_refused(images, old):
     with pytest.raises(UsageError, match="not int8"):
         OlderFile(plain, graph, weights, LABELS)
     other = read_model(to_inference(network(pct3x3=0.25)), RECORD)
-    with pytest.raises(UsageError, match="other sides|another network"):
+    with pytest.raises(UsageError, match="of --base has another shape"):
         OlderFile(old, *other, LABELS)
     assert not has_one_scale(plain)
     assert not has_one_scale(b"not a model")
@@ -155,6 +155,10 @@ def test_another_granularity_is_refused(images):
     }
     with pytest.raises(UsageError, match="old --granularity"):
         updated(network(), made[True], made[False])
+    graph, weights = read_model(to_inference(network()), RECORD)
+    channelwise = OlderFile(made[False], graph, weights, LABELS)
+    with pytest.raises(UsageError, match="conv1 in --base has a scale for each channel"):
+        channelwise.layers(weights)
 
 
 @pytest.mark.slow
