@@ -16,6 +16,10 @@ SPLIT_NAMES = {
 }
 # Control characters, line and paragraph separators, and bytes that are not UTF-8.
 UNSTORABLE = frozenset(("Cc", "Zl", "Zp", "Cs"))  # Unicode categories
+# Letters that turn the text after them round.
+_REORDERING = frozenset("LRE RLE LRO RLO PDF LRI RLI FSI PDI".split())
+# Variation selectors, and letters that are drawn as a blank.
+_UNSEEN = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u115f\u1160\u3164\uffa0\u2800]")
 _ADVICE = (
     "split folders may be called train, training; val, valid, validation, dev; test, testing, "
     "eval, evaluation. If they are classes, put the class folders into one folder named train"
@@ -176,19 +180,20 @@ def _numbered_parts(tree: Folder) -> list[Folder]:
 
 
 def _refuse_equal_parts(tree: Folder) -> None:
-    """Raise `UsageError` if all folders hold the same folders and nothing else.
+    """Raise `UsageError` if all folders hold mostly the same folders and nothing else.
 
     They may be classes, by day or camera, or sources that have the same classes.
     """
     folders = [child for child in tree.folders.values() if not child.is_empty]
     inner = [{n for n, child in f.folders.items() if not child.is_empty} for f in folders]
-    if len(folders) < 2 or len(inner[0]) < 2 or any(names != inner[0] for names in inner):
+    shared = set.intersection(*inner) if len(folders) > 1 else set()
+    if len(shared) < 2 or 2 * len(shared) < len(set.union(*inner)):
         return
     if any(folder.photographs for folder in folders) or _splits_in(folders[0]):
         return
     raise UsageError(
         f"{tree.path}: {_quoted(folder.path.name for folder in folders[:3])} hold the same "
-        f"folders ({', '.join(sorted(inner[0])[:3])}); which are the classes? Put the class "
+        f"folders ({', '.join(sorted(shared)[:3])}); which are the classes? Put the class "
         "folders, and nothing else, into one folder named train"
     )
 
@@ -229,8 +234,8 @@ def common_labels(top: Path, found: Mapping[str, Classes]) -> tuple[str, ...]:
         different = set(labels) ^ set(by_class)
         if different:
             label = min(different)
-            look = _looks(label).casefold()
-            same = [o for o in (*labels, *by_class) if o != label and _looks(o).casefold() == look]
+            look = _looks(label)
+            same = [o for o in (*labels, *by_class) if o != label and _looks(o) == look]
             alike = f" ({label!a} and {same[0]!a} look alike)" if same else ""
             raise UsageError(
                 f"{top}: class {label!r} is not in both train and {split}{alike}; "
@@ -248,10 +253,14 @@ def _check_names(top: Path, labels: Sequence[str]) -> None:
     """Raise `UsageError` for a class name that labels.txt cannot hold, or two that look alike."""
     looks: dict[str, str] = {}
     for label in labels:
-        if any(unicodedata.category(letter) in UNSTORABLE for letter in label):
+        if not _looks(label) or any(
+            unicodedata.category(letter) in UNSTORABLE
+            or unicodedata.bidirectional(letter) in _REORDERING
+            for letter in label
+        ):
             raise UsageError(
                 f"{top}: class folder '{shown(label)}': its name holds a line break, a control "
-                "character or bytes that are not UTF-8; rename the folder"
+                "character, bytes that are not UTF-8, or nothing to be seen; rename the folder"
             )
         other = looks.setdefault(_looks(label), label)
         if other != label:
@@ -259,6 +268,10 @@ def _check_names(top: Path, labels: Sequence[str]) -> None:
 
 
 def _looks(label: str) -> str:
-    """Return a text that is the same for names that look alike."""
+    """Return a text that is the same for names that look alike; empty for one without a mark.
+
+    Small and capital letters are alike but for names of one letter, as handwriting has them.
+    """
     seen = (letter for letter in label if unicodedata.category(letter) != "Cf")  # has no width
-    return unicodedata.normalize("NFKC", "".join(seen)).strip()
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", "".join(seen))).strip(" .")
+    return text.casefold() if len(text) > 1 else text

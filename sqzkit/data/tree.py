@@ -40,7 +40,9 @@ _PREVIEW = re.compile(
     rf"|(?P<last>.+?)(?:[-_.~ ](?:{_SMALL}|\d{{2,4}}x\d{{2,4}}|\d{{2,4}}px)|@[23]x)"
 )
 _EDITED_ON_IPHONE = re.compile(r"img_e(\d+)")
-_PREVIEW_FOLDER = re.compile(rf"[-_.]?(?:{_SMALL})[-_]?")
+# Folders that hold photographs of the folder around them once more, under their names.
+_AGAIN = "originals?|backups?|cache|sized|web|optimi[sz]ed|compressed|cropped"
+_PREVIEW_FOLDER = re.compile(rf"[-_.]?(?:{_SMALL}|{_AGAIN})[-_]?")
 
 
 @dataclasses.dataclass

@@ -19,8 +19,12 @@ _LOGITS = (
     *("Relu", "LogSoftmax", "FusedBatchNormV3"),
 )
 # What changes probabilities into numbers that are neither.
-_CHANGING = ("Mul", "AddV2", "Add", "Sub", "RealDiv", "Mean", "Max", "MaxPool", "AvgPool")
-_CONSTANTS = ("Const", "ReadVariableOp", "Placeholder")
+_CHANGING = (
+    *("Mul", "AddV2", "Add", "BiasAdd", "Sub", "Neg", "RealDiv", "Sum", "Mean", "Max", "MaxPool"),
+    *("AvgPool", "Relu", "Maximum", "Minimum", "Transpose", "Shape", "StridedSlice", "Pack"),
+    *("FusedBatchNormV3", "SquaredDifference", "Rsqrt", "Fill", "Prod"),  # of normalizations
+)
+_PROBABILITIES = {"Softmax", "Sigmoid", "Exp"}  # the last in a softmax over several axes
 
 
 def gives_probabilities(model: Any) -> bool:
@@ -40,7 +44,8 @@ def gives_probabilities(model: Any) -> bool:
     if operation.type in ("Softmax", "Sigmoid"):
         return True
     sums = concrete(tf.zeros([1, *model.input_shape[1:]])).numpy().sum()
-    if operation.type not in _LOGITS or abs(sums - 1) < 1e-4 or _changes_probabilities(operation):
+    changed = _changes_probabilities(operation, concrete.inputs[0].op)
+    if operation.type not in _LOGITS or abs(sums - 1) < 1e-4 or changed:
         raise RunError(
             f"the model ends in {operation.type}, which gives neither logits nor the "
             "probabilities of a softmax or sigmoid; end it in a Softmax layer"
@@ -48,13 +53,23 @@ def gives_probabilities(model: Any) -> bool:
     return False
 
 
-def _changes_probabilities(operation: Any) -> bool:
-    while operation.type in (*_PASSING, *_CHANGING, "Transpose"):
-        sources = [source.op for source in operation.inputs if source.op.type not in _CONSTANTS]
-        if len(sources) != 1:
-            return False
-        operation = sources[0]
-    return operation.type in ("Softmax", "Sigmoid")
+def _changes_probabilities(operation: Any, image: Any) -> bool:
+    """Return whether an operation and those before it do nothing but change probabilities."""
+    reading = {image.name}
+    for found in operation.graph.get_operations():  # each after its inputs
+        if any(source.op.name in reading for source in found.inputs):
+            reading.add(found.name)
+    pending, seen, sources = [operation], set(), set()
+    while pending:
+        found = pending.pop()
+        if found.name in seen or found.name not in reading:
+            continue
+        seen.add(found.name)
+        if found.type in (*_PASSING, *_CHANGING):
+            pending += [source.op for source in found.inputs]
+        else:
+            sources.add(found.type)
+    return bool(sources) and sources <= _PROBABILITIES
 
 
 def answerer(

@@ -101,6 +101,8 @@ def refuse_code(config: Any, depth: int = 0) -> None:
     if isinstance(kind, str) and not kind.replace(">", "_").isidentifier():
         if not kind.startswith("__"):
             raise FormatError(f"names the class {kind[:40]!r}, which Keras does not have")
+    if module == "keras.dtype_policies":
+        raise FormatError("has layers that Keras quantized; save the model before model.quantize()")
     if isinstance(module, str) and module not in _MODULES:
         raise FormatError(f"wants to import {module[:80]!r}; only Keras's own layers are loaded")
     for item in config.values():
@@ -122,6 +124,8 @@ def _read_zip(content: bytes) -> tuple[Any, Any]:
 def _read_h5(content: bytes) -> tuple[Any, Any]:
     """Return the configuration and the Keras version of an `.h5` file."""
     attributes = _attributes(content)
+    if "model_config" not in attributes:
+        raise FormatError("holds weights without a model; save it with model.save()")
     config = files.parse_json(attributes["model_config"], "model_config")
     return config, attributes.get("keras_version")
 

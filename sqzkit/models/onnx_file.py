@@ -4,8 +4,8 @@ Only the fields needed here are declared (numbers from ONNX's public `onnx.proto
 
     ModelProto    7 graph
     GraphProto    1 node, 5 initializer
-    NodeProto     1 input, 4 op_type, 5 attribute
-    AttributeProto  1 name, 8 ints
+    NodeProto     1 input, 2 output, 4 op_type, 5 attribute
+    AttributeProto  1 name, 5 t, 8 ints
     TensorProto   1 dims, 2 data_type, 4 float_data, 5 int32_data, 8 name, 9 raw_data,
                   14 data_location (1: in another file)
 """
@@ -32,9 +32,14 @@ _MESSAGES: protobuf.Messages = {
         ("raw_data", 9, BYTES, False),
         ("data_location", 14, INT32, False),
     ),
-    "AttributeProto": (("name", 1, BYTES, False), ("ints", 8, INT64, True)),
+    "AttributeProto": (
+        ("name", 1, BYTES, False),
+        ("t", 5, "TensorProto", False),
+        ("ints", 8, INT64, True),
+    ),
     "NodeProto": (
         ("input", 1, BYTES, True),
+        ("output", 2, BYTES, True),
         ("op_type", 4, BYTES, False),
         ("attribute", 5, "AttributeProto", True),
     ),
@@ -73,6 +78,14 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
             f"{source}: {len(nodes)} nodes and {len(tensors)} tensors, more than {MAX_NODES}"
         )
     constants = {tensor.name: tensor for tensor in tensors}
+    for node in nodes:
+        if node.op_type == b"Constant":
+            constants |= {
+                name: found.t
+                for found in node.attribute
+                for name in node.output[:1]
+                if found.name == b"value"
+            }
     arrays: dict[bytes, np.ndarray] = {}  # one for each tensor, however many nodes name it
     weights: dict[str, list[np.ndarray]] = {}
     for node in nodes:

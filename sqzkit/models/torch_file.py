@@ -28,7 +28,9 @@ _LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_VERSION = 1001
 _ZIP_END, _ZIP64_LOCATOR, _ZIP64_BYTES = b"PK\x05\x06", b"PK\x06\x07", 20 + 56
 # What wrappers put before a name: parallel training, torch.compile, Lightning.
-_WRAPPED = re.compile(r"^(?:(?:module|model|net|_orig_mod)\.)*")
+_WRAPPED = re.compile(r"^(?:(?:module|model|net|network|backbone|_orig_mod)\.)*")
+# Where a checkpoint has the state dictionary, beside the optimizer's.
+_CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model", "net")
 _SHOWN = 80  # characters of a name from the file that a message has at most
 
 
@@ -58,12 +60,15 @@ _GLOBALS = {
     "collections OrderedDict": _Global("dict"),
     "torch._utils _rebuild_tensor": _Global("tensor"),
     "torch._utils _rebuild_tensor_v2": _Global("tensor"),
+    "torch._utils _rebuild_parameter": _Global("parameter"),
     "torch FloatStorage": _Global("<f4"),
     "torch HalfStorage": _Global("<f2"),
     "torch DoubleStorage": _Global("<f8"),
+    "torch LongStorage": _Global("<i8"),  # a checkpoint's count of steps
 }
 _ARGUMENTS = {
     *("BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE"),
+    "BINFLOAT",
     *("BINSTRING", "SHORT_BINSTRING"),  # text that Python 2 saved
 }
 _NEW: Mapping[str, Callable[[], Any]] = {
@@ -85,7 +90,7 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
     """Return weight and bias of each layer by the layer's name, such as "features.0".
 
     Args:
-      content: the file: a state dictionary, or a dictionary that has one as "state_dict".
+      content: the file: a state dictionary, or a checkpoint that has one, as "state_dict".
       source: its name, for messages.
 
     Returns:
@@ -99,8 +104,9 @@ def read(content: bytes, source: str) -> dict[str, list[np.ndarray]]:
     try:
         stream = content.startswith(_LEGACY_MAGIC)
         state, raw = _read_stream(content) if stream else _read_zip(content)
-        if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-            state = state["state_dict"]
+        if isinstance(state, dict):
+            found = (state[key] for key in _CHECKPOINT_KEYS if isinstance(state.get(key), dict))
+            state = next(found, state)
         return _layers(state, raw, len(content) // 2)
     except FormatError as error:
         raise FormatError(f"{source}: {error}") from None
@@ -169,6 +175,8 @@ def _layers(state: Any, raw: Mapping[str, bytes], limit: int) -> dict[str, list[
 
 def _array(tensor: _Tensor, raw: Mapping[str, bytes], name: str) -> np.ndarray:
     storage, shape, strides = tensor.storage, tensor.shape, tensor.strides
+    if storage.dtype.kind != "f":
+        raise FormatError(f"{name}: integers; only float32, float16 and float64 are read")
     values = np.frombuffer(raw[storage.key], storage.dtype)
     # The step of a dimension of one is any number.
     steps = [step if n > 1 else 0 for n, step in zip(shape, strides, strict=True)]
@@ -229,15 +237,16 @@ class _Pickle:
         del self._stack[-count:]
         return items
 
-    def _collect(self, name: str, items: list[Any]) -> None:
-        if name == "TUPLE":
+    def _collect(self, kind: str, items: list[Any]) -> None:
+        if kind == "TUPLE":
             self._stack.append(tuple(items))
-        elif name == "APPENDS":
+        elif kind == "APPENDS":
             self._stack[-1].extend(items)
         else:
             for key, value in zip(items[::2], items[1::2], strict=True):
                 # Other keys would be hashed, for which hostile tuples take years.
-                self._stack[-1][_require(key, str)] = value
+                name = str(key) if isinstance(key, int) else _require(key, str)
+                self._stack[-1][name] = value
 
     def _call(self, name: str, argument: Any) -> None:
         if name in ("GLOBAL", "STACK_GLOBAL"):
@@ -272,6 +281,8 @@ def _reduce(function: Any, arguments: Any) -> Any:
     role = _require(function, _Global).role
     if role == "dict":  # Python 2 gives the items here
         return {_require(key, str): value for key, value in (arguments[0] if arguments else ())}
+    if role == "parameter":
+        return _require(arguments[0], _Tensor)
     if role != "tensor":
         raise ValueError("a storage is called")
     storage, offset, shape, strides = arguments[:4]

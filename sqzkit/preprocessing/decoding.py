@@ -37,7 +37,7 @@ UNSUPPORTED_SUFFIXES = frozenset(
     ".heic .heif .hif .avif .jxl .jp2 .j2k .jpx .jxr .psd .svg .ico .tga .ppm .pgm .pnm .pcx .xcf"
     " .exr .hdr .mpo .dng .raw .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw".split()
 )
-RULE = 2  # raised when the same file gives other pixels, so that kept ones are not used again
+RULE = 3  # raised when the same file gives other pixels, so that kept ones are not used again
 MAX_BYTES = 1 << 29
 MAX_PIXELS = 200_000_000
 MAX_WHOLE_PIXELS = 100_000_000  # of formats that cannot be decoded at a reduced size
@@ -46,6 +46,7 @@ MAX_PIXELS_PER_BYTE = 1100  # what deflate can make of one color; a photograph h
 DIRECT_PIXELS = 4096 * 4096
 
 _ORIENTATION_TAG = 0x0112
+_BITS_TAG, _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -180,8 +181,13 @@ def _on_white(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image
 
 
 def _high_bytes(image: Image.Image, transparent: int | None) -> Image.Image:
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which Pillow neither scales nor inverts
+    if tags.get(_BITS_TAG) == (12,):
+        raise RunError("12 bits a channel; save it with 8 or 16 bits a channel")
     values = np.asarray(image)
     high = (values >> 8).astype(np.uint8)
+    if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:
+        high = 255 - high
     if transparent is not None:
         high[values == transparent] = 255
     return Image.fromarray(high)

@@ -122,7 +122,9 @@ def small(library, end):
 
 
 @pytest.mark.parametrize("version", LIBRARIES)
-@pytest.mark.parametrize("changed", ["doubled", "moved", "highest"])
+@pytest.mark.parametrize(
+    "changed", ["doubled", "moved", "highest", "added", "normalized", "of each", "of another axis"]
+)
 def test_changed_probabilities_are_refused(version, changed):
     layers = LIBRARIES[version].layers
     flat = layers.GlobalAveragePooling2D()
@@ -130,6 +132,12 @@ def test_changed_probabilities_are_refused(version, changed):
         "doubled": lambda x: layers.Rescaling(2.0)(layers.Softmax()(flat(x))),
         "moved": lambda x: layers.Rescaling(1.0, offset=0.5)(layers.Softmax()(flat(x))),
         "highest": lambda x: layers.GlobalMaxPooling2D()(layers.Activation("sigmoid")(x)),
+        "added": lambda x: layers.Add()(
+            [layers.Softmax()(flat(x)), layers.Softmax()(layers.Dense(3)(flat(x)))]
+        ),
+        "normalized": lambda x: layers.BatchNormalization()(layers.Softmax()(flat(x))),
+        "of each": lambda x: layers.LayerNormalization()(layers.Softmax()(flat(x))),
+        "of another axis": lambda x: layers.GlobalMaxPooling2D()(layers.Softmax(axis=1)(x)),
     }
     model = LIBRARIES[version].Model(*small(LIBRARIES[version], ends[changed]))
     with pytest.raises(RunError, match="which gives neither logits nor the probabilities"):
@@ -158,6 +166,10 @@ def test_logits_and_probabilities_are_told_apart_wherever_they_arise(version):
     for kind in (zoo.nested, zoo.residual):
         assert gives_probabilities(kind(library, "softmax"))
         assert not gives_probabilities(kind(library, None))
+    image, averaged = small(library, library.layers.GlobalAveragePooling2D())
+    assert not gives_probabilities(
+        library.Model(image, library.layers.LayerNormalization()(averaged))
+    )
 
 
 # Of keras.applications, of both versions; at 96 pixels, with random weights.

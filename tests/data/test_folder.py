@@ -237,6 +237,8 @@ def test_equal_folders_in_every_folder_are_asked_about(photo_folder):
     places = [f"{a}/{b}" for a in ("amazon", "dslr", "webcam") for b in ("bike", "mug")]
     with pytest.raises(UsageError, match=r"hold the same folders \(bike, mug\); which are the cl"):
         opened(photo_folder(dict.fromkeys(places, 5)))
+    with pytest.raises(UsageError, match=r"hold the same folders \(bike, mug\)"):
+        opened(photo_folder(dict.fromkeys([*places, "webcam/desk"], 5), "one_more"))
     trained = photo_folder({f"train/{place}": 5 for place in places}, "as_said")
     assert opened(trained).labels == ("amazon", "dslr", "webcam")
     uneven = photo_folder(dict.fromkeys([*places[:-1], "webcam/desk"], 5), "uneven")
@@ -257,6 +259,10 @@ def test_numbered_classes_with_folders_of_their_own_are_classes(photo_folder):
         ("a\u2028b".encode(), r"a\u2028b"),
         ("a\x85b".encode(), r"a\x85b"),
         (b"tab\t", r"tab\t"),
+        ("turned\u202ednuor".encode(), r"turned\u202ednuor"),
+        ("\u200b".encode(), r"\u200b"),  # nothing to be seen
+        ("\u3164\u2800".encode(), "\u3164\u2800"),
+        (b" .", " ."),
     ],
 )
 def test_a_class_name_that_cannot_be_stored_is_refused_with_the_name_escaped(
@@ -272,11 +278,23 @@ def test_a_class_name_that_cannot_be_stored_is_refused_with_the_name_escaped(
         opened(top)
 
 
-def test_class_names_that_look_alike_are_refused(photo_folder):
-    with pytest.raises(UsageError, match=r"'cafe\\u0301' and 'caf\\xe9' look alike"):
-        opened(photo_folder({"caf\u00e9": 5, "cafe\u0301": 5}))
-    with pytest.raises(UsageError, match=r"'cat' and 'cat\\u200b' look alike"):
-        opened(photo_folder({"cat": 5, "cat\u200b": 5}, "unseen"))
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("cafe\u0301", "caf\u00e9"),
+        ("cat", "cat\u200b"),
+        ("Cat", "cat"),
+        ("cat", "cat."),
+        ("\u2764", "\u2764\ufe0f"),
+    ],
+)
+def test_class_names_that_look_alike_are_refused(photo_folder, one, other):
+    with pytest.raises(UsageError, match=re.escape(f"{one!a} and {other!a} look alike")):
+        opened(photo_folder({one: 5, other: 5}))
+
+
+def test_single_letters_are_classes_small_and_capital(photo_folder):
+    assert opened(photo_folder({"A": 5, "a": 5})).labels == ("A", "a")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,9 @@ def test_formats_without_their_library_say_what_to_install(tmp_path, monkeypatch
         ("c/_thumbs/P.jpg", "made by another program"),
         ("c/previews/p_preview.png", "made by another program"),
         ("thumbs/c/p.jpg", "made by another program"),
+        ("c/Originals/p.jpg", "made by another program"),
+        ("c/_cache/p.jpg", "made by another program"),
+        ("compressed/c/p.jpg", "made by another program"),
         ("c/@Recycle/p.jpg", "made by another program"),
         ("Network Trash Folder/p.jpg", "made by another program"),
         ("c/.AppleDouble/p.jpg", "hidden"),
@@ -106,7 +109,8 @@ def test_a_shot_edited_on_the_phone_is_left_out_beside_its_original(tmp_path):
 def test_a_name_like_a_preview_without_its_original_is_a_photograph(tmp_path):
     touch(tmp_path, "c/thumb_up.jpg", "c/cat_small.jpg", "thumbs/1.jpg", "c/640x480.jpg")
     touch(tmp_path, "c/small/other.jpg", "small/1.jpg", "large/1.jpg", "thumbs/c/other.jpg")
-    assert len(found(tmp_path)[0]) == 8
+    touch(tmp_path, "c/originals/another.jpg")
+    assert len(found(tmp_path)[0]) == 9
 
 
 def test_a_folder_of_nothing_but_previews_is_not_a_class(tmp_path):

@@ -90,6 +90,16 @@ def test_never_imports_a_foreign_module(tmp_path):
         load_keras_file(bad)
 
 
+def test_weights_alone_and_quantized_layers_say_what_to_save(tmp_path):
+    with h5py.File(tmp_path / "m.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((3, 4), np.float32)
+    with pytest.raises(FormatError, match=r"holds weights without a model; save it with model.sa"):
+        load_keras_file(tmp_path / "m.weights.h5")
+    policy = {"module": "keras.dtype_policies", "class_name": "QuantizedDTypePolicy"}
+    with pytest.raises(FormatError, match=r"Keras quantized; save the model before model.quant"):
+        keras_file.refuse_code({"config": {"dtype": policy}})
+
+
 def test_refuses_other_files(tmp_path):
     with pytest.raises(UsageError, match="no such file"):
         load_keras_file(tmp_path / "m.keras")

@@ -60,6 +60,15 @@ def test_convolutions_are_read(values, names):
     assert list(result) == list(caffemodel.convolutions(result, "a.onnx")) == ["conv1"]
 
 
+def test_weights_that_constant_nodes_give_are_read():
+    """As older exporters write them."""
+    dims = packed_dimensions(KERNEL.shape)
+    value = field(1, b"value") + field(5, dims + raw(KERNEL))
+    node = field(1, field(2, b"conv1_w_0") + field(4, b"Constant") + field(5, value))
+    found = onnx_file.read(model(node, NODE, BIAS_TENSOR), "a.onnx")
+    np.testing.assert_array_equal(found["conv1"][0], KERNEL)
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

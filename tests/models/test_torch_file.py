@@ -1,5 +1,6 @@
 import io
 import pickle
+import struct
 import zipfile
 
 import numpy as np
@@ -65,9 +66,24 @@ def test_strides_are_followed():
     check(pth.as_zip(pth.state(TENSORS, transposed=True), storages))
 
 
-def test_a_checkpoint_gives_its_state_dictionary():
-    body = b"}(" + pth.text("epoch") + pth.integer(3) + pth.text("state_dict") + BODY + b"u"
-    check(pth.as_zip(body, STORAGES))
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "net"])
+def test_a_checkpoint_gives_its_state_dictionary(key):
+    """Beside what training scripts keep: the epoch, the loss, the optimizer's numbered state."""
+    loss = pth.text("loss") + b"G" + struct.pack(">d", 0.5)
+    step = tensor(kind="LongStorage", key="2")
+    optimizer = pth.text("optimizer") + b"}" + pth.integer(0) + step + b"s"
+    body = b"}(" + optimizer + loss + pth.text(key) + BODY + b"u"
+    check(pth.as_zip(body, {**STORAGES, "2": bytes(32)}))
+
+
+def test_parameters_are_read_as_the_tensors_they_hold():
+    """As `dict(model.named_parameters())` has them."""
+    call = b"ctorch._utils\n_rebuild_parameter\n("
+    items = b"".join(
+        pth.text(name) + call + pth.tensor(array, str(i)) + b"\x88" + pth.ORDERED_DICT + b")RtR"
+        for i, (name, array) in enumerate(TENSORS.items())
+    )
+    check(pth.as_zip(b"}(" + items + b"u", STORAGES))
 
 
 def test_a_pickle_of_python_2_is_read():
@@ -128,7 +144,9 @@ NESTED = b")" + b"q\x00h\x00\x86" * 60  # a tuple of itself, 60 times: hashing i
             b"}" + pth.text("epoch") + pth.integer(3) + b"s",
             "'epoch' is not a tensor; save",
         ),
-        (tensor(kind="LongStorage"), "names 'torch LongStorage'; only tensors of float32"),
+        (tensor(kind="LongStorage"), "a.bias: integers; only float32"),
+        (tensor(kind="BFloat16Storage"), "names 'torch BFloat16Storage'; only tensors of float32"),
+        (b"}" + pth.integer(3) + pth.integer(3) + b"s", "'3' is not a tensor; save"),
         (b"cos\nsystem\n(" + pth.text("ls") + b"tR", "names 'os system'"),
         (tensor(shape=(5,)), r"a.bias: shape \(5,\) does not fit its 4 values"),
         (tensor(offset=1), "does not fit its 4 values"),

@@ -330,6 +330,12 @@ def _tiffs():
         turned_by_tag = saved(turned(SCENE, orientation), "TIFF", tiffinfo={274: orientation})
         yield f"tiff_turned{orientation}", turned_by_tag, SCENE, EXACT
     yield "tiff_negative", saved(GRAY, "TIFF", tiffinfo={262: 0}), gray3(GRAY), EXACT
+    content = saved(wide(255 - GRAY), "TIFF", tiffinfo={262: 0})
+    yield "tiff_gray16_negative", content, gray3(GRAY), EXACT
+    twelve = saved(wide(GRAY), "TIFF")
+    at = twelve.index(struct.pack("<HHIH", 258, 3, 1, 16)) + 8
+    twelve = twelve[:at] + b"\x0c" + twelve[at + 1 :]
+    yield "tiff_gray12", twelve, "12 bits a channel", EXACT
     big_endian = Image.frombytes("I;16B", GRAY.shape[::-1], wide(GRAY).astype(">u2").tobytes())
     yield "tiff_gray16_big_endian", saved(big_endian, "TIFF"), gray3(GRAY), EXACT
     palette = Image.fromarray(INDICES)
