@@ -54,7 +54,7 @@ def pack(
     """Pack a file, such as a `.tflite` model, into a `.sqz` archive; unpacking gives every bit.
 
     Args:
-      path: the file.
+      path: the file. A named pipe is read to its end; without a writer, this waits as `cat` does.
       output: the archive to write; None: `path` with ".sqz" appended, ".update.sqz" for an update.
       base: an older version of the file, or its archive: the archive is then an update, which
         holds only what differs and needs the same base to be unpacked.
@@ -73,6 +73,7 @@ def pack(
     source = Path(os.path.expanduser(path))
     suffix = SUFFIX if base is None else UPDATE_SUFFIX
     target = Path(os.path.expanduser(output or f"{os.fspath(path)}{suffix}"))
+    _refuse_input(target, source, base)
     files.refuse_existing(target, overwrite=True)  # before a device is read without end
     content, start = _content(source, limit), read_base(base, limit)
     if not overwrite and _holds(target, content, start, limit):
@@ -109,6 +110,7 @@ def unpack(
     if output is None and source.suffix != SUFFIX:
         raise UsageError(f"{source} does not end in {SUFFIX}: name the result with --output")
     target = Path(os.path.expanduser(output)) if output else _unpacked(source)
+    _refuse_input(target, source, base)
     files.refuse_existing(target, overwrite)
     start = read_base(base, limit)
     content = _named(source, lambda archive: sqz.unpack(archive, limit, start), limit)
@@ -141,6 +143,7 @@ def sign(
     """
     source = Path(os.path.expanduser(path))
     target = Path(os.path.expanduser(output or source.with_suffix(SIGNED_SUFFIX)))
+    _refuse_input(target, source, key)
     files.refuse_existing(target, overwrite)
     private = _content(Path(os.path.expanduser(key)), signing.MAX_KEY)
     archive_info(source, limit)  # only what is an archive is signed
@@ -175,6 +178,7 @@ def verify(
     public = _content(Path(os.path.expanduser(key)), signing.MAX_KEY)
     target = Path(os.path.expanduser(output)) if output else None
     if target:
+        _refuse_input(target, path, key)
         files.refuse_existing(target, overwrite)
 
     def check(signed: bytes) -> signing.Verified:
@@ -238,6 +242,14 @@ def _named(path: Path, work: Callable[[bytes], Result], limit: int) -> Result:
         return work(_content(path, limit + (1 << 16)))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
+
+
+def _refuse_input(target: Path, *inputs: PathLike | None) -> None:
+    """Raise `UsageError` if the file to write is one of those to read, by any name."""
+    for path in inputs:
+        source = Path(os.path.expanduser(path)) if path else None
+        if source and source.exists() and target.exists() and source.samefile(target):
+            raise UsageError(f"{target} is the input {source}; give the output another name")
 
 
 def _content(path: Path, most: int) -> bytes:

@@ -109,9 +109,10 @@ def restore(
     changes = _compare(dataset, known, kept, _digests(dataset, recorded))
     for split, examples in kept.items():
         if not examples:
+            found = f" ({changes.sentence()})" if changes.sentence() else ""
             raise UsageError(
-                f"{dataset.root}: holds none of the photographs of the run's split {split}; give "
-                f"the run's data as {flag}"
+                f"{dataset.root}: holds none of the photographs of the run's split {split} in "
+                f"their classes{found}; give the run's data as {flag}"
             )
         if set(map(id, examples)) != set(map(id, dataset.splits[split].examples)):
             examples.sort(key=lambda example: (example.label, _parts(dataset, example)))

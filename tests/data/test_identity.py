@@ -119,6 +119,14 @@ def test_other_data_are_refused_as_the_runs_own(run, photo_folder, jpeg):
     assert identity.exclude_trained(dataset, record, "test") == []
 
 
+def test_exchanged_classes_say_that_the_photographs_moved(run):
+    top, record = run
+    for old, new in (("a", "c"), ("b", "a"), ("c", "b")):
+        (top / old).rename(top / new)
+    with pytest.raises(UsageError, match=r"in their classes \(.*30 moved to another class"):
+        identity.restore(opened(top), record)
+
+
 def test_what_was_trained_on_is_not_tested_on(run, photo_folder, jpeg):
     top, record = run
     trained = names(opened(top))["train"][:3]

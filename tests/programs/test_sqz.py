@@ -105,7 +105,9 @@ def test_links_devices_folders_and_pipes_are_never_replaced(repository, packed, 
     (folder / "dangling").symlink_to("nowhere")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe")
+    os.link(source, folder / "again")
     for name, word in (
+        (folder / "again", f"is the input {source}"),
         (folder / "link", "is a link to 'target'"),
         (folder / "dangling", "is a link to 'nowhere'"),
         (folder / "folder", "is not a file but a folder"),
