@@ -19,7 +19,9 @@ TEMPERATURES = tuple(2.0 ** (step / 4) for step in range(-8, 41))
 # How wide the distribution of "none of these" is taken to be: its share of the classes' precision.
 BACKGROUND = 0.9
 FALSE_ALARMS = 0.05
-_EQUAL = 1e-9  # shares of wrong answers that differ by less are equal: rounding must not decide
+_EQUAL = 1e-9  # losses that differ by less are equal: rounding must not decide
+# Of the features' mean size: added to each one's, so that features that were 0 get a ridge too.
+_FLOOR = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,12 +79,21 @@ class LeftOut:
     labels: np.ndarray
     evidence: np.ndarray
 
-    @property
-    def error(self) -> float:
-        """The share of wrong first answers, mean over the classes; 1 if there is none."""
-        wrong = self.scores.argmax(1) != self.labels
-        shares = [wrong[self.labels == label].mean() for label in np.unique(self.labels)]
-        return float(np.mean(shares)) if shares else 1.0
+    def calibration(self) -> tuple[float, float]:
+        """Return the least cross-entropy at a temperature, summed over the classes, and that one.
+
+        A class's cross-entropy is the mean over its photographs.
+        """
+        weights = 1 / np.bincount(self.labels)[self.labels]
+        rows = np.arange(len(self.labels))
+        below = self.scores - self.scores.max(1, keepdims=True)
+
+        def loss(temperature: float) -> float:
+            scaled = below / temperature
+            logs = scaled[rows, self.labels] - np.log(np.exp(scaled).sum(1))
+            return -float((weights * logs).sum())
+
+        return min((loss(temperature), temperature) for temperature in TEMPERATURES)
 
 
 def discriminant(sums: Sums, strength: float) -> Discriminant:
@@ -126,15 +137,15 @@ def choose(sums: Sums, features: np.ndarray, labels: np.ndarray) -> Choice:
       features: int16 [N, d], the photographs to leave out; `sums` may have more.
       labels: int [N].
     """
-    best, left = DEFAULT_STRENGTH, None
+    best, least = Choice(), float("inf")
     for number in reversed(range(len(STRENGTHS))):  # of equals, the stronger one
-        found = leave_one_out(sums, features, labels, STRENGTHS[number])
-        if not len(found.labels):
+        left = leave_one_out(sums, features, labels, STRENGTHS[number])
+        if not len(left.labels):
             return Choice()
-        if left is None or found.error < left.error - _EQUAL:
-            best, left = number, found
-    assert left is not None
-    return Choice(best, _temperature(left), _threshold(left))
+        loss, temperature = left.calibration()
+        if loss < least - _EQUAL:
+            best, least = Choice(number, temperature, _threshold(left)), loss
+    return best
 
 
 def leave_one_out(sums: Sums, features: np.ndarray, labels: np.ndarray, strength: float) -> LeftOut:
@@ -185,29 +196,38 @@ def _moments(sums: Sums, strength: float) -> tuple[np.ndarray, np.ndarray, np.nd
     mean = linear.total(means.T) / len(means)
     within = scatter(sums)
     size, rest = len(within), max(int(sums.counts.sum()) - len(means), 1)
-    ridge = float(linear.total(np.diagonal(within))) / (size * rest)
-    if not ridge > 0:  # one photograph of each class, or copies: how far the classes are apart
-        ridge = float(linear.total(linear.total((means - mean) ** 2))) / (size * len(means))
     covariance = within * ((1 - strength) / rest)
-    covariance[np.diag_indices(size)] += strength * (ridge if ridge > 0 else 1.0)
+    covariance[np.diag_indices(size)] += strength * _ridge(np.diagonal(within), means, mean, rest)
     return means, mean, covariance
 
 
-def _temperature(left: LeftOut) -> float:
-    """Return the temperature of least cross-entropy, with classes weighted equally."""
-    weights = 1 / np.bincount(left.labels)[left.labels]
-    rows = np.arange(len(left.labels))
+def _ridge(variances: np.ndarray, means: np.ndarray, mean: np.ndarray, rest: int) -> np.ndarray:
+    """Return what is added to each feature's variance, float64 [d], at a strength of 1.
 
-    def loss(temperature: float) -> float:
-        scaled = left.scores / temperature
-        peak = scaled.max(1)
-        logs = scaled[rows, left.labels] - peak - np.log(np.exp(scaled - peak[:, None]).sum(1))
-        return -float((weights * logs).sum())
+    It grows with the root of the feature's mean size, as the spread of features of a ReLU does.
 
-    return min(TEMPERATURES, key=loss)
+    Args:
+      variances: float64 [d], times `rest`.
+      means: float64 [classes, d], of the classes.
+      mean: float64 [d], their mean.
+      rest: degrees of freedom.
+    """
+    sizes = np.abs(mean)
+    roots = np.sqrt(sizes + _FLOOR * (linear.total(sizes) / len(sizes)))
+    if roots[0] > 0:
+        share = float(linear.total(variances / roots)) / (len(mean) * rest)
+        if share > 0:
+            return np.asarray(roots * share)
+    # One photograph of each class, or copies: how far the classes are apart.
+    apart = float(linear.total(linear.total((means - mean) ** 2))) / means.size
+    return np.full(len(mean), apart if apart > 0 else 1.0)
 
 
 def _threshold(left: LeftOut) -> float:
-    """Return the evidence that the share `FALSE_ALARMS` of the left-out photographs exceeds."""
+    """Return the evidence that at most the share `FALSE_ALARMS` of new photographs exceeds.
+
+    A new photograph is as likely to rank anywhere among the left-out ones, so it counts as one more
+    (split conformal prediction).
+    """
     ordered = np.sort(left.evidence)
-    return float(ordered[-1 - int(FALSE_ALARMS * len(ordered))])
+    return float(ordered[-max(1, int(FALSE_ALARMS * (len(ordered) + 1)))])

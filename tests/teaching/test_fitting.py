@@ -54,7 +54,10 @@ def test_discriminant_is_the_textbooks(made):
     strength, x = 0.3, features.astype(float)
     means = np.stack([x[labels == c].mean(0) for c in range(3)])
     within = (x - means[labels]).T @ (x - means[labels]) / (len(x) - 3)
-    covariance = 0.7 * within + 0.3 * np.trace(within) / 12 * np.eye(12)
+    mean = means.mean(0)
+    roots = np.sqrt(mean + 0.1 * mean.mean())
+    ridge = roots * (np.diagonal(within) / roots).mean()
+    covariance = 0.7 * within + 0.3 * np.diag(ridge)
     inverse = np.linalg.inv(covariance)
     found = fitting.discriminant(sums_of(features, labels), strength)
     offsets = x[:, None] - means
@@ -88,13 +91,13 @@ def test_leaving_out_equals_teaching_without(made, strength, monkeypatch):
     features, labels = made
     sums = sums_of(features, labels)
     found = fitting.leave_one_out(sums, features, labels, strength)
-    ridge = np.trace(fitting._moments(sums, 0.0)[2]) / 12  # held, as the number of photographs is
+    ridge = fitting._moments(sums, 1.0)[2]  # held, as the number of photographs is
     for i in (0, 5, 18):
         rest = np.arange(len(labels)) != i
         without = sums_of(features[rest], labels[rest])
         means, mean, _ = fitting._moments(without, strength)
         scatter = fitting._moments(without, 0.0)[2] * (len(labels) - 4)
-        covariance = scatter * (1 - strength) / (len(labels) - 3) + strength * ridge * np.eye(12)
+        covariance = scatter * (1 - strength) / (len(labels) - 3) + strength * ridge
         offsets = features[i] - means
         distances = (offsets * np.linalg.solve(covariance, offsets.T).T).sum(1)
         centred = features[i] - mean
@@ -112,45 +115,54 @@ def test_alone_in_its_class_cannot_be_left_out(made):
     assert found.labels.tolist() == labels[4:].tolist()
 
 
-def test_strength_is_the_best_and_of_equals_the_strongest(made, monkeypatch):
+def test_dead_feature_and_scale_of_the_features(made):
+    """A feature that is always 0 has a ridge, and twice the features give the same answers."""
     features, labels = made
-    errors = dict(zip(fitting.STRENGTHS, (0.5, 0.1, 0.3, 0.1, 0.3, 0.2, 0.4), strict=True))
-    real = fitting.leave_one_out
+    dead = np.concatenate([features, np.zeros_like(features[:, :1])], 1)
+    covariance = fitting._moments(sums_of(dead, labels), 0.5)[2]
+    assert 0 < covariance[12, 12] < covariance.diagonal()[:12].min()
+    once = fitting.discriminant(sums_of(features, labels), 0.5).scores(features)
+    twice = fitting.discriminant(sums_of(2 * features, labels), 0.5).scores(2 * features)
+    np.testing.assert_allclose(once, twice, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [((5, 1, 3, 1 + 1e-12, 3, 2, 4), 3), ((5, 1, 3, 1 + 1e-6, 3, 2, 4), 1)],
+)
+def test_strength_has_the_least_loss_and_of_equals_the_strongest(made, monkeypatch, losses, best):
+    features, labels = made
+    known = dict(zip(fitting.STRENGTHS, losses, strict=True))
 
     def leave_one_out(sums, features, labels, strength):
-        found = real(sums, features, labels, strength)
-        wrong = (found.labels + 1) % 3
-        scores = np.eye(3)[found.labels] * 2.0
-        for label in range(3):
-            rows = np.flatnonzero(found.labels == label)
-            count = round(errors[strength] * 10)
-            rows = np.resize(rows, 10)[:count]
-            scores[rows, wrong[rows]] = 3.0
-        return fitting.LeftOut(scores, found.labels, found.evidence)
+        left = fitting.LeftOut(np.eye(3)[labels], labels, np.full(len(labels), strength))
+        object.__setattr__(left, "calibration", lambda: (known[strength], 10 * strength))
+        return left
 
     monkeypatch.setattr(fitting, "leave_one_out", leave_one_out)
-    assert fitting.choose(sums_of(features, labels), features, labels).strength == 3
+    chosen = fitting.choose(sums_of(features, labels), features, labels)
+    strength = fitting.STRENGTHS[best]
+    assert chosen == fitting.Choice(best, 10 * strength, strength)
 
 
 def test_temperature_calibrates():
     """Scores three times too large want a temperature of about three."""
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (4000, 4))
-    drawn = [random.choice(4, p=p) for p in fitting.probabilities(logits, 1.0)]
-    left = fitting.LeftOut(3 * logits, np.array(drawn), np.zeros(4000))
-    assert fitting._temperature(left) in (2.0 ** (6 / 4), 2.0 ** (5 / 4), 2.0 ** (7 / 4))
+    drawn = np.array([random.choice(4, p=p) for p in fitting.probabilities(logits, 1.0)])
+    loss, temperature = fitting.LeftOut(3 * logits, drawn, np.zeros(4000)).calibration()
+    assert temperature in (2.0 ** (6 / 4), 2.0 ** (5 / 4), 2.0 ** (7 / 4))
+    chances = fitting.probabilities(3 * logits, temperature)[np.arange(4000), drawn]
+    expected = sum(-np.log(chances[drawn == c]).mean() for c in range(4))
+    assert loss == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("number", "above"), [(100, 5), (99, 4), (19, 0), (20, 1)])
+@pytest.mark.parametrize(
+    ("number", "above"), [(100, 4), (99, 4), (98, 3), (38, 0), (39, 1), (1, 0)]
+)
 def test_threshold_lets_the_stated_share_through(number, above):
     left = fitting.LeftOut(np.zeros((0, 1)), np.zeros(0, int), np.arange(number)[::-1] * 1.0)
     assert (left.evidence > fitting._threshold(left)).sum() == above
-
-
-def test_error_is_the_mean_over_classes():
-    scores = np.array([[1.0, 0], [1, 0], [1, 0], [1, 0]])
-    assert fitting.LeftOut(scores, np.array([0, 0, 0, 1]), np.zeros(4)).error == 0.5
-    assert fitting.LeftOut(scores[:0], np.zeros(0, int), np.zeros(0)).error == 1.0
 
 
 def test_probabilities_are_softmax():

@@ -11,8 +11,6 @@ import java.util.List;
  * Photographs that are alone in their class cannot be left out.
  */
 final class LeaveOneOut {
-    /** The share of wrong first answers, mean over the classes. */
-    double error = 1;
     /** [classes] how many photographs that were left out are answered rightly. */
     final int[] recognized;
     /** [photographs left out] in stored order. */
@@ -24,7 +22,7 @@ final class LeaveOneOut {
     /** Photographs that are rotated at once. */
     private static final int BATCH = 4;
     private static final double FALSE_ALARMS = 0.05;
-    /** Shares of wrong answers that differ by less are equal: rounding must not decide. */
+    /** Losses that differ by less are equal: rounding must not decide. */
     private static final double EQUAL = 1e-9;
 
     /** (1 - strength) / ν. */
@@ -51,7 +49,7 @@ final class LeaveOneOut {
         share = (1 - strength) / moments.rest;
         inverse = new double[size];
         below = new double[size];
-        factor(basis, strength * moments.ridge);
+        factor(basis, strength);
         white = new double[means.length][size];
         products = new double[means.length][means.length];
         v = new double[size];
@@ -83,7 +81,7 @@ final class LeaveOneOut {
             count += one.count() > 1 ? one.present.size() : 0;
         }
         for (int c = 0; c < means.length; c++) {
-            means[c] = moments.centred[c].clone();
+            means[c] = moments.scaled(c);
             basis.rotate(means[c]);
         }
         LeaveOneOut[] found = new LeaveOneOut[strengths.length];
@@ -106,9 +104,6 @@ final class LeaveOneOut {
             }
             label++;
         }
-        for (LeaveOneOut strength : found) {
-            strength.setError(classes);
-        }
         return found;
     }
 
@@ -120,7 +115,7 @@ final class LeaveOneOut {
         }
         int best = found.length - 1;
         for (int k = best - 1; k >= 0; k--) {
-            best = found[k].error < found[best].error - EQUAL ? k : best;
+            best = found[k].loss() < found[best].loss() - EQUAL ? k : best;
         }
         return new Choice(best, found[best].temperature(), found[best].threshold());
     }
@@ -155,21 +150,6 @@ final class LeaveOneOut {
         }
         recognized[label] += best == label ? 1 : 0;
         addLosses(label, best, 1.0 / photographs.present.size());
-    }
-
-    private void setError(Collection<Photographs> classes) {
-        double shares = 0;
-        int counted = 0;
-        int label = 0;
-        for (Photographs one : classes) {
-            if (one.count() > 1 && !one.present.isEmpty()) {
-                int wrong = one.present.size() - recognized[label];
-                shares += (double) wrong / one.present.size();
-                counted++;
-            }
-            label++;
-        }
-        error = counted == 0 ? 1 : shares / counted;
     }
 
     /**
@@ -216,17 +196,27 @@ final class LeaveOneOut {
     }
 
     private double temperature() {
+        return TEMPERATURES[least()];
+    }
+
+    /** Returns the least cross-entropy at a temperature: the mean of each class, summed over all. */
+    double loss() {
+        return losses[least()];
+    }
+
+    private int least() {
         int best = 0;
         for (int t = 1; t < losses.length; t++) {
             best = losses[t] < losses[best] ? t : best;
         }
-        return TEMPERATURES[best];
+        return best;
     }
 
+    /** Returns the evidence that at most 5 % of new photographs exceed: such a one counts as one more. */
     private double threshold() {
         double[] sorted = evidence.clone();
         Arrays.sort(sorted);
-        return sorted[sorted.length - 1 - (int) (FALSE_ALARMS * sorted.length)];
+        return sorted[sorted.length - Math.max(1, (int) (FALSE_ALARMS * (sorted.length + 1)))];
     }
 
     /** Returns 2^(j/4), j = -8..40: the same bits on every machine, unlike a power function's. */

@@ -1,5 +1,6 @@
 package org.sqzkit.teach;
 
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 
@@ -12,9 +13,14 @@ final class Moments {
     /** N - C, at least 1. */
     final long rest;
 
+    /** Of the features' mean size: those that were 0 get a ridge by it. */
+    private static final double FLOOR = 0.1;
+
     private final double[][] scatter;
-    /** What is added to the diagonal, times the strength. */
-    final double ridge;
+    /** [size] what is added to the diagonal, times the strength. */
+    private final double[] ridge;
+    /** [size] factors of the features that make the ridge the same for all: 1. */
+    private final double[] scale;
 
     Moments(Collection<Photographs> classes, Gram gram) {
         int size = gram.rows.length;
@@ -36,6 +42,10 @@ final class Moments {
         mean = centre(totals, counts);
         centred = totals;
         ridge = ridge();
+        scale = new double[size];
+        for (int i = 0; i < size; i++) {
+            scale[i] = 1 / Math.sqrt(ridge[i]);
+        }
     }
 
     /** Returns the factor of the covariance with the ridge of a strength. */
@@ -47,28 +57,40 @@ final class Moments {
             for (int j = 0; j < covariance[i].length; j++) {
                 covariance[i][j] *= share;
             }
-            covariance[i][0] += strength * ridge;
+            covariance[i][0] += strength * ridge[i];
         }
         return new Cholesky(covariance);
     }
 
-    /** Returns photographs less the mean of the classes' means. */
+    /** Returns photographs less the mean of the classes' means, scaled. */
     double[][] centre(List<short[]> photographs) {
         double[][] found = new double[photographs.size()][mean.length];
         for (int k = 0; k < found.length; k++) {
             short[] features = photographs.get(k);
             for (int i = 0; i < mean.length; i++) {
-                found[k][i] = features[i] - mean[i];
+                found[k][i] = (features[i] - mean[i]) * scale[i];
             }
         }
         return found;
     }
 
-    /** Returns the scatter, taken apart. */
+    /** Returns a class's mean less the mean of all, scaled. */
+    double[] scaled(int label) {
+        double[] found = centred[label].clone();
+        for (int i = 0; i < found.length; i++) {
+            found[i] *= scale[i];
+        }
+        return found;
+    }
+
+    /** Returns the scatter of the scaled features, taken apart. */
     Tridiagonal tridiagonal() {
         double[][] copy = new double[scatter.length][];
         for (int i = 0; i < copy.length; i++) {
             copy[i] = scatter[i].clone();
+            for (int j = 0; j < copy[i].length; j++) {
+                copy[i][j] *= scale[i] * scale[i + j];
+            }
         }
         return new Tridiagonal(copy);
     }
@@ -116,21 +138,37 @@ final class Moments {
         return mean;
     }
 
-    private double ridge() {
-        double trace = 0;
-        for (double[] row : scatter) {
-            trace += row[0];
+    /** Returns the ridge: it grows with the root of the feature's mean size. */
+    private double[] ridge() {
+        int size = scatter.length;
+        double[] found = new double[size];
+        double sizes = 0;
+        for (double one : mean) {
+            sizes += Math.abs(one);
         }
-        double found = trace / (scatter.length * rest);
-        if (found > 0) {
+        double share = 0;
+        for (int i = 0; i < size && sizes > 0; i++) {
+            found[i] = Math.sqrt(Math.abs(mean[i]) + FLOOR * (sizes / size));
+            share += scatter[i][0] / found[i];
+        }
+        share /= size * rest;
+        if (!(share > 0)) {
+            Arrays.fill(found, apart());
             return found;
         }
-        // One photograph of each class, or copies: how far the classes are apart.
+        for (int i = 0; i < size; i++) {
+            found[i] *= share;
+        }
+        return found;
+    }
+
+    /** Returns how far the classes are apart: for one photograph of each class, or copies. */
+    private double apart() {
         double apart = 0;
         for (double[] row : centred) {
             apart += dot(row, row);
         }
-        found = apart / (scatter.length * (long) centred.length);
+        double found = apart / (scatter.length * (long) centred.length);
         return found > 0 ? found : 1;
     }
 

@@ -70,7 +70,7 @@ public class GoldenTest {
             assertClose("threshold", number(expected.get("threshold")), choice.threshold());
             LeaveOneOut left = LeaveOneOut.over(new Moments(head.classes.values(), head.gram()),
                     head.classes.values(), Choice.STRENGTHS[choice.strength()])[0];
-            assertClose("error", (Double) expected.get("left_out_error"), left.error);
+            assertClose("loss", (Double) expected.get("left_out_loss"), left.loss());
             double[] evidence = Json.numbers(expected.get("left_out_evidence"));
             assertEquals(evidence.length, left.evidence.length);
             for (int i = 0; i < evidence.length; i++) {

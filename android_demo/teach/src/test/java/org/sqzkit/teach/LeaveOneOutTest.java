@@ -28,7 +28,7 @@ public class LeaveOneOutTest {
         double within = head.teach(weakest).evidence(outlier);
         head.remove("class 0", outlier);
         double without = head.teach(weakest).evidence(outlier);
-        assertEquals(without, found, 0.005 * without);
+        assertEquals(without, found, 0.01 * without);
         assertTrue(within + " and " + without, within < 0.8 * without);
     }
 
@@ -39,7 +39,7 @@ public class LeaveOneOutTest {
         double[] evidence = LeaveOneOut.over(new Moments(head.classes.values(), head.gram()),
                 head.classes.values(), Choice.STRENGTHS[choice.strength()])[0].evidence;
         assertEquals(750, evidence.length);
-        assertEquals(37, Arrays.stream(evidence).filter(e -> e > choice.threshold()).count());
+        assertEquals(36, Arrays.stream(evidence).filter(e -> e > choice.threshold()).count());
     }
 
     @Test
@@ -70,6 +70,6 @@ public class LeaveOneOutTest {
         Moments moments = new Moments(head.classes.values(), head.gram());
         LeaveOneOut left = LeaveOneOut.over(moments, head.classes.values(), 0.5)[0];
         assertEquals(6, left.evidence.length);
-        assertTrue(left.error < 1);
+        assertTrue(left.loss() >= 0 && left.loss() < 1);
     }
 }
