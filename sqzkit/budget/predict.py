@@ -6,9 +6,7 @@ are counted by the archive's own coder on kernels that are pruned and shared as 
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -37,6 +35,7 @@ _SCALE_SPREAD = 0.2
 _MAX_LEVEL = 127
 
 Curve = tuple[tuple[float, int], ...]
+Kernels = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,36 +116,29 @@ def latency(content: bytes) -> float:
 def kernel_curve(model: keras.Model, spec: SqueezeNetSpec) -> Curve:
     """Return the coded bytes of a network's kernels by sparsity, after pruning and sharing."""
     targets = (DENSE, *SPARSITIES)
-    sizes = [_coded(_compressed(model, spec, target)) for target in targets]
+    kernels = folded = reading.read_kernels(model)
+    if spec.normalization == "batch":
+        folded = reading.read_kernels(inference.fold_batch_normalization(model, spec)[1])
+    sizes = [_coded(_compressed(kernels, folded, target)) for target in targets]
     # A coder that adapts may take a few bytes more for less: the curve must fall to be inverted.
     falling = np.minimum.accumulate(sizes).tolist()
     return tuple(zip(targets, falling, strict=True))
 
 
-def _compressed(model: keras.Model, spec: SqueezeNetSpec, target: float) -> dict[str, Any]:
-    """Return the kernels as the chain will leave them: float32 by layer."""
-    layers = reading.weighted_layers(model)
-    before = {layer.name: layer.get_weights() for layer in layers}
-    kernels = reading.read_kernels(model)
-    shares = sparsity.share_out(kernels, target)
-    try:
-        for layer in layers:
-            kernel, *rest = before[layer.name]
-            if shares[layer.name]:
-                kernel = reading.prune_once(kernel, shares[layer.name])
-            layer.set_weights([kernel, *rest])
-        folded = model
-        if spec.normalization == "batch":
-            folded = inference.fold_batch_normalization(model, spec)[1]
-        found = reading.read_kernels(folded)
-    finally:
-        for layer in layers:
-            layer.set_weights(before[layer.name])
-    share = functools.partial(codebooks.share, number_of_clusters=CLUSTERS)
-    return {name: share(kernel) if target else kernel for name, kernel in found.items()}
+def _compressed(kernels: Kernels, folded: Kernels, target: float) -> Kernels:
+    """Return the kernels as the chain will leave them, from those before and after folding."""
+    if target == DENSE:
+        return folded
+    found = {}
+    for name, share in sparsity.share_out(kernels, target).items():
+        kept = reading.prune_once(kernels[name], share) if share else kernels[name]
+        # Folding scales channels, so zeros stay where they are.
+        pruned = np.where(kept == 0, np.float32(0), folded[name])
+        found[name] = codebooks.share(pruned, number_of_clusters=CLUSTERS)
+    return found
 
 
-def _coded(kernels: Mapping[str, np.ndarray]) -> int:
+def _coded(kernels: Kernels) -> int:
     tensors = []
     for kernel in kernels.values():
         step = max(float(np.abs(kernel).max()), 1e-12) / _MAX_LEVEL

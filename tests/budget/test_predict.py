@@ -10,6 +10,7 @@ from sqzkit.budget.networks import Network
 from sqzkit.budget.predict import Prediction
 from sqzkit.coding import sqz
 from sqzkit.compression import kernels as reading
+from sqzkit.compression import sparsity
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.models import registry
@@ -111,6 +112,13 @@ def test_kernels_get_smaller_with_more_zeros_and_the_model_stays(predicted):
 
 
 def test_pruned_kernels_have_the_zeros_and_the_values_of_the_chain():
-    kernels = predict._compressed(trained_model(), SPEC, 0.8)
+    before = reading.read_kernels(trained_model())
+    scales = {name: np.linspace(2, -3, k.shape[-1], dtype="f4") for name, k in before.items()}
+    folded = {name: kernel * scales[name] for name, kernel in before.items()}
+    kernels = predict._compressed(before, folded, 0.8)
+    for name, share in sparsity.share_out(before, 0.8).items():  # by the weights before folding
+        due = reading.prune_once(before[name], share) * scales[name]
+        np.testing.assert_array_equal(kernels[name] == 0, due == 0)
+        np.testing.assert_allclose(kernels[name], due, atol=0.25 * np.abs(due).max())
     assert reading.overall_sparsity(kernels) == pytest.approx(0.8, abs=0.02)
     assert max(np.unique(kernel).size for kernel in kernels.values()) <= predict.CLUSTERS
