@@ -1,6 +1,7 @@
 """A fit: predict, try, train the best to the end, make files, choose, publish."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from sqzkit.budget import making, networks, page, plan, predict, screening, trai
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit, FittedModel, Made
 from sqzkit.budget.making import Finalist, Maker
-from sqzkit.budget.plan import Plan
+from sqzkit.budget.networks import Network
+from sqzkit.budget.plan import Pace, Plan
 from sqzkit.budget.predict import Prediction
 from sqzkit.budget.screening import Screened
 from sqzkit.data.dataset import ImageDataset
@@ -24,7 +26,7 @@ from sqzkit.training.config import TrainingConfig
 
 AIM = 0.97  # of the budget: the kernels of a longer training take a little more or less
 CHAIN_STAGES = ("prune", "cluster", "quantize")
-NO_TIME = "left out: the time of --hours was over"
+NO_TIME = "left out: --hours leaves no time for it"
 OTHER_BUDGETS = {"half": 0.5, "double": 2.0}
 
 
@@ -46,6 +48,8 @@ def fit(config: FitConfig) -> FittedModel:
     if test is None or not (fit_.path / "best.sqz").exists():
         test = fit_.write("test", work.maker.publish(chosen))
     path = page.write(config, fit_, dataset)
+    if warning := fit_.read("finals")["warning"]:
+        print(warning, flush=True)
     print(
         f"chosen: {chosen.name}, {chosen.archive_bytes:,} bytes; validation accuracy "
         f"{chosen.top1:.2%}, test accuracy {test['converted_top1']:.2%}\n"
@@ -100,6 +104,10 @@ class _Work:
         """Return what remains of --hours; the time of former processes counts."""
         return 3600 * self.config.hours - self.folder.seconds
 
+    @property
+    def _grace(self) -> float:
+        return plan.GRACE * 3600 * self.config.hours
+
     def _screen(self) -> list[Screened]:
         """Return what is predicted of the ladder down to the last network that is tried."""
         found = [
@@ -125,56 +133,63 @@ class _Work:
         recorded = self.folder.read("plan")
         if recorded is None:
             tried = [self.ladder[row.name] for row in screened if not row.refused]
-            heaviest = max(tried, key=lambda network: network.multiply_accumulates)
-            options = TrainingConfig(model_dir="unused").fit_options(1)
-            timed = duration.expect(
-                lambda: registry.build(heaviest.spec, heaviest.side), self.dataset, options
-            )
-            expected = plan.epoch_seconds(tried, heaviest, timed.seconds)
-            count = self.config.finalists
-            made = plan.make(expected, timed.steps, count, self._seconds_left())
+            paces, steps = self._paces(tried)
+            time_ = self.config.finalists, self._seconds_left(), self._grace
+            made = plan.make(paces, steps, *time_)
             recorded = self.folder.write("plan", dataclasses.asdict(made))
         found = records.build(Plan, recorded, "the plan of a fit")
-        over = ", more than --hours: one epoch of everything is the least" * (
-            found.seconds > 3600 * self.config.hours
-        )
-        print(
-            f"plan: {len(found.epoch_seconds)} networks for {found.trial_epochs} epochs and "
-            f"{found.trial_prune_epochs} of pruning; {found.finalists} to the end, "
-            f"{found.finals_in_words()}; about {found.seconds / 3600:.1f} hours{over}",
-            flush=True,
-        )
+        print(f"plan: {found.in_words()}; about {found.seconds / 3600:.2f} hours", flush=True)
+        if warning := self._shortage(found):
+            print(warning, flush=True)
         return found
+
+    def _paces(self, tried: Sequence[Network]) -> tuple[list[Pace], int]:
+        """Return the paces of networks, and the steps of an epoch, from some steps of one."""
+        heaviest = max(tried, key=lambda network: network.multiply_accumulates)
+        options = TrainingConfig(model_dir="unused").fit_options(1)
+        started = self.folder.seconds
+        timed = duration.expect(
+            lambda: registry.build(heaviest.spec, heaviest.side), self.dataset, options
+        )
+        steady = duration.TIMED_STEPS * timed.seconds / timed.steps
+        starting = max(0.0, self.folder.seconds - started - steady)
+        return plan.paces(tried, heaviest, timed, starting), timed.steps
 
     def _trials(self, screened: Sequence[Screened], planned: Plan) -> list[dict[str, Any]]:
         """Return the records of the trials, the best first."""
         done: list[dict[str, Any]] = self.folder.read("trials") or []
         rows = [row for row in screened if not row.refused]
-        for number, row in enumerate(rows[len(done) :], len(done) + 1):
-            factor = plan.slowdown(planned, done)
-            least = planned.trial_seconds(row.name) + planned.shortened(0, 1).final_seconds(
-                row.name
-            )
-            late = factor * least > self._seconds_left()
-            if late and any("top1" in other for other in done):
+        for row in rows[len(done) :]:
+            if self._is_left_out(row.name, planned, done):
                 result: dict[str, Any] = {"failed": NO_TIME}
-            else:
-                left = factor * planned.seconds_for([row.name for row in rows[number - 1 :]])
-                time_ = progress.time_left(left, 1, 1)
-                print(f"trial {number} of {len(rows)}, {row.name}, about {time_} left", flush=True)
+            elif planned.trial_epochs:
                 started = self.folder.seconds
-                result = self._trial(row, planned)
+                result = self._trial(row, planned, plan.measured(planned, done))
                 result["seconds"] = round(self.folder.seconds - started, 1)
+            else:
+                assert row.prediction is not None
+                result = _costs(self._sparsity(row.prediction), row.prediction)
             done = self.folder.write("trials", [*done, {"name": row.name, **result}])
             print(_trial_in_words(done[-1]), flush=True)
-        good = [row for row in done if "top1" in row]
+        good = [row for row in done if "failed" not in row]
         if not good:
-            raise RunError(f"every network failed in its trial; the last: {done[-1]['failed']}")
-        return sorted(good, key=lambda row: (-row["top1"], row["loss"]))
+            failed = [row["failed"] for row in done if row["failed"] != NO_TIME]
+            raise RunError(f"every network failed in its trial; the last: {failed[-1]}")
+        return sorted(good, key=lambda row: (-row.get("top1", 0), row.get("loss", 0)))
 
-    def _trial(self, row: Screened, planned: Plan) -> dict[str, Any]:
+    def _is_left_out(self, name: str, planned: Plan, done: Sequence[dict[str, Any]]) -> bool:
+        if name not in planned.names:
+            return True
+        tried = [other["name"] for other in done if "top1" in other]
+        paced = plan.measured(planned, done)
+        return bool(tried) and plan.is_late(paced, name, tried, self._seconds_left())
+
+    def _trial(self, row: Screened, planned: Plan, paced: Plan) -> dict[str, Any]:
         assert row.prediction is not None
-        network = self.ladder[row.name]
+        network, number = self.ladder[row.name], planned.names.index(row.name)
+        time_ = progress.time_left(paced.seconds_for(planned.names[number:]), 1, 1)
+        trials = f"trial {number + 1} of {len(planned.names)}"
+        print(f"{trials}, {row.name}, about {time_} left", flush=True)
         try:
             run = training.train(self.config, self.dataset, network, "trials", planned.trial_epochs)
             trained = load_run(run.path, "train")
@@ -184,11 +199,10 @@ class _Work:
             training.compress(run, self.dataset, sparsity, {"prune": planned.trial_prune_epochs})
         except UnfitNetworkError as error:
             return {"failed": str(error)}
-        return {
-            "sparsity": sparsity,
-            "prediction": dataclasses.asdict(better),
-            **training.validation(run),
-        }
+        judges, trained_on = (self.dataset.split(s).num_examples for s in ("validation", "train"))
+        evaluated = duration.EVALUATION_SHARE * judges / trained_on
+        epoch = plan.steady_epoch(run.metrics(), evaluated)
+        return {**_costs(sparsity, better), **training.validation(run), "epoch_seconds": epoch}
 
     def _sparsity(self, prediction: Prediction) -> float:
         """Return what to prune to; rounding meets the budget where the chain cannot."""
@@ -204,29 +218,44 @@ class _Work:
         names = [trial["name"] for trial in trials]
         recorded = self.folder.read("finals")
         if recorded is None:
-            factor = plan.slowdown(planned, self.folder.read("trials"))
-            made = plan.finals(planned, names, factor, self._seconds_left())
-            recorded = {"plan": dataclasses.asdict(made), "factor": factor, "begun": []}
+            paced = plan.measured(planned, self.folder.read("trials"))
+            time_ = self.config.finalists, self._seconds_left(), self._grace
+            made = plan.finals(paced, names, *time_)
+            warning = self._shortage(made)
+            recorded = {"plan": dataclasses.asdict(made), "warning": warning, "begun": []}
         finals = records.build(Plan, recorded["plan"], "the plan of the finalists")
         for trial in trials[: finals.finalists]:
             name, begun = trial["name"], recorded["begun"]
-            seconds = recorded["factor"] * finals.final_seconds(name)
+            seconds = finals.final_seconds(name)
             if name not in begun:
                 if name in self._files_made() or (begun and seconds > self._seconds_left()):
                     self._leave_out(name)
                     return
                 recorded = self.folder.write("finals", {**recorded, "begun": [*begun, name]})
-            time_ = progress.time_left(seconds, 1, 1)
-            print(f"{name} to the end, {finals.finals_in_words()}: about {time_}", flush=True)
+            left = progress.time_left(seconds, 1, 1)
+            print(f"{name} to the end, {finals.finals_in_words()}: about {left}", flush=True)
             yield self._final(trial, finals)
+
+    def _shortage(self, made: Plan) -> str:
+        """Return a warning if finalists are trained too little, with the hours to give, or ""."""
+        if not made.is_short:
+            return ""
+        hours = (self.folder.seconds + made.whole_seconds) / 3600
+        return (
+            f"--hours={self.config.hours:g} is too short: {made.finals_in_words()} are less than "
+            "half of what a finalist needs, so its accuracy says little about the budget; "
+            f"give --hours={math.ceil(10 * hours) / 10:g} or more"
+        )
 
     def _final(self, trial: dict[str, Any], finals: Plan) -> Finalist:
         network = self.ladder[trial["name"]]
         epochs = {stage: getattr(finals, f"{stage}_epochs") for stage in CHAIN_STAGES}
+        epochs = {stage: count for stage, count in epochs.items() if count}
         run = training.train(self.config, self.dataset, network, "finals", finals.train_epochs)
         training.compress(run, self.dataset, trial["sparsity"], epochs)
         prediction = records.build(Prediction, trial["prediction"], "a prediction")
-        return Finalist(network, run, trial["sparsity"], prediction)
+        chained = bool(finals.quantize_epochs)
+        return Finalist(network, run, trial["sparsity"], prediction, chained)
 
     def _files(self, finalist: Finalist) -> list[Made]:
         """Return the files of a finalist that could be made."""
@@ -259,10 +288,15 @@ class _Work:
         print(f"{name}: {page.file_in_words(record)}", flush=True)
 
 
+def _costs(sparsity: float, prediction: Prediction) -> dict[str, Any]:
+    return {"sparsity": sparsity, "prediction": dataclasses.asdict(prediction)}
+
+
 def _trial_in_words(trial: dict[str, Any]) -> str:
     if "failed" in trial:
-        return f"{trial['name']} failed: {trial['failed']}"
-    return (
-        f"{trial['name']}: {100 * trial['sparsity']:.1f} % zeros, validation accuracy "
-        f"{100 * trial['top1']:.2f} %"
-    )
+        how = "" if trial["failed"] == NO_TIME else "failed: "
+        return f"{trial['name']}: {how}{trial['failed']}"
+    text = f"{trial['name']}: {100 * trial['sparsity']:.1f} % zeros"
+    if "top1" not in trial:
+        return f"{text}, no time for a trial"
+    return f"{text}, validation accuracy {100 * trial['top1']:.2f} %"

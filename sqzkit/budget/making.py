@@ -37,18 +37,22 @@ class Finalist:
       network: of the ladder.
       folder: its run folder.
       sparsity: that it was pruned to; 0: it was not.
-      prediction: what it was expected to take, from the weights of its trial.
+      prediction: what it was expected to take, from the weights of its trial if there was one.
+      chained: whether it has the stages "cluster" and "quantize".
     """
 
     network: Network
     folder: RunFolder
     sparsity: float
     prediction: Prediction
+    chained: bool = True
 
     @property
     def recipes(self) -> tuple[str, ...]:
         """How it becomes a file."""
-        return (*PLAIN, ROUNDED) if self.sparsity == DENSE else (CHAIN, ROUNDED)
+        if self.sparsity == DENSE:
+            return (*PLAIN, ROUNDED)
+        return (CHAIN, ROUNDED) if self.chained else (ROUNDED,)
 
     def stage(self, recipe: str) -> str:
         """Return the stage whose weights a recipe takes."""

@@ -54,6 +54,11 @@ class Network:
         return sum(size * size * weights for size, weights in _layers(self.spec, self.side))
 
     @functools.cached_property
+    def depth(self) -> int:
+        """Layers with weights, one behind the other."""
+        return sum(1 for _ in _layers(self.spec, self.side))
+
+    @functools.cached_property
     def kernel_weights(self) -> int:
         """Weights of all kernels."""
         return sum(weights for _, weights in _layers(self.spec, self.side))

@@ -40,7 +40,10 @@ def write(config: FitConfig, fit: Fit, dataset: ImageDataset) -> Path:
         data=dataset.name,
         budget=_budget(config),
         tiles=_tiles(chosen, config, fit.read("test")),
-        reasons=reasons(chosen, within, config, fit.read("looked")),
+        reasons=[
+            *reasons(chosen, within, config, fit.read("looked")),
+            *filter(None, [fit.read("finals")["warning"]]),
+        ],
         plot=_plot(list(made.values()), on_front, chosen, config),
         others=[_other(name, made, chosen, config) for name in ("half", "double")],
         rows=[

@@ -3,21 +3,26 @@
 import json
 import re
 import shutil
+import types
 
 import pytest
 
 import sqzkit
 from sqzkit.base import assembly
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.budget import loop, networks, plan, screening
+from sqzkit.budget import folder as folder_module
+from sqzkit.budget import loop, networks, plan, predict, screening, training
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit
 from sqzkit.budget.predict import Prediction
 from sqzkit.coding import sqz
+from sqzkit.compression import plan as chain_plan
+from sqzkit.training import duration
 from tests.teaching.folders import save_photographs
 
 BUDGET = 2850  # bytes: some 2,400 are the graph, and the kernels of plain int8 take 1,100
 TINY = (("v1_2", 1, 0.25, 2),)
+LADDER = networks.SCRATCH[-4:]
 
 
 class KilledError(BaseException):
@@ -25,7 +30,7 @@ class KilledError(BaseException):
 
 
 def settings(folder, **changes):
-    brief = {"hours": 1e-3, "networks": 1, "finalists": 1, "image_size": 32}
+    brief = {"networks": 1, "finalists": 1, "image_size": 32}
     return {"max_archive_bytes": BUDGET, "output_dir": folder, **brief, **changes}
 
 
@@ -42,7 +47,18 @@ def tiny_ladder():
 
 
 @pytest.fixture(scope="module")
-def fitted(photographs, tmp_path_factory):
+def few_epochs():
+    """A whole fit has one epoch of training, and four of each stage of compression."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TRIAL_EPOCHS", "TRIAL_PRUNE_EPOCHS", "TRAIN_EPOCHS"):
+            patch.setattr(plan, name, 1)
+        for stage in ("prune", "cluster", "quantize"):
+            patch.setitem(chain_plan.EPOCHS, stage, 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def fitted(photographs, few_epochs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fits") / "fit"
     return folder, sqzkit.fit(photographs, **settings(folder))
 
@@ -119,6 +135,13 @@ def test_a_budget_below_the_smallest_network_is_refused(photographs, tmp_path):
     assert 2000 < int(thousands + rest) < BUDGET
 
 
+PLENTY = 32400
+
+
+def paces(*names):
+    return [plan.Pace(name, 10.0, 10.0, 90.0) for name in names]
+
+
 LEAST = Prediction(1000, ((0.0, 900), (0.3, 500), (0.96, 200)), 5000, 6000, 3.5)
 
 
@@ -127,9 +150,9 @@ def config(**changes):
 
 
 TRIALS = {
-    "one": {"top1": 0.8, "loss": 0.5},
-    "two": {"top1": 0.9, "loss": 0.7},
-    "three": {"top1": 0.9, "loss": 0.6},
+    "one": {"top1": 0.8, "loss": 0.5, "epoch_seconds": None},
+    "two": {"top1": 0.9, "loss": 0.7, "epoch_seconds": None},
+    "three": {"top1": 0.9, "loss": 0.6, "epoch_seconds": None},
     "four": {"failed": "the loss is NaN"},
 }
 
@@ -141,7 +164,7 @@ def trials(tmp_path, monkeypatch, capsys):
     def run(done=(), outcomes=TRIALS, seconds=0.0):
         asked = []
 
-        def trial(self, row, planned):
+        def trial(self, row, planned, paced):
             asked.append(row.name)
             self.folder._started -= seconds
             return {"sparsity": 0.5, **outcomes[row.name]}
@@ -149,10 +172,11 @@ def trials(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(loop._Work, "_trial", trial)
         made = config(output_dir=tmp_path)
         folder = Fit(tmp_path, made.identity())
-        folder.write("trials", [{"name": n, "sparsity": 0.5, **outcomes[n]} for n in done])
+        rows = [{"name": n, "sparsity": 0.5, "seconds": 130, **outcomes[n]} for n in done]
+        folder.write("trials", rows)
         rows = [screening.Screened(name, 1, 1, LEAST, "") for name in outcomes]
         rows.append(screening.Screened("wide", 1, 1, None, "too wide"))
-        planned = plan.make(dict.fromkeys(outcomes, 10.0), 40, 2, 3600)
+        planned = plan.make(paces(*outcomes), 40, 2, PLENTY)
         found = loop._Work(made, folder, _data())._trials(rows, planned)
         return asked, [row["name"] for row in found], capsys.readouterr().out
 
@@ -163,20 +187,21 @@ def test_the_most_accurate_trials_come_first_and_of_equal_ones_the_lowest_loss(t
     asked, order, shown = trials()
     assert asked == ["one", "two", "three", "four"]
     assert order == ["three", "two", "one"]
-    assert "four failed: the loss is NaN" in shown and "trial 1 of 4, one, about 0:" in shown
+    assert "four: failed: the loss is NaN" in shown
 
 
 def test_trials_that_are_recorded_are_not_run_again(trials):
-    asked, order, shown = trials(done=("one", "two"))
+    asked, order, _ = trials(done=("one", "two"))
     assert asked == ["three", "four"]
-    assert order == ["three", "two", "one"] and "trial 3 of 4" in shown
+    assert order == ["three", "two", "one"]
 
 
-def test_trials_for_which_there_is_no_time_are_left_out(trials):
-    """An hour is planned for four trials and two finalists; the first trial takes half of it."""
-    asked, order, shown = trials(seconds=1800.0)
-    assert asked == order == ["one"]
-    assert shown.count(f"failed: {loop.NO_TIME}") == 3
+@pytest.mark.parametrize(("seconds", "tried"), [(100, 3), (450, 2), (600, 1)])
+def test_trials_for_which_there_is_no_time_are_left_out(trials, seconds, tried):
+    """Of an hour each trial takes some seconds; a finalist must get half of its epochs."""
+    asked, order, shown = trials(seconds=seconds, outcomes=dict(list(TRIALS.items())[:3]))
+    assert asked == ["one", "two", "three"][:tried] and len(order) == tried
+    assert shown.count(f": {loop.NO_TIME}") == 3 - tried
 
 
 def test_while_every_network_failed_the_next_is_tried_whatever_the_time(trials):
@@ -186,14 +211,16 @@ def test_while_every_network_failed_the_next_is_tried_whatever_the_time(trials):
 
 @pytest.fixture
 def finals(tmp_path, monkeypatch, capsys):
-    """Run made-up finalists, in a folder whose trials took `factor` times the planned seconds."""
+    """Run made-up finalists, in a folder whose trials have these starts."""
 
-    def run(factor=1.0, seconds=0.0):
+    def run(start=10.0, seconds=0.0):
         made = config(output_dir=tmp_path)
         folder = Fit(tmp_path, made.identity())
-        planned = plan.make({"one": 10.0, "two": 10.0}, 40, 2, 3600)
-        taken = factor * planned.trial_seconds("one")
-        rows = [{"name": name, "seconds": taken} for name in ("one", "two")]
+        planned = plan.make(paces("one", "two"), 40, 2, PLENTY)
+        rows = [
+            {"name": name, "top1": 0.5, "seconds": 10.6 * 10 + 2 * start, "epoch_seconds": 10.0}
+            for name in ("one", "two")
+        ]
         folder.write("trials", rows)
         trained = []
 
@@ -204,29 +231,131 @@ def finals(tmp_path, monkeypatch, capsys):
 
         monkeypatch.setattr(loop._Work, "_final", final)
         list(loop._Work(made, folder, _data())._finals(rows, planned))
-        return planned, trained, folder, capsys.readouterr().out
+        return trained, folder, capsys.readouterr().out
 
     return run
 
 
-def test_finalists_are_trained_as_planned_if_the_trials_were_as_fast(finals):
-    planned, trained, folder, shown = finals()
-    assert trained == [("one", planned.train_epochs), ("two", planned.train_epochs)]
+def test_finalists_are_trained_to_the_end_if_there_is_time(finals):
+    trained, folder, shown = finals()
+    assert trained == [("one", 30), ("two", 30)]
     assert "one to the end" in shown and not folder.read("files")
+    assert not folder.read("finals")["warning"]
 
 
-def test_after_slow_trials_finalists_are_trained_for_less(finals):
-    planned, trained, _, _ = finals(factor=2.5)
-    assert trained and all(0 < epochs < planned.train_epochs for _, epochs in trained)
+def test_where_stages_are_slow_to_start_finalists_are_trained_for_less(finals):
+    trained, _, _ = finals(start=60)
+    assert len(trained) == 2 and all(15 <= epochs < 30 for _, epochs in trained)
 
 
 def test_a_finalist_for_which_there_is_no_time_is_left_out_and_stays_so(finals):
-    _, trained, folder, shown = finals(seconds=3500.0)
+    trained, folder, shown = finals(seconds=3500.0)
     assert [name for name, _ in trained] == ["one"]
     assert folder.read("files") == {"two": {"failed": loop.NO_TIME}}
     assert f"two: not made: {loop.NO_TIME}" in shown
-    _, trained, folder, _ = finals()  # resumed, with the time that is recorded
+    trained, folder, _ = finals()  # resumed, with the time that is recorded
     assert [name for name, _ in trained] == ["one"] and folder.seconds > 3500
+
+
+class Machine:
+    """Stages of the heaviest network take `start` seconds, and its epochs `epoch` seconds.
+
+    Time passes by nothing else.
+    """
+
+    def __init__(self, start, epoch):
+        self.start, self.epoch, self.now, self.lines, self.finals = start, epoch, 0.0, [], {}
+        self.heaviest = self.network = None
+
+    path = None
+
+    def monotonic(self):
+        return self.now
+
+    def metrics(self):
+        return self.lines
+
+    def expect(self, build, dataset, options):
+        self.now += self.start / plan.STARTING
+        return duration.Duration(1, 40, self.epoch)
+
+    def train(self, config, dataset, network, part, epochs):
+        self.lines, self.network = [], network
+        self._stage("train", 1.0, epochs)
+        self.finals = {"train": epochs, "part": part}
+        return self
+
+    def compress(self, run, dataset, sparsity, epochs):
+        for stage, count in epochs.items():
+            self._stage(stage, plan.COMPRESSING, count)
+        self.finals |= epochs
+
+    def _stage(self, stage, work, epochs):
+        assert epochs > 0
+        (paced,) = plan.paces(
+            [self.network],
+            self.heaviest,
+            duration.Duration(1, 40, work * self.epoch),
+            self.start / plan.STARTING,
+        )
+        seconds = [paced.epoch] * epochs
+        seconds[0] += paced.start
+        self.lines += [{"stage": stage, "seconds": value} for value in seconds]
+        self.now += sum(seconds)
+
+
+@pytest.fixture
+def simulate(tmp_path, monkeypatch, capsys):
+    """Run trials and finalists on a made-up machine; return it, the fit and what was printed."""
+
+    def run(start, epoch, hours):
+        machine = Machine(start, epoch)
+        monkeypatch.setattr(folder_module, "time", machine)
+        monkeypatch.setattr(duration, "expect", machine.expect)
+        for name in ("train", "compress"):
+            monkeypatch.setattr(training, name, getattr(machine, name))
+        monkeypatch.setattr(training, "validation", lambda run: {"top1": 0.5, "loss": 1.0})
+        monkeypatch.setattr(loop, "load_run", lambda *_: types.SimpleNamespace(model=None))
+        monkeypatch.setattr(predict, "kernel_curve", lambda *_: LEAST.kernels)
+        monkeypatch.setattr(networks, "SCRATCH", LADDER)
+        made = config(output_dir=tmp_path / f"{start}_{hours}", hours=hours, max_archive_bytes=1400)
+        folder = Fit(tmp_path / f"{start}_{hours}", made.identity())
+        work = loop._Work(made, folder, _data())
+        machine.heaviest = max(work.ladder.values(), key=lambda n: n.multiply_accumulates)
+        screened = [screening.Screened(name, 1, 1, LEAST, "") for name in work.ladder]
+        planned = work._plan(screened)
+        list(work._finals(work._trials(screened, planned), planned))
+        return machine, folder, capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("start", "epoch", "hours", "tried"),
+    [(1, 0.1, 0.1, 4), (16, 0.5, 0.1, 4), (24, 0.5, 0.1, 3), (60, 0.5, 0.1, 0), (60, 0.5, 1, 4)],
+)
+def test_finalists_get_the_epochs_that_the_time_allows(simulate, start, epoch, hours, tried):
+    machine, folder, shown = simulate(start, epoch, hours)
+    assert machine.finals["part"] == "finals" and machine.finals["train"] >= 15
+    files = plan.Plan(**folder.read("finals")["plan"]).paces[0]["files"]
+    assert machine.now + files <= 3600 * hours
+    assert sum("top1" in row for row in folder.read("trials")) == tried
+    assert ("without a trial" in shown) == (tried == 0) and "too short" not in shown
+
+
+def test_starts_that_take_all_the_time_leave_a_tenth_of_it_for_epochs(simulate):
+    machine, *_ = simulate(400, 0.5, 0.1)
+    assert machine.now > 360 and machine.finals["train"] >= 15
+
+
+def test_a_time_too_short_to_train_is_said_with_one_that_suffices(simulate):
+    machine, folder, shown = simulate(60, 20.0, 0.1)
+    assert 1 < machine.finals["train"] < 15
+    warning = folder.read("finals")["warning"]
+    assert warning.startswith("--hours=0.1 is too short") and warning in shown
+    hours = float(re.search(r"give --hours=([0-9.]+) or more$", warning)[1])
+    machine, folder, _ = simulate(60, 20.0, hours)
+    assert machine.finals["train"] >= 15 and not folder.read("finals")["warning"]
 
 
 def test_if_every_network_fails_the_last_reason_is_given(trials):

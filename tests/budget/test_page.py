@@ -46,6 +46,7 @@ def text(tmp_path):
     fit.write("trials", [{"name": "net", "sparsity": 0.63, "top1": 0.7, "loss": 1.0}])
     failed = {"net_double": {"failed": "no price meets it"}}
     fit.write("files", {**records([CHOSEN, ROUNDED, HALF]), **failed})
+    fit.write("finals", {"warning": "--hours=0.1 is too short"})
     fit.write("test", TEST)
     return page.write(made, fit, types.SimpleNamespace(name="photos")).read_text()
 
@@ -55,6 +56,7 @@ def test_the_page_has_the_choice_and_why(text):
     assert "<b>970</b>" in text and "<b>81.25 %</b><span>test accuracy, 1,234 images" in text
     assert "2 of 2 files made of the finalists keep to the budget." in text
     assert "90.00 %, the next 85.00 %" in text
+    assert "<li>--hours=0.1 is too short</li>" in text
     assert "sqzkit classify --model=" in text and "sqzkit fit --max_archive_bytes=1000" in text
 
 
