@@ -2,6 +2,8 @@ package org.sqzkit.apk;
 
 import com.android.tools.r8.CompilationFailedException;
 import com.android.tools.r8.CompilationMode;
+import com.android.tools.r8.D8;
+import com.android.tools.r8.D8Command;
 import com.android.tools.r8.JdkClassFileProvider;
 import com.android.tools.r8.OutputMode;
 import com.android.tools.r8.R8;
@@ -27,6 +29,13 @@ final class Compiler {
             "-dontobfuscate",
             "-dontwarn javax.annotation.**,org.checkerframework.**",
             "-keepclasseswithmembers,includedescriptorclasses class * { native <methods>; }");
+
+    /**
+     * Makes R8 and D8 read dex files without their debug information. R8 numbers the instructions of each
+     * method there, for a mapping file that nobody keeps; without the numbers a stack trace gives the
+     * instruction itself.
+     */
+    private static final String NO_DEBUG_INFORMATION = "com.android.tools.r8.nullOutDebugInfo";
 
     private Compiler() {}
 
@@ -69,10 +78,21 @@ final class Compiler {
                     .setMode(CompilationMode.RELEASE)
                     .setOutput(out, OutputMode.DexIndexed)
                     .build());
+            System.setProperty(NO_DEBUG_INFORMATION, "");
+            D8.run(D8Command.builder()
+                    .addProgramFiles(dexFiles(out))
+                    .setMinApiLevel(options.number("minSdk"))
+                    .setMode(CompilationMode.RELEASE)
+                    .setOutput(out, OutputMode.DexIndexed)
+                    .build());
         } catch (CompilationFailedException e) {
             throw new BuildException("R8 cannot translate the classes: " + e.getMessage(), e);
         }
-        return find(out, ".dex").stream().map(Path::of).collect(Collectors.toList());
+        return dexFiles(out);
+    }
+
+    private static List<Path> dexFiles(Path folder) throws IOException {
+        return find(folder, ".dex").stream().map(Path::of).collect(Collectors.toList());
     }
 
     private static List<String> find(Path folder, String ending) throws IOException {

@@ -10,8 +10,10 @@ import java.util.Collections;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import java.util.zip.ZipInputStream;
 import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.TemporaryFolder;
@@ -35,7 +37,9 @@ public class ApkWriterTest {
         }
         Path apk = folder.getRoot().toPath().resolve("a.apk");
         try (ApkWriter writer = new ApkWriter(apk)) {
-            files.forEach((name, content) -> writer.add(name, content, !name.endsWith(".xml")));
+            for (Map.Entry<String, byte[]> file : files.entrySet()) {
+                writer.add(file.getKey(), file.getValue(), !file.getKey().endsWith(".xml"));
+            }
         }
         try (ZipFile zip = new ZipFile(apk.toFile())) {
             assertEquals(files.size(), zip.size());
@@ -53,5 +57,41 @@ public class ApkWriterTest {
             assertTrue("descriptors", Files.size(apk) <= at + 22
                     + files.keySet().stream().mapToInt(name -> 46 + name.length()).sum());
         }
+    }
+
+    /** Every reader of zip files reads it, and it is smaller than what the JDK makes. */
+    @Test
+    public void filesAreCompressedWellAndReadByTheJdk() throws Exception {
+        StringBuilder text = new StringBuilder();
+        new Random(2).ints(4000, 0, 40).forEach(word -> text.append("Word").append(word * word));
+        byte[] content = text.toString().getBytes("UTF-8");
+        Path[] files = {folder.getRoot().toPath().resolve("a"), folder.getRoot().toPath().resolve("b")};
+        for (Path file : files) {
+            try (ApkWriter writer = new ApkWriter(file)) {
+                writer.add("Wörter.xml", content, false);
+                writer.add("nothing.xml", new byte[0], false);
+                writer.add("stored.png", content, true);
+            }
+        }
+        Deflater deflater = new Deflater(Deflater.BEST_COMPRESSION, true);
+        deflater.setInput(content);
+        deflater.finish();
+        int size = deflater.deflate(new byte[content.length]);
+        try (ZipInputStream in = new ZipInputStream(Files.newInputStream(files[0]));
+                ZipFile zip = new ZipFile(files[0].toFile())) {
+            assertEquals("stored.png", in.getNextEntry().getName());
+            assertArrayEquals(content, in.readAllBytes());
+            assertEquals("Wörter.xml", in.getNextEntry().getName());
+            assertArrayEquals(content, in.readAllBytes());
+            assertEquals("nothing.xml", in.getNextEntry().getName());
+            assertEquals(0, in.readAllBytes().length);
+            ZipEntry words = zip.getEntry("Wörter.xml");
+            assertArrayEquals(content, zip.getInputStream(words).readAllBytes());
+            long packed = words.getCompressedSize();
+            assertTrue(packed + " of " + size, packed < 0.99 * size);
+            assertEquals(ZipEntry.STORED, zip.getEntry("stored.png").getMethod());
+        }
+        assertArrayEquals("the same bytes again",
+                Files.readAllBytes(files[0]), Files.readAllBytes(files[1]));
     }
 }

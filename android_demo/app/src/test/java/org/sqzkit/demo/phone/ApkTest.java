@@ -62,6 +62,21 @@ public class ApkTest {
         assertEquals("not in classes.dex", Set.of(), needed);
     }
 
+    /** Numbers for a mapping file that nobody keeps: the build switches them off by an internal option of R8. */
+    @Test
+    public void thereIsNoDebugInformation() throws Exception {
+        byte[] dex = Apk.read("classes.dex");
+        ByteBuffer file = ByteBuffer.wrap(dex).order(ByteOrder.LITTLE_ENDIAN);
+        int map = file.getInt(0x34);
+        Set<Integer> kinds = new TreeSet<>();
+        for (int i = 0; i < file.getInt(map); i++) {
+            kinds.add((int) file.getShort(map + 4 + 12 * i));
+        }
+        int code = 0x2001;
+        int debugInformation = 0x2003;
+        assertTrue(kinds.toString(), kinds.contains(code) && !kinds.contains(debugInformation));
+    }
+
     private static void find(String pattern, String text, Consumer<String> found) {
         for (Matcher matcher = Pattern.compile(pattern).matcher(text); matcher.find(); ) {
             found.accept(matcher.group(1));
