@@ -1,7 +1,5 @@
 package org.sqzkit.demo;
 
-import android.graphics.Bitmap;
-import android.graphics.Canvas;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.AdapterView;
@@ -55,7 +53,7 @@ public final class LabActivity extends StateScreen {
         findViewById(R.id.share_csv).setOnClickListener(view -> engine.lab().share(
                 null, () -> PhotoProvider.share(this, PhotoProvider.CSV)));
         findViewById(R.id.share_picture).setOnClickListener(view -> engine.lab().share(
-                picture(findViewById(R.id.sheet)), () -> PhotoProvider.share(this, PhotoProvider.PICTURE)));
+                picture(0, findViewById(R.id.sheet)), () -> PhotoProvider.share(this, PhotoProvider.PICTURE)));
     }
 
     /** The other models, after "none". */
@@ -201,16 +199,4 @@ public final class LabActivity extends StateScreen {
     }
 
     /** Draws a part of the screen on its own background. */
-    private Bitmap picture(View part) {
-        Bitmap picture = Bitmap.createBitmap(
-                part.getWidth(), part.getHeight(), Bitmap.Config.ARGB_8888);
-        Canvas canvas = new Canvas(picture);
-        canvas.drawColor(getColor(R.color.card));
-        part.draw(canvas);
-        return picture;
-    }
-
-    private void show(int id, boolean visible) {
-        findViewById(id).setVisibility(visible ? View.VISIBLE : View.GONE);
-    }
 }

@@ -206,9 +206,9 @@ final class LabSession {
     }
 
     /**
-     * Puts the sheet where another app can read it, then calls {@code done}.
+     * Puts a picture, or the sheet, where another app can read it, then calls {@code done}.
      *
-     * @param picture what to share, or null to share the CSV
+     * @param picture what to share, or null to share the sheet as CSV
      */
     void share(Bitmap picture, Runnable done) {
         List<BenchmarkRow> rows = store.state().lab().rows();

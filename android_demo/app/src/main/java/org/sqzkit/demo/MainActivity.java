@@ -2,6 +2,7 @@ package org.sqzkit.demo;
 
 import android.app.AlertDialog;
 import android.content.Intent;
+import android.graphics.Bitmap;
 import android.graphics.RectF;
 import android.net.Uri;
 import android.os.Bundle;
@@ -53,6 +54,9 @@ public final class MainActivity extends StateScreen {
                 view -> startActivity(new Intent(this, TeachActivity.class)));
         findViewById(R.id.correct).setOnClickListener(
                 view -> ClassDialogs.choose(this, engine.state().teaching(), engine.teaching()::correct));
+        findViewById(R.id.undo).setOnClickListener(view -> engine.photos().undo());
+        findViewById(R.id.share).setOnClickListener(view -> engine.lab().share(
+                answer(), () -> PhotoProvider.share(this, PhotoProvider.PICTURE)));
         preferences = new Preferences(this);
         Switch map = findViewById(R.id.map);
         map.setChecked(preferences.map());
@@ -67,6 +71,14 @@ public final class MainActivity extends StateScreen {
         } else {
             restore(saved);
         }
+    }
+
+    /** The photo with its answer. */
+    Bitmap answer() {
+        boolean taught = engine.state().photo().result().taught() != null;
+        return picture(getResources().getDimensionPixelSize(R.dimen.page_side), findViewById(R.id.photo),
+                findViewById(taught ? R.id.taught_summary : R.id.summary),
+                findViewById(taught ? R.id.taught_rows : R.id.rows));
     }
 
     private void restore(Bundle saved) {
@@ -140,6 +152,9 @@ public final class MainActivity extends StateScreen {
         drawResult(state.photo().result());
         drawTaught(state);
         drawMap(state);
+        AppState.Photo photo = state.photo();
+        show(R.id.share, photo.bitmap() != null && photo.result() != null);
+        show(R.id.undo, photo.bitmap() != null && !photo.step().running() && engine.photos().hasFormer());
         progress.draw(state);
         samples.draw(state.models().current());
     }
@@ -147,9 +162,9 @@ public final class MainActivity extends StateScreen {
     private void drawPhoto(AppState.Photo photo) {
         ImageView view = findViewById(R.id.photo);
         view.setImageBitmap(photo.bitmap());
-        view.setVisibility(photo.bitmap() == null ? View.GONE : View.VISIBLE);
-        findViewById(R.id.hint).setVisibility(photo.bitmap() == null ? View.VISIBLE : View.GONE);
-        findViewById(R.id.classifying).setVisibility(photo.step().running() ? View.VISIBLE : View.GONE);
+        show(R.id.photo, photo.bitmap() != null);
+        show(R.id.hint, photo.bitmap() == null);
+        show(R.id.classifying, photo.step().running());
     }
 
     private String modelText(AppState.Models models) {
@@ -167,9 +182,11 @@ public final class MainActivity extends StateScreen {
         if (state.photo().error() != null) {
             ErrorCard.show(this, getString(R.string.error_photo_title),
                     state.photo().error().text(this), R.string.ok, engine::dismissError);
-        } else if (state.teaching().error() != null) {
+        } else if (state.teaching().error() != null || state.lab().error() != null) {
+            AppError error = state.teaching().error() != null
+                    ? state.teaching().error() : state.lab().error();
             ErrorCard.show(this, getString(R.string.error_general_title),
-                    state.teaching().error().text(this), R.string.ok, engine::dismissError);
+                    error.text(this), R.string.ok, engine::dismissError);
         } else if (state.models().failure() != null) {
             ModelCard.showFailure(this, engine);
         } else {
@@ -217,12 +234,8 @@ public final class MainActivity extends StateScreen {
                 (float) seen[1] / height, (float) seen[2] / width, (float) seen[3] / height));
     }
 
-    private void show(int id, boolean visible) {
-        findViewById(id).setVisibility(visible ? View.VISIBLE : View.GONE);
-    }
-
     private void drawResult(Result result) {
-        findViewById(R.id.result).setVisibility(result == null ? View.GONE : View.VISIBLE);
+        show(R.id.result, result != null);
         if (result == null) {
             return;
         }
@@ -235,7 +248,7 @@ public final class MainActivity extends StateScreen {
         ((ProgressBar) findViewById(R.id.summary_bar)).setProgress(Math.round(1000 * best.probability()));
         ResultRows others = findViewById(R.id.rows);
         boolean any = others.show(result.best().subList(1, result.best().size()));
-        findViewById(R.id.nothing_else).setVisibility(any ? View.GONE : View.VISIBLE);
+        show(R.id.nothing_else, !any);
         ((TextView) findViewById(R.id.timing)).setText(ModelCard.timing(this, result));
     }
 }

@@ -56,9 +56,10 @@ final class ModelCard {
         put(card, context.getString(R.string.card_input), context.getString(
                 R.string.card_input_value, file.width(), file.height(), file.inputType()));
         put(card, context.getString(R.string.card_cut), cut(context, file.geometry()));
-        if (!file.normalizationStated()) {
-            put(card, context.getString(R.string.card_normalization),
-                    context.getString(R.string.card_normalization_guessed));
+        if (file.lacksNormalization()) {
+            put(card, context.getString(R.string.card_normalization), file.choice() == null
+                    ? context.getString(R.string.card_normalization_guessed)
+                    : context.getResources().getStringArray(R.array.normalizations)[file.choice().ordinal()]);
         }
         put(card, context.getString(R.string.card_classes), file.labels().isEmpty()
                 ? context.getString(R.string.card_classes_unnamed, file.classes())

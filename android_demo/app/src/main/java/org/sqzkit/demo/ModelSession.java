@@ -9,6 +9,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.sqzkit.demo.model.Additions;
+import org.sqzkit.demo.model.AtomicFiles;
 import org.sqzkit.demo.model.Classifier;
 import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.ModelEntry;
@@ -147,6 +149,41 @@ final class ModelSession {
                 incoming.delete();
             }
         });
+    }
+
+    /** Gives the model in use the class names of a text file of another app. */
+    void addLabels(Uri uri) {
+        change(Step.COPYING, (model, running) -> {
+            File incoming = models.newIncoming();
+            try {
+                ContentReader.copy(() -> content.open(uri), incoming, Additions.MAX_BYTES,
+                        AtomicFiles.Header.ANY, R.string.error_model_gone, running);
+                models.additions().addLabels(model, incoming);
+            } finally {
+                incoming.delete();
+            }
+        });
+    }
+
+    /** Prepares pixels in this way for the model in use. */
+    void setNormalization(Additions.Choice choice) {
+        change(Step.OPENING, (model, running) -> models.additions().setNormalization(model, choice));
+    }
+
+    /** Changes what is known about a model. */
+    private interface Change {
+        void apply(LoadedModel model, Task running) throws AppError;
+    }
+
+    private void change(Step step, Change change) {
+        LoadedModel model = state.state().models().current();
+        RunOptions options = state.state().options();
+        if (model != null) {
+            start(step, model.entry().fileName(), running -> {
+                change.apply(model, running);
+                return outcome(open(model.entry(), options, running), null);
+            });
+        }
     }
 
     private ModelRunner add(File incoming, String name, RunOptions options, Task running)

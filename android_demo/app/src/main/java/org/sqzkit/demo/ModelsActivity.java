@@ -14,6 +14,7 @@ import android.widget.Spinner;
 import android.widget.Switch;
 import android.widget.TextView;
 import java.util.Map;
+import org.sqzkit.demo.model.Additions;
 import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.RunOptions;
@@ -24,6 +25,7 @@ import org.sqzkit.demo.ui.ErrorCard;
 /** The second screen: which model runs, what it is, and how it runs. */
 public final class ModelsActivity extends StateScreen {
     static final int OPEN = 1;
+    static final int LABELS = 2;
 
     private ProgressCard progress;
     private Object shownEntries;
@@ -37,7 +39,9 @@ public final class ModelsActivity extends StateScreen {
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        findViewById(R.id.open).setOnClickListener(view -> open());
+        findViewById(R.id.open).setOnClickListener(view -> open(OPEN, "*/*"));
+        findViewById(R.id.add_labels).setOnClickListener(view -> open(LABELS, "text/*"));
+        findViewById(R.id.set_normalization).setOnClickListener(view -> chooseNormalization());
         findViewById(R.id.remove).setOnClickListener(
                 view -> remove(engine.state().models().current().entry()));
         findViewById(R.id.clear).setOnClickListener(view -> engine.clearStorage());
@@ -47,13 +51,21 @@ public final class ModelsActivity extends StateScreen {
         offerOptions();
     }
 
-    private void open() {
+    private void open(int request, String type) {
         try {
             startActivityForResult(new Intent(Intent.ACTION_OPEN_DOCUMENT)
-                    .addCategory(Intent.CATEGORY_OPENABLE).setType("*/*"), OPEN);
+                    .addCategory(Intent.CATEGORY_OPENABLE).setType(type), request);
         } catch (ActivityNotFoundException e) {
             ErrorCard.show(this, getString(R.string.open_model), getString(R.string.error_no_picker));
         }
+    }
+
+    private void chooseNormalization() {
+        new AlertDialog.Builder(this)
+                .setTitle(R.string.normalization_title)
+                .setItems(R.array.normalizations, (dialog, which) ->
+                        engine.models().setNormalization(Additions.Choice.values()[which]))
+                .show();
     }
 
     private void remove(ModelEntry entry) {
@@ -66,8 +78,13 @@ public final class ModelsActivity extends StateScreen {
 
     @Override
     protected void onActivityResult(int request, int result, Intent data) {
-        if (request == OPEN && result == RESULT_OK && data != null && data.getData() != null) {
+        if (result != RESULT_OK || data == null || data.getData() == null) {
+            return;
+        }
+        if (request == OPEN) {
             engine.models().open(data.getData());
+        } else if (request == LABELS) {
+            engine.models().addLabels(data.getData());
         }
     }
 
@@ -116,8 +133,12 @@ public final class ModelsActivity extends StateScreen {
             shownEntries = models.entries();
             shownModel = models.current();
         }
-        boolean removable = models.current() != null && !models.current().entry().bundled();
-        findViewById(R.id.remove).setVisibility(removable ? View.VISIBLE : View.GONE);
+        LoadedModel model = models.current();
+        show(R.id.remove, model != null && !model.entry().bundled());
+        show(R.id.add_labels, model != null && model.file().lacksLabels());
+        // What was taught is of features that another normalization would change.
+        show(R.id.set_normalization, model != null && model.file().lacksNormalization()
+                && state.teaching().classes().isEmpty());
         StorageUse use = models.storage();
         ((TextView) findViewById(R.id.storage)).setText(getString(R.string.storage_text, use.models(),
                 Formats.size(this, use.modelBytes()), Formats.size(this, use.copyBytes())));

@@ -26,11 +26,11 @@ public final class PhotoProvider extends ContentProvider {
     private static final String AUTHORITY = "org.sqzkit.demo.photographs";
     private static final String NAME = "capture.jpg";
 
-    /** What can be shared with other apps: models, what was taught, and benchmarks. */
+    /** What can be shared with other apps: models, what was taught, benchmarks, and answers. */
     static final String MODEL = "taught.tflite";
     static final String HEAD = "taught.head";
     static final String CSV = "benchmark.csv";
-    static final String PICTURE = "benchmark.png";
+    static final String PICTURE = "sqzkit.png";
 
     private static final List<String> SHARED = Arrays.asList(MODEL, HEAD, CSV, PICTURE);
 

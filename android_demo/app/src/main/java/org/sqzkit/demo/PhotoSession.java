@@ -26,6 +26,7 @@ final class PhotoSession {
     private final CrashGuard guard;
     private final ContentReader content;
     private final File kept;
+    private final File former;
     private Task task;
     private ModelSession models;
 
@@ -36,9 +37,11 @@ final class PhotoSession {
         this.guard = guard;
         content = new ContentReader(context.getContentResolver());
         kept = new File(context.getFilesDir(), "photograph");
+        former = new File(context.getFilesDir(), "photograph-before");
         AtomicFiles.clean(context.getFilesDir());
         if (guard.suspect().equals(CrashGuard.PHOTO)) {
             kept.delete();
+            former.delete();
         }
     }
 
@@ -62,6 +65,16 @@ final class PhotoSession {
         load(() -> new FileInputStream(captured));
     }
 
+    /** Whether there is a photo to go back to. */
+    boolean hasFormer() {
+        return former.exists();
+    }
+
+    /** Goes back to the photo before the present one, which {@link #undo} then brings again. */
+    void undo() {
+        load(() -> new FileInputStream(former));
+    }
+
     private void load(ContentReader.Source source) {
         tasks.cancel(task);
         store.updatePhoto(photo -> photo.with((AppError) null).with(Step.COPYING));
@@ -83,6 +96,7 @@ final class PhotoSession {
             Bitmap photo = decode(copy);
             running.progress();
             if (keep) {
+                kept.renameTo(former); // fails for the first photo, which has none before it
                 AtomicFiles.move(copy, kept);
             }
             return photo;
@@ -150,10 +164,11 @@ final class PhotoSession {
         store.updatePhoto(photo -> photo.with(Step.IDLE));
     }
 
-    /** Deletes the stored photo and takes it off the screen. */
+    /** Deletes the stored photos and takes the last one off the screen. */
     void clear() {
         cancel();
         kept.delete();
+        former.delete();
         PhotoProvider.file(context).delete();
         store.updatePhoto(photo -> new AppState.Photo(null, null, null, Step.IDLE));
     }

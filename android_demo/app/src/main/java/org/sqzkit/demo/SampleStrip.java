@@ -79,7 +79,7 @@ final class SampleStrip {
         ImageButton button = new ImageButton(screen);
         button.setImageBitmap(load(path));
         button.setScaleType(ImageView.ScaleType.CENTER_CROP);
-        button.setBackgroundResource(R.drawable.frame);
+        button.setBackgroundResource(R.drawable.card);
         button.setClipToOutline(true);
         button.setPadding(0, 0, 0, 0);
         button.setContentDescription(screen.getString(R.string.sample_description, stem(name)));

@@ -1,7 +1,10 @@
 package org.sqzkit.demo;
 
 import android.app.Activity;
+import android.graphics.Bitmap;
+import android.graphics.Canvas;
 import android.os.Bundle;
+import android.view.View;
 import org.sqzkit.demo.ui.SystemBars;
 
 /** A screen that shows the engine's state, and is drawn at each change while it is visible. */
@@ -29,6 +32,29 @@ abstract class StateScreen extends Activity {
     protected void onStart() {
         super.onStart();
         engine.store().listen(redraw);
+    }
+
+    /** Draws parts of the screen one below the other, {@code gap} pixels around each. */
+    Bitmap picture(int gap, View... parts) {
+        int width = 0;
+        int height = gap;
+        for (View part : parts) {
+            width = Math.max(width, part.getWidth());
+            height += part.getHeight() + gap;
+        }
+        Bitmap picture = Bitmap.createBitmap(width + 2 * gap, height, Bitmap.Config.ARGB_8888);
+        Canvas canvas = new Canvas(picture);
+        canvas.drawColor(getColor(R.color.card));
+        canvas.translate(gap, gap);
+        for (View part : parts) {
+            part.draw(canvas);
+            canvas.translate(0, part.getHeight() + gap);
+        }
+        return picture;
+    }
+
+    void show(int id, boolean visible) {
+        findViewById(id).setVisibility(visible ? View.VISIBLE : View.GONE);
     }
 
     @Override

@@ -158,7 +158,7 @@ public final class TeachActivity extends StateScreen {
         ImageButton button = new ImageButton(this);
         button.setImageBitmap(BitmapFactory.decodeFile(engine.teaching().picture(features).getPath()));
         button.setScaleType(ImageView.ScaleType.CENTER_CROP);
-        button.setBackgroundResource(R.drawable.frame);
+        button.setBackgroundResource(R.drawable.card);
         button.setClipToOutline(true);
         button.setPadding(0, 0, 0, 0);
         button.setContentDescription(getString(R.string.teach_picture, number + 1, one.label()));
@@ -169,9 +169,5 @@ public final class TeachActivity extends StateScreen {
         size.setMarginEnd(side / 9);
         button.setLayoutParams(size);
         return button;
-    }
-
-    private void show(int id, boolean visible) {
-        findViewById(id).setVisibility(visible ? View.VISIBLE : View.GONE);
     }
 }

@@ -12,11 +12,14 @@ import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.Intent;
 import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
 import android.net.Uri;
 import android.os.Build;
 import android.os.Bundle;
 import android.os.Parcel;
+import android.os.ParcelFileDescriptor;
 import android.provider.MediaStore;
+import android.view.View;
 import android.view.ViewGroup;
 import java.io.FileNotFoundException;
 import java.io.InputStream;
@@ -29,6 +32,7 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
+import org.robolectric.annotation.Config;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowAlertDialog;
@@ -315,6 +319,64 @@ public class MainActivityTest {
             }
             return count;
         }
+    }
+
+    private void undo() throws Exception {
+        assertTrue(Screens.shown(screen(), R.id.undo));
+        screen().findViewById(R.id.undo).performClick();
+        Screens.settle();
+    }
+
+    @Test
+    public void oneTapGoesBackToThePhotoBeforeAndAnotherReturns() throws Exception {
+        choose("green.jpg", Screens.photo(Screens.GREEN));
+        assertFalse("there is none before it", Screens.shown(screen(), R.id.undo));
+        choose("red.jpg", Screens.photo(Screens.RED));
+        undo();
+        assertTrue(summary(), summary().startsWith("green"));
+        undo();
+        assertTrue(summary(), summary().startsWith("red"));
+        choose("text.jpg", "no image".getBytes());
+        undo();
+        assertTrue("a file that is no photo counts for nothing: " + summary(),
+                summary().startsWith("green"));
+        Screens.engine().clearStorage();
+        Screens.settle();
+        assertFalse(Screens.shown(screen(), R.id.undo));
+        for (String left : Screens.context().getFilesDir().list()) {
+            assertFalse(left, left.startsWith("photo"));
+        }
+    }
+
+    @Test
+    @Config(sdk = 35)
+    public void theAnswerIsSharedAsAPicture() throws Exception {
+        assertFalse(Screens.shown(screen(), R.id.share));
+        choose("red.png", Screens.photo(Screens.RED, 64, 48, Bitmap.CompressFormat.PNG));
+        Screens.draw(screen());
+        screen().findViewById(R.id.share).performClick();
+        Screens.settle();
+        Intent chooser = shadowOf(screen()).getNextStartedActivity();
+        Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
+        assertEquals("image/png", send.getType());
+        Bitmap picture;
+        try (InputStream in = new ParcelFileDescriptor.AutoCloseInputStream(
+                provider().openFile(send.getParcelableExtra(Intent.EXTRA_STREAM), "r"))) {
+            picture = BitmapFactory.decodeStream(in);
+        }
+        View photo = screen().findViewById(R.id.photo);
+        int gap = screen().getResources().getDimensionPixelSize(R.dimen.page_side);
+        assertEquals(photo.getWidth() + 2 * gap, picture.getWidth());
+        assertEquals(Screens.RED, picture.getPixel(picture.getWidth() / 2, gap + photo.getHeight() / 2));
+        View summary = screen().findViewById(R.id.summary);
+        int inked = 0;
+        int card = screen().getColor(R.color.card);
+        for (int x = gap; x < gap + summary.getWidth(); x++) {
+            for (int y = 0; y < summary.getHeight(); y++) {
+                inked += picture.getPixel(x, 2 * gap + photo.getHeight() + y) == card ? 0 : 1;
+            }
+        }
+        assertTrue("letters: " + inked, inked > 100);
     }
 
     @Test

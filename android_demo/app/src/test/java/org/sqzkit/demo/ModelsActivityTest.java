@@ -18,6 +18,7 @@ import android.widget.Switch;
 import android.widget.TextView;
 import java.io.File;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.After;
 import org.junit.Before;
@@ -27,7 +28,9 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowAlertDialog;
+import org.sqzkit.demo.model.Additions;
 import org.sqzkit.demo.model.ModelEntry;
+import org.sqzkit.demo.model.ModelFile;
 import org.sqzkit.demo.model.RunOptions;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
@@ -100,6 +103,60 @@ public class ModelsActivityTest {
         assertTrue(text, text.contains("Shorter side resized to 36 pixels"));
         assertTrue(text, text.contains("License: Apache-2.0"));
         assertTrue(text, text.contains("Opened on this phone (colours_int8.tflite)"));
+    }
+
+    private void pick(int button, String name, byte[] content) throws Exception {
+        screen().findViewById(button).performClick();
+        Intent asked = shadowOf(screen()).getNextStartedActivityForResult().intent;
+        assertEquals("text/*", asked.getType());
+        shadowOf(screen()).receiveResult(
+                asked, Activity.RESULT_OK, new Intent().setData(Screens.offer(name, content)));
+        Screens.settle();
+    }
+
+    @Test
+    public void whatTheFileLacksCanBeAdded() throws Exception {
+        assertFalse(Screens.shown(screen(), R.id.add_labels));
+        assertFalse(Screens.shown(screen(), R.id.set_normalization));
+        openFile("bare_float.tflite", Resources.model("bare_float.tflite"));
+        String guessed = screen().getString(R.string.card_normalization_guessed);
+        assertTrue(card(), card().contains(guessed));
+        pick(R.id.add_labels, "two.txt", "a\nb\n".getBytes("UTF-8"));
+        assertEquals(screen().getString(R.string.error_model_former,
+                screen().getString(R.string.error_labels_added, 2, 3),
+                Screens.engine().state().models().current().title()),
+                Screens.text(screen(), R.id.error_text));
+        pick(R.id.add_labels, "three.txt", "rot\ngrün\nblau\n".getBytes("UTF-8"));
+        assertFalse(Screens.shown(screen(), R.id.error));
+        screen().findViewById(R.id.set_normalization).performClick();
+        shadowOf((AlertDialog) ShadowAlertDialog.getLatestDialog()).clickOnItem(1);
+        Screens.settle();
+        assertFalse(card(), card().contains(guessed));
+        assertTrue(card(), card().contains("Numbers from 0 to 1"));
+        ((DemoApp) Screens.context()).endProcess();
+        Screens.settle();
+        ModelFile file = Screens.engine().state().models().current().file();
+        assertEquals(Arrays.asList("rot", "grün", "blau"), file.labels());
+        assertEquals(Additions.Choice.ZERO_TO_ONE, file.choice());
+        File models = new File(Screens.context().getFilesDir(), "models");
+        assertEquals(0, models.list((folder, name) -> name.endsWith(".part")).length);
+        File additions = new File(Screens.context().getFilesDir(), "additions");
+        assertEquals(2, additions.list().length);
+        ModelEntry entry = Screens.engine().state().models().current().entry();
+        Screens.engine().models().remove(entry);
+        Screens.settle();
+        assertEquals(0, additions.list().length);
+    }
+
+    /** The features that were taught come from numbers that another normalization would change. */
+    @Test
+    public void whatIsTaughtKeepsItsNormalization() throws Exception {
+        openFile("bare_float.tflite", Resources.model("bare_float.tflite"));
+        assertTrue(Screens.shown(screen(), R.id.set_normalization));
+        Screens.engine().store().updateTeaching(teaching -> new AppState.Teaching(true,
+                Arrays.asList(new AppState.TaughtClass("mug", new ArrayList<>(), -1)), 0, null, null, 0));
+        assertFalse(Screens.shown(screen(), R.id.set_normalization));
+        assertTrue(Screens.shown(screen(), R.id.add_labels));
     }
 
     @Test

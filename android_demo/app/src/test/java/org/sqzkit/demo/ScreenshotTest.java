@@ -30,6 +30,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
+import org.sqzkit.demo.model.Additions;
 import org.sqzkit.demo.model.Benchmark;
 import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.Prediction;
@@ -142,6 +143,32 @@ public class ScreenshotTest {
     @Config(qualifiers = SMALL + "-night-hdpi", fontScale = 2f)
     public void modelsByNightWithLargeLetters() throws Exception {
         models("models_night_large_letters");
+    }
+
+    /** Buttons for what the file lacks; the card says what was added. */
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void additionsByDay() throws Exception {
+        additions("additions_day");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + SMALL + "-night-hdpi", fontScale = 2f)
+    public void additionsByNightWithLargeLetters() throws Exception {
+        additions("additions_night_large_letters");
+    }
+
+    /** For the eye: the picture that is shared. */
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void sharedAnswer() throws Exception {
+        main();
+        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
+        Screens.settle();
+        Screens.engine().store().updatePhoto(photo -> photo.with(result()));
+        picture();
+        MainActivity screen = (MainActivity) controller.get();
+        save(screen.answer(), new File(System.getProperty("sqzkit.screenshots"), "answer.png"));
     }
 
     @Test
@@ -295,8 +322,19 @@ public class ScreenshotTest {
         check(name);
     }
 
+    private void additions(String name) throws Exception {
+        Screens.useModel("bare_float.tflite");
+        Screens.engine().models().setNormalization(Additions.Choice.IMAGENET);
+        Screens.settle();
+        modelsOf(name);
+    }
+
     private void models(String name) throws Exception {
         Screens.useModel("colours_int8.tflite");
+        modelsOf(name);
+    }
+
+    private void modelsOf(String name) throws Exception {
         controller = Robolectric.buildActivity(ModelsActivity.class).setup();
         Screens.settle();
         Screens.engine().store().updateModels(models -> models.with(

@@ -4,6 +4,7 @@ import android.text.TextUtils;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -38,11 +39,14 @@ public final class ModelFile {
     /** Whether the graph itself makes probabilities of its scores. */
     final boolean probabilities;
 
+    private final Additions.Choice choice;
+    private final List<String> labels;
     private final boolean wholeInt8;
     private final TreeSet<String> weightTypes;
     private final boolean perChannel;
 
-    private ModelFile(ByteBuffer content) throws AppError {
+    private ModelFile(ByteBuffer content, List<String> names, Additions.Choice choice)
+            throws AppError {
         FlatBufferTable model = FlatBufferTable.root(content, IDENTIFIER);
         List<FlatBufferTable> graphs = model.tables(2);
         if (graphs.isEmpty()) {
@@ -58,7 +62,10 @@ public final class ModelFile {
         checkInput();
         checkOutput();
         normalization = metadata.normalization() != null ? metadata.normalization()
-                : input.type().equals(TensorInfo.FLOAT32) ? Normalization.GUESS : Normalization.RAW;
+                : !lacksNormalization() ? Normalization.RAW
+                : choice != null ? choice.normalization() : Normalization.GUESS;
+        this.choice = choice;
+        labels = lacksLabels() && names.size() == output.count() ? names : metadata.labels();
         geometry = metadata.geometry() != null ? metadata.geometry()
                 : Geometry.covering(width(), height());
         weightTypes = new TreeSet<>();
@@ -84,7 +91,18 @@ public final class ModelFile {
 
     /** Reads a file's description; the error says why it is not an image classifier. */
     public static ModelFile read(ByteBuffer content) throws AppError {
-        return new ModelFile(content.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+        return read(content, Collections.emptyList(), null);
+    }
+
+    /**
+     * Reads a file's description, and completes it where the file says nothing.
+     *
+     * @param names one for each class; others are ignored
+     * @param choice null for none
+     */
+    static ModelFile read(ByteBuffer content, List<String> names, Additions.Choice choice)
+            throws AppError {
+        return new ModelFile(content.duplicate().order(ByteOrder.LITTLE_ENDIAN), names, choice);
     }
 
     /** Whether the content starts as a .tflite does. */
@@ -191,12 +209,12 @@ public final class ModelFile {
 
     /** The name of a class, or null where the file has none. */
     public String label(int index) {
-        return metadata.labels().isEmpty() ? null : metadata.labels().get(index);
+        return labels.isEmpty() ? null : labels.get(index);
     }
 
     /** All class names, in class order; empty where the file has none. */
     public List<String> labels() {
-        return metadata.labels();
+        return labels;
     }
 
     public String name() {
@@ -224,9 +242,19 @@ public final class ModelFile {
         return input.type();
     }
 
-    /** Whether the file says which arithmetic pixels need, so that nothing was guessed. */
-    public boolean normalizationStated() {
-        return normalization.stated() || !input.type().equals(TensorInfo.FLOAT32);
+    /** Whether the file has no class names, so that the user may add them. */
+    public boolean lacksLabels() {
+        return metadata.labels().isEmpty();
+    }
+
+    /** Whether the file should say how pixels become numbers but does not, so that the user may. */
+    public boolean lacksNormalization() {
+        return metadata.normalization() == null && input.type().equals(TensorInfo.FLOAT32);
+    }
+
+    /** Returns how the user said that pixels become numbers, or null. */
+    public Additions.Choice choice() {
+        return choice;
     }
 
     /** "int8, per channel", "float16 weights", "float32"... */

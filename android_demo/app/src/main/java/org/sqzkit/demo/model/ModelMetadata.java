@@ -86,7 +86,8 @@ record ModelMetadata(String name, String description, String version, String aut
         return text.length() <= length ? text : text.substring(0, length) + "\u2026";
     }
 
-    private static List<String> lines(String text) throws AppError {
+    /** Splits a text at line feeds and carriage returns. */
+    static List<String> lines(String text) throws AppError {
         List<String> lines = new ArrayList<>();
         int start = 0;
         while (start < text.length()) {

@@ -44,6 +44,7 @@ public final class ModelStore {
     private final Context context;
     private final File folder;
     private final ArchiveCache copies;
+    private final Additions additions;
     private final SharedPreferences releases;
     private final byte[] key;
 
@@ -59,6 +60,7 @@ public final class ModelStore {
         this.context = context.getApplicationContext();
         folder = new File(context.getFilesDir(), ASSETS);
         copies = new ArchiveCache(new File(context.getCacheDir(), "expanded"));
+        additions = new Additions(new File(context.getFilesDir(), "additions"));
         AtomicFiles.clean(folder);
     }
 
@@ -70,6 +72,11 @@ public final class ModelStore {
         } catch (IOException e) {
             throw new IllegalStateException(e); // the APK is damaged: not as if there were no key
         }
+    }
+
+    /** What the user adds to models. */
+    public Additions additions() {
+        return additions;
     }
 
     /** Lists all models, those that came with the app first. */
@@ -120,8 +127,10 @@ public final class ModelStore {
         }
     }
 
-    private static LoadedModel loaded(ModelEntry entry, ByteBuffer content) throws AppError {
-        return new LoadedModel(entry, ModelFile.read(content), content, Sha256.of(content));
+    private LoadedModel loaded(ModelEntry entry, ByteBuffer content) throws AppError {
+        String digest = Sha256.of(content);
+        ModelFile file = ModelFile.read(content, additions.labels(digest), additions.choice(digest));
+        return new LoadedModel(entry, file, content, digest);
     }
 
     /** Refuses files that begin neither as a .tflite nor as a .sqz, signed or not, does. */
@@ -199,13 +208,15 @@ public final class ModelStore {
     /** Returns the listed model with this SHA-256, or an archive of it; null if there is none. */
     private byte[] base(String needed) throws AppError, IOException {
         for (ModelEntry entry : list()) {
-            String digest = entry.archive()
-                    ? SqzDecoder.fileSha256(bytes(entry)) : Sha256.of(map(entry));
-            if (needed.equals(digest)) {
+            if (needed.equals(digest(entry))) {
                 return bytes(entry);
             }
         }
         return null;
+    }
+
+    private String digest(ModelEntry entry) throws AppError, IOException {
+        return entry.archive() ? SqzDecoder.fileSha256(bytes(entry)) : Sha256.of(map(entry));
     }
 
     /** Returns the listed model with the same content as {@code incoming}, or null. */
@@ -261,9 +272,14 @@ public final class ModelStore {
         }
     }
 
-    /** Deletes a model that the user opened. */
+    /** Deletes a model that the user opened, and what was added to it. */
     public void remove(ModelEntry entry) {
         if (!entry.bundled()) {
+            try {
+                additions.remove(digest(entry));
+            } catch (AppError | IOException e) {
+                // Nothing can have been added to a file that was never read.
+            }
             new File(folder, entry.fileName()).delete();
         }
     }

@@ -5,10 +5,8 @@ import org.sqzkit.demo.AppError;
 
 /**
  * The arithmetic that the app applies to a pixel: {@code (pixel - mean) * scale}; red, green and blue in order.
- *
- * @param stated whether the file says so; otherwise it is the default for the input's type
  */
-record Normalization(float[] mean, float[] scale, boolean stated) {
+record Normalization(float[] mean, float[] scale) {
 
     /** Raw pixels, 0..255. */
     static final Normalization RAW = even(0, 1);
@@ -18,7 +16,7 @@ record Normalization(float[] mean, float[] scale, boolean stated) {
 
     private static Normalization even(float mean, float scale) {
         return new Normalization(
-                new float[] {mean, mean, mean}, new float[] {scale, scale, scale}, false);
+                new float[] {mean, mean, mean}, new float[] {scale, scale, scale});
     }
 
     /** From TFLite Metadata's NormalizationOptions: one value each, or one for each channel. */
@@ -32,7 +30,7 @@ record Normalization(float[] mean, float[] scale, boolean stated) {
 
     /** From a mean and a factor: one value each, or one for each channel. */
     static Normalization multiplying(float[] mean, float[] scale) throws AppError {
-        return new Normalization(three(mean, false), three(scale, true), true);
+        return new Normalization(three(mean, false), three(scale, true));
     }
 
     private static float[] three(float[] values, boolean factor) throws AppError {

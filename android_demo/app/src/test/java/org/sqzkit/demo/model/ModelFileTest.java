@@ -45,7 +45,7 @@ public class ModelFileTest {
         assertEquals("Apache-2.0", model.licence());
         assertEquals("int8, per channel", model.quantization());
         assertEquals("int8", model.inputType());
-        assertTrue(model.normalizationStated());
+        assertFalse(model.lacksNormalization());
         assertTrue(model.probabilities);
         assertEquals(3, model.classes());
         assertArrayEquals(new int[] {1, 32, 32, 3}, model.input.shape());
@@ -73,7 +73,7 @@ public class ModelFileTest {
     public void goesOnWithoutMetadata() throws Exception {
         ModelFile model = read("bare_float.tflite");
         assertNull(model.label(2));
-        assertFalse(model.normalizationStated());
+        assertTrue(model.lacksNormalization());
         assertEquals(-1f, model.normalization.apply(0, 0), 1e-6);
     }
 
