@@ -260,9 +260,11 @@ def _measured(planned: Plan, rows: Sequence[Mapping[str, Any]]) -> Iterator[tupl
         before = planned.pace(row["name"])
         epoch = row["epoch_seconds"] or before.epoch
         steady = dataclasses.replace(before, epoch=epoch, start=0.0)
-        epochs = (planned.trial_epochs, planned.trial_prune_epochs)
+        # A network that fits without zeros is not pruned.
+        epochs = (planned.trial_epochs, planned.trial_prune_epochs if row["sparsity"] else 0)
+        stages = sum(map(bool, epochs))
         # Never nothing: a killed trial counts only from where it was resumed.
-        start = max((row["seconds"] - steady.stages(*epochs)) / len(epochs), before.start / 4)
+        start = max((row["seconds"] - steady.stages(*epochs)) / stages, before.start / 4)
         yield row["name"], Pace(row["name"], epoch, start, before.files * start / before.start)
 
 

@@ -218,7 +218,8 @@ def finals(tmp_path, monkeypatch, capsys):
         folder = Fit(tmp_path, made.identity())
         planned = plan.make(paces("one", "two"), 40, 2, PLENTY)
         rows = [
-            {"name": name, "top1": 0.5, "seconds": 10.6 * 10 + 2 * start, "epoch_seconds": 10.0}
+            {"name": name, "sparsity": 0.5, "top1": 0.5, "epoch_seconds": 10.0}
+            | {"seconds": 10.6 * 10 + 2 * start}
             for name in ("one", "two")
         ]
         folder.write("trials", rows)

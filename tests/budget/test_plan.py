@@ -89,7 +89,8 @@ PLANNED = plan.make(PACES, STEPS, 2, PLENTY)
 def trial(name, epoch, start):
     """Return the record of a trial with these steady epochs and starts."""
     seconds = epoch * (5 + 1.4 * 4) + 2 * start
-    return {"name": name, "top1": 0.5, "seconds": seconds, "epoch_seconds": epoch}
+    timed = {"seconds": seconds, "epoch_seconds": epoch}
+    return {"name": name, "sparsity": 0.9, "top1": 0.5, **timed}
 
 
 def test_a_slow_start_does_not_make_epochs_slow():
@@ -98,6 +99,11 @@ def test_a_slow_start_does_not_make_epochs_slow():
     assert [pace.start for pace in paced.paces] == pytest.approx([50.0] * 3)
     assert [pace.files for pace in paced.paces] == pytest.approx([450.0] * 3)
     assert plan.measured(PLANNED, [{"name": "wide", "failed": "why"}]) == PLANNED
+
+
+def test_a_trial_without_pruning_has_one_start():
+    row = trial("wide", 10.0, 30.0) | {"sparsity": 0.0, "seconds": 10.0 * 5 + 30.0}
+    assert plan.measured(PLANNED, [row]).pace("wide").start == pytest.approx(30.0)
 
 
 def test_networks_that_are_not_tried_yet_are_as_slow_as_those_that_were():
