@@ -47,20 +47,15 @@ def tiny_ladder():
 
 
 @pytest.fixture(scope="module")
-def few_epochs():
-    """A whole fit has one epoch of training, and four of each stage of compression."""
+def fitted(photographs, tmp_path_factory):
+    """A whole fit, with one epoch of training and four of each stage of compression."""
+    folder = tmp_path_factory.mktemp("fits") / "fit"
     with pytest.MonkeyPatch.context() as patch:
         for name in ("TRIAL_EPOCHS", "TRIAL_PRUNE_EPOCHS", "TRAIN_EPOCHS"):
             patch.setattr(plan, name, 1)
         for stage in ("prune", "cluster", "quantize"):
             patch.setitem(chain_plan.EPOCHS, stage, 1)
-        yield
-
-
-@pytest.fixture(scope="module")
-def fitted(photographs, few_epochs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fits") / "fit"
-    return folder, sqzkit.fit(photographs, **settings(folder))
+        return folder, sqzkit.fit(photographs, **settings(folder))
 
 
 @pytest.mark.slow
