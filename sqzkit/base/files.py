@@ -126,6 +126,7 @@ def read_bytes(path: Path | str, most: int, flag: str = "") -> bytes:
       flag: which one raises the maximum.
 
     Raises:
+      UsageError: it is a folder.
       RunError: the file is missing, larger, or cannot be read.
     """
     try:
@@ -138,6 +139,8 @@ def read_bytes(path: Path | str, most: int, flag: str = "") -> bytes:
                 length += len(piece)
     except FileNotFoundError:
         raise RunError(f"{path} is missing") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder; name a file") from None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
     if max(size, length) > most:

@@ -170,9 +170,13 @@ def check_labels(folder: RunFolder, dataset: ImageDataset) -> None:
     """Raise `UsageError` unless the data set has the run's labels in the run's order."""
     if folder.labels == tuple(dataset.labels):
         return
+    source, _ = read_data(folder)
+    place = source and (source.data_dir or source.tfds_name)
+    flag = "--data_dir" if source and source.data_dir else "--tfds_name"
+    where = f" ({flag}={place})" if place else ""
     raise UsageError(
         f"{folder.path} was trained on {_shown(folder.labels)}, {dataset.name} has "
-        f"{_shown(tuple(dataset.labels))}; give the run's data, or another --model_dir"
+        f"{_shown(tuple(dataset.labels))}; give the run's data{where}, or another --model_dir"
     )
 
 

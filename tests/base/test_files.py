@@ -115,7 +115,7 @@ def test_a_text_file_is_read_within_its_bound(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(RunError, match=r"labels\.txt cannot be read: it is not UTF-8 text"):
         files.read_text(path)
-    with pytest.raises(RunError, match="cannot be read: Is a directory"):
+    with pytest.raises(UsageError, match="is a folder; name a file"):
         files.read_text(tmp_path)
 
 

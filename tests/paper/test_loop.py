@@ -136,7 +136,9 @@ def test_an_evolved_run_of_other_labels_is_refused(tmp_path):
     folder = RunFolder(tmp_path / "evolved")
     folder.write_labels(("cat", "dog"))
     folder.write_spec({})
-    with pytest.raises(UsageError, match="was trained on 2 classes"):
+    folder.write_record("data", DataSource(data_dir="pets").to_json())
+    words = r"was trained on 2 classes.*give the run's data \(--data_dir=.*pets\), or another"
+    with pytest.raises(UsageError, match=words):
         loop.compare(config(tmp_path / "out", evolved_dir=str(folder.path)))
 
 
