@@ -94,7 +94,7 @@ def curve(lines: Sequence[Mapping[str, Any]], name: str) -> str:
     axes.set(title=name.capitalize(), xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(True, alpha=0.25)
-    _mark_stages(axes, lines)
+    _mark_stages(axes, lines, 1 if name == "loss" else 0)
     if axes.lines:
         axes.legend(frameon=False, labelcolor=GREY)
     return to_svg(drawing)
@@ -140,12 +140,13 @@ def sizes(rows: Sequence[tuple[str, int]]) -> str:
     return to_svg(drawing)
 
 
-def _mark_stages(axes: Any, lines: Sequence[Mapping[str, Any]]) -> None:
+def _mark_stages(axes: Any, lines: Sequence[Mapping[str, Any]], height: int) -> None:
+    """Write where each stage begins, at the top (1) or the bottom (0), away from the curves."""
     for index in range(1, len(lines)):
         stage = lines[index].get("stage")
         if stage != lines[index - 1].get("stage"):
             axes.axvline(index + 0.5, color=GREY, linewidth=0.8, linestyle=":")
-            axes.annotate(
-                f" {plain(stage)}", (index + 0.5, 1), xycoords=("data", "axes fraction"),
-                va="top", fontsize=8, color=GREY,
+            axes.annotate(  # upright: the names of short stages would overlap
+                f" {plain(stage)} ", (index + 0.5, height), xycoords=("data", "axes fraction"),
+                va="top" if height else "bottom", fontsize=8, color=GREY, rotation=90,
             )  # fmt: skip

@@ -335,10 +335,14 @@ def test_a_stage_is_marked_between_its_first_epoch_and_the_one_before():
     stages = ("train", "train", "prune", "prune")
     drawing = figures.curve([{"stage": stage, "loss": 1.0} for stage in stages], "loss")
     (curve,) = [line for line in pages.lines(drawing) if len(line) == 4]
-    (mark,) = [x for text, x, _ in pages.texts(drawing) if text.strip() == "prune"]
-    assert mark == pytest.approx((curve[1][0] + curve[2][0]) / 2, abs=0.1)
+    between = (curve[1][0] + curve[2][0]) / 2
     upright = [line[0][0] for line in pages.lines(drawing) if line[0][0] == line[-1][0]]
-    assert any(x == pytest.approx(mark, abs=0.1) for x in upright)  # a line, not its name alone
+    assert any(x == pytest.approx(between, abs=0.1) for x in upright)
+    ((right, top),) = [(x, y) for text, x, y in pages.texts(drawing) if text.strip() == "prune"]
+    assert between < right < between + 10
+    drawing = figures.curve([{"stage": stage, "accuracy": 1.0} for stage in stages], "accuracy")
+    ((x, bottom),) = [(x, y) for text, x, y in pages.texts(drawing) if text.strip() == "prune"]
+    assert x == right and bottom > top + 50  # away from where such curves end
 
 
 def test_matplotlib_does_not_report_its_caches():
