@@ -92,6 +92,7 @@ def decode(photograph: Path | str | bytes, direct_pixels: int = DIRECT_PIXELS) -
     the color profile in the file.
 
     Raises:
+      UsageError: it is a folder.
       RunError: not an image, truncated, damaged, of another format, of more than `MAX_PIXELS`
         pixels (`MAX_WHOLE_PIXELS` if it is not a JPEG), of far more than its bytes could hold,
         or with pixel values that do not say how they look; the message names the file.

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from sqzkit import preprocessing
-from sqzkit.base.errors import RunError
+from sqzkit.base.errors import RunError, UsageError
 from sqzkit.preprocessing import decoding, photograph
 
 RECORD = preprocessing.default(32)
@@ -74,7 +74,7 @@ def test_a_truncated_file_is_named(kind, tmp_path):
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(RunError, match=r"gone\.jpg is missing"):
         decoding.decode(tmp_path / "gone.jpg")
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is a folder; name a file"):
         decoding.decode(tmp_path)
 
 

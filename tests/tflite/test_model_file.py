@@ -1,6 +1,6 @@
 import pytest
 
-from sqzkit.base.errors import FormatError, RunError
+from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.tflite import flatbuffer
 
 
@@ -28,7 +28,7 @@ def test_refuses_other_files(tmp_path, monkeypatch):
     path = tmp_path / "m.tflite"
     with pytest.raises(RunError, match=r"m\.tflite is missing"):
         flatbuffer.load(path)
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is a folder; name a file"):
         flatbuffer.load(tmp_path)
     for content in (b"", b"text", b"PK\x03\x04 a zip"):
         path.write_bytes(content)
