@@ -249,8 +249,8 @@ class _Work:
 
     def _final(self, trial: dict[str, Any], finals: Plan) -> Finalist:
         network = self.ladder[trial["name"]]
-        epochs = {stage: getattr(finals, f"{stage}_epochs") for stage in CHAIN_STAGES}
-        epochs = {stage: count for stage, count in epochs.items() if count}
+        counts = ((stage, getattr(finals, f"{stage}_epochs")) for stage in CHAIN_STAGES)
+        epochs = {stage: count for stage, count in counts if count}
         run = training.train(self.config, self.dataset, network, "finals", finals.train_epochs)
         training.compress(run, self.dataset, trial["sparsity"], epochs)
         prediction = records.build(Prediction, trial["prediction"], "a prediction")

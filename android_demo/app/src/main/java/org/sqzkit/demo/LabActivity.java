@@ -197,6 +197,4 @@ public final class LabActivity extends StateScreen {
         line.setContentDescription(getString(R.string.lab_row, way, speed, details));
         return line;
     }
-
-    /** Draws a part of the screen on its own background. */
 }

@@ -34,7 +34,7 @@ abstract class StateScreen extends Activity {
         engine.store().listen(redraw);
     }
 
-    /** Draws parts of the screen one below the other, {@code gap} pixels around each. */
+    /** Draws parts of the screen on a card, one below the other, {@code gap} pixels around each. */
     Bitmap picture(int gap, View... parts) {
         int width = 0;
         int height = gap;

@@ -163,8 +163,7 @@ public class ScreenshotTest {
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
     public void sharedAnswer() throws Exception {
         main();
-        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
-        Screens.settle();
+        classifySky();
         Screens.engine().store().updatePhoto(photo -> photo.with(result()));
         picture();
         MainActivity screen = (MainActivity) controller.get();
@@ -241,8 +240,7 @@ public class ScreenshotTest {
         main();
         Screens.teach("Sky", 0xff2f6fc4, 0xff5d8fd4, 0xff86abdf);
         Screens.teach("Lawn", Screens.GREEN, 0xff18a830, 0xff309020);
-        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
-        Screens.settle();
+        classifySky();
         controller.get().findViewById(R.id.map).performClick();
         // Measured times differ at each run; these do not.
         Screens.engine().store().updatePhoto(photo -> photo.with(new Result(
@@ -285,14 +283,18 @@ public class ScreenshotTest {
         lab("lab_large_letters");
     }
 
+    private static void classifySky() throws Exception {
+        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
+        Screens.settle();
+    }
+
     private void lab(String name) throws Exception {
         Screens.useModel("colours_float.tflite");
         ModelEntry other = Screens.engine().state().models().current().entry();
         Screens.useModel("colours_int8.tflite");
         Screens.engine().lab().setSecond(other);
         controller = Robolectric.buildActivity(LabActivity.class).setup();
-        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
-        Screens.settle();
+        classifySky();
         // Measured times differ at each run; these do not.
         List<BenchmarkRow> rows = Arrays.asList(
                 row(1, true, new Benchmark.Times(9_100_000, 14_200_000, 9_300_000, 9_900_000, 50, 2_310_000)),
@@ -353,8 +355,7 @@ public class ScreenshotTest {
 
     private void resultOn(String name) throws Exception {
         main();
-        Screens.engine().photos().classify(Screens.offer("sky.png", sky()));
-        Screens.settle();
+        classifySky();
         // Measured times differ at each run; these do not.
         Screens.engine().store().updatePhoto(photo -> photo.with(result()));
         check(name);
