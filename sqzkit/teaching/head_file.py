@@ -16,7 +16,12 @@ from sqzkit.teaching.sums import MAX_FEATURE, MAX_PHOTOGRAPHS
 from sqzkit.tflite.last_layer import MAX_FEATURES
 
 SUFFIX = ".head"
-MAGIC = b"SQZHEAD1"
+_NAME = b"SQZHEAD"
+# The digit behind the name, of the layout and of the arithmetic that made strength, temperature
+# and threshold. A version for each change of the arithmetic, so that none is read as another.
+VERSION = b"2"
+_FORMER = b"1"  # the same layout, chosen with one ridge for all features
+MAGIC = _NAME + VERSION
 MAX_BYTES = 1 << 30
 _NOT_CHOSEN = 0xFF
 # magic, digest, features, classes, photographs, flags, strength, temperature, threshold
@@ -80,8 +85,7 @@ def from_bytes(content: bytes) -> Head:
     Raises:
       FormatError: it is not a head, or is damaged: nothing of it is used then.
     """
-    if content[: len(MAGIC)] != MAGIC:
-        raise FormatError("not a .head file of version 1")
+    version = _version(content)
     body = content[:-_DIGEST_BYTES]
     if len(body) < _START.size or hashlib.sha256(body).digest() != content[-_DIGEST_BYTES:]:
         raise FormatError("damaged .head file: its checksum does not fit")
@@ -113,7 +117,31 @@ def from_bytes(content: bytes) -> Head:
     if sum(head.counts) > MAX_PHOTOGRAPHS:
         raise _damaged(f"{sum(head.counts)} photographs: at most {MAX_PHOTOGRAPHS}")
     head.choice = _choice(*choice)
+    if version == _FORMER and head.choice is not None:
+        _refuse_sums_alone(head)
+        head.choice = None  # of another ridge; the photographs give it anew
     return head
+
+
+def _version(content: bytes) -> bytes:
+    """Return the digit behind the name, one that can be read."""
+    name, version = content[: len(_NAME)], content[len(_NAME) : len(MAGIC)]
+    if name != _NAME or not version.isdigit():
+        raise FormatError("not a .head file")
+    if version not in (_FORMER, VERSION):
+        raise FormatError(
+            f"a .head file of version {version.decode()}: this sqzkit reads versions "
+            f"{_FORMER.decode()} and {VERSION.decode()}; use a newer sqzkit"
+        )
+    return version
+
+
+def _refuse_sums_alone(head: Head) -> None:
+    if not head.photographs:
+        raise FormatError(
+            "a .head file of version 1 that holds sums alone: its strength and threshold were "
+            "chosen by another rule, and sums cannot choose them anew; teach the photographs again"
+        )
 
 
 class _Reader:

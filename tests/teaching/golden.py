@@ -90,11 +90,18 @@ def expected(head, queries):
     }
 
 
+def signed(body):
+    """Return a file with its checksum."""
+    return bytes(body) + hashlib.sha256(body).digest()
+
+
+def of_version(content, digit):
+    """Return a file as one of another version."""
+    return signed(content[:7] + digit + content[8:-32])
+
+
 def damaged(content, size):
     """Return files that must be refused, by what is wrong with them."""
-
-    def signed(body):
-        return bytes(body) + hashlib.sha256(body).digest()
 
     def changed(layout, position, value):
         body = bytearray(content[:-32])
@@ -105,6 +112,7 @@ def damaged(content, size):
     return {
         "empty": b"",
         "not_a_head": b"SQZ1" + content[4:],
+        "newer": of_version(content, b"3"),
         "cut_off": content[:-1],
         "checksum": content[:-1] + bytes([content[-1] ^ 1]),
         "short": signed(body[:-1]),
@@ -134,11 +142,12 @@ def sums_damaged(content, size, names):
     def changed(position, value):
         body = bytearray(content[:-32])
         struct.pack_into("<q", body, position, value)
-        return bytes(body) + hashlib.sha256(body).digest()
+        return signed(body)
 
     first = 66 + sum(1 + len(name.encode()) for name in names) + 4
     gram = len(content) - 32 - 8 * size * (size + 1) // 2
     return {
+        "former_sums": of_version(content, b"1"),
         "sums_beyond": changed(first, 1 << 40),
         "sums_smallest": changed(first, -(1 << 63)),
         "gram_beyond": changed(gram + 8, 1 << 60),
@@ -177,6 +186,7 @@ def write():
         (FOLDER / f"{name}_sums.head").write_bytes(head_file.to_bytes(head.without_photographs()))
     case, size = "three_classes", CASES["three_classes"][0]
     content = (FOLDER / f"{case}.head").read_bytes()
+    (FOLDER / "former.head").write_bytes(of_version(content, b"1"))
     bad = damaged(content, size)
     names = index["cases"][case]["labels"]
     bad |= sums_damaged((FOLDER / f"{case}_sums.head").read_bytes(), size, names)

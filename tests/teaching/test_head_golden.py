@@ -53,6 +53,35 @@ def test_what_was_chosen_is_in_the_file():
         assert math.isfinite(choice.threshold)
 
 
+def test_what_the_former_version_chose_is_void():
+    former = golden.FOLDER / "former.head"
+    head = head_file.read(former)
+    assert former.read_bytes()[7:8] == b"1"
+    untaught = (golden.FOLDER / "three_classes_untaught.head").read_bytes()
+    assert head_file.to_bytes(head) == untaught  # version 2, not chosen
+    choice = head.teach().choice
+    assert choice.strength == INDEX["cases"]["three_classes"]["strength"]
+
+
+def test_former_sums_without_a_choice_can_be_read():
+    head = head_file.read(golden.FOLDER / "three_classes_sums.head")
+    head.choice = None
+    content = golden.of_version(head_file.to_bytes(head), b"1")
+    assert head_file.from_bytes(content).choice is None
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("newer", "version 3: this sqzkit reads versions 1 and 2; use a newer sqzkit"),
+        ("former_sums", "version 1 that holds sums alone.*teach the photographs again"),
+    ],
+)
+def test_other_versions_say_what_to_do(name, message):
+    with pytest.raises(FormatError, match=rf"bad_{name}\.head: .*{message}"):
+        head_file.read(golden.FOLDER / f"bad_{name}.head")
+
+
 @pytest.mark.parametrize("name", INDEX["bad"])
 def test_damaged_files_are_refused(name):
     with pytest.raises(FormatError, match=rf"{name}: .*\.head file"):

@@ -189,7 +189,7 @@ def test_merging_refuses_what_does_not_belong_together(taught, converted, tmp_pa
     head_file.write(other, teach.Head(reader.digest, reader.size))
     with pytest.raises(UsageError, match=r"other\.head: taught on features"):
         teach.merge([str(taught.path), str(other)], MergeConfig(str(output)))
-    other.write_bytes(b"SQZHEAD1 and nothing else")
+    other.write_bytes(b"SQZHEAD2 and nothing else")
     with pytest.raises(FormatError, match=r"other\.head: damaged"):
         teach.merge([str(taught.path), str(other)], MergeConfig(str(output)))
     output.write_bytes(b"")

@@ -359,6 +359,7 @@ final class TeachSession {
             case BAD_NAME:
                 return new AppError(R.string.error_teach_name);
             case NOT_A_HEAD:
+            case OTHER_VERSION:
             case DAMAGED:
                 return new AppError(R.string.error_teach_damaged);
             default:

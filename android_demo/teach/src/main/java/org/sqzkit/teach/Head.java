@@ -109,6 +109,15 @@ public final class Head {
         return choice;
     }
 
+    boolean hasPhotographs() {
+        for (Photographs one : classes.values()) {
+            if (!one.present.isEmpty()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     void setChoice(Choice choice) {
         this.choice = choice;
     }
@@ -211,11 +220,9 @@ public final class Head {
     public Head merge(Head other) throws HeadException {
         checkModel(other.digest, other.size);
         Head both = new Head(digest, size);
-        boolean present = false;
         for (Head head : new Head[] {this, other}) {
             for (Map.Entry<String, Photographs> one : head.classes.entrySet()) {
                 both.merge(one.getKey(), one.getValue());
-                present |= !one.getValue().present.isEmpty();
             }
             if (head.absent != null && both.absent == null) {
                 both.absent = head.absent.copy();
@@ -228,7 +235,7 @@ public final class Head {
                     + " classes and " + both.total() + " photographs together: a head holds at most "
                     + MAX_CLASSES + " and " + MAX_PHOTOGRAPHS);
         }
-        both.choice = present ? null : Choice.moreCautious(choice, other.choice);
+        both.choice = both.hasPhotographs() ? null : Choice.moreCautious(choice, other.choice);
         return both;
     }
 

@@ -10,8 +10,10 @@ public final class HeadException extends IOException {
 
     /** What is wrong, for apps that tell it in their own words. */
     public enum Code {
-        /** The content does not begin as a .head file of version 1 does. */
+        /** The content does not begin as a .head file does. */
         NOT_A_HEAD,
+        /** The file is of a newer version, or of version 1 with sums alone. */
+        OTHER_VERSION,
         /** The file was cut off or changed, or its sums cannot be those of photographs. */
         DAMAGED,
         /** The file, or the number of classes or photographs, is above its limit. */

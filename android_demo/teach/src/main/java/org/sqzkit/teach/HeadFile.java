@@ -15,7 +15,11 @@ import java.util.Map;
 
 /** Reads and writes `.head` files; docs/teaching.md of sqzkit states the format. */
 public final class HeadFile {
-    private static final byte[] MAGIC = Head.utf8("SQZHEAD1");
+    private static final byte[] NAME = Head.utf8("SQZHEAD");
+    /** Of the layout, and of the arithmetic that made strength, temperature and threshold. */
+    private static final byte VERSION = '2';
+    /** The same layout, chosen with one ridge for all features. */
+    private static final byte FORMER = '1';
     private static final int START_BYTES = 66;
     private static final int NOT_CHOSEN = 255;
     private static final long MAX_FEATURE = Short.MAX_VALUE;
@@ -52,28 +56,48 @@ public final class HeadFile {
     }
 
     /**
-     * Returns the head in a file's bytes. Nothing is allocated that the file is too short for.
+     * Returns the head in a file's bytes. Nothing is allocated that the file is too short for. What
+     * a file of version 1 chose is void: it was chosen by another rule.
      *
-     * @throws HeadException NOT_A_HEAD or DAMAGED: nothing of it is used then
+     * @throws HeadException NOT_A_HEAD, OTHER_VERSION or DAMAGED: nothing of it is used then
      */
     public static Head read(byte[] content) throws HeadException {
-        if (!Arrays.equals(Arrays.copyOf(content, MAGIC.length), MAGIC)) {
-            throw new HeadException(HeadException.Code.NOT_A_HEAD,
-                    "not a .head file of version 1");
-        }
+        byte version = version(content);
         int end = content.length - Head.DIGEST_BYTES;
         if (end < START_BYTES || !Arrays.equals(sha256(content, end),
                 Arrays.copyOfRange(content, end, content.length))) {
             throw HeadException.damaged("its checksum does not fit");
         }
-        return new HeadFile(ByteBuffer.wrap(content, 0, end).order(ByteOrder.LITTLE_ENDIAN)).head();
+        Head head =
+                new HeadFile(ByteBuffer.wrap(content, 0, end).order(ByteOrder.LITTLE_ENDIAN)).head();
+        if (version == FORMER && head.choice() != null) {
+            if (!head.hasPhotographs()) {
+                throw new HeadException(HeadException.Code.OTHER_VERSION, "a .head file of version 1"
+                        + " that holds sums alone: its strength was chosen by another rule");
+            }
+            head.setChoice(null);
+        }
+        return head;
+    }
+
+    private static byte version(byte[] content) throws HeadException {
+        byte version = content.length > NAME.length ? content[NAME.length] : 0;
+        if (!Arrays.equals(Arrays.copyOf(content, NAME.length), NAME) || version < '0'
+                || version > '9') {
+            throw new HeadException(HeadException.Code.NOT_A_HEAD, "not a .head file");
+        }
+        if (version != FORMER && version != VERSION) {
+            throw new HeadException(HeadException.Code.OTHER_VERSION, "a .head file of version "
+                    + (char) version + ": a newer reader is needed");
+        }
+        return version;
     }
 
     /**
      * Returns the head in a stream, which is read to its end.
      *
      * @param limit the most bytes to read
-     * @throws HeadException TOO_LARGE if there are more; NOT_A_HEAD or DAMAGED
+     * @throws HeadException TOO_LARGE if there are more; NOT_A_HEAD, OTHER_VERSION or DAMAGED
      * @throws IOException if the stream cannot be read
      */
     public static Head read(InputStream in, int limit) throws IOException {
@@ -91,7 +115,7 @@ public final class HeadFile {
 
     private Head head() throws HeadException {
         // As a Buffer: what this returns since Java 9 is not there before Android 9.
-        ((Buffer) body).position(MAGIC.length);
+        ((Buffer) body).position(NAME.length + 1);
         byte[] digest = bytes(Head.DIGEST_BYTES);
         int size = body.getShort() & 0xFFFF;
         int classes = body.getShort() & 0xFFFF;
@@ -222,7 +246,7 @@ public final class HeadFile {
         for (Photographs one : head.classes.values()) {
             photographs += one.present.size();
         }
-        out.put(MAGIC).put(head.digest());
+        out.put(NAME).put(VERSION).put(head.digest());
         out.putShort((short) head.size()).putShort((short) head.classes.size());
         out.putInt(photographs).put((byte) (head.absent == null ? 0 : 1));
         out.put((byte) (head.choice() == null ? NOT_CHOSEN : choice.strength()));

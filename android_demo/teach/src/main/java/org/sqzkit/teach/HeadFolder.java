@@ -36,8 +36,8 @@ public final class HeadFolder {
     /**
      * Returns the head in the folder, or null if there is none.
      *
-     * @throws HeadException DAMAGED, NOT_A_HEAD or TOO_LARGE: the file is then set aside as
-     *     damaged.head, so that the folder can be used anew
+     * @throws HeadException DAMAGED, NOT_A_HEAD, OTHER_VERSION or TOO_LARGE: the file is then set
+     *     aside as damaged.head, so that the folder can be used anew
      * @throws IOException if it cannot be read
      */
     public Head read() throws IOException {

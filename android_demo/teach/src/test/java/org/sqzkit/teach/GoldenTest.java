@@ -164,9 +164,18 @@ public class GoldenTest {
             HeadException error = assertThrows((String) file, HeadException.class,
                     () -> HeadFile.read(Golden.bytes((String) file)));
             boolean none = file.equals("bad_empty.head") || file.equals("bad_not_a_head.head");
+            boolean other = file.equals("bad_newer.head") || file.equals("bad_former_sums.head");
             assertEquals((String) file, none ? HeadException.Code.NOT_A_HEAD
-                    : HeadException.Code.DAMAGED, error.code());
+                    : other ? HeadException.Code.OTHER_VERSION : HeadException.Code.DAMAGED,
+                    error.code());
         }
+    }
+
+    @Test
+    public void whatTheFormerVersionChoseIsVoid() throws Exception {
+        Head head = Golden.head("former");
+        assertNull(head.choice());
+        assertArrayEquals(Golden.bytes("three_classes_untaught.head"), HeadFile.write(head));
     }
 
     @Test
