@@ -1,5 +1,6 @@
 """One real fit of a tiny network, and what a kill leaves of it."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -11,9 +12,9 @@ import sqzkit
 from sqzkit.base import assembly
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.budget import folder as folder_module
-from sqzkit.budget import loop, networks, plan, predict, screening, training
+from sqzkit.budget import loop, making, networks, plan, predict, screening, training
 from sqzkit.budget.config import FitConfig
-from sqzkit.budget.folder import Fit
+from sqzkit.budget.folder import Fit, Made
 from sqzkit.budget.predict import Prediction
 from sqzkit.coding import sqz
 from sqzkit.compression import plan as chain_plan
@@ -137,6 +138,7 @@ def paces(*names):
     return [plan.Pace(name, 10.0, 10.0, 90.0) for name in names]
 
 
+TRAINED = ((0.0, 700), (0.3, 400), (0.96, 100))  # kernels pack into less once they are trained
 LEAST = Prediction(1000, ((0.0, 900), (0.3, 500), (0.96, 200)), 5000, 6000, 3.5)
 
 
@@ -262,6 +264,7 @@ class Machine:
     def __init__(self, start, epoch):
         self.start, self.epoch, self.now, self.lines, self.finals = start, epoch, 0.0, [], {}
         self.heaviest = self.network = None
+        self.pruned = []
 
     path = None
 
@@ -282,6 +285,7 @@ class Machine:
         return self
 
     def compress(self, run, dataset, sparsity, epochs):
+        self.pruned.append((sparsity, epochs["prune"]))
         for stage, count in epochs.items():
             self._stage(stage, plan.COMPRESSING, count)
         self.finals |= epochs
@@ -312,7 +316,7 @@ def simulate(tmp_path, monkeypatch, capsys):
             monkeypatch.setattr(training, name, getattr(machine, name))
         monkeypatch.setattr(training, "validation", lambda run: {"top1": 0.5, "loss": 1.0})
         monkeypatch.setattr(loop, "load_run", lambda *_: types.SimpleNamespace(model=None))
-        monkeypatch.setattr(predict, "kernel_curve", lambda *_: LEAST.kernels)
+        monkeypatch.setattr(predict, "kernel_curve", lambda *_: TRAINED)
         monkeypatch.setattr(networks, "SCRATCH", LADDER)
         made = config(output_dir=tmp_path / f"{start}_{hours}", hours=hours, max_archive_bytes=1400)
         folder = Fit(tmp_path / f"{start}_{hours}", made.identity())
@@ -337,6 +341,50 @@ def test_finalists_get_the_epochs_that_the_time_allows(simulate, start, epoch, h
     assert machine.now + files <= 3600 * hours
     assert sum("top1" in row for row in folder.read("trials")) == tried
     assert ("without a trial" in shown) == (tried == 0) and "too short" not in shown
+
+
+def test_the_sparsity_follows_from_the_trained_weights_and_aims_below_the_budget(simulate):
+    machine, folder, _ = simulate(1, 0.1, 0.1)
+    found = plan.Plan(**folder.read("plan"))
+    *trials, (last, _) = machine.pruned
+    # 3 % below 1,400 bytes leave 358 for the kernels: between those of 0.3 and of 0.96.
+    assert all(row["sparsity"] == pytest.approx(0.3924) for row in folder.read("trials"))
+    assert last == trials[0][0] == pytest.approx(0.3924)
+    assert trials[0][1] == found.trial_prune_epochs < found.prune_epochs
+
+
+def test_the_winner_is_made_for_half_and_double_the_budget_too(tmp_path, monkeypatch):
+    made = config(output_dir=tmp_path)
+    best = Made(
+        *("a", "net", "chain", "finals/trials/x", "quantize", 8000, 7900, 5000, 500, None),
+        *(0.9, 0.8, 0.95, "00", 9000),
+    )
+    asked, finalist = [], making.Finalist(types.SimpleNamespace(name="net"), None, 0.3, LEAST)
+
+    def make(self, finalist, recipe, limit, name):
+        asked.append((recipe, limit, name))
+        top1 = 0.85 if name == "net_rounded" else 0.8
+        return dataclasses.replace(best, name=name, archive_limit=limit, top1=top1)
+
+    monkeypatch.setattr(making.Maker, "make", make)
+    for step in ("_screen", "_plan", "_trials"):
+        monkeypatch.setattr(loop._Work, step, lambda *_: [])
+    monkeypatch.setattr(loop._Work, "_finals", lambda *_: iter([finalist]))
+    folder = Fit(tmp_path, made.identity())
+    assert loop._Work(made, folder, _data()).choice().name == "net_rounded"
+    assert asked == [
+        *(("chain", 9000, "net_chain"), ("rounded", 9000, "net_rounded")),
+        *(("rounded", 4500, "net_half"), ("rounded", 18000, "net_double")),
+    ]
+    asked.clear()
+    assert loop._Work(made, folder, _data()).choice().name == "net_rounded"
+    assert asked == []  # each is made once
+    late = dataclasses.replace(made, output_dir=str(tmp_path / "late"))
+    folder = Fit(tmp_path / "late", late.identity())
+    folder._started -= 3600 * late.hours
+    loop._Work(late, folder, _data()).choice()
+    assert [name for *_, name in asked] == ["net_chain", "net_rounded"]
+    assert folder.read("files")["net_double"] == {"failed": loop.NO_TIME}
 
 
 def test_starts_that_take_all_the_time_leave_a_tenth_of_it_for_epochs(simulate):

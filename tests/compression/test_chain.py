@@ -192,7 +192,8 @@ def test_a_stage_learns_from_the_trained_network(finished_chain, corners, tmp_pa
         raise BegunError
 
     entry = folder.finished_stages()[-1]
-    entry["config"]["distillation"] = share
+    entry["config"] |= {"distillation": share, "label_smoothing": 0.2}
+    options = dataclasses.replace(options, label_smoothing=0.2)
     (folder.path / "stages.json").write_text(json.dumps([*folder.finished_stages()[:-1], entry]))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(BegunError):
         patch.setattr(chain, "fit_stage", begin)
@@ -210,7 +211,7 @@ def test_a_stage_learns_from_the_trained_network(finished_chain, corners, tmp_pa
     assert np.abs(teacher - later).max() > 0.01, "else any stage's network would do"
     # Large, so that a small difference between teachers is a large one of the loss.
     logits = tf.constant(100 * np.random.default_rng(0).normal(size=(4, 4)), tf.float32)
-    alone = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    alone = tf.nn.softmax_cross_entropy_with_logits(0.8 * tf.one_hot(labels, 4) + 0.05, logits)
     taught = 4 * tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(teacher / 2), logits / 2)
     expected = (1 - share) * alone + share * taught
     np.testing.assert_allclose(training.loss(images, labels, logits), expected, rtol=1e-4)

@@ -20,13 +20,14 @@ from sqzkit.data.open import open_dataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.data.source import DataSource
 from sqzkit.models import registry
+from sqzkit.models.pretrained import Pretrained
 from sqzkit.models.spec import tiny, v1_1, v1_2
 from sqzkit.preprocessing import Preprocessing, named, torchvision
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.ptq.older import OlderFile
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import load_run
+from sqzkit.runs.loading import LoadedRun, load_run
 from sqzkit.runs.weights import save_weights
 from sqzkit.tflite import last_layer
 from sqzkit.tflite.classifier import Classifier
@@ -300,6 +301,9 @@ def test_photographs_that_decide_the_weights_too_are_more(keras_file, tmp_path):
         assert (len(calibrating), len(images)) == (calibrated, verified)
         both = np.concatenate([calibrating, images])
         assert len(np.unique(both, axis=0)) == 8, "none is in both"
+        other = dataclasses.replace(config, seed=7)
+        drawn = sources.representative_images(source, other)
+        assert not np.array_equal(drawn, calibrating), "the seed has drawn others"
     config = ConversionConfig(**given, optimize=optimize, verify=False)
     assert len(sources.representative_images(source, config)) == 8
 
@@ -440,16 +444,35 @@ def test_a_run_folder_without_a_finished_stage(tmp_path):
         convert.convert(ConversionConfig(model_dir=str(folder.path)))
 
 
-def test_a_clustered_run_is_converted_per_tensor(run):
-    import dataclasses
+def test_a_stage_is_converted_as_it_was_then(finished_chain):
+    """Also after later ones: what shares values is converted with one scale a tensor."""
+    folder, _ = finished_chain
+    sha256 = {entry["stage"]: entry["weights_sha256"] for entry in folder.finished_stages()}
+    for stage, granularity in (
+        *(("train", "per_channel"), ("prune", "per_channel")),
+        *(("cluster", "per_tensor"), (None, "per_tensor")),
+    ):
+        config = ConversionConfig(model_dir=str(folder.path), stage=stage)
+        source, found = sources.open_source(config), stage or "quantize"
+        assert source.provenance["weights_sha256"] == sha256[found]
+        assert source.provenance["stages"] == list(sha256)[: list(sha256).index(found) + 1]
+        assert convert._resolve(config, source).granularity == granularity
+        given = dataclasses.replace(config, granularity_given=True)
+        assert convert._resolve(given, source).granularity == "per_channel"
 
-    from sqzkit.conversion import sources
 
-    source = dataclasses.replace(sources.from_run(str(run.path), None, 0), clustered=True)
-    config = ConversionConfig(model_dir=str(run.path))
-    assert convert._resolve(config, source).granularity == "per_tensor"
-    config = dataclasses.replace(config, granularity_given=True)
-    assert convert._resolve(config, source).granularity == "per_channel"
+def test_the_photographs_of_a_run_are_those_of_data_dir(run, monkeypatch):
+    asked, opened = [], LoadedRun.open_data
+
+    def open_data(self, cache_dir=None, data_dir=None):
+        asked.append(data_dir)
+        return opened(self)
+
+    monkeypatch.setattr(LoadedRun, "open_data", open_data)
+    source = sources.open_source(ConversionConfig(model_dir=str(run.path), data_dir="moved"))
+    for images in (source.training(2), source.test()[0], source.validation()[0]):
+        assert len(images)
+    assert asked == ["moved"]
 
 
 def test_an_unwritable_place_is_an_error(keras_file, quick, tmp_path):
@@ -500,7 +523,16 @@ def test_published_weights_give_floats_answer_in_int8(shared_dir, tmp_path):
     assert len(Classifier(result.path).labels) == 1000
 
 
-def test_weights_without_a_graph_convert_as_the_network_that_is_named(tmp_path, capsys):
+def test_weights_without_a_graph_convert_as_the_network_that_is_named(
+    tmp_path, capsys, monkeypatch
+):
+    load, asked = Pretrained.load, []
+
+    def spy(self, weights_dir=None):
+        asked.append(weights_dir)
+        return load(self, weights_dir)
+
+    monkeypatch.setattr(Pretrained, "load", spy)
     network = v1_2(3, normalization="none")
     tensors = pth.torch_names(random_weights(network), (3, 4, 6, 7, 9, 10, 11, 12))
     (tmp_path / "a.pth").write_bytes(pth.written(tensors))
@@ -509,10 +541,12 @@ def test_weights_without_a_graph_convert_as_the_network_that_is_named(tmp_path, 
         config = ConversionConfig(
             weights=str(tmp_path / "a.pth"),
             model=model,
+            weights_dir="somewhere",
             labels_file=str(tmp_path / "labels.txt"),
             output_file=str(tmp_path / "a.tflite"),
         )
         source = sources.from_weights(config)
+        assert asked.pop() == "somewhere"
         told = capsys.readouterr().out
         assert told.startswith("a.pth: has no graph, so v1_1 was assumed") == (model is None)
         assert source.provenance.get("model") == model

@@ -26,17 +26,16 @@ TEXTS = {"model": "tiny", "base_e": "8,16", "image_size": "32"}
 def experiment(tmp_path):
     generator = np.random.default_rng(0)
 
-    def split(count):
-        return Split(
-            tuple(
-                Example(generator.integers(0, 100, (32, 32, 3), np.uint8) + 100 * (i % 2), i % 2)
-                for i in range(count)
-            )
-        )
+    def split(count, every=2):
+        images = generator.integers(0, 100, (count, 32, 32, 3), np.uint8)
+        images[1::2] += 100
+        return Split(tuple(Example(image, int(i % every == 1)) for i, image in enumerate(images)))
 
-    splits = {"train": split(64), "validation": split(16), "test": split(16)}
+    # Neither count nor labels of "test" let an accuracy be that of "validation".
+    splits = {"train": split(64), "validation": split(16), "test": split(15, every=4)}
     dataset = ImageDataset("toy", ("dark", "light"), splits)
-    return explore_trial.Experiment(toys.config(tmp_path, TEXTS), dataset, 32)
+    # Of networks that do not say it, the input would be of 40 pixels.
+    return explore_trial.Experiment(toys.config(tmp_path, TEXTS), dataset, 40)
 
 
 def test_a_trial_is_a_run_folder(experiment):
@@ -45,7 +44,7 @@ def test_a_trial_is_a_run_folder(experiment):
     results = explore_trial.run_trial(experiment, candidate, lambda r, c: ages.append(len(c)))
     assert ages == [1, 2, 3]
     assert len(results["curve"]) == 3
-    assert results["accuracy"] == max(results["curve"])
+    assert results["accuracy"] == max(results["curve"]) != results["test_top1"]
     folder = RunFolder.existing(experiment.folder(candidate).path)
     assert folder.path.name == results["folder"]
     assert folder.labels == ("dark", "light")
@@ -59,6 +58,24 @@ def test_a_trial_is_a_run_folder(experiment):
     again = explore_trial.run_trial(experiment, candidate, lambda r, c: ages.append(len(c)))
     assert ages == []
     assert again["accuracy"] == results["accuracy"]
+
+
+def test_a_network_starts_from_the_seed_whatever_was_tried_before(experiment, monkeypatch):
+    starts = []
+
+    def begin(model, stage):
+        starts.append(np.concatenate([values.ravel() for values in model.get_weights()]))
+        raise explore_trial.TrialStoppedError({})
+
+    monkeypatch.setattr(explore_trial, "fit_stage", begin)
+    (candidate, _) = experiment.config.space.points()
+    training = dataclasses.replace(experiment.config.training, seed=2)
+    other = dataclasses.replace(experiment.config, training=training)
+    for config in (experiment.config, experiment.config, other):
+        with pytest.raises(explore_trial.TrialStoppedError):
+            run = dataclasses.replace(experiment, config=config)
+            explore_trial.run_trial(run, candidate, lambda *_: False)
+    assert np.array_equal(starts[0], starts[1]) and not np.array_equal(starts[0], starts[2])
 
 
 def test_a_stopped_trial_leaves_no_checkpoint(experiment):

@@ -1,13 +1,12 @@
 """Fine-tuning from few photographs, judged by folds."""
 
 import dataclasses
-import shutil
 
 import numpy as np
 import pytest
 
 from sqzkit.data.dataset import Split
-from sqzkit.runs.weights import read_weights
+from sqzkit.runs.weights import read_weights, save_weights
 from sqzkit.training import cross_tuning, head
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.evaluate import score
@@ -85,7 +84,7 @@ class Tuned:
         return {layer.name: dict(zip(names, layer.get_weights(), strict=True)) for layer in layers}
 
     def __call__(self, kill=None, share=-1.0):
-        """Kill before or after a stage; keep this share, whatever the folds say; None: kill."""
+        """Kill before or after a stage; keep this share, whatever the folds say."""
         self.network.set_weights(self.before)
         stage, self.entered = self.stage, {}
         train = compute(self.network, stage.dataset, RECORD, stage.folder, "v1_1")
@@ -101,8 +100,6 @@ class Tuned:
             return result
 
         def choose(*arguments):
-            if share is None:
-                raise KeyboardInterrupt
             return self.choose(*arguments) if share < 0 else (share, {"share": share})
 
         self.monkeypatch.setattr(cross_tuning, "fit_stage", fit)
@@ -119,47 +116,65 @@ def tuned(stage, network, monkeypatch):
     network.set_weights(made.before)
 
 
-@pytest.mark.slow
-def test_each_image_judges_a_network_that_has_not_seen_it(tuned, stage, colours):
-    with pytest.raises(KeyboardInterrupt):
-        tuned(share=None)
+@pytest.mark.parametrize("share", [0.5, 0.0])
+def test_each_image_judges_a_network_that_has_not_seen_it(
+    tuned, stage, colours, share, monkeypatch
+):
+    """The training of a fold is replaced: it moves one kernel, by the number of the fold."""
+    monkeypatch.setattr(head, "STRENGTHS", (0.1,))  # to choose one takes seconds
+    starts, moved = [], "fire2/squeeze1x1"
+
+    def train(model, part):
+        starts.append({layer.name: layer.get_weights() for layer in model.layers if layer.weights})
+        kernel, bias = starts[-1][moved]
+        model.get_layer(moved).set_weights([kernel + 0.1 * len(starts), bias])
+        metrics = {"epochs": 2, "train_seconds": 1.0, "images_per_second": 10.0 * len(starts)}
+        metrics |= part.finish(model)
+        save_weights(model, part.folder.weights_path(part.stage))
+        part.folder.finish_stage(part.stage, metrics, part.record)
+
     both = colours.split("train").examples + colours.split("validation").examples
+    data = dataclasses.replace(colours, splits={"train": Split(both)}, stores={})
+    tuned.fit_stage = train
+    result = tuned(share=share)
+    assert list(tuned.entered) == ["fold_1", "fold_2"]
+    after = tuned.weights()
+    tuned.network.set_weights(tuned.before)
+    features = compute(tuned.network, data, RECORD, stage.folder, "v1_1")
     judges = []
-    for dataset in tuned.entered.values():
+    for dataset, start in zip(tuned.entered.values(), starts, strict=True):
         seen, held_out = (dataset.split(name).examples for name in ("train", "validation"))
         assert not {id(e) for e in seen} & {id(e) for e in held_out}
         assert len(seen) + len(held_out) == len(both) == 112
         judges += held_out
-    assert list(tuned.entered) == ["fold_1", "fold_2"]
+        # Every fold starts from the published network, and from a head that has not seen it.
+        for name, values in tuned.published.items():
+            if name != "conv10":
+                np.testing.assert_array_equal(start[name][0], values["kernel"])
+        of_seen = np.isin([id(example) for example in both], [id(example) for example in seen])
+        wanted = head.fit(features.at(of_seen), 4, seed=1).kernel
+        np.testing.assert_allclose(start["conv10"][0][0, 0], wanted, atol=1e-4)
     assert {id(example) for example in judges} == {id(example) for example in both}
-    lines = [(line["stage"], line["epoch"]) for line in stage.folder.metrics()]
-    assert lines == [("fold_1", 1), ("fold_1", 2), ("fold_2", 1), ("fold_2", 2)]
-    folds = stage.folder.path / "folds"
-    ends = [read_weights(folds / f"fold_{number}.weights.h5") for number in (1, 2)]
-    data = dataclasses.replace(colours, splits={"train": Split(both)}, stores={})
-    shutil.copytree(stage.folder.path, stage.folder.path.with_name("copy"))
-    result = tuned(share=0.5)
-    # Half of the way from the published network to the mean of the folds' networks.
-    kernel, published = (
-        network["fire2/squeeze1x1"]["kernel"] for network in (tuned.weights(), tuned.published)
-    )
-    mean = np.mean([end["fire2/squeeze1x1"]["kernel"] for end in ends], axis=0)
-    np.testing.assert_allclose(kernel, published + (mean - published) / 2, atol=1e-6)
-    assert (result.metrics["epochs"], result.metrics["share"]) == (2, 0.5)
-    shutil.rmtree(stage.folder.path)
-    stage.folder.path.with_name("copy").rename(stage.folder.path)
-    result = tuned(share=0.0)
-    assert (result.metrics["epochs"], result.metrics["share"]) == (0, 0.0)
-    features = compute(tuned.network, data, RECORD, stage.folder, "v1_1")
-    wanted = head.fit(features, 4, seed=1).kernel
-    np.testing.assert_allclose(tuned.weights()["conv10"]["kernel"][0, 0], wanted, atol=1e-4)
-    assert not folds.exists()
+    # A share of the way from the published network to the mean of the folds' networks.
+    wanted = tuned.published[moved]["kernel"] + share * 0.15
+    np.testing.assert_allclose(after[moved]["kernel"], wanted, atol=1e-6)
+    found = {name: result.metrics[name] for name in ("share", "epochs", "images_per_second")}
+    if share:
+        assert found == {"share": share, "epochs": 2, "images_per_second": 15.0}
+        wanted = np.mean([start["conv10"][0] for start in starts], axis=0)[0, 0]
+    else:
+        assert found == {"share": 0.0, "epochs": 0, "images_per_second": 0.0}
+        wanted = head.fit(features, 4, seed=1).kernel
+    np.testing.assert_allclose(after["conv10"]["kernel"][0, 0], wanted, atol=1e-4)
+    assert not (stage.folder.path / "folds").exists()
 
 
 @pytest.mark.slow
 def test_killed_anywhere_it_ends_with_the_same_weights(tuned, stage, colours, tmp_path):
     result = tuned()
     assert list(tuned.entered) == ["fold_1", "fold_2", "train"]
+    lines = [(line["stage"], line["epoch"]) for line in stage.folder.metrics()]
+    assert lines == [(name, epoch) for name in tuned.entered for epoch in (1, 2)]
     both = colours.split("train").examples + colours.split("validation").examples
     assert tuned.entered["train"].split("train").examples == both
     record = stage.folder.read_record("fine_tuning")

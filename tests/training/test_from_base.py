@@ -1,12 +1,15 @@
 """Training from an older run: what moves, what stays bit for bit, and what is refused."""
 
+import dataclasses
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sqzkit.base.errors import UsageError
+from sqzkit.base.keras import keras
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.models import squeezenet
@@ -14,7 +17,7 @@ from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
 from sqzkit.training import fit, from_base, loop
 from sqzkit.training.config import TrainingConfig
-from sqzkit.training.options import BaseOptions
+from sqzkit.training.options import BaseOptions, FitOptions
 from tests.training.test_loop import TINY
 
 COLOURS = {
@@ -160,6 +163,34 @@ def test_only_a_share_of_the_weights_moves_and_a_kill_changes_nothing(
     other = {**asked, "pull": 0.1}
     with pytest.raises(UsageError, match="pull"):
         loop.train(config(old_run, grown, tmp_path / "whole", **other))
+
+
+def test_what_was_pruned_away_stays_so_when_all_may_move(base, old_run, grown, folder):
+    def pruned(kernel):
+        return np.where(np.abs(kernel) < np.median(np.abs(kernel)), 0, kernel)
+
+    weights = {name: [pruned(values[0]), values[1]] for name, values in base.weights.items()}
+    _, dataset = opened(old_run, grown)
+    model = squeezenet.build(from_base.new_spec(base, dataset.labels), 32)
+    note = mock.Mock(spec=keras.callbacks.Callback)
+    options = FitOptions(epochs=1, batch_size=8, base_learning_rate=0.01, augmentation="light")
+    stage = fit.StageFit(folder, "train", dataset, base.preprocessing, options, callbacks=[note])
+    from_base.train_from(
+        model, dataclasses.replace(base, weights=weights), stage,
+        BaseOptions(str(old_run), moves="all", pull=0.0),
+    )  # fmt: skip
+    for name, (before, bias) in weights.items():
+        kernel, moved_bias = model.get_layer(name).get_weights()
+        if name == "conv10":
+            places = base.places(dataset.labels)
+            assert np.count_nonzero(kernel[..., places.index(-1)]) > len(places)  # it is new
+            known = [place for place in places if place >= 0]
+            kernel, before = kernel[..., np.array(places) >= 0], before[..., known]  # noqa: PLW2901
+        else:
+            assert (moved_bias != bias).any()
+        assert not kernel[before == 0].any()
+        assert (kernel != before)[before != 0].any()
+    assert note.on_train_batch_end.call_count == dataset.split("train").num_examples // 8
 
 
 class Model:

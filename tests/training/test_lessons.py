@@ -13,7 +13,7 @@ from sqzkit.data.dataset import Example, Split
 from sqzkit.data.source import DataSource
 from sqzkit.reporting import page
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.weights import read_weights
+from sqzkit.runs.weights import read_weights, save_weights
 from sqzkit.training import lessons, loop, run_data
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.options import TeacherOptions
@@ -209,7 +209,16 @@ def test_a_run_learns_from_both_and_survives_a_kill(photographs, tmp_path, monke
     measured = run_data.to_measure(loop.load_run(whole.path), elsewhere, "train")
     assert measured.split("train").num_examples > 0
     monkeypatch.undo()
+    # It is the trained network that labels them, also after a stage that has spoiled it.
     run = loop.reopen(config("whole"))
     data = run_data.to_compress(run.folder, run.dataset)
     assert data.soft_targets is None
-    assert data.split("train").num_examples == run.dataset.split("train").num_examples + 60
+    spoiled = loop.load_run(whole.path, "train").model
+    spoiled.set_weights([np.zeros_like(values) for values in spoiled.get_weights()])
+    save_weights(spoiled, whole.weights_path("prune"))
+    whole.finish_stage("prune", {"top1": 0.25}, {})
+    shutil.rmtree(whole.path / "features")
+    again = run_data.to_compress(run.folder, run.dataset).split("train")
+    assert again.num_examples == run.dataset.split("train").num_examples + 60
+    assert again.labels.tolist() == data.split("train").labels.tolist()
+    assert len(set(again.labels[-60:])) > 1
