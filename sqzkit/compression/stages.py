@@ -12,7 +12,7 @@ from sqzkit.base.keras import keras
 from sqzkit.compression import clustering, pruning, quantization
 from sqzkit.compression import kernels as reading
 from sqzkit.compression.plan import CompressionConfig
-from sqzkit.models import registry
+from sqzkit.models import channel_order, registry
 from sqzkit.training.options import FitOptions
 
 Kernels = dict[str, np.ndarray]
@@ -30,6 +30,7 @@ class Stage:
       strip: takes the trained weights out of `model`, by plain layer name.
       check: raises `InvariantError` unless the kernels are what was asked for.
       extras: records to be kept with the stage, JSON-ready.
+      ordered: whether channels change places at the end so that the coder needs fewer bytes.
     """
 
     name: str
@@ -39,12 +40,15 @@ class Stage:
     strip: Strip
     check: Callable[[Kernels], None]
     extras: dict[str, Any] = dataclasses.field(default_factory=dict)
+    ordered: bool = False
 
     def export(self, trained: keras.Model) -> keras.Model:
         """Return the plain network with the trained weights, checked."""
         plain = registry.build_from_json(self.spec, trained.input_shape[1])
         reading.write_weights(plain, self.strip(trained))
         self.check(reading.read_kernels(plain))
+        if self.ordered:
+            channel_order.order_channels(plain)
         return plain
 
 
@@ -110,7 +114,8 @@ def prune(start: Start, targets: dict[str, float]) -> Stage:
     def check(kernels: Kernels) -> None:
         reading.check_sparsity(kernels, targets)
 
-    return Stage("prune", wrapped, start.spec, options, strip, check, {"sparsity": targets})
+    extras = {"sparsity": targets}
+    return Stage("prune", wrapped, start.spec, options, strip, check, extras, ordered=True)
 
 
 def dense(start: Start) -> Stage:

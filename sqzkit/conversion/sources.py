@@ -16,7 +16,7 @@ from sqzkit.conversion.prepared import probe_images
 from sqzkit.data import folder
 from sqzkit.data.dataset import Split
 from sqzkit.data.pipeline import raw_images
-from sqzkit.models import published, registry, transfer
+from sqzkit.models import channel_order, published, registry, transfer
 from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.loading import load_run
@@ -120,6 +120,7 @@ def from_weights(config: ConversionConfig) -> Source:
         raise UsageError(f"--weights {config.weights}: give its {classes} labels as --labels_file")
     model = registry.build(pretrained.spec, size)
     transfer.load_weights(model, pretrained.load(config.weights_dir))
+    channel_order.order_channels(model)
     return Source(
         name=pretrained.name,
         model=model,
