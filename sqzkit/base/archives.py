@@ -4,7 +4,7 @@ import copy
 import io
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqzkit.base.errors import FormatError
@@ -95,7 +95,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def check_hdf5(store: Any, size: int) -> dict[str, Any]:
+def check_hdf5(store: Any, size: int, further: Sequence[str] = ()) -> dict[str, Any]:
     """Return the datasets of an open `h5py.File` by their path, such as "conv1/kernel".
 
     Raises `FormatError` if reading one of them could leave the file or fill the memory.
@@ -107,6 +107,7 @@ def check_hdf5(store: Any, size: int) -> dict[str, Any]:
     Args:
       store: the file, open.
       size: its bytes.
+      further: NumPy's names of element types that are allowed beside numbers.
     """
     import h5py
 
@@ -118,7 +119,7 @@ def check_hdf5(store: Any, size: int) -> dict[str, Any]:
             raise FormatError(f"{name!r} holds nothing")
         if item.external or item.is_virtual:
             raise FormatError(f"the values of {name!r} lie in another file")
-        if item.dtype.kind not in "iufb":
+        if item.dtype.kind not in "iufb" and item.dtype not in further:
             raise FormatError(f"{name!r} holds {item.dtype}, not numbers")
         total += item.nbytes
         if item.id.get_storage_size() != item.nbytes or total > size:

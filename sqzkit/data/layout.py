@@ -20,6 +20,14 @@ UNSTORABLE = frozenset(("Cc", "Zl", "Zp", "Cs"))  # Unicode categories
 _REORDERING = frozenset("LRE RLE LRO RLO PDF LRI RLI FSI PDI".split())
 # Variation selectors, and letters that are drawn as a blank.
 _UNSEEN = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u115f\u1160\u3164\uffa0\u2800]")
+# Letters that are drawn alike, each group behind the one that it is taken for: Latin, Cyrillic,
+# Greek and Armenian; Persian and Arabic; Chinese and katakana; dashes and quotation marks.
+_DRAWN_ALIKE = (
+    "aаαɑ AАΑ BВΒ cсϲ CС dԁ eе EЕΕ gɡց GԌ hһհ HНΗ iіι IІΙ jјյ JЈ kκ KКΚ lӏ MМΜ nո NΝ"  # noqa: RUF001
+    " oоοօ OОΟ pрρ PРΡ qԛգ sѕ SЅ TТΤ uυս vνѵ wԝ xхχ XХΧ yу YУΥ ZΖ یيى کك ー一 -‐‑‒–—−⁃"  # noqa: RUF001
+    " 力カ 工エ 口ロ 夕タ 二ニ 卜ト 八ハ へヘ '’‘ʼ`´ \"“”"  # noqa: RUF001
+)
+_TAKEN_FOR = {ord(other): group[0] for group in _DRAWN_ALIKE.split() for other in group[1:]}
 _ADVICE = (
     "split folders may be called train, training; val, valid, validation, dev; test, testing, "
     "eval, evaluation. If they are classes, put the class folders into one folder named train"
@@ -234,8 +242,8 @@ def common_labels(top: Path, found: Mapping[str, Classes]) -> tuple[str, ...]:
         different = set(labels) ^ set(by_class)
         if different:
             label = min(different)
-            look = _looks(label)
-            same = [o for o in (*labels, *by_class) if o != label and _looks(o) == look]
+            looks = _looks(label)
+            same = [o for o in (*labels, *by_class) if o != label and looks & _looks(o)]
             alike = f" ({label!a} and {same[0]!a} look alike)" if same else ""
             raise UsageError(
                 f"{top}: class {label!r} is not in both train and {split}{alike}; "
@@ -262,16 +270,25 @@ def _check_names(top: Path, labels: Sequence[str]) -> None:
                 f"{top}: class folder '{shown(label)}': its name holds a line break, a control "
                 "character, bytes that are not UTF-8, or nothing to be seen; rename the folder"
             )
-        other = looks.setdefault(_looks(label), label)
-        if other != label:
-            raise UsageError(f"{top}: class folders {other!a} and {label!a} look alike; rename one")
+        for look in _looks(label):
+            other = looks.setdefault(look, label)
+            if other != label:
+                raise UsageError(
+                    f"{top}: class folders {other!a} and {label!a} look alike; rename one"
+                )
 
 
-def _looks(label: str) -> str:
-    """Return a text that is the same for names that look alike; empty for one without a mark.
+def _looks(label: str) -> set[str]:
+    """Return texts of which names that look alike share one; none for a name without a mark.
 
-    Small and capital letters are alike but for names of one letter, as handwriting has them.
+    Small and capital letters are alike, and letters of other alphabets that are drawn the same,
+    but for names of one letter, as handwriting has them.
     """
     seen = (letter for letter in label if unicodedata.category(letter) != "Cf")  # has no width
-    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", "".join(seen))).strip(" .")
-    return text.casefold() if len(text) > 1 else text
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", "".join(seen)))
+    text = " ".join(text.split()).strip(" .")
+    if len(text) < 2:
+        return {text} - {""}
+    # As drawn, and in small letters: a capital may look like another letter than its small one.
+    drawn = (unicodedata.normalize("NFKD", form) for form in (text, text.casefold()))
+    return {form.translate(_TAKEN_FOR).casefold() for form in drawn}

@@ -34,6 +34,7 @@ _MODULES = tuple(
     )
 )
 _HALF = re.compile(r'"(?:mixed_)?b?float16"')
+_BFLOAT16 = "V2"  # as HDF5 holds it
 _WEIGHTS = "model.weights.h5"
 
 
@@ -135,9 +136,15 @@ def _attributes(content: bytes) -> dict[str, Any]:
     import h5py
 
     with h5py.File(io.BytesIO(content), "r") as store:
-        archives.check_hdf5(store, len(content))
+        datasets = archives.check_hdf5(store, len(content), (_BFLOAT16,))
         names = ("model_config", "keras_version")
-        return {name: store.attrs[name] for name in names if name in store.attrs}
+        found = {name: store.attrs[name] for name in names if name in store.attrs}
+        if found and any(dataset.dtype == _BFLOAT16 for dataset in datasets.values()):
+            raise FormatError(
+                "its weights are bfloat16, which Keras reads from .keras files only; save the "
+                "model as .keras"
+            )
+        return found
 
 
 def _load(path: Path, version: int) -> Any:

@@ -1,8 +1,9 @@
 """The color space that a PNG states in chunks of its own, as an ICC profile.
 
 PNG specification, third edition, section 11.3.2. Followed as Chromium does:
-cICP comes before iCCP, that before sRGB and that before gAMA; cHRM counts beside gAMA only; and a
-lone gAMA of nearly 1/2.2 means sRGB.
+cICP comes before iCCP, that before sRGB and that before gAMA; a cICP that leaves its space open or
+is not of full range does not count; cHRM counts beside gAMA only; and a lone gAMA of nearly 1/2.2
+means sRGB.
 """
 
 import struct
@@ -21,10 +22,24 @@ _BRADFORD = np.array(
 )
 # x and y of white, red, green and blue, as cHRM has them.
 _SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
-_DISPLAY_P3 = (0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
-_SRGB_CICP = bytes((1, 13, 0, 1))
-_P3_CICP = bytes((12, 13, 0, 1))  # primaries of Display P3, the curve of sRGB, full range
-_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # ICC's parametric form 3
+_NTSC = (0.3127, 0.3290, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07)
+# Primaries and curves by their codes in ITU-T H.273; curves in ICC's parametric forms 0 and 3.
+_PRIMARIES = {
+    1: _SRGB,  # and BT.709
+    5: (0.3127, 0.3290, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),  # PAL
+    6: _NTSC,
+    7: _NTSC,
+    9: (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),  # BT.2020
+    12: (0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),  # Display P3
+}
+_CURVES = {
+    **dict.fromkeys((1, 6, 11, 14, 15), (2.4,)),  # BT.709, as screens show it
+    4: (2.2,),
+    5: (2.8,),
+    8: (1.0,),
+    13: (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),  # sRGB
+}
+_OTHER_PRIMARIES, _OTHER_CURVES = (4, 8, 10, 11, 22), (7, 16, 17, 18)  # 16 and 18 are HDR
 _ONE = 100_000  # of gAMA and cHRM
 _USUAL_GAMMA = range(43_000, 48_000)
 
@@ -38,7 +53,7 @@ def profile(chunks: Mapping[bytes, bytes]) -> bytes | None:
     Raises:
       RunError: a color space of high dynamic range, or another that is not known here.
     """
-    if b"cICP" in chunks:
+    if _is_coded(chunks.get(b"cICP", b"")):
         return _coded(chunks[b"cICP"])
     if embedded := _embedded(chunks.get(b"iCCP", b"")):
         return embedded
@@ -55,14 +70,23 @@ def profile(chunks: Mapping[bytes, bytes]) -> bytes | None:
     return _rgb_profile(chromaticities, _parametric(0, (_ONE / gamma,)))
 
 
+def _is_coded(code: bytes) -> bool:
+    """Return whether a cICP chunk counts: whole, of full range, of a known space and curve."""
+    if len(code) != 4 or code[3] != 1:
+        return False
+    return code[0] in (*_PRIMARIES, *_OTHER_PRIMARIES) and code[1] in (*_CURVES, *_OTHER_CURVES)
+
+
 def _coded(code: bytes) -> bytes | None:
     """Return the profile for a cICP chunk: primaries, curve, matrix, full range."""
-    if code == _SRGB_CICP:
+    primaries, curve, matrix, _ = code
+    if matrix or primaries in _OTHER_PRIMARIES or curve in _OTHER_CURVES:
+        raise RunError(f"a color space (cICP {code.hex()}) of high dynamic range or for films; "
+                       "save it as sRGB")  # fmt: skip
+    if (primaries, curve) == (1, 13):  # sRGB
         return None
-    if code == _P3_CICP:
-        return _rgb_profile(_DISPLAY_P3, _parametric(3, _SRGB_CURVE))
-    raise RunError(f"a color space (cICP {code[:4].hex()}) other than sRGB and Display P3; save it "
-                   "as sRGB")  # fmt: skip
+    numbers = _CURVES[curve]
+    return _rgb_profile(_PRIMARIES[primaries], _parametric(3 if numbers[1:] else 0, numbers))
 
 
 def _embedded(content: bytes) -> bytes | None:

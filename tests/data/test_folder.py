@@ -286,6 +286,14 @@ def test_a_class_name_that_cannot_be_stored_is_refused_with_the_name_escaped(
         ("Cat", "cat"),
         ("cat", "cat."),
         ("\u2764", "\u2764\ufe0f"),
+        ("cat", "c\u0430t"),  # Cyrillic
+        ("KAT", "\u041a\u0410\u0422"),
+        ("\u041a\u0430\u0442", "\u043a\u0410\u0442"),
+        ("ov", "\u03bf\u03bd"),  # Greek
+        ("no\u00ebl", "no\u0451l"),
+        ("\u0643\u062a", "\u06a9\u062a"),  # Persian and Arabic
+        ("t-shirt", "t\u2011shirt"),
+        ("a  dog", "a dog"),
     ],
 )
 def test_class_names_that_look_alike_are_refused(photo_folder, one, other):
@@ -293,8 +301,19 @@ def test_class_names_that_look_alike_are_refused(photo_folder, one, other):
         opened(photo_folder({one: 5, other: 5}))
 
 
-def test_single_letters_are_classes_small_and_capital(photo_folder):
-    assert opened(photo_folder({"A": 5, "a": 5})).labels == ("A", "a")
+def test_single_letters_are_classes_small_and_capital_of_every_alphabet(photo_folder):
+    letters = ("A", "a", "\u0391", "\u0430")
+    assert opened(photo_folder(dict.fromkeys(letters, 5))).labels == letters
+
+
+def test_words_of_one_alphabet_are_not_taken_for_each_other(photo_folder):
+    words = "вата нота \u03bd\u03bf\u03c5 \u03b7\u03bf\u03bd sinir s\u0131n\u0131r".split()
+    assert set(opened(photo_folder(dict.fromkeys(words, 3))).labels) == set(words)
+
+
+def test_names_that_windows_refuses_are_class_names(photo_folder):
+    names = ("CON", "a:b", "aux", "nul.txt", "what?")
+    assert opened(photo_folder(dict.fromkeys(names, 3))).labels == names
 
 
 @pytest.mark.parametrize(

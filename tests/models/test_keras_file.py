@@ -67,6 +67,19 @@ def test_one_input_and_one_output_may_be_in_a_list_or_a_dictionary(
     np.testing.assert_array_equal(np.asarray(loaded(images)), np.asarray(outputs))
 
 
+def test_bfloat16_weights_are_read_where_keras_reads_them(tmp_path, noise_images):
+    image = keras3.Input((32, 32, 3))
+    flat = keras3.layers.GlobalAveragePooling2D(dtype="bfloat16")(image)
+    model = keras3.Model(image, keras3.layers.Dense(3, dtype="bfloat16")(flat))
+    model.save(tmp_path / "m.keras")
+    images = noise_images.astype(np.float32) / 255
+    found = np.asarray(load_keras_file(tmp_path / "m.keras")(images))
+    np.testing.assert_allclose(found, np.asarray(model(images), np.float32), atol=0.02)
+    model.save(tmp_path / "m.h5")
+    with pytest.raises(FormatError, match=r"weights are bfloat16, .* save the model as \.keras"):
+        load_keras_file(tmp_path / "m.h5")
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_never_loads_a_lambda(tmp_path, suffix):
     path = tmp_path / f"m{suffix}"

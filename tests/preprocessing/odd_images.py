@@ -409,7 +409,16 @@ def _stated_colors():
     yield "cicp_p3", [chunk(b"cICP", b"\x0c\x0d\0\1"), gamma(1)], profiles.in_srgb(
         SCENE, profiles.DISPLAY_P3, None)  # fmt: skip
     yield "cicp_srgb", [chunk(b"cICP", b"\1\x0d\0\1"), profile], SCENE
+    yield "cicp_bt709", [chunk(b"cICP", b"\1\1\0\1")], profiles.in_srgb(
+        SCENE, profiles.SRGB, 2.4)  # fmt: skip
+    yield "cicp_bt2020", [chunk(b"cICP", b"\x09\x0e\0\1"), gamma(1)], profiles.in_srgb(
+        SCENE, profiles.BT2020, 2.4)  # fmt: skip
+    yield "cicp_gamma", [chunk(b"cICP", b"\1\5\0\1")], profiles.in_srgb(SCENE, profiles.SRGB, 2.8)
+    for name, code in (("unspecified", b"\2\2\0\1"), ("limited", b"\1\1\0\0"), ("cut", b"\1\1\0")):
+        yield f"cicp_{name}", [chunk(b"cICP", code), gamma(1)], linear
     yield "cicp_hdr", [chunk(b"cICP", b"\x09\x10\0\1")], "color space .cICP 09100001."
+    yield "cicp_of_film", [chunk(b"cICP", b"\x0b\1\0\1")], "color space .cICP 0b010001."
+    yield "cicp_matrix", [chunk(b"cICP", b"\1\x0d\1\1")], "color space .cICP 010d0101."
     yield "no_gamma", [gamma(0), p3], SCENE
     yield "flat_primaries", [gamma(1), chunk(b"cHRM", bytes(32))], SCENE
     yield "equal_primaries", [gamma(1), chunk(b"cHRM", struct.pack(">8I", *[30_000] * 8))], SCENE

@@ -35,7 +35,8 @@ _PROFILES = {
     if ("_profile_" in name and name.split("_profile_")[1] not in (
         "of_garbage", "of_gray_for_color", "of_inks_for_color", "cut", "checksum", "srgb"))
     or (name.startswith("png_color_") and name.split("_color_")[1] in (
-        "gamma1", "gamma_primaries", "gamma_of_srgb", "iccp_first", "cicp_p3"))
+        "gamma1", "gamma_primaries", "gamma_of_srgb", "iccp_first", "cicp_p3", "cicp_bt709",
+        "cicp_bt2020", "cicp_gamma", "cicp_unspecified", "cicp_limited", "cicp_cut"))
 }  # fmt: skip
 _NO_HOLE = "takes no notice of a transparent gray; Chromium does"
 OPENCV_OTHERWISE = {
