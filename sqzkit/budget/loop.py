@@ -16,6 +16,7 @@ from sqzkit.budget.networks import Network
 from sqzkit.budget.plan import Pace, Plan
 from sqzkit.budget.predict import Prediction
 from sqzkit.budget.screening import Screened
+from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.models import registry
@@ -42,6 +43,10 @@ def fit(config: FitConfig) -> FittedModel:
     fit_ = Fit(Path(config.output_dir), config.identity())
     dataset = open_dataset(config.data)
     networks.refuse_few(dataset)
+    if known := fit_.read("data"):
+        identity.resume(dataset, known, "fit", "--output_dir")
+    else:
+        fit_.write("data", identity.record(dataset))
     work = _Work(config, fit_, dataset)
     chosen = work.choice()
     test = fit_.read("test")

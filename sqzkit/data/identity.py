@@ -28,12 +28,14 @@ class Changes:
       changed: new content under a known name.
       removed: content that is nowhere any more.
       relabeled: known content in another class.
+      renamed: known content of the class under another name, and that name.
     """
 
     added: list[str]
     changed: list[str]
     removed: list[str]
     relabeled: list[str]
+    renamed: list[str]
 
     @property
     def lost(self) -> bool:
@@ -47,6 +49,7 @@ class Changes:
             "changed": "changed (not used)",
             "removed": "removed",
             "relabeled": "moved to another class (not used)",
+            "renamed": "renamed (used as before)",
         }
         parts = [
             f"{len(names):,} {words[kind]}: {some(names)}"
@@ -104,7 +107,7 @@ def restore(
         )
     known = _known(recorded)
     if not known:
-        return Changes([], [], [], [])
+        return Changes([], [], [], [], [])
     kept: dict[str, list[Example]] = {split: [] for split in dataset.splits}
     changes = _compare(dataset, known, kept, _digests(dataset, recorded))
     for split, examples in kept.items():
@@ -118,6 +121,35 @@ def restore(
             examples.sort(key=lambda example: (example.label, _parts(dataset, example)))
             dataset.splits[split] = Split(tuple(examples))
     return changes
+
+
+def resume(dataset: ImageDataset, recorded: Mapping[str, Any], what: str, flag: str) -> None:
+    """Restore the splits of something that was begun, and print what differs.
+
+    Args:
+      dataset: just opened; changed in place.
+      recorded: `record` of the data at the beginning.
+      what: was begun, such as "run".
+      flag: that names another place for it.
+
+    Raises:
+      UsageError: classes or photographs were changed or removed.
+      RunError: the record is damaged.
+    """
+    classes = recorded.get("photographs", {}).get("train", {})
+    if classes and set(classes) != set(dataset.labels):
+        raise UsageError(
+            f"{dataset.name}: has the classes {some(list(dataset.labels))}, the {what} was begun "
+            f"with {some(sorted(classes))}; give the same data, or another {flag}"
+        )
+    changes = restore(dataset, recorded)
+    if changes.lost:
+        raise UsageError(
+            f"--data_dir {dataset.root}: {changes.sentence()}; restore the photographs, or "
+            f"begin a new {what} with another {flag}"
+        )
+    if changes.sentence():
+        print(changes.sentence(), flush=True)
 
 
 def follow(dataset: ImageDataset, recorded: Mapping[str, Any]) -> None:
@@ -199,7 +231,7 @@ def _compare(
     digests: Mapping[int, str],
 ) -> Changes:
     known_names = {name for _, _, name in known.values()}
-    changes = Changes([], [], [], [])
+    changes = Changes([], [], [], [], [])
     found = set()
     for _, label, example in _walk(dataset):
         name, digest = dataset.name_of(example), digests[id(example)]
@@ -207,14 +239,16 @@ def _compare(
             (changes.changed if name in known_names else changes.added).append(name)
             continue
         found.add(digest)
-        split, known_label, _ = known[digest]
+        split, known_label, known_name = known[digest]
         if label == known_label and split in kept:
             kept[split].append(example)
+            if name != known_name:
+                changes.renamed.append(f"{known_name} -> {name}")
         else:
             changes.relabeled.append(name)
     gone = sorted(known[digest][2] for digest in known.keys() - found)
     changes.removed.extend(name for name in gone if name not in set(changes.changed))
-    for names in (changes.added, changes.changed, changes.relabeled):
+    for names in (changes.added, changes.changed, changes.relabeled, changes.renamed):
         names.sort()
     return changes
 

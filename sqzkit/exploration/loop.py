@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from sqzkit.base import files
 from sqzkit.base.errors import InvariantError, RunError, UnfitNetworkError
+from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.exploration import space, trial
@@ -44,10 +45,15 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     loop.prepare(config.training.seed, config.training.deterministic)
     dataset = open_dataset(config.data)
+    known = Path(config.study_dir) / "data.json"
+    if known.exists():
+        identity.resume(dataset, files.read_json(known), "study", "--study_dir")
     side = loop.image_size(dataset)
     space.require_networks(config.space, dataset.num_classes, side)
     study = Study(config, describe(dataset))
     files.write_json(Path(config.study_dir) / "explore.json", config.to_json())
+    if not known.exists():
+        files.write_json(known, identity.record(dataset))
     work(study, Experiment(config, dataset, side))
     trials, front = study.finished(), study.front()
     winner = choose_winner(front, config)

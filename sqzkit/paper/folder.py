@@ -94,7 +94,7 @@ class Comparison:
         self.identity = plain(identity)
         if (path / RECORD).exists():
             stored = files.read_json(path / RECORD)
-            refuse_other(path, _flat(stored), _flat(self.identity), "--output_dir")
+            refuse_other(path, stored, self.identity, "--output_dir")
         elif not lock.is_vacant(path):
             raise UsageError(
                 f"--output_dir {path}: exists and does not hold a comparison; name another"
@@ -159,17 +159,6 @@ class Comparison:
 
     def _row_path(self, name: str) -> Path:
         return self.path / "rows" / f"{name}.json"
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record with the fields of its records beside its own, as in `data.seed`."""
-    found: dict[str, Any] = {}
-    for name, value in record.items():
-        inner = value if isinstance(value, dict) else {}
-        found.update({f"{name}.{field}": item for field, item in inner.items()})
-        if not isinstance(value, dict):
-            found[name] = value
-    return found
 
 
 def copy_run(source: RunFolder, target: RunFolder, stages: tuple[str, ...]) -> RunFolder:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sqzkit.base import progress
+from sqzkit.base import files, progress
 from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
+from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
@@ -45,6 +46,12 @@ def compare(config: CompareConfig) -> list[Row]:
     folder = Comparison(Path(config.output_dir).resolve(), config.identity())
     dataset, source = _open(config)
     folder.begin()
+    if config.model_dir is None:  # a run's own data are held to its record
+        known = folder.path / "data.json"
+        if known.exists():
+            identity.resume(dataset, files.read_json(known), "comparison", "--output_dir")
+        else:
+            files.write_json(known, identity.record(dataset))
     experiment = Experiment(config, folder, dataset, source)
     names = config.rows_to_make()
     rows = [_make(experiment, name, names) for name in names]

@@ -12,6 +12,7 @@ from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
+from sqzkit.data.tree import some
 from sqzkit.models.registry import build_from_json
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
@@ -60,7 +61,8 @@ class LoadedRun:
         if data_dir is None and recorded is not None and not Path(recorded).exists():
             raise UsageError(
                 f"{self.folder.path}: its photographs were in {recorded}: no such folder; put them "
-                "back, or name their new place with --data_dir of `sqzkit train` or `convert`"
+                "back, or name their new place once: `sqzkit train --mode=eval "
+                f"--model_dir={self.folder.path} --data_dir=NEW_PLACE`"
             )
         source = dataclasses.replace(self.source, data_dir=data_dir or recorded)
         dataset = open_dataset(source, cache_dir, alike=False)
@@ -153,6 +155,13 @@ def write_account(folder: RunFolder, dataset: ImageDataset) -> None:
         folder.write_record("data", {**record, "account": dataset.account.to_json()})
 
 
+def keep_place(folder: RunFolder, data_dir: str) -> None:
+    """Note where a run's photographs are now."""
+    record = folder.read_record("data")
+    if record and record.get("data_dir") != data_dir:
+        folder.write_record("data", {**record, "data_dir": data_dir})
+
+
 def read_data(folder: RunFolder) -> tuple[DataSource | None, dict[str, Any]]:
     """Return where a run's data come from, and their `identity.record`; (None, {}) if unknown.
 
@@ -170,14 +179,28 @@ def check_labels(folder: RunFolder, dataset: ImageDataset) -> None:
     """Raise `UsageError` unless the data set has the run's labels in the run's order."""
     if folder.labels == tuple(dataset.labels):
         return
-    source, _ = read_data(folder)
+    source, contents = read_data(folder)
     place = source and (source.data_dir or source.tfds_name)
     flag = "--data_dir" if source and source.data_dir else "--tfds_name"
     where = f" ({flag}={place})" if place else ""
     raise UsageError(
         f"{folder.path} was trained on {_shown(folder.labels)}, {dataset.name} has "
-        f"{_shown(tuple(dataset.labels))}; give the run's data{where}, or another --model_dir"
+        f"{_shown(tuple(dataset.labels))}: {_differences(folder.labels, dataset, contents)}; give "
+        f"the run's data{where}, or another --model_dir"
     )
+
+
+def _differences(
+    labels: tuple[str, ...], dataset: ImageDataset, contents: Mapping[str, Any]
+) -> str:
+    """Say which classes of a run a data set lacks, has besides, or has under another name."""
+    renamed = identity.renamed(dataset, contents)
+    lacks = [name for name in labels if name not in (*dataset.labels, *renamed.values())]
+    new = [name for name in dataset.labels if name not in (*labels, *renamed)]
+    parts = [f"{old!r} is called {now!r}" for now, old in sorted(renamed.items())]
+    parts += [f"{some(lacks)} missing"] if lacks else []
+    parts += [f"{some(new)} added"] if new else []
+    return ", ".join(parts) or "the same in another order"
 
 
 def _shown(labels: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,9 +36,6 @@ def recorded_options(folder: RunFolder, stage: str, kind: type[Options]) -> Opti
 
 def _same(recorded: Any, asked: Any) -> bool:
     """Return whether two JSON values are equal; old records hold paths relative to the caller."""
-    if isinstance(recorded, dict) and isinstance(asked, dict):
-        names = {*recorded, *asked}
-        return all(_same(recorded.get(name), asked.get(name)) for name in names)
     if isinstance(recorded, str) and isinstance(asked, str) and os.path.isabs(asked):
         return os.path.abspath(recorded) == asked
     return bool(recorded == asked)
@@ -59,16 +56,24 @@ def refuse_other(
       flag: that names another place.
     """
     recorded, asked = plain(recorded), plain(asked)
-    differences = [
-        f"{key}: {recorded.get(key)!r} there, {asked.get(key)!r} asked"
-        for key in sorted({*recorded, *asked})
-        if not _same(recorded.get(key), asked.get(key))
-    ]
+    differences = list(_differences(recorded, asked))
     if differences:
         raise UsageError(
             f"{where} was made with other settings ({'; '.join(differences)}); "
             f"give the same flags again, or another {flag}"
         )
+
+
+def _differences(
+    recorded: Mapping[str, Any], asked: Mapping[str, Any], within: str = ""
+) -> Iterator[str]:
+    """Yield every field that differs; one of a record within a record as in `data.seed`."""
+    for key in sorted({*recorded, *asked}):
+        there, here = recorded.get(key), asked.get(key)
+        if isinstance(there, dict) and isinstance(here, dict):
+            yield from _differences(there, here, f"{within}{key}.")
+        elif not _same(there, here):
+            yield f"{within}{key}: {there!r} there, {here!r} asked"
 
 
 def plain(value: Any) -> Any:

@@ -18,6 +18,8 @@ from sqzkit.coding import sqz
 from sqzkit.data.dataset import Example, ImageDataset
 from sqzkit.data.folder import open_folder
 from sqzkit.data.source import DataSource
+from sqzkit.runs import lock
+from sqzkit.runs.folder import RunFolder
 from sqzkit.teaching import export, fitting, head_file, measure, page
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
@@ -96,10 +98,19 @@ def teach_folder(config: TeachConfig) -> TaughtModel:
     the photographs that are taught, each left out in turn.
 
     Raises:
-      UsageError: an output exists, or model, head and folder do not fit each other.
+      UsageError: an output exists, the output folder is a run's or another process writes there,
+        or model, head and folder do not fit each other.
       RunError: something cannot be read or written.
     """
+    with lock.hold(config.output_dir, "--output_dir"):
+        return _teach_folder(config)
+
+
+def _teach_folder(config: TeachConfig) -> TaughtModel:
     start, folder = time.monotonic(), Path(config.output_dir)
+    if RunFolder(folder).spec_path.exists():
+        raise UsageError(f"--output_dir {folder}: is a run folder, with a report of its own; name "
+                         "another")  # fmt: skip
     for name in (HEAD, MODEL, ARCHIVE, RECORD, REPORT):
         files.refuse_existing(folder / name, config.overwrite)
     reader = FeatureReader(config.model, preprocessing=config.preprocessing)

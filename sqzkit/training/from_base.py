@@ -88,8 +88,9 @@ def open_base(options: BaseOptions, dataset: ImageDataset) -> Base | None:
     labels = tuple(names.get(label, label) for label in run.labels)
     if not set(labels) & set(dataset.labels):
         raise UsageError(
-            f"--base {options.file}: tells {', '.join(run.labels[:4])} apart, and the data have "
-            "none of its classes; name their folders alike, or train without --base"
+            f"--base {options.file}: tells {', '.join(run.labels[:4])} apart, and the data "
+            f"({dataset.name}) have none of its classes; give photographs of these as --data_dir, "
+            "name their folders alike, or train without --base"
         )
     identity.follow(dataset, run.contents)
     weights = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}

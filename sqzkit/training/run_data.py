@@ -11,7 +11,7 @@ from sqzkit.data.tree import some
 from sqzkit.models import download, published
 from sqzkit.runs import settings
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import LoadedRun, check_labels, read_data
+from sqzkit.runs.loading import LoadedRun, check_labels, keep_place, read_data
 from sqzkit.training.config import DEFAULT_MODEL, TrainingConfig
 from sqzkit.training.lessons import for_compression
 
@@ -29,14 +29,7 @@ def refuse_other(folder: RunFolder, dataset: ImageDataset, source: DataSource) -
     if contents.get("photographs"):  # compared instead of the folder, which may have been moved
         recorded = dataclasses.replace(recorded, data_dir=source.data_dir)
     settings.refuse_other(folder.path / "data.json", recorded.to_json(), source.to_json())
-    changes = identity.restore(dataset, contents)
-    if changes.lost:
-        raise UsageError(
-            f"--data_dir {source.data_dir}: {changes.sentence()}; restore the photographs, or "
-            "begin a new run with another --model_dir"
-        )
-    if changes.added:
-        print(changes.sentence(), flush=True)
+    identity.resume(dataset, contents, "run", "--model_dir")
 
 
 def in_words(dataset: ImageDataset) -> str:
@@ -72,7 +65,10 @@ def to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDatas
     dataset = open_dataset(config.data, config.cache_dir)
     check_labels(run.folder, dataset)
     if identity.is_same_data(dataset, run.contents):
-        note = identity.restore(dataset, run.contents).sentence()
+        changes = identity.restore(dataset, run.contents)
+        note = changes.sentence()
+        if config.data.data_dir and not changes.lost:
+            keep_place(run.folder, config.data.data_dir)
     else:
         seen: list[str] = []
         for contents in (run.contents, run.folder.read_record("unlabelled") or {}):

@@ -131,6 +131,21 @@ def test_a_budget_below_the_smallest_network_is_refused(photographs, tmp_path):
     assert 2000 < int(thousands + rest) < BUDGET
 
 
+def test_a_fit_knows_its_photographs(tmp_path, monkeypatch):
+    def die(work):
+        raise KilledError
+
+    monkeypatch.setattr(loop._Work, "choice", die)
+    photographs = save_photographs(tmp_path / "photographs", dict.fromkeys("abc", 12))
+    given = settings(tmp_path / "fit")
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            sqzkit.fit(photographs, **given)
+    (photographs / "a" / "0.png").unlink()
+    with pytest.raises(UsageError, match=r"1 removed: a/0\.png; .* with another --output_dir"):
+        sqzkit.fit(photographs, **given)
+
+
 PLENTY = 32400
 
 

@@ -86,7 +86,8 @@ def test_removed_changed_and_relabeled_photographs_are_named(run, jpeg):
     assert changes.lost
     assert changes.sentence() == (
         "photographs since the run began: 1 changed (not used): a/001.jpg; 1 removed: a/000.jpg; "
-        "1 moved to another class (not used): b/moved.jpg"
+        "1 moved to another class (not used): b/moved.jpg; "
+        "1 renamed (used as before): a/003.jpg -> a/renamed.jpg"
     )
     gone = {"a/000.jpg", "a/001.jpg", "a/002.jpg", "a/003.jpg"}
     for split, kept in names(dataset).items():
@@ -105,6 +106,23 @@ def test_moved_data_and_another_seed_give_the_same_splits(run, tmp_path):
     assert names(dataset) == before
     assert changes.sentence() == ""
     assert identity.is_same_data(dataset, record)
+
+
+def test_what_was_begun_is_resumed_with_its_photographs_or_refused(run, jpeg, capsys):
+    top, record = run
+    (top / "a" / "new.jpg").write_bytes(jpeg(900))
+    dataset = opened(top)
+    identity.resume(dataset, record, "fit", "--output_dir")
+    assert dataset.num_examples == 30
+    assert "1 added (not used): a/new.jpg" in capsys.readouterr().out
+    (top / "a" / "000.jpg").unlink()
+    with pytest.raises(
+        UsageError, match=r"1 removed: a/000\.jpg; .* a new fit with another --outp"
+    ):
+        identity.resume(opened(top), record, "fit", "--output_dir")
+    (top / "b").rename(top / "c")
+    with pytest.raises(UsageError, match="has the classes a, c, the fit was begun with a, b"):
+        identity.resume(opened(top), record, "fit", "--output_dir")
 
 
 def test_other_data_are_refused_as_the_runs_own(run, photo_folder, jpeg):

@@ -8,11 +8,13 @@ from optuna.trial import TrialState
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UnfitNetworkError, UsageError, WriteError
 from sqzkit.data.dataset import Example, ImageDataset, Split
+from sqzkit.data.source import DataSource
 from sqzkit.exploration import loop
 from sqzkit.exploration import study as explore_study
 from sqzkit.exploration import trial as explore_trial
 from sqzkit.exploration.study import Study
 from tests.exploration import toys
+from tests.teaching.folders import save_photographs
 
 
 def worked(folder, monkeypatch, texts=None, outcome=toys.results_of, **changes):
@@ -53,6 +55,19 @@ def test_an_exploration_leaves_its_settings_its_page_and_its_winner(tmp_path, mo
     assert first.startswith("trial 0 (1 of 1): accuracy=0.") and first.endswith(" 14 s")
     assert found == f"winner: trial 0, in {tmp_path / 'winner'}"
     assert last == f"to train it longer: sqzkit train {asked[0].flags}"
+
+
+def test_a_study_knows_its_photographs(tmp_path, monkeypatch):
+    toys.train_nothing(monkeypatch)
+    monkeypatch.setattr(loop, "copy_winner", lambda winner, config: "")
+    photographs = save_photographs(tmp_path / "photographs", dict.fromkeys("ab", 8))
+    data = DataSource(data_dir=str(photographs))
+    config = toys.config(tmp_path / "study", trials=1, data=data)
+    loop.explore(config)
+    loop.explore(config)
+    (photographs / "a" / "0.png").unlink()
+    with pytest.raises(UsageError, match=r"1 removed: a/0\.png; .* with another --study_dir"):
+        loop.explore(config)
 
 
 def test_the_same_command_goes_on(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from sqzkit.paper import loop
 from sqzkit.paper.config import FULL, QUICK, ROWS, CompareConfig, Effort, PaperSize
 from sqzkit.paper.folder import Artefact, Row
 from sqzkit.runs.folder import RunFolder
+from tests.teaching.folders import save_photographs
 
 TINY = Effort(**dict.fromkeys(
     ("alexnet_epochs", "svd_epochs", "pruned_epochs", "shared_epochs", "train_epochs",
@@ -130,6 +131,17 @@ def test_what_is_not_there_is_named_before_anything_is_written(tmp_path, changes
     with pytest.raises(UsageError, match=words):
         loop.compare(config(tmp_path / "out", **changes))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_comparison_knows_its_photographs(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_make", lambda experiment, name, names: name)
+    monkeypatch.setattr(loop.compare_page, "write_table", lambda *parts: "page")
+    photographs = save_photographs(tmp_path / "photographs", dict.fromkeys("ab", 8))
+    given = config(tmp_path / "out", data=DataSource(data_dir=str(photographs)))
+    assert loop.compare(given) == loop.compare(given)
+    (photographs / "a" / "0.png").unlink()
+    with pytest.raises(UsageError, match=r"1 removed: a/0\.png; .* with another --output_dir"):
+        loop.compare(given)
 
 
 def test_an_evolved_run_of_other_labels_is_refused(tmp_path):

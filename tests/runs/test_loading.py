@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import RunError, UsageError
-from sqzkit.data.dataset import ImageDataset
+from sqzkit.data.dataset import Example, ImageDataset, Split
 from sqzkit.data.source import DataSource
 from sqzkit.models import spec, squeezenet
 from sqzkit.preprocessing import default
@@ -80,6 +80,19 @@ def test_other_labels_are_named(folder):
         check_labels(folder, other)
 
 
+def test_classes_that_differ_are_named(folder, tmp_path):
+    """However many classes there are; one whose photographs are known by its old name too."""
+    (tmp_path / "photographs" / "cow").mkdir(parents=True)
+    example = Example(tmp_path / "photographs" / "cow" / "1.jpg", 8, "d1")
+    now = ImageDataset(
+        "pets", (*LABELS[:8], "cow", "dog"), {"train": Split((example,))}, root=tmp_path
+    )
+    known = {"photographs": {"train": {"8": {"8/1.jpg": "d1"}}}, "digests": "pictures"}
+    folder.write_record("data", {**DataSource().to_json(), **known})
+    with pytest.raises(UsageError, match="'8' is called 'cow', 9 missing, dog added; give the"):
+        check_labels(folder, now)
+
+
 def test_a_run_without_a_source_says_so(folder):
     (folder.path / "data.json").unlink()
     with pytest.raises(UsageError, match="has no data.json"):
@@ -87,7 +100,8 @@ def test_a_run_without_a_source_says_so(folder):
 
 
 def test_labels_in_another_order_are_others(folder):
-    with pytest.raises(UsageError, match=r"on 10 classes \(0, 1, .*, pets has 10 .*\(9, 8,"):
+    said = r"on 10 classes \(0, 1, .*, pets has 10 .*\(9, 8, .*: the same in another order; give"
+    with pytest.raises(UsageError, match=said):
         check_labels(folder, ImageDataset("pets", LABELS[::-1], {}))
     check_labels(folder, ImageDataset("pets", LABELS, {}))
 

@@ -50,6 +50,8 @@ def test_every_other_setting_is_named():
         refuse_other("here", {"a": 1}, {"a": 1, "b": 2})
     with pytest.raises(UsageError, match=r"\(a: 1 there, 3 asked; b: 2 there, None asked\)"):
         refuse_other("here", {"a": 1, "b": 2}, {"a": 3})
+    with pytest.raises(UsageError, match=r"\(data\.seed: 1 there, 2 asked\)"):
+        refuse_other("here", {"data": {"seed": 1, "a": 0}}, {"data": {"seed": 2, "a": 0}})
     with pytest.raises(UsageError, match=r"give the same flags again, or another --output_dir$"):
         refuse_other("here", {"a": 1}, {}, "--output_dir")
 

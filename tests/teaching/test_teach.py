@@ -11,6 +11,7 @@ from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.coding import sqz
 from sqzkit.programs import classify
 from sqzkit.programs import teach as program
+from sqzkit.runs import lock
 from sqzkit.teaching import export, head_file, teach
 from sqzkit.teaching.classifier import TaughtClassifier
 from sqzkit.teaching.config import MergeConfig, TeachConfig
@@ -181,6 +182,15 @@ def test_wrong_calls(call, message):
     given, arguments = program.cli.flags.parse(["teach", *call], program.PROGRAM.flags())
     with pytest.raises(UsageError, match=message):
         program.main(given, arguments)
+
+
+def test_nothing_is_written_into_a_run_or_where_another_process_writes(model, folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "spec.json").write_text("{}")
+    with pytest.raises(UsageError, match="--output_dir .*run: is a run folder"):
+        teach.teach(model, folder, output_dir=tmp_path / "run", overwrite=True)
+    with lock.hold(tmp_path / "held"), pytest.raises(UsageError, match="--output_dir .*: in use"):
+        teach.teach(model, folder, output_dir=tmp_path / "held")
 
 
 def test_merging_refuses_what_does_not_belong_together(taught, converted, tmp_path):

@@ -490,6 +490,8 @@ def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, cap
     ):
         loading.load_run(run).open_data()
     assert loading.load_run(run).open_data(data_dir=str(moved)).split("test").num_examples == 8
+    loop.evaluate(tiny(run, data=DataSource(data_dir=str(moved))))
+    assert loading.load_run(run).open_data().split("test").num_examples == 8
     loop.train(tiny(run, data=DataSource(data_dir=str(moved)), image_size=32))
     loop.evaluate(tiny(run, data=DataSource(data_dir=str(moved), seed=9)))
     said = capsys.readouterr().out
