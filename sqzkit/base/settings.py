@@ -157,7 +157,9 @@ class Item:
         else:
             fits = self.kind in (str, bool) or _within(self.setting, value)
         if not fits:
-            raise self.refuse(value, self.legal, prefix)
+            finite = not isinstance(value, float) or math.isfinite(value)
+            words = (self.legal,) if finite else ("a finite number", self.legal)
+            raise self.refuse(value, ", ".join(filter(None, words)), prefix)
         if not self.setting.path:
             return value
         check_path(value, f"{prefix}{self.flag} ")

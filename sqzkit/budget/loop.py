@@ -45,8 +45,6 @@ def fit(config: FitConfig) -> FittedModel:
     networks.refuse_few(dataset)
     if known := fit_.read("data"):
         identity.resume(dataset, known, "fit", "--output_dir")
-    else:
-        fit_.write("data", identity.record(dataset))
     work = _Work(config, fit_, dataset)
     chosen = work.choice()
     test = fit_.read("test")
@@ -81,6 +79,8 @@ class _Work:
 
     def choice(self) -> Made:
         screened = self._screen()
+        if not self.folder.read("data"):  # a budget that no network keeps to begins no fit
+            self.folder.write("data", identity.record(self.dataset))
         planned = self._plan(screened)
         trials = self._trials(screened, planned)
         made: list[Made] = []

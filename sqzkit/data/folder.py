@@ -48,9 +48,13 @@ def open_folder(source: DataSource, cut: bool = True, alike: bool = True) -> Ima
     top = existing_folder(source.data_dir or "")
     tree, account = survey(top)
     found = find_splits(tree)
-    labels = common_labels(top, found)
     everything = [path for by_class in found.values() for path in paths_of(by_class)]
     inside = set(everything)
+    for path in tree.everything():
+        if path not in inside:
+            name = shown(path.relative_to(top).as_posix())
+            account.leave_out("outside the class folders", name)
+    labels = common_labels(top, found, account)
     dataset = ImageDataset(
         name=shown(top.resolve().name),
         labels=labels,
@@ -61,9 +65,6 @@ def open_folder(source: DataSource, cut: bool = True, alike: bool = True) -> Ima
         account=account,
         found=len(everything),
     )
-    for path in tree.everything():
-        if path not in inside:
-            account.leave_out("outside the class folders", dataset.shown_path(path))
     digests = _read(everything, dataset)
     shots = copies.shots({path: picture for path, (picture, _) in digests.items()})
     copies.leave_out_copied_splits(found, shots, dataset)
@@ -125,7 +126,8 @@ def open_unlabeled(folder: Path | str, flag: str) -> ImageDataset:
     tree, account = survey(top)
     examples = tuple(Example(path, 0) for path in tree.everything())
     if not examples:
-        raise UsageError(f"{flag} {folder}: no photographs ({', '.join(suffixes())}) in it")
+        why = f"; {account.sentence()}" if account.left_out else ""
+        raise UsageError(f"{flag} {folder}: no photographs ({', '.join(suffixes())}) in it{why}")
     name = shown(top.resolve().name)
     return ImageDataset(name, ("",), {"all": Split(examples)}, root=top, account=account)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqzkit.base.errors import UsageError
-from sqzkit.data.tree import Folder, shown
+from sqzkit.data.tree import Account, Folder, shown
 from sqzkit.preprocessing.decoding import suffixes
 
 SPLIT_NAMES = {
@@ -225,17 +225,18 @@ def _by_class(folder: Folder) -> Classes:
     return {name: list(child.everything()) for name, child in sorted(folder.folders.items())}
 
 
-def common_labels(top: Path, found: Mapping[str, Classes]) -> tuple[str, ...]:
-    """Return the class names of all splits.
+def common_labels(top: Path, found: Mapping[str, Classes], account: Account) -> tuple[str, ...]:
+    """Return the class names of all splits; `account` tells what else the folder holds.
 
     Raises:
       UsageError: no photographs, one class only, classes that differ between splits, or a name
         that cannot be stored.
     """
     if not any(paths for by_class in found.values() for paths in by_class.values()):
+        why = f"; {account.sentence()}" if account.left_out else ""
         raise UsageError(
             f"--data_dir {top}: no photographs ({', '.join(suffixes())}) in class folders "
-            "(DATA_DIR/CLASS/photo.jpg or DATA_DIR/train/CLASS/photo.jpg)"
+            f"(DATA_DIR/CLASS/photo.jpg or DATA_DIR/train/CLASS/photo.jpg){why}"
         )
     labels = tuple(found["train"])
     for split, by_class in found.items():

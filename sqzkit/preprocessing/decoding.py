@@ -122,7 +122,8 @@ def decode(photograph: Path | str | bytes, direct_pixels: int = DIRECT_PIXELS) -
         raise RunError(f"{name}: not an image; {', '.join(formats())} can be read") from None
     except Exception as error:
         # Pillow's decoders answer hostile bytes with nearly any exception.
-        raise RunError(f"{name}: damaged or truncated image ({error})") from error
+        why = str(error) or type(error).__name__
+        raise RunError(f"{name}: damaged or truncated image ({why})") from error
 
 
 def orientation(image: Image.Image) -> int:

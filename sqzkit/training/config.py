@@ -194,6 +194,8 @@ class TrainingConfig(Settings):
         changed = [name for name in fixed if getattr(self, name) is not None]
         if self.conv10_relu:
             changed.append("conv10_relu")
+        if Path(str(self.base.file)).resolve() == Path(self.model_dir).resolve():
+            raise UsageError(f"--base {self.base.file}: is --model_dir itself; name another one")
         if self.distribution_strategy not in ("off", "one_device"):
             raise UsageError(
                 f"--distribution_strategy {self.distribution_strategy}: a run from a --base is "

@@ -46,7 +46,7 @@ class Optional(Settings):
         ({"count": True}, "--count True: must be a whole number"),
         ({"count": None}, "--count None: must be a whole number"),
         ({"level": 1.0}, "--level 1.0: must be above 1 and at most 9"),
-        ({"level": float("nan")}, "--level nan: must be above 1 and at most 9"),
+        ({"level": float("nan")}, "--level nan: must be a finite number, above 1 and at most 9"),
         ({"level": "2"}, "--level '2': must be a number"),
         ({"kind": "c"}, "--kind 'c': must be one of a, b"),
         ({"kind": 3}, "--kind 3: must be one of a, b"),
@@ -74,6 +74,7 @@ def test_a_wrong_value_is_refused_by_its_flag(changes, message):
     [
         ({"share": 1.5}, "--share 1.5: must be 0..1"),
         ({"rate": 1.0}, "--rate 1.0: must be above 0 and below 1"),
+        ({"rate": float("inf")}, "--rate inf: must be a finite number, above 0 and below 1"),
         ({"secret": -1}, "--secret -1: must be 0 or more"),
     ],
 )

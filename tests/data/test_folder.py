@@ -9,6 +9,7 @@ from PIL import Image
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import folder
+from sqzkit.data.folder import open_unlabeled
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.preprocessing import decoding
@@ -434,3 +435,24 @@ def test_sign_language_digits_are_read_as_their_page_says(shared_dir):
     assert dataset.labels == tuple("0123456789")
     assert [split.num_examples for split in dataset.splits.values()] == [1480, 164, 418]
     assert dataset.broken == []
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("photos.zip", "read.me"), "2 not a photograph (photos.zip, read.me)"),
+        (("1.jpg", "train/cat.jpg"), "2 outside the class folders (1.jpg, train/cat.jpg)"),
+        (("cat/1.cr2", "dog/2.nef"), "2 unsupported format (cat/1.cr2, dog/2.nef)"),
+    ],
+)
+def test_where_no_photographs_are_found_it_says_what_is_there(tmp_path, names, said):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(
+        UsageError, match=f"no photographs .*left out 2 of 2 files: {re.escape(said)}"
+    ):
+        opened(tmp_path)
+    if "1.jpg" not in names:
+        with pytest.raises(UsageError, match="--unlabelled_dir .*no photographs .*left out 2 of 2"):
+            open_unlabeled(tmp_path, "--unlabelled_dir")

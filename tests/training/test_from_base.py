@@ -257,9 +257,12 @@ def test_what_cannot_be_a_base_is_refused(old_run, grown, tmp_path):
         ({"base": None, "base_moves": "all"}, "--base_moves all: says something of --base"),
         ({"base": None, "base_pull": 0.5}, "--base_pull 0.5: says something of --base"),
         ({"base_share": 0.0}, "--base_share"),
+        ({"model_dir": "old", "base": "../here/old"}, "--base .*old: is --model_dir itself"),
     ],
 )
-def test_flags_that_do_not_fit_a_base_are_refused(tmp_path, changes, message):
+def test_flags_that_do_not_fit_a_base_are_refused(tmp_path, monkeypatch, changes, message):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     values = {"model_dir": str(tmp_path / "run"), "base": str(tmp_path / "old"), **changes}
     with pytest.raises(UsageError, match=message):
         TrainingConfig.from_settings({n: v for n, v in values.items() if v is not None})
