@@ -10,9 +10,12 @@ from sqzkit.base.errors import InvariantError, UsageError
 from sqzkit.compression import chain, kernels
 from sqzkit.conversion import checks, stage_summary
 from sqzkit.data.pipeline import raw_images
+from sqzkit.models import registry
+from sqzkit.preprocessing import default
 from sqzkit.preprocessing.photograph import normalize
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import load_run
+from sqzkit.training.options import FitOptions
 from tests.compression import small_chain
 
 
@@ -141,6 +144,25 @@ def test_dense_sparse_dense_brings_the_pruned_weights_back(finished_chain, corne
     assert kernels.overall_sparsity(dense) < 0.05
     clustered = kernels.read_kernels(load_stage(folder, "cluster"))
     assert all(np.unique(kernel).size <= 7 for kernel in clustered.values())
+
+
+def test_a_scan_measures_the_loss_on_training_images_of_the_seed(corners, tmp_path, monkeypatch):
+    network = small_chain.small_spec(normalization="none")
+    model = registry.build_from_json(network.to_json(), small_chain.SIDE)
+    folder = RunFolder(tmp_path)
+    folder.write_preprocessing(default(small_chain.SIDE))
+    monkeypatch.setattr(chain, "SCAN_BATCH", 5)
+    losses = []
+    for seed in (1, 2):
+        fit = FitOptions(epochs=1, seed=seed)
+        config = small_chain.quick_config(scan_examples=12)
+        start = chain.stages.Start(model, network.to_json(), fit, 1, config)
+        pixels, labels = raw_images(corners, "train", folder.preprocessing, 12, seed)
+        logits = model(normalize(pixels, folder.preprocessing), training=False)
+        expected = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        losses.append(chain._scan_loss(start, corners, folder)())
+        assert losses[-1] == pytest.approx(float(np.mean(expected)), rel=1e-5)
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.slow

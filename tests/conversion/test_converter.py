@@ -1,3 +1,6 @@
+import contextlib
+import itertools
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -241,6 +244,17 @@ def test_a_file_that_is_not_what_was_asked_for_is_refused(converted, small_netwo
     ):
         with pytest.raises(InvariantError, match=message):
             checks.check(TFLiteFile(converted[kind]), prepared, asked)
+    forms = {
+        "none": ConversionOptions("none"),
+        "int8": ConversionOptions("int8", "per_tensor", "int8"),
+        "uint8": ConversionOptions("int8", "per_tensor", "uint8"),
+    }
+    for kind, wanted in itertools.product(forms, forms):
+        refused = pytest.raises(InvariantError, match="input: is .* instead of")
+        with contextlib.nullcontext() if kind == wanted else refused:
+            checks.check_ends(TFLiteFile(converted[kind]), forms[wanted])
+    with pytest.raises(InvariantError, match="nowhere: the int8 file has 0 layers of that name"):
+        checks.int8_kernels(converted["int8"], ["nowhere"])
 
 
 def test_a_scale_that_is_not_one_is_refused(small_network, converted, record):

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -118,6 +119,31 @@ def test_a_head_is_taught_further(taught, model, tmp_path):
         teach.teach(model, folder, output_dir=tmp_path / "out")
     again = teach.teach(model, folder, output_dir=tmp_path / "out", overwrite=True)
     assert dict(again.photographs) == {"blue": 2, "zebra": 3}
+
+
+def test_figures_are_of_the_test_split_and_of_all_that_the_head_knows(model, folder, tmp_path):
+    """It knows a class that comes before those of the folder, which has a validation split too."""
+    top = tmp_path / "photographs"
+    shutil.copytree(folder, top)
+    save_photographs(top / "validation", dict.fromkeys(COUNTS, 3), seed=7)
+    other = save_photographs(tmp_path / "other", {"aardvark": 4, "blue": 2}, seed=9)
+    first = teach.teach(model, other, output_dir=tmp_path / "first")
+    record, another = (
+        teach.teach(model, top, output_dir=tmp_path / f"{seed}", head=first.path, seed=seed).record
+        for seed in (3, 4)
+    )
+    assert (record["measured_on"], record["examples"]) == ("test", 12)
+    assert record["curve"] != another["curve"]
+    found, reader = head_file.read(tmp_path / "3" / "taught.head").teach(), FeatureReader(model)
+    paths = sorted((top / "test").glob("*/*.png"))
+    rows = np.stack([reader.read(path) for path in paths])
+    truth = [found.labels.index(path.parent.name) for path in paths]
+    assert np.sum(record["confusion"], axis=1).tolist() == np.bincount(truth).tolist()
+    chances = found.probabilities(rows)
+    assert record["top1"] == pytest.approx((chances.argmax(1) == truth).mean())
+    right = chances[np.arange(12), truth].mean()
+    assert record["mean_probability_of_truth"] == pytest.approx(right)
+    assert record["false_alarms"] == pytest.approx(found.is_none(rows).mean())
 
 
 def test_a_head_of_another_model_is_refused(taught, converted, folder, tmp_path):

@@ -7,6 +7,7 @@ from sqzkit.base import assembly
 from sqzkit.base.errors import UsageError
 from sqzkit.models import published
 from sqzkit.training.config import TrainingConfig
+from sqzkit.training.options import FitOptions
 from sqzkit.training.presets import PRESETS
 
 
@@ -70,6 +71,17 @@ def test_weights_are_found_for_the_network_that_the_fields_describe(monkeypatch)
 
 def test_a_short_run_has_a_short_warmup():
     assert TrainingConfig("run", warmup_epochs=5.0).fit_options(2).warmup_epochs == 2
+
+
+def test_what_is_said_of_the_training_reaches_it():
+    given = {
+        **{"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.25, "base_learning_rate": 0.125},
+        **{"lr_schedule": "linear", "warmup_epochs": 2.0, "label_smoothing": 0.2, "seed": 7},
+        **{"class_weights": "balanced", "augmentation": "none", "early_stopping_patience": 3},
+        **{"watchdog_epochs": 5},
+    }
+    config = TrainingConfig("run", train_batch_size=9, **given)
+    assert config.fit_options(4) == FitOptions(epochs=4, batch_size=9, **given)
 
 
 def test_the_head_learns_alone_at_a_constant_rate():

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sqzkit.data.dataset import Split
+from sqzkit.data.dataset import Example, Split
 from sqzkit.training import fine_tuning, head
 from sqzkit.training.features import compute
 from sqzkit.training.fit import StageFit
@@ -22,11 +22,12 @@ def settled(network, colours, folder):
     good, bias = layer.get_weights()
     noise = np.random.default_rng(1).normal(scale=good.std(), size=good.shape)
 
-    def call(start, tuned):
+    def call(start, tuned, dataset=colours):
         layer.set_weights([start[0] * good + start[1] * noise, bias])
         before = [variable.numpy() for variable in network.trainable_variables]
         layer.set_weights([tuned[0] * good + tuned[1] * noise, bias])
-        return fine_tuning.settle(network, stage, before), layer.get_weights()[0] - good
+        judged = dataclasses.replace(stage, dataset=dataset)
+        return fine_tuning.settle(network, judged, before), layer.get_weights()[0] - good
 
     return call
 
@@ -36,9 +37,13 @@ def settled(network, colours, folder):
     [((0, 0), (1, 0), 1.0), ((1, 20), (1, -20), 0.5), ((1, 15), (1, -5), 0.75)],
 )
 def test_weights_go_as_far_from_the_start_as_the_validation_split_says(
-    settled, start, tuned, share
+    settled, start, tuned, share, colours
 ):
-    recorded, rest = settled(start, tuned)
+    # What the training split says is the contrary.
+    wrong = [Example(e.image, (e.label + 1) % 4) for e in colours.split("train").examples]
+    splits = {**colours.splits, "train": Split(tuple(wrong))}
+    turned = dataclasses.replace(colours, splits=splits, stores={})
+    recorded, rest = settled(start, tuned, turned)
     assert recorded == {"share": share}
     np.testing.assert_allclose(rest, 0, atol=1e-5)
 

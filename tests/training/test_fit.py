@@ -18,7 +18,7 @@ from sqzkit.models import spec, squeezenet
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.weights import read_weights
 from sqzkit.training import fit as module
-from sqzkit.training import optimization, progress
+from sqzkit.training import optimization, progress, steps
 from sqzkit.training.evaluate import Evaluator
 from sqzkit.training.fit import StageFit, fit_stage
 from sqzkit.training.options import FitOptions
@@ -254,9 +254,15 @@ def test_what_it_starts_from_is_kept_where_no_epoch_is_as_good(fit_small, folder
     spoiled = Spoil(0)  # and with such a rate it stays so
     spoiled.on_train_begin = lambda logs=None: spoiled.model.set_weights(taught)
     result = fit_small(RunFolder(tmp_path / "other"), options, callbacks=[spoiled], keep_start=True)
-    assert (result.metrics["best_epoch"], result.metrics["validation_top1"]) == (0, 1.0)
-    for kept, found in zip(taught, result.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(kept, found)
+    # Killed after two epochs, it still remembers what it started from.
+    killed = RunFolder(tmp_path / "killed")
+    with pytest.raises(KeyboardInterrupt):
+        fit_small(killed, options, callbacks=[spoiled, Stop(2, 1)], keep_start=True)
+    resumed = fit_small(killed, options, keep_start=True)
+    for ended in (result, resumed):
+        assert (ended.metrics["best_epoch"], ended.metrics["validation_top1"]) == (0, 1.0)
+        for kept, found in zip(taught, ended.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(kept, found)
 
 
 def test_what_finish_makes_of_the_kept_weights_is_measured_and_stored(fit_small, folder):
@@ -344,7 +350,9 @@ def test_each_figure_is_of_its_own_split(fit_small, folder, turned, monkeypatch)
     assert folder.finished_stage()["metrics"] == result.metrics
 
 
-def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(fit_small, folder):
+def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(
+    fit_small, folder, monkeypatch
+):
     rates = []
 
     class Note(keras.callbacks.Callback):
@@ -355,10 +363,14 @@ def test_the_rate_of_every_step_follows_the_schedule_over_the_whole_stage(fit_sm
     options = dataclasses.replace(
         OPTIONS, epochs=2, base_learning_rate=0.09, lr_schedule="linear", warmup_epochs=0.5
     )
+    reset = mock.Mock(wraps=steps.reset_dropout)
+    monkeypatch.setattr(steps, "reset_dropout", reset)
     with pytest.raises(KeyboardInterrupt):
         fit_small(folder, options, callbacks=[Note(), Stop(1, None)])
     del rates[6:]
     fit_small(folder, options, callbacks=[Note()])
+    # Dropout draws anew in every epoch, and in a resumed one as it did before.
+    assert [call.args[1:] for call in reset.call_args_list] == [(1, 0), (1, 1), (1, 1)]
     expected = [0.03, 0.06, 0.09, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02, 0.01]
     assert rates == pytest.approx(expected)
     assert [line["learning_rate"] for line in folder.metrics()] == pytest.approx([0.07, 0.01])

@@ -165,7 +165,7 @@ def test_only_a_share_of_the_weights_moves_and_a_kill_changes_nothing(
         loop.train(config(old_run, grown, tmp_path / "whole", **other))
 
 
-def test_what_was_pruned_away_stays_so_when_all_may_move(base, old_run, grown, folder):
+def test_what_was_pruned_away_stays_so_when_all_may_move(base, old_run, grown, folder, monkeypatch):
     def pruned(kernel):
         return np.where(np.abs(kernel) < np.median(np.abs(kernel)), 0, kernel)
 
@@ -175,10 +175,13 @@ def test_what_was_pruned_away_stays_so_when_all_may_move(base, old_run, grown, f
     note = mock.Mock(spec=keras.callbacks.Callback)
     options = FitOptions(epochs=1, batch_size=8, base_learning_rate=0.01, augmentation="light")
     stage = fit.StageFit(folder, "train", dataset, base.preprocessing, options, callbacks=[note])
+    fitted = mock.Mock(wraps=fit.fit_stage)
+    monkeypatch.setattr(from_base, "fit_stage", fitted)
     from_base.train_from(
         model, dataclasses.replace(base, weights=weights), stage,
         BaseOptions(str(old_run), moves="all", pull=0.0),
     )  # fmt: skip
+    assert fitted.call_args.args[1].keep_start  # no version is worse than its fitted head
     for name, (before, bias) in weights.items():
         kernel, moved_bias = model.get_layer(name).get_weights()
         if name == "conv10":
@@ -211,8 +214,8 @@ def test_the_pull_brings_small_differences_back_exactly_and_never_a_new_class():
         tf.Variable(old[0] + moves[0], name="conv1/kernel"),
         tf.Variable(old[1] + moves[1], name="conv10/kernel"),
     ]
-    model = Model(variables, 1.0)
-    pull = from_base.Pull(model, old, movable, 0.1, np.array([False, True]))
+    model = Model(variables, 0.5)
+    pull = from_base.Pull(model, old, movable, 0.2, np.array([False, True]))
     pull.set_model(model)
     pull.on_train_batch_end(0)
     np.testing.assert_allclose(variables[0], [[0.1, 0.4], [0.3, 0.0]], rtol=1e-6)

@@ -1,6 +1,7 @@
 """The head that is fitted at once: what it is in `conv10`, how it is chosen, what is kept."""
 
 import dataclasses
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -44,6 +45,18 @@ def test_the_fitted_head_is_exactly_a_conv10(network, colours, folder):
 def pixels_of(example):
     pixels = example.load(RECORD)[..., ::-1].astype(np.float32)
     return pixels - np.array(RECORD.mean, np.float32)
+
+
+def test_what_differs_in_the_mirror_is_not_learnt():
+    labels = np.arange(40, dtype=np.int32) % 2
+    sign, noise = 2 * labels - 1, np.random.default_rng(0).normal(0, 0.1, (2, 40, 2))
+    values, mirrored = (
+        (np.stack([sign, turned * sign], axis=1) + drawn).astype(np.float32)
+        for turned, drawn in zip((1, -1), noise, strict=True)
+    )
+    kernel = head.fit(Features(values, mirrored, labels, 1.0), 2, seed=1).kernel
+    always, once = np.abs(kernel[:, 1] - kernel[:, 0])
+    assert once < 0.1 * always
 
 
 def test_balanced_weights_help_the_class_with_few_images():
@@ -129,9 +142,12 @@ def test_folds_spread_every_class_and_depend_on_the_seed():
 def test_the_stage_is_fitted_once_recorded_and_its_weights_come_back(
     network, colours, folder, monkeypatch, capsys
 ):
-    options = FitOptions(epochs=1)
+    options = FitOptions(epochs=1, seed=5, class_weights="balanced")
     stage = StageFit(folder, "head", colours, RECORD, options, config={"weights": "v1_1"})
+    fitted = mock.Mock(wraps=head.fit)
+    monkeypatch.setattr(head, "fit", fitted)
     head.fit_stage_head(network, stage)
+    assert fitted.call_args.args[1:] == (4, 5, "balanced")
     (entry,) = folder.finished_stages()
     metrics = entry["metrics"]
     assert metrics["held_out_top1"] > 0.8 and metrics["top1"] > 0.8
@@ -163,6 +179,8 @@ def test_more_images_help_and_a_photograph_in_the_wrong_folder_is_named(tmp_path
     assert {"7.jpg", "30.jpg"} <= named.keys() and len(named) <= 4
     assert (named["7.jpg"]["label"], named["7.jpg"]["looks_like"]) == (wrong[7], labels[7])
     assert named["7.jpg"]["probability"] > 0.9
+    told = [suspect["probability"] for suspect in advice["suspects"]]
+    assert told == sorted(told, reverse=True)
     clean = head.fit(features, 2, seed=1)
     hard = drawn(labels, distance=1.5, channels=60)
     fewest, most = (head.accuracy_of_share(hard, 2, 0.1, share, 1) for share in (0.1, 1.0))

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import random
 import shutil
 import subprocess
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -119,6 +121,19 @@ def test_a_full_disk_is_said_so_and_the_run_can_go_on(small_disk):
 def test_a_folder_that_cannot_be_made_is_named():
     with pytest.raises((RunError, OSError), match="/proc/run"):
         loop.train(tiny("/proc/run"))
+
+
+def test_a_run_is_seeded_and_deterministic_if_it_was_asked_for(monkeypatch):
+    fixed, drawn = mock.Mock(), []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", fixed)
+    for seed in (1, 1, 2):
+        loop.prepare(seed, deterministic=False)
+        drawn.append((float(tf.random.uniform(())), np.random.random(), random.random()))
+    assert drawn[0] == drawn[1]
+    assert all(one != other for one, other in zip(drawn[1], drawn[2], strict=True))
+    assert not fixed.called
+    loop.prepare(1, deterministic=True)
+    fixed.assert_called_once_with()
 
 
 def test_every_record_is_there(trained):
@@ -277,6 +292,7 @@ def test_training_starts_from_the_head_that_was_trained_first(
 
     def spy(model, fit):
         started[fit.stage] = model.get_layer("conv10").get_weights()[0]
+        assert fit.keep_start == (fit.stage == "train")  # else it may end worse than the head
         return fit_stage(model, fit)
 
     for module in (loop, fine_tuning):
@@ -349,7 +365,9 @@ def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
     assert "training: the last layer alone, seed 1" in said and " epochs" not in said
     assert "trained the last layer alone: top-1" in said
     assert run.folder.finished_stages()[1]["metrics"]["epochs"] == 0
-    assert loop.train(config).only_head  # again, from what is finished
+    # Again, from what is finished; the flags that began the run stay.
+    assert loop.train(dataclasses.replace(config, cache_dir=str(tmp_path / "cache"))).only_head
+    assert run.folder.read_record("flags")["train"]["cache_dir"] is None
     monkeypatch.setattr(fine_tuning, "MIN_JUDGED", 32)
     monkeypatch.setattr(cross_tuning, "FOLDS", 2)
     enough = loop.train(transferring(tmp_path / "other", pets, min_train_steps=4))
@@ -539,11 +557,15 @@ def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypa
     assert run_data.hint(run.folder, run.dataset, digits) == ""
 
 
-def test_transfer_learning_has_a_teacher_too(published_tiny, pets, tmp_path):
+def test_transfer_learning_has_a_teacher_too(published_tiny, pets, tmp_path, monkeypatch):
     first = transferring(tmp_path / "first", pets, train_epochs=1)
     loop.train(first)
-    teacher = TeacherOptions(file=first.model_dir, weight=1.0)
-    run = loop.train(transferring(tmp_path / "run", pets, train_epochs=2, teacher=teacher))
+    teacher = TeacherOptions(file=first.model_dir, weight=1.0, temperature=3.0)
+    learnt = mock.Mock(wraps=loop.soft_target_loss)
+    monkeypatch.setattr(loop, "soft_target_loss", learnt)
+    changes = {"train_epochs": 2, "label_smoothing": 0.1, "teacher": teacher}
+    run = loop.train(transferring(tmp_path / "run", pets, **changes))
+    learnt.assert_called_with(2, 3.0, 0.1)
     for stage in run.folder.finished_stages():
         assert stage["config"]["teacher"].startswith("first sha256:")
         assert stage["metrics"]["top1"] == 1.0  # dark cats, bright dogs

@@ -47,6 +47,15 @@ def test_no_image_comes_twice_in_an_epoch(colours, record):
     assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images) == 96
 
 
+def test_each_epoch_and_each_seed_has_an_order_of_its_own(colours, record):
+    seen = []
+    for seed, epoch in ((1, 0), (1, 1), (2, 0)):
+        options = FitOptions(epochs=2, batch_size=96, seed=seed, augmentation="none")
+        made = steps.epoch_batches(colours, record, options, tf.distribute.get_strategy(), epoch)
+        seen += [images.numpy().tobytes() for images, _ in made[1]]
+    assert len(set(seen)) == 3
+
+
 def test_all_shapes_are_static(colours, record):
     strategy = tf.distribute.get_strategy()
     count, made = steps.epoch_batches(colours, record, OPTIONS, strategy, 0)
