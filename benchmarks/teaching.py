@@ -45,7 +45,7 @@ def others(reader: FeatureReader, folders: list[str]) -> np.ndarray:
     images += [np.full((side, side, 3), value, np.uint8) for value in range(0, 256, 51)]
     paths = [path for folder in folders for path in survey(Path(folder))[0].everything()]
     images += [reader.classifier.prepare(path) for path in paths]
-    return reader.read_all(images)
+    return np.stack([reader.average(reader.map(image)) for image in images])
 
 
 def draw(labels: np.ndarray, sizes: dict[int, int], seed: int) -> np.ndarray:

@@ -28,7 +28,7 @@ def sha256(path: Path | str) -> str:
     return digest.hexdigest()
 
 
-def refuse_existing(path: Path | str, overwrite: bool, flag: str = "--overwrite") -> None:
+def refuse_existing(path: Path | str, overwrite: bool) -> None:
     """Raise `UsageError` if `path` exists and may not be replaced.
 
     A link, folder, device or pipe may never be replaced: renaming a file to its
@@ -40,7 +40,7 @@ def refuse_existing(path: Path | str, overwrite: bool, flag: str = "--overwrite"
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is not a file but a {_kind(path)}; give another name")
     if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists; give {flag} to replace it, or another name")
+        raise UsageError(f"{path} exists; give --overwrite to replace it, or another name")
 
 
 def _kind(path: Path) -> str:

@@ -55,7 +55,7 @@ class HanLayer:
         return self.codebook[self.codes]
 
 
-def squeezenet_v1_0(classes: int = 1000) -> tuple[Convolution, ...]:
+def squeezenet_v1_0() -> tuple[Convolution, ...]:
     """Return the convolutions of the published file, with Caffe's names."""
     squeeze, expand = (16, 16, 32, 32, 48, 48, 64, 64), (64, 64, 128, 128, 192, 192, 256, 256)
     found, inputs = [Convolution("conv1", (96, 3, 7, 7))], 96
@@ -66,7 +66,7 @@ def squeezenet_v1_0(classes: int = 1000) -> tuple[Convolution, ...]:
             Convolution(f"fire{number}/expand3x3", (wide, narrow, 3, 3)),
         ]
         inputs = 2 * wide
-    return (*found, Convolution("conv10", (classes, inputs, 1, 1)))
+    return (*found, Convolution("conv10", (1000, inputs, 1, 1)))
 
 
 def read(content: bytes, convolutions: Sequence[Convolution] | None = None) -> list[HanLayer]:

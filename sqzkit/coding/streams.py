@@ -44,15 +44,14 @@ class Coded:
     content: Buffer
 
 
-def encode(content: bytes, stride: int = 1, mixed: bool = True) -> Coded:
+def encode(content: bytes, stride: int = 1) -> Coded:
     """Return the smallest coding of `content`.
 
     Args:
       content: any bytes.
       stride: bytes of an element.
-      mixed: whether context mixing may be tried.
     """
-    return min(_candidates(content, stride, mixed), key=lambda coded: len(coded.content))
+    return min(_candidates(content, stride), key=lambda coded: len(coded.content))
 
 
 def check(coded: Coded) -> None:
@@ -150,12 +149,12 @@ def join_planes(content: bytes, stride: int) -> memoryview:
     return joined.data
 
 
-def _candidates(content: bytes, stride: int, mixed: bool) -> Iterator[Coded]:
+def _candidates(content: bytes, stride: int) -> Iterator[Coded]:
     yield Coded(STORED, 1, len(content), content)
     yield Coded(DEFLATE, 1, len(content), deflate(content))
     if stride > 1:
         yield Coded(PLANES, stride, len(content), deflate(split_planes(content, stride)))
-    if mixed and 0 < len(content) <= MAX_MIXED:
+    if 0 < len(content) <= MAX_MIXED:
         coded = mix(content, stride)
         if len(content) <= max_declared(len(coded)):
             yield Coded(MIXED, stride, len(content), coded)

@@ -37,26 +37,19 @@ def run(
     kernels: Mapping[str, Tensor],
     biases: Mapping[str, Tensor],
     images: Tensor,
-    ranges: Mapping[str, Range] | None = None,
 ) -> dict[str, Tensor]:
-    """Return every operation's result by name.
+    """Return every operation's result by name, computed in float.
 
     Args:
       graph: the operations.
       kernels: float32 HWIO by convolution.
       biases: float32 [O] by convolution.
       images: float32 [N, S, S, 3], raw RGB 0..255.
-      ranges: by site; None runs in float. Rounding passes the gradient
-        through, except where a value is clipped.
     """
     values: dict[str, Tensor] = {"": images}
     for item in graph.operations:
         inputs = [values[name] for name in item.inputs]
-        value = apply(graph, item, inputs, kernels, biases)
-        # A maximum or a concatenation of rounded values is rounded already.
-        if ranges is not None and item.kind not in ("max", "concat"):
-            value = round_to(value, ranges[item.site])
-        values[item.name] = value
+        values[item.name] = apply(graph, item, inputs, kernels, biases)
     return values
 
 

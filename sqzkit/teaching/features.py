@@ -1,6 +1,5 @@
 """From a photograph to the features that a head is taught on."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +58,6 @@ class FeatureReader:
     def read(self, photo: Photograph) -> np.ndarray:
         """Return a photograph's features, int16 [size], as `Classifier.classify` takes it."""
         return self.average(self.map(self.classifier.prepare(photo)))
-
-    def read_all(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the features of prepared images, int16 [N, size]."""
-        found = [self.average(self.map(image)) for image in images]
-        return np.stack(found) if found else np.empty((0, self.size), np.int16)
 
     def map(self, image: np.ndarray) -> np.ndarray:
         """Return the activation that is averaged, [H, W, size], less its zero point.

@@ -23,7 +23,6 @@ from sqzkit.runs.loading import (
     write_account,
 )
 from sqzkit.runs.settings import plain, recorded_options, refuse_other
-from sqzkit.runs.weights import load_weights
 from sqzkit.training import (
     choice,
     cross_tuning,
@@ -290,7 +289,6 @@ def _train_stages(run: Run, config: TrainingConfig, model: keras.Model) -> Stage
         if config.head_epochs:
             with transfer.only_head(model):
                 fit_stage(model, _stage(run, "head", config.head_options(), logs, record))
-            load_weights(model, run.folder.weights_path("head"))
         else:
             head.fit_stage_head(model, dataclasses.replace(stage, stage="head"))
         if run.only_head:

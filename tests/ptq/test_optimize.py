@@ -69,7 +69,13 @@ def test_the_file_computes_what_was_simulated(changes):
     content = convert(model, found, images)
     kernels = {name: layer.values for name, layer in found.layers.items()}
     biases = {name: layer.bias for name, layer in found.layers.items()}
-    values = simulation.run(found.graph, kernels, biases, images.astype(np.float32), found.ranges)
+    values = {"": images.astype(np.float32)}
+    for item in found.graph.operations:
+        inputs = [values[name] for name in item.inputs]
+        value = simulation.apply(found.graph, item, inputs, kernels, biases)
+        # A maximum or a concatenation of rounded values is rounded already.
+        rounds = item.kind not in ("max", "concat")
+        values[item.name] = simulation.round_to(value, found.ranges[item.site]) if rounds else value
     logits = values[found.graph.operations[-1].name].numpy()
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(Classifier(content).predict(images), expected, atol=0.06)
