@@ -13,6 +13,7 @@ import typing
 from typing import Any, Literal
 
 from sqzkit.base.errors import UsageError
+from sqzkit.base.records import MAX_INTEGER
 
 KEY = "sqzkit"
 MISSING: Any = dataclasses.MISSING
@@ -146,6 +147,9 @@ class Item:
     def _checked_one(self, value: Any, prefix: str) -> Any:
         if self.kind is str and isinstance(value, os.PathLike):
             value = os.fspath(value)
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            legal = self.legal or _KINDS[self.kind]
+            raise UsageError(f"{prefix}{self.flag} is a number beyond 2^53: must be {legal}")
         if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, self.kind) or (self.kind is int and isinstance(value, bool)):
