@@ -1,4 +1,4 @@
-"""Measure what heads reach: `python -m benchmarks.teaching --model=squeezenet.sqz --hands=DIR ...`.
+"""Measure what heads reach: `python -m benchmarks.teaching --model=v1_1.sqz --data_dir=DIR`.
 
 Every table of docs/teaching.md comes from here. Features are computed once; then photographs are
 drawn ten times, with seeds 0 to 9.
@@ -81,12 +81,27 @@ def ridge(features: np.ndarray, labels: np.ndarray, test: Data) -> float:
     return max(found)
 
 
-def accuracy(train: Data, test: Data, sizes: list[int]) -> None:
-    """Print the accuracy by number of photographs a class, beside simpler classifiers."""
-    classes = int(train[1].max()) + 1
+def split_anew(train: Data, test: Data, seed: int) -> tuple[Data, Data]:
+    """Return the photographs of both splits dealt out by chance, as many to each as it had."""
+    x, y = (np.concatenate(pair) for pair in zip(train, test, strict=True))
+    mixed = np.random.default_rng(seed).permutation(len(y))
+    first, rest = mixed[: len(train[1])], mixed[len(train[1]) :]
+    return (x[first], y[first]), (x[rest], y[rest])
+
+
+def accuracy(given: tuple[Data, Data], sizes: list[int], anew: bool) -> None:
+    """Print the accuracy by number of photographs a class, beside simpler classifiers.
+
+    Args:
+      given: photographs to draw from, and to measure on.
+      sizes: photographs a class to draw.
+      anew: whether each draw splits them anew.
+    """
+    classes = int(given[0][1].max()) + 1
     for size in sizes:
         rows: dict[str, list[float]] = {"head": [], "ridge": [], "mean": [], "alarms": []}
         for seed in range(DRAWS):
+            train, test = split_anew(*given, seed) if anew else given
             drawn = draw(train[1], dict.fromkeys(range(classes), size), seed)
             features, labels = train[0][drawn], train[1][drawn]
             found, choice = measure.fit(features, labels, classes)
@@ -95,7 +110,7 @@ def accuracy(train: Data, test: Data, sizes: list[int]) -> None:
             rows["alarms"].append(float((answers.evidence > choice.threshold).mean()))
             rows["ridge"].append(ridge(features, labels, test))
             rows["mean"].append(nearest_mean(features, labels, test))
-            if size >= np.bincount(train[1]).max():  # every draw is the same
+            if size >= np.bincount(train[1]).max() and not anew:  # every draw is the same
                 rows = {name: values * 2 for name, values in rows.items()}
                 break
         told = " | ".join(f"{name} {spread(values)}" for name, values in rows.items())
@@ -146,6 +161,7 @@ def main() -> None:
     parser.add_argument("--tfds_data_dir", help="folder of TFDS, to measure one of its data sets")
     parser.add_argument("--first", type=int, help="photographs of each split to use")
     parser.add_argument("--test", default="test", choices=("test", "validation"))
+    parser.add_argument("--mixed", action="store_true", help="split anew for each draw")
     parser.add_argument("--sizes", default="5,20,100")
     parser.add_argument("--other", action="append", default=[], help="folder of other subjects")
     asked = parser.parse_args()
@@ -153,7 +169,7 @@ def main() -> None:
     dataset = opened(asked.data_dir, asked.tfds_data_dir)
     train, test = (split(reader, dataset, name, asked.first) for name in ("train", asked.test))
     print(json.dumps({"train": len(train[1]), "test": len(test[1]), "size": reader.size}))
-    accuracy(train, test, [int(size) for size in asked.sizes.split(",")])
+    accuracy((train, test), [int(size) for size in asked.sizes.split(",")], asked.mixed)
     strangers = {Path(folder).name: others(reader, [folder]) for folder in asked.other}
     unknown(train, test, strangers | {"noise and flat images": others(reader, [])})
     if np.bincount(train[1]).min() >= 100 and train[1].max() > 2:

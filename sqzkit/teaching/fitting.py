@@ -223,11 +223,27 @@ def _ridge(variances: np.ndarray, means: np.ndarray, mean: np.ndarray, rest: int
     return np.full(len(mean), apart if apart > 0 else 1.0)
 
 
+def alarm_rate(count: int) -> float:
+    """Return the share of new photographs that the threshold takes for "none of these".
+
+    It is `FALSE_ALARMS` or a little less, but 1 in `count` + 1 where even that is more; 0 of none.
+
+    Args:
+      count: how many left-out photographs chose the threshold.
+    """
+    return _beyond(count) / (count + 1) if count else 0.0
+
+
+def _beyond(count: int) -> int:
+    """Return the rank of the threshold among left-out photographs, 1 for the largest evidence."""
+    return max(1, int(FALSE_ALARMS * (count + 1)))
+
+
 def _threshold(left: LeftOut) -> float:
-    """Return the evidence that at most the share `FALSE_ALARMS` of new photographs exceeds.
+    """Return the evidence that the share `alarm_rate` of new photographs exceeds.
 
     A new photograph is as likely to rank anywhere among the left-out ones, so it counts as one more
     (split conformal prediction).
     """
     ordered = np.sort(left.evidence)
-    return float(ordered[-max(1, int(FALSE_ALARMS * (len(ordered) + 1)))])
+    return float(ordered[-_beyond(len(ordered))])

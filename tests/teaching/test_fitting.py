@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError
-from sqzkit.teaching import fitting, linear
+from sqzkit.teaching import fitting, linear, measure
 from sqzkit.teaching.sums import Sums
 from tests.teaching.golden import photographs
 
@@ -168,3 +168,25 @@ def test_threshold_lets_the_stated_share_through(number, above):
 def test_probabilities_are_softmax():
     found = fitting.probabilities(np.array([[2000.0, 2000 + 2 * np.log(3)]]), 2.0)
     np.testing.assert_allclose(found, [[0.25, 0.75]])
+
+
+@pytest.mark.parametrize(
+    ("count", "rate"), [(0, 0.0), (1, 1 / 2), (10, 1 / 11), (18, 1 / 19), (19, 0.05), (38, 1 / 39),
+                        (39, 0.05), (100, 5 / 101), (1000, 50 / 1001)]
+)  # fmt: skip
+def test_the_promised_rate_is_that_of_the_rank(count, rate):
+    assert fitting.alarm_rate(count) == pytest.approx(rate)
+
+
+def test_new_photographs_are_false_alarms_at_the_promised_rate():
+    """Photographs that are drawn alike; few of them, so that the rate is far from 5 %."""
+    alarms, taught = [], 6
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        rows = np.rint(random.normal(1000, 100, (2 * taught + 40, 4))).astype(np.int16)
+        labels = np.arange(len(rows)) % 2
+        rows[labels == 1, 0] += 900
+        found, choice = measure.fit(rows[: 2 * taught], labels[: 2 * taught], 2)
+        new = measure.answers(found, rows[2 * taught :], labels[2 * taught :])
+        alarms.append((new.evidence > choice.threshold).mean())
+    assert np.mean(alarms) == pytest.approx(fitting.alarm_rate(2 * taught), abs=0.04)
