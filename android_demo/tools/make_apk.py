@@ -88,10 +88,7 @@ def _checked(model: Path) -> Path:
 def _checked_key(path: str | None) -> Path | None:
     if not path:
         return None
-    try:
-        signing.check_public_key(Path(path).read_bytes())
-    except (OSError, UsageError) as error:
-        raise UsageError(f"--update_key={path}: {error}") from None
+    signing.read_key(path, "public", "--update_key")
     return Path(path).resolve()
 
 

@@ -145,7 +145,7 @@ def sign(
     target = Path(os.path.expanduser(output or source.with_suffix(SIGNED_SUFFIX)))
     _refuse_input(target, source, key)
     files.refuse_existing(target, overwrite)
-    private = _content(Path(os.path.expanduser(key)), signing.MAX_KEY)
+    private = signing.read_key(os.path.expanduser(key), "private")
     archive_info(source, limit)  # only what is an archive is signed
     signed = _named(source, lambda archive: signing.sign(archive, private, release), limit)
     files.write_bytes(target, signed)
@@ -175,7 +175,7 @@ def verify(
       SqzkitError: the key is not one, or the output exists (`UsageError`), or the archive is
         damaged, older, or signed with another key (`FormatError`).
     """
-    public = _content(Path(os.path.expanduser(key)), signing.MAX_KEY)
+    public = signing.read_key(os.path.expanduser(key), "public")
     target = Path(os.path.expanduser(output)) if output else None
     if target:
         _refuse_input(target, path, key)

@@ -20,6 +20,7 @@ from sqzkit.coding.signing import MAGIC as SIGNED_MAGIC
 from sqzkit.coding.symbols import Reference, SymbolTensor
 
 MAGIC = b"\x89SQZ"
+MAGICS = (MAGIC, SIGNED_MAGIC)  # of what is meant as an archive, not as a file of its own
 VERSION = 1
 HEADER = struct.Struct("<4sBBHQ32sI")
 CHECKED = HEADER.size - 4  # the CRC-32 covers all but itself

@@ -5,10 +5,12 @@ The signature is ECDSA over P-256 with SHA-256, as the JDK and Android verify it
 
 import dataclasses
 import hashlib
+import os
 import struct
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-from sqzkit.base import extras
+from sqzkit.base import extras, files
 from sqzkit.base.errors import FormatError, UsageError
 
 MAGIC = b"\x89SQS"
@@ -63,7 +65,7 @@ def verify(signed: bytes, public_key: bytes, min_release: int = 0) -> Verified:
       UsageError, MissingExtraError: as `sign` does.
     """
     library = _library()
-    key = _key(library.serialization.load_pem_public_key, public_key, "public")
+    key = _public(public_key)
     start = SIGNED.size + SIZE.size
     if signed[:4] != MAGIC or len(signed) < start:
         raise FormatError("not a signed archive: it does not begin with 89 53 51 53")
@@ -84,9 +86,21 @@ def verify(signed: bytes, public_key: bytes, min_release: int = 0) -> Verified:
     return Verified(archive, release)
 
 
-def check_public_key(key: bytes) -> None:
-    """Raise `UsageError` unless `key` is a PEM file's bytes with a public key of P-256."""
-    _key(_library().serialization.load_pem_public_key, key, "public")
+def read_key(path: Path | str, half: Literal["private", "public"], flag: str = "--key") -> bytes:
+    """Return the bytes of a PEM file with that half of a key of P-256.
+
+    Raises:
+      UsageError: the file is missing, or holds something else.
+      MissingExtraError: as `sign` does.
+    """
+    if not os.path.exists(path):
+        raise UsageError(f"{flag}={path}: no such file")
+    content = files.read_bytes(path, MAX_KEY)
+    try:
+        public_key(content) if half == "private" else _public(content)
+    except UsageError as error:
+        raise UsageError(f"{flag}={path}: {error}") from None
+    return content
 
 
 def public_key(private_key: bytes) -> bytes:
@@ -115,11 +129,18 @@ def _library() -> Any:
         return _Library()
 
 
+def _public(content: bytes) -> Any:
+    return _key(_library().serialization.load_pem_public_key, content, "public")
+
+
 def _key(load: Any, content: bytes, half: str, **more: Any) -> Any:
     try:
         key = load(content, **more)
     except (ValueError, TypeError):
         key = None
     if getattr(getattr(key, "curve", None), "name", "") != CURVE:
-        raise UsageError(f"--key: not an unencrypted {half} key of P-256 in a PEM file")
+        raise UsageError(
+            f"not an unencrypted {half} key of P-256 in a PEM file; `openssl ecparam -genkey -name "
+            "prime256v1 -noout` makes a private one, `openssl ec -pubout` its public half"
+        )
     return key

@@ -90,7 +90,8 @@ def pack(content: bytes, base: bytes | None = None) -> bytes:
 
 def base_content(given: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
     """Return the file that is given to start from: `given`, or what it holds as an archive."""
-    return unpack(given, limit) if given[:4] == container.MAGIC else given
+    # A signed archive is refused: nobody means the bytes around the archive.
+    return unpack(given, limit) if given[:4] in container.MAGICS else given
 
 
 def _updating(archive: Archive, base: bytes) -> Archive:
@@ -121,9 +122,11 @@ def _find_base(parts: Archive, given: bytes | None, limit: int) -> bytes:
     need = f"the archive is an update of the file of {parts.base.size} bytes with the SHA-256 "
     need += parts.base.digest.hex()
     if given is None:
-        raise FormatError(f"{need}: give that file as the base (--base)")
+        raise FormatError(
+            f"{need}; make its file of that one first: sqzkit sqz unpack UPDATE --base=THAT_FILE"
+        )
     found = Base.of(given)
-    if found != parts.base and given[:4] == container.MAGIC:
+    if found != parts.base and given[:4] in container.MAGICS:
         packed = container.read(given, limit)
         found = Base(packed.digest, packed.size)
         if found == parts.base:

@@ -25,6 +25,7 @@ class FetchSettings(Settings):
     ca_file: str | None = setting(
         None,
         path=True,
+        exists=True,
         help="PEM file of certificates to trust.",
         default_text="those of the system",
     )

@@ -90,6 +90,7 @@ def _info(path: str, asked: SqzSettings) -> None:
     from sqzkit.coding import archive_files  # brings numba
 
     found = archive_files.archive_info(path, asked.limit)
+    changes = _changes(path, asked) if asked.base else []  # before a line, in case it is refused
     what = "an update" if found.base_sha256 else f"a {found.kind}"
     print(f"{path}: {found.archive_size:,} bytes for {what} of {found.size:,}")
     print(f"SHA-256 {found.sha256}")
@@ -99,17 +100,20 @@ def _info(path: str, asked: SqzSettings) -> None:
     print(f"header, lists: {found.lists:>21,}")
     for number, stream in enumerate(found.streams):
         print(f"stream {number}: {stream.size:>12,} -> {stream.coded:>10,}  {stream.method}")
-    if asked.base:
-        _show_changes(path, asked)
+    for line in changes:
+        print(line)
 
 
-def _show_changes(path: str, asked: SqzSettings) -> None:
-    """Print which tensors of an update differ from those of its base."""
+def _changes(path: str, asked: SqzSettings) -> list[str]:
+    """Return a line for each tensor of an update that differs from that of its base."""
     from sqzkit.coding import archive_files, differences
 
-    for change in differences.changes(*archive_files.read_pair(path, asked.base, asked.limit)):
-        what = "scales" if change.role == "scales" else "values"
-        print(f"changed: {change.changed:>9,} of {change.size:>9,} {what}  {change.name[:60]}")
+    pair = archive_files.read_pair(path, asked.base, asked.limit)
+    return [
+        f"changed: {change.changed:>9,} of {change.size:>9,} "
+        f"{'scales' if change.role == 'scales' else 'values'}  {change.name[:60]}"
+        for change in differences.changes(*pair)
+    ]
 
 
 def _sign(path: str, asked: SqzSettings) -> None:

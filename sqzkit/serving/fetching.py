@@ -84,9 +84,7 @@ def fetch(
     """
     target = Path(os.path.expanduser(output))
     files.refuse_existing(target, overwrite=True)
-    public = None if key is None else files.read_bytes(Path(key), signing.MAX_KEY)
-    if public is not None:
-        signing.check_public_key(public)
+    public = None if key is None else signing.read_key(os.path.expanduser(key), "public")
     open_url = functools.partial(download.open_https, context=_context(ca_file))
     return _Fetch(_folder(url), target, public, open_url).run(overwrite)
 
@@ -102,11 +100,16 @@ def _folder(url: str) -> str:
     """Return the address with a slash at its end; refuse all but https."""
     try:
         parts = urllib.parse.urlsplit(url)
-        wrong = parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment
+        # A user name is refused because nothing here would send it.
+        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        wrong = parts.scheme != "https" or not named or bool(parts.query or parts.fragment)
     except ValueError:
         wrong = True
     if wrong or not url.isascii() or any(letter <= " " for letter in url):
-        raise UsageError(f"{url!r}: must be the https address of a folder, such as https://a.org/b")
+        raise UsageError(
+            f"{url!r}: must be the https address of a folder, such as https://a.org/b, without a "
+            "user name, a query or spaces"
+        )
     return url.rstrip("/") + "/"
 
 

@@ -76,11 +76,16 @@ def parse(content: bytes) -> Index:
         raise FormatError(f"the index has more than {MAX_BYTES:,} bytes")
     try:
         values = json.loads(content.decode("utf-8"))
-        version = values.get("version") if isinstance(values, dict) else None
-        if isinstance(version, int) and version > VERSION:
-            raise FormatError(f"the index has the version {version}: update sqzkit")
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the index is damaged: {error}") from None
+    version = values.get("version") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise FormatError(
+            f"index of version {version}, newer than version {VERSION} read here: update sqzkit"
+        )
+    try:
         index = records.build(Index, values, "an index of releases")
-    except (ValueError, RecursionError, RunError) as error:
+    except (ValueError, RunError) as error:
         raise FormatError(f"the index is damaged: {error}") from None
     for problem in _problems(index):
         raise FormatError(f"the index is damaged: {problem}")

@@ -61,7 +61,7 @@ def publish(
       SqzkitError: a number or the key is wrong (`UsageError`), or the folder is damaged.
     """
     content = archive_files.read_base(path)
-    private = None if key is None else files.read_bytes(Path(key), signing.MAX_KEY)
+    private = None if key is None else signing.read_key(os.path.expanduser(key), "private")
     assert content is not None  # there is a path
     with lock.hold(Path(folder), "--folder"):
         return _Folder(Path(folder), private).add(content, updates, release, valid_days)
@@ -138,9 +138,13 @@ class _Folder:
         for entry in self._index().archives:
             if entry.release == number and entry.base is None:
                 path = self._path / entry.name
-                archive = files.read_bytes(path, entry.size)
+                whole = path.is_file() and path.stat().st_size == entry.size
+                archive = files.read_bytes(path, entry.size) if whole else b""
                 if hashlib.sha256(archive).hexdigest() != entry.sha256:
-                    raise FormatError(f"{path} is not the file that the index names")
+                    raise FormatError(
+                        f"{path} is not the file that the index names, or is missing: bring that "
+                        "file back, or publish in another folder"
+                    )
                 return sqz.unpack(self._opened(archive), indexes.MAX_FILE)
         raise FormatError(f"{self._index_path} lists no whole archive of release {number}")
 

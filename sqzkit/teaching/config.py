@@ -13,11 +13,16 @@ from sqzkit.teaching.head_file import SUFFIX
 class TeachConfig(Settings):
     """Which model to teach, on which photographs."""
 
-    model: str = setting(path=True, help="The .tflite or .sqz file whose features to use.")
+    model: str = setting(
+        path=True, exists=True, help="The .tflite or .sqz file whose features to use."
+    )
     data_dir: str = setting(path=True, help="Folder of photographs, one folder for each class.")
     output_dir: str = setting("taught", path=True, help="Folder for head, model and report.")
     head: str | None = setting(
-        None, path=True, help="A .head file to teach further, instead of beginning anew."
+        None,
+        path=True,
+        exists=True,
+        help="A .head file to teach further, instead of beginning anew.",
     )
     preprocessing: str | None = setting(
         None,

@@ -62,15 +62,11 @@ def export(content: bytes, head: Head) -> bytes:
     if len(head.labels) < 2:
         raise UsageError("a model needs two classes or more: teach another one first")
     edits = _Edits(model)
-    ends = [operator.name for operator in model.operators[place.dense :]]
-    if "LOGISTIC" in ends:
-        raise FormatError("it ends in a sigmoid: only a softmax can be taught")
+    ends = _ends(model, place)
     layer = _layer(head, place.features)
     if "AVERAGE_POOL_2D" in ends:  # it does not change the scale, as MEAN does
         layer = dataclasses.replace(layer, averages=layer.places)
     inputs = model.operators[place.dense].inputs
-    if len(inputs) < 3 or inputs[2] < 0:
-        raise FormatError("its last layer has no bias, so none can be written")
     kernel, bias = (model.stored(number) for number in inputs[1:3])
     old = kernel.shape[0]
     _write_kernel(edits, place.features, kernel, bias, layer)
@@ -88,6 +84,26 @@ def export(content: bytes, head: Head) -> bytes:
             edits.metadata(_described(model.metadata_entry(metadata.ENTRY) or b"", head))
     changed = edits.done()
     return metadata.append_files(changed, files) if files else changed
+
+
+def check(content: bytes, name: str) -> None:
+    """Raise `FormatError` if no head could be exported with a model, before one is taught."""
+    model = TFLiteFile(metadata.without_files(content))
+    try:
+        _ends(model, last_layer.find(model))
+    except FormatError as error:
+        raise FormatError(f"{name}: {error}") from None
+
+
+def _ends(model: TFLiteFile, place: last_layer.LastLayer) -> list[str]:
+    """Return the operators from the last layer on, if a head can replace it."""
+    ends = [operator.name for operator in model.operators[place.dense :]]
+    if "LOGISTIC" in ends:
+        raise FormatError("it ends in a sigmoid: only a softmax can be taught")
+    inputs = model.operators[place.dense].inputs
+    if len(inputs) < 3 or inputs[2] < 0:
+        raise FormatError("its last layer has no bias, so none can be written")
+    return ends
 
 
 def _layer(head: Head, features: Tensor) -> Layer:

@@ -18,6 +18,7 @@ from sqzkit.coding import sqz
 from sqzkit.data.dataset import Example, ImageDataset
 from sqzkit.data.folder import open_folder
 from sqzkit.data.source import DataSource
+from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs import lock
 from sqzkit.runs.folder import RunFolder
 from sqzkit.teaching import export, fitting, head_file, measure, page
@@ -114,6 +115,7 @@ def _teach_folder(config: TeachConfig) -> TaughtModel:
     for name in (HEAD, MODEL, ARCHIVE, RECORD, REPORT):
         files.refuse_existing(folder / name, config.overwrite)
     reader = FeatureReader(config.model, preprocessing=config.preprocessing)
+    export.check(reader.content, config.model)
     head = _begin(config.head, reader)
     source = DataSource(data_dir=config.data_dir, max_broken_share=config.max_broken_share)
     dataset = open_folder(source, cut=False)
@@ -133,7 +135,7 @@ def _teach_folder(config: TeachConfig) -> TaughtModel:
     record = {
         **_record(config, reader, head, taught),
         **_figures(config, head, taught, measured, found),
-        "exported": _exported(model, taught, compared),
+        "exported": _exported(model, reader.classifier.preprocessing, taught, compared),
         "measured_on": split or "the photographs taught, each left out in turn",
         "seconds": round(seconds, 2),
     }
@@ -163,9 +165,11 @@ def _write(
     )
 
 
-def _exported(model: bytes, taught: Taught, compared: Photographs) -> dict[str, Any]:
+def _exported(
+    model: bytes, preprocessing: Preprocessing, taught: Taught, compared: Photographs
+) -> dict[str, Any]:
     """Return size and SHA-256 of the exported model, and how often it answers as the head does."""
-    classifier = Classifier(model)
+    classifier = Classifier(model, preprocessing=preprocessing)
     examples, features = compared.examples[:MAX_COMPARED], compared.features[:MAX_COMPARED]
     images = np.stack([example.load(classifier.preprocessing) for example in examples])
     same = classifier.predict(images).argmax(1) == taught.probabilities(features).argmax(1)
@@ -186,6 +190,9 @@ def merge(paths: list[str], config: MergeConfig) -> Head:
     """
     if len(paths) < 2:
         raise UsageError(f"merge {' '.join(paths)}: name two heads or more")
+    for path in paths:
+        if not os.path.exists(path):
+            raise UsageError(f"merge {path}: no such file")
     files.refuse_existing(config.output_file, config.overwrite)
     merged, *others = [head_file.read(path) for path in paths]
     for path, other in zip(paths[1:], others, strict=True):
@@ -274,10 +281,15 @@ def _record(
         "photographs": list(head.counts),
         "strength": fitting.STRENGTHS[taught.choice.strength],
         "temperature": taught.choice.temperature,
-        "false_alarm_rate": fitting.FALSE_ALARMS,
+        "false_alarm_rate": fitting.alarm_rate(_left_out(head)),
         "flags": config.to_json(),
         "versions": {"sqzkit": __version__, "numpy": np.__version__},
     }
+
+
+def _left_out(head: Head) -> int:
+    """Return how many photographs chose the threshold: those not alone in their class."""
+    return int((np.array(head.counts)[head.rows()[1]] > 1).sum())
 
 
 def summary(result: TaughtModel) -> str:

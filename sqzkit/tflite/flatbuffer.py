@@ -317,6 +317,6 @@ def expand(content: bytes) -> bytes:
     # Imported only for archives: the decoder's compiler (Numba) takes a while.
     from sqzkit.coding import container, sqz
 
-    if not content.startswith(container.MAGIC):
+    if not content.startswith(container.MAGICS):
         raise FormatError("neither a .tflite model nor a .sqz archive")
     return sqz.unpack(content, limit=MAX_BYTES)

@@ -9,6 +9,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError, MissingExtraError, UsageError
 from sqzkit.coding import archive_files, signing, sqz
+from sqzkit.tflite import flatbuffer
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "sqz"
 JAVA = """
@@ -124,6 +125,27 @@ def test_files_are_signed_and_checked(keys, archive, tmp_path):
     (tmp_path / "c.sqz").write_bytes(b"no archive")
     with pytest.raises(FormatError, match=r"c\.sqz"):
         archive_files.sign(tmp_path / "c.sqz", key=tmp_path / "private", release=3)
+
+
+def test_a_signed_archive_is_not_taken_for_a_file_of_its_own(keys, archive, tmp_path):
+    signed = signing.sign(archive, keys[0], 3)
+    for use in (
+        lambda: sqz.pack(b"new", signed),
+        lambda: sqz.unpack(sqz.pack(b"new", b"old"), base=signed),
+        lambda: flatbuffer.expand(signed),
+    ):
+        with pytest.raises(FormatError, match="signed archive: check it first"):
+            use()
+
+
+def test_a_key_that_is_none_is_named(keys, tmp_path):
+    for name, content in zip(("private", "public"), keys, strict=True):
+        (tmp_path / name).write_bytes(content)
+        assert signing.read_key(tmp_path / name, name) == content
+    with pytest.raises(UsageError, match=r"--key=.*/public: not an unencrypted private key.*open"):
+        signing.read_key(tmp_path / "public", "private")
+    with pytest.raises(UsageError, match=r"--update_key=.*/none: no such file"):
+        signing.read_key(tmp_path / "none", "public", "--update_key")
 
 
 def test_the_golden_signature_is_right():

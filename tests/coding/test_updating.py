@@ -169,7 +169,7 @@ def test_another_base_is_refused_and_named():
     archive = sqz.pack(new, old)
     needed = hashlib.sha256(old).hexdigest()
     for given, told in (
-        (None, "--base"),
+        (None, "sqz unpack UPDATE --base="),
         (old[:-1], hashlib.sha256(old[:-1]).hexdigest()),
         (sqz.pack(b"other"), hashlib.sha256(b"other").hexdigest()),
         (new, "the file that the update gives"),

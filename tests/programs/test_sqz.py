@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sqzkit.base.errors import FormatError
+from sqzkit.coding import archive_files
+from sqzkit.programs import sqz as program
 from tests.coding.conftest import build_tflite, sparse_kernel
 
 
@@ -35,6 +38,14 @@ def test_pack_info_unpack(repository, packed):
     packed.unlink()
     assert run(repository, "unpack", archive).returncode == 0
     assert packed.read_bytes() == content
+
+
+def test_info_says_nothing_before_it_refuses_a_base(packed, tmp_path, capsys):
+    update = archive_files.pack(packed, tmp_path / "u.sqz", base=packed)
+    (tmp_path / "other").write_bytes(b"another file")
+    with pytest.raises(FormatError, match="the given base has 12 bytes"):
+        program.main({"base": str(tmp_path / "other")}, ["info", str(update.path)])
+    assert not capsys.readouterr().out
 
 
 def test_nothing_is_overwritten_unasked(repository, packed):

@@ -340,7 +340,8 @@ def test_an_endless_index_is_refused(site, fetch):
 def test_only_https_addresses_are_taken(fetch, target):
     for url in ("http://a.org/b", "ftp://a.org", "file:///etc", "a.org", "https://", "",
                 "https://a.org/b?c=d", "https://a.org/b#c", "https://a.org/ b",
-                "https://[a", "https://ä.org"):  # fmt: skip
+                "https://[a", "https://ä.org", "https://me:secret@a.org/b", "https://a.org:99999/b",
+                "https://a.org:x/b", "https://a.org:0/b"):  # fmt: skip
         with pytest.raises(UsageError, match="must be the https address"):
             fetch(url)
 
@@ -353,7 +354,7 @@ def test_an_unknown_certificate_is_refused(site, target):
 
 
 def test_a_wrong_key_is_told_before_anything_is_fetched(site, fetch, keys):
-    with pytest.raises(UsageError, match="public key"):
+    with pytest.raises(UsageError, match=r"--key=.*not an unencrypted public key.*openssl"):
         fetch(site[1], key=keys[0])
     assert site[3] == []
 

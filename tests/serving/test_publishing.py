@@ -54,6 +54,13 @@ def test_an_archive_may_be_published(publish, versions):
     assert not publish(sqz.pack(versions[0])).written
 
 
+def test_a_signed_archive_is_not_published_as_a_model(publish, versions, keys, tmp_path):
+    signed = signing.sign(sqz.pack(versions[0]), keys[0].read_bytes(), 1)
+    with pytest.raises(FormatError, match="model: a signed archive: check it first"):
+        publish(signed)
+    assert not (tmp_path / "site").exists()
+
+
 def test_a_former_version_is_a_new_release(publish, versions):
     for content in (versions[0], versions[1], versions[0]):
         done = publish(content)
@@ -141,8 +148,17 @@ def test_the_last_day_is_moved_by_publishing_again(publish, versions, monkeypatc
 
 def test_a_damaged_folder_is_told(publish, versions, tmp_path):
     done = publish(versions[0])
-    (tmp_path / "site" / "1.sqz").write_bytes(b"damaged")
-    with pytest.raises(FormatError, match=r"1\.sqz is not the file that the index names"):
+    archive = tmp_path / "site" / "1.sqz"
+    content = archive.read_bytes()
+    for damage in (b"damaged", content + b"x", content[:-1] + b"x"):
+        archive.write_bytes(damage)
+        with pytest.raises(FormatError, match=r"1\.sqz is not the file that the index names"):
+            publish(versions[1])
+    archive.unlink()
+    with pytest.raises(FormatError, match=r"1\.sqz .*is missing: bring that file back"):
+        publish(versions[1])
+    done.index.write_text('{"version": 2}')
+    with pytest.raises(FormatError, match=r"index\.json: index of version 2, newer than version 1"):
         publish(versions[1])
     done.index.write_text("{}")
     with pytest.raises(FormatError, match=r"index\.json: the index is damaged"):

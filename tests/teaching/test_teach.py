@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +68,8 @@ def test_head_is_of_the_train_split_and_measured_on_the_test_split(taught, model
     assert taught.top1 == pytest.approx(np.mean(right))
     assert taught.record["measured_on"] == "test"
     assert taught.record["examples"] == 12
+    assert taught.record["false_alarm_rate"] == pytest.approx(1 / 19)  # of 18 photographs
+    assert "promises 5.26 % of photographs like those taught" in taught.report.read_text()
 
 
 def test_record_and_page_say_the_same(taught):
@@ -219,12 +222,43 @@ def test_nothing_is_written_into_a_run_or_where_another_process_writes(model, fo
         teach.teach(model, folder, output_dir=tmp_path / "held")
 
 
+MODELS = Path(__file__).parents[2] / "android_demo/app/src/test/resources/models"
+
+
+def test_a_model_without_a_record_is_taught_with_preprocessing(folder, tmp_path):
+    found = teach.teach(
+        MODELS / "bare_float.tflite", folder, output_dir=tmp_path / "out", preprocessing="raw"
+    )
+    assert found.record["exported"]["same_first_answer"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "missing.sqz"}, r"--?model missing\.sqz: no such file"),
+        ({"head": "missing.head"}, r"head missing\.head: no such file"),
+        ({"output_dir": MODELS / "sigmoid.tflite"}, "--output_dir .*cannot be written"),
+        ({"model": MODELS / "sigmoid.tflite"}, r"sigmoid\.tflite: it ends in a sigmoid"),
+    ],
+)
+def test_what_cannot_end_is_refused_before_photographs_are_read(
+    model, tmp_path, changes, message, monkeypatch
+):
+    monkeypatch.setattr(teach, "open_folder", None)
+    given = {"model": model, "data": tmp_path, "output_dir": tmp_path / "out"} | changes
+    with pytest.raises((UsageError, FormatError), match=message):
+        teach.teach(given.pop("model"), given.pop("data"), preprocessing="raw", **given)
+    assert not (tmp_path / "out").exists()
+
+
 def test_merging_refuses_what_does_not_belong_together(taught, converted, tmp_path):
     other, output = tmp_path / "other.head", tmp_path / "both.head"
     reader = FeatureReader(converted["uint8"])
     head_file.write(other, teach.Head(reader.digest, reader.size))
     with pytest.raises(UsageError, match=r"other\.head: taught on features"):
         teach.merge([str(taught.path), str(other)], MergeConfig(str(output)))
+    with pytest.raises(UsageError, match=r"merge none\.head: no such file"):
+        teach.merge([str(taught.path), "none.head"], MergeConfig(str(output)))
     other.write_bytes(b"SQZHEAD2 and nothing else")
     with pytest.raises(FormatError, match=r"other\.head: damaged"):
         teach.merge([str(taught.path), str(other)], MergeConfig(str(output)))
@@ -302,6 +336,6 @@ def test_the_models_own_classes_answer_where_the_heads_do_not(taught, model, fol
 
 
 def test_settings_are_frozen():
-    config = TeachConfig("m.tflite", "photographs")
+    config = TeachConfig(__file__, "photographs")
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.seed = 3

@@ -48,7 +48,8 @@ public final class Fetcher {
         try {
             URI address = new URI(folder);
             if (!"https".equals(address.getScheme()) || address.getHost() == null
-                    || address.getQuery() != null || address.getFragment() != null) {
+                    || address.getQuery() != null || address.getFragment() != null
+                    || address.getUserInfo() != null || address.getPort() > 0xFFFF) {
                 throw new IllegalArgumentException(folder + ": must be the https address of a folder");
             }
         } catch (URISyntaxException e) {

@@ -154,7 +154,7 @@ public final class ReleaseIndex {
         private static void refuseNewer(Long version) throws FetchException {
             if (version != null && version > VERSION) {
                 throw new FetchException(FetchException.Code.NEWER_VERSION,
-                        "the index has the version " + version + ": update sqzkit");
+                        "index of version " + version + ", newer than version 1 read here: update sqzkit");
             }
         }
 

@@ -340,7 +340,8 @@ public class FetcherTest {
     @Test
     public void onlyHttpsIsTaken() {
         for (String url : new String[] {"http://a.org/b", "a.org", "", "https:///b", "https://a.org/b?c",
-            "https://a.org/b#c", "https://a.org/ b", "file:///etc"}) {
+            "https://a.org/b#c", "https://a.org/ b", "file:///etc", "https://me:secret@a.org/b",
+            "https://a.org:99999/b"}) {
             assertThrows(url, IllegalArgumentException.class, () -> new Fetcher(url, null, null));
         }
     }
