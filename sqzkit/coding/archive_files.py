@@ -107,7 +107,7 @@ def unpack(
         missing or another file (`FormatError`).
     """
     source = Path(os.path.expanduser(path))
-    if output is None and source.suffix != SUFFIX:
+    if output is None and source.suffix.lower() != SUFFIX:
         raise UsageError(f"{source} does not end in {SUFFIX}: name the result with --output")
     target = Path(os.path.expanduser(output)) if output else _unpacked(source)
     _refuse_input(target, source, base)
@@ -216,8 +216,8 @@ def read_pair(
 
 
 def _unpacked(path: Path) -> Path:
-    suffix = UPDATE_SUFFIX if path.name.endswith(UPDATE_SUFFIX) else SUFFIX
-    return path.with_name(path.name.removesuffix(suffix))
+    suffix = UPDATE_SUFFIX if path.name.lower().endswith(UPDATE_SUFFIX) else SUFFIX
+    return path.with_name(path.name[: -len(suffix)])
 
 
 def _packed(path: Path, found: ArchiveInfo, written: bool = True) -> Packed:

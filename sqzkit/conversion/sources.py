@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqzkit.base import files
 from sqzkit.base.errors import UsageError
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.prepared import probe_images
-from sqzkit.data import folder
+from sqzkit.data import folder, identity
 from sqzkit.data.dataset import Split
 from sqzkit.data.pipeline import raw_images
+from sqzkit.data.tree import some
 from sqzkit.models import channel_order, published, registry, transfer
 from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing import Preprocessing
@@ -39,6 +40,7 @@ class Source:
       training: limit -> uint8 [N, S, S, 3] from its training split; None if it has none.
       test: () -> its test split and labels; None if it has none.
       validation: the same of its validation split.
+      contents: of a run's data (`sqzkit.data.identity.record`); else empty.
       foreign: whether the model is of another maker, and so of any layers.
       equalizable: whether channels are scaled against each other before int8 rounding: not in
         runs, where that gained nothing, nor where kernels share values.
@@ -54,6 +56,7 @@ class Source:
     training: Callable[[int], np.ndarray] | None = None
     test: Callable[[], Images] | None = None
     validation: Callable[[], Images] | None = None
+    contents: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     foreign: bool = False
     equalizable: bool = False
 
@@ -101,6 +104,7 @@ def from_run(model_dir: str, stage: str | None, seed: int, data_dir: str | None 
         training=training,
         test=functools.partial(photographs, "test"),
         validation=functools.partial(photographs, "validation"),
+        contents=run.contents,
     )
 
 
@@ -212,6 +216,10 @@ def _load(source: Source, config: ConversionConfig, part: str) -> np.ndarray:
         parts = {**parts, part: others} if others else {part: chosen[:_MAX_UNLABELED]}
     dataset.splits = {name: Split(tuple(examples)) for name, examples in parts.items()}
     folder.drop_unusable(dataset)
+    measured = identity.exclude_measured(dataset, source.contents, part)
+    if measured:
+        print(f"{flag}: left out {len(measured):,} photographs that the file is measured on "
+              f"({some(measured)})", flush=True)  # fmt: skip
     images = raw_images(dataset, part, source.preprocessing)[0]
     if dataset.account.left_out:
         print(f"{flag}: {dataset.account.sentence()}", flush=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,20 +201,33 @@ def exclude_trained(dataset: ImageDataset, recorded: Mapping[str, Any], split: s
       UsageError: nothing is left.
       RunError: the record is damaged.
     """
-    known = _known(recorded)
+    why = f"the run was trained on every photograph of split {split}; give photographs that it"
+    return _exclude(dataset, recorded, split, ("train", "validation"), f"{why} has not seen")
+
+
+def exclude_measured(dataset: ImageDataset, recorded: Mapping[str, Any], split: str) -> list[str]:
+    """Drop, from a split of other data, what the run is measured on; return the names.
+
+    Raises:
+      UsageError: nothing is left.
+      RunError: the record is damaged.
+    """
+    why = "holds only photographs that the run is measured on; give others"
+    return _exclude(dataset, recorded, split, ("validation", "test"), why)
+
+
+def _exclude(
+    dataset: ImageDataset, recorded: Mapping[str, Any], split: str, parts: Sequence[str], why: str
+) -> list[str]:
+    known, digests = _known(recorded), _digests(dataset, recorded)
+    dropped = {digest for digest, (part, _, _) in known.items() if part in parts}
     examples = dataset.split(split).examples
-    digests = _digests(dataset, recorded)
-    trained = {digest for digest, (part, _, _) in known.items() if part in ("train", "validation")}
-    seen = [example for example in examples if digests[id(example)] in trained]
-    if seen and len(seen) == len(examples):
-        raise UsageError(
-            f"{dataset.root}: the run was trained on every photograph of split {split}; "
-            "give photographs that it has not seen"
-        )
-    if seen:
-        names = {id(example) for example in seen}
-        dataset.splits[split] = Split(tuple(e for e in examples if id(e) not in names))
-    return [dataset.name_of(example) for example in seen]
+    kept = tuple(example for example in examples if digests[id(example)] not in dropped)
+    if examples and not kept:
+        raise UsageError(f"{dataset.root}: {why}")
+    if len(kept) < len(examples):
+        dataset.splits[split] = Split(kept)
+    return [dataset.name_of(e) for e in examples if digests[id(e)] in dropped]
 
 
 def is_same_data(dataset: ImageDataset, recorded: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from sqzkit.coding import han_net, sqz
 from sqzkit.conversion import convert, outputs, sources
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.options import ConversionOptions
+from sqzkit.data import picture
 from sqzkit.data.open import open_dataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.data.source import DataSource
@@ -615,6 +616,17 @@ def test_a_run_is_calibrated_on_training_photographs_and_judged_on_test_ones(run
     np.testing.assert_array_equal(images, pixels)
     np.testing.assert_array_equal(labels, truth)
     assert where == "the test split"
+
+
+def test_photographs_that_a_run_is_measured_on_are_not_calibrated_on(run, tmp_path, capsys):
+    directory = photographs(tmp_path / "photos", count=12)
+    digest, _ = picture.digests((tmp_path / "photos" / "0.png").read_bytes())
+    known = {"photographs": {"test": {"0": {"old.png": digest}}}, "digests": "pictures"}
+    source = dataclasses.replace(sources.from_run(str(run.path), None, 3), contents=known)
+    config = ConversionConfig(model_dir=str(run.path), representative_dataset_dir=directory)
+    assert len(sources.representative_images(source, config)) == 11
+    said = capsys.readouterr().out
+    assert "left out 1 photographs that the file is measured on (0.png)" in said
 
 
 def test_a_run_whose_int8_file_lost_a_zero_is_not_converted(finished_chain, tmp_path, monkeypatch):

@@ -6,6 +6,8 @@ import pytest
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data import identity
+from sqzkit.data.dataset import Split
+from sqzkit.data.folder import drop_unusable, open_unlabeled
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 
@@ -160,6 +162,19 @@ def test_what_was_trained_on_is_not_tested_on(run, photo_folder, jpeg):
     dataset.split("test").examples = opened(top).split("train").examples
     with pytest.raises(UsageError, match="trained on every photograph of split test"):
         identity.exclude_trained(dataset, record, "test")
+
+
+def test_what_is_measured_on_is_not_calibrated_on(run):
+    top, record = run
+    measured = sorted(names(opened(top))["test"] + names(opened(top))["validation"])
+    dataset = open_unlabeled(top, "--representative_dataset_dir")
+    drop_unusable(dataset)
+    every = dataset.split("all").examples
+    assert sorted(identity.exclude_measured(dataset, record, "all")) == measured
+    assert sorted(names(dataset)["all"]) == sorted(names(opened(top))["train"])
+    dataset.splits["all"] = Split(tuple(e for e in every if dataset.name_of(e) in measured))
+    with pytest.raises(UsageError, match="only photographs that the run is measured on"):
+        identity.exclude_measured(dataset, record, "all")
 
 
 def test_a_folder_without_a_record_is_left_alone(run):
