@@ -123,7 +123,7 @@ def _find_base(parts: Archive, given: bytes | None, limit: int) -> bytes:
     need += parts.base.digest.hex()
     if given is None:
         raise FormatError(
-            f"{need}; make its file of that one first: sqzkit sqz unpack UPDATE --base=THAT_FILE"
+            f"{need}; unpack it with that file first: sqzkit sqz unpack UPDATE --base=FILE"
         )
     found = Base.of(given)
     if found != parts.base and given[:4] in container.MAGICS:

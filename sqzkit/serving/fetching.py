@@ -247,14 +247,23 @@ class _Fetch:
             with self._open_url(request) as response:
                 content: bytes = response.read(most + 1)
         except NETWORK_ERRORS as error:
-            raise RunError(
-                f"cannot fetch {url}: {getattr(error, 'reason', None) or error} (a folder that was "
-                f"published with a key has {indexes.SIGNED_NAME}, for --key; others have "
-                f"{indexes.PLAIN_NAME})"
-            ) from None
+            raise RunError(f"cannot fetch {url}: {_explained(error)}") from None
         if len(content) > most:
             raise FormatError(f"{url}: larger than the {most:,} bytes that an index may have")
         return content
+
+
+def _explained(error: Exception) -> str:
+    """Return why the index cannot be fetched, and what to do where that is known."""
+    reason = getattr(error, "reason", None) or error
+    if getattr(error, "code", None) == http.client.NOT_FOUND:
+        return (
+            f"{reason} (a folder that was published with a key has {indexes.SIGNED_NAME}, for "
+            f"--key; others have {indexes.PLAIN_NAME})"
+        )
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"{reason.verify_message}; --ca_file names other certificates to trust"
+    return str(reason)
 
 
 def _release_of(content: bytes, index: Index, wanted: int | None = None) -> int | None:

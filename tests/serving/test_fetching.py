@@ -347,7 +347,9 @@ def test_only_https_addresses_are_taken(fetch, target):
 
 
 def test_an_unknown_certificate_is_refused(site, target):
-    with pytest.raises(RunError, match="certificate"):
+    with pytest.raises(
+        RunError, match=r"certificate; --ca_file names other certificates to trust$"
+    ):
         fetching.fetch(site[1], target)
     with pytest.raises(UsageError, match="--ca_file"):
         fetching.fetch(site[1], target, ca_file=target)
