@@ -11,6 +11,7 @@ import pytest
 
 from sqzkit.base.errors import FormatError, RunError, UsageError
 from sqzkit.coding import sqz
+from sqzkit.preprocessing import Preprocessing
 from sqzkit.programs import classify
 from sqzkit.programs import teach as program
 from sqzkit.runs import lock
@@ -286,10 +287,14 @@ def test_program_teaches_and_merges(model, folder, tmp_path, capsys):
         program.main(*program.cli.flags.parse(["teach", *line], program.PROGRAM.flags()))
         return capsys.readouterr().out
 
-    out = tmp_path / "out"
+    out, rule = tmp_path / "out", Preprocessing(32, 40)  # the middle of a photograph
+    rule.save(tmp_path / "rule.json")
     told = call(f"--model={model}", f"--data_dir={folder}", f"--output_dir={out}",
-                "--preprocessing=raw", "--seed=3")  # fmt: skip
+                f"--preprocessing={tmp_path}/rule.json", "--seed=3")  # fmt: skip
     assert "taught 18 photographs of 3 classes" in told
+    reader = FeatureReader(model, preprocessing=rule)
+    rows = [reader.read(path).tobytes() for path in (folder / "train" / "blue").glob("*.png")]
+    assert set(rows) == head_file.read(out / "taught.head").photographs["blue"]
     assert f"report: {out}/report.html" in told
     head = str(out / "taught.head")
     told = call("merge", head, head, f"--output_file={tmp_path}/both.head", "--sums_only")
