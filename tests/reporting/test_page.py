@@ -468,7 +468,10 @@ def test_a_new_version_is_compared_with_the_older_run(folder):
     assert "<h2>Update</h2>" not in page.render(folder)
     record = {"run": "old <run>", "top1": 0.625, "added": ["owl"], "dropped": []}
     folder.write_record("base", record)
-    folder.finish_stage("train", {"top1": 0.9, "moved_weights": 1_234}, {})
+    for stage, moved in (("train", 1_234), ("prune", 2_345), ("cluster", None)):
+        folder.weights_path(stage).write_text(stage)
+        counted = {} if moved is None else {"moved_weights": moved}
+        folder.finish_stage(stage, {"top1": 0.9, **counted}, {})
     path = folder.conversions_path / "int8.tflite.json"
     files.write_json(
         path, {**(found := files.read_json(path)), "sizes": {**found["sizes"], "update": 567}}
@@ -477,7 +480,7 @@ def test_a_new_version_is_compared_with_the_older_run(folder):
     assert "a new version of old &lt;run&gt;, which is right on 62.50 % of" in told
     assert "New classes: owl." in told
     assert "No longer there" not in told
-    assert "1,234 weights have other values" in told
+    assert "2,345 weights have other values" in told  # those of the last stage that counted
     assert "<td>567</td>" in told
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqzkit.base import files
 from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding import signing, sqz
+from sqzkit.runs import lock
 from sqzkit.serving import index as indexes
 from sqzkit.serving import publishing
 
@@ -47,6 +48,16 @@ def test_the_same_again_changes_nothing(publish, versions, tmp_path):
     assert (before.written, again.written) == (True, False)
     assert again.archives == before.archives
     assert snapshot(tmp_path / "site") == files_before
+
+
+def test_one_publishes_at_a_time(publish, versions, tmp_path):
+    """Two would give one number to two releases."""
+    publish(versions[0])
+    before = snapshot(tmp_path / "site")
+    refused = pytest.raises(UsageError, match=r"--folder .*site: in use by process \d+")
+    with lock.hold(tmp_path / "site", "--folder"), refused:
+        publish(versions[1])
+    assert snapshot(tmp_path / "site") == before
 
 
 def test_an_archive_may_be_published(publish, versions):
