@@ -119,6 +119,8 @@ def test_raw_images_in_order_shuffled_and_limited(coloured):
     np.testing.assert_array_equal(some, again)
     assert len(set(some[:, 0, 0, 0])) == 5
     assert list(some[:, 0, 0, 0]) != list(range(5))
+    others, _ = pipeline.raw_images(dataset, "train", RECORD, limit=5, seed=4)
+    assert not np.array_equal(some, others)
 
 
 @pytest.mark.parametrize(

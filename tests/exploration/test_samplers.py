@@ -121,6 +121,11 @@ def test_every_name_has_its_sampler(kind, expected):
     assert type(sampler_of(kind, rejected=10)) is InOrderSampler
 
 
+def test_a_walk_is_that_of_the_seed():
+    walk = sampler_of("annealing", trials=12, seed=7)
+    assert vars(walk) == vars(AnnealingSampler(12, 7)) != vars(AnnealingSampler(12, 8))
+
+
 @pytest.mark.parametrize(
     ("trials", "population", "startup"),
     [(1, 4, 3), (20, 4, 6), (100, 20, 10), (1000, 50, 10), (9, 4, 3)],
