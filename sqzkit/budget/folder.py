@@ -95,7 +95,10 @@ class Fit:
             stored = files.read_json(path / RECORD)
             if not isinstance(stored, dict) or not isinstance(stored.get("settings"), dict):
                 raise RunError(f"{path / RECORD}: not the record of a fit")
-            refuse_other(path, stored["settings"], plain(identity), "--output_dir")
+            before = dict(stored["settings"])
+            if (stored.get("data") or {}).get("photographs"):  # compared instead of their folder
+                before["data"] = {**before["data"], "data_dir": identity["data"]["data_dir"]}
+            refuse_other(path, before, plain(identity), "--output_dir")
             self._records = stored
             self._started -= float(stored.get("seconds", 0))
         elif not lock.is_vacant(path):

@@ -22,7 +22,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.ptq.config import MIN_BUDGET
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.loading import load_run
+from sqzkit.runs.loading import keep_place, load_run
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
 CHAIN, ROUNDED = "chain", "rounded"
@@ -108,6 +108,8 @@ class Maker:
         )
 
     def _settings(self, run: Path, stage: str, recipe: str, limit: int) -> dict[str, Any]:
+        if self._config.data.data_dir:  # where the photographs are now
+            keep_place(RunFolder(run), self._config.data.data_dir)
         settings: dict[str, Any] = {"model_dir": str(run), "stage": stage, "archive": True}
         if recipe == ROUNDED:
             return {**settings, "optimize_for": "size", "archive_budget_bytes": limit}

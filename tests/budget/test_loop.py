@@ -142,6 +142,11 @@ def test_a_fit_knows_its_photographs(tmp_path, monkeypatch):
     for _ in range(2):
         with pytest.raises(KilledError):
             sqzkit.fit(photographs, **given)
+    photographs = photographs.rename(tmp_path / "elsewhere")
+    with pytest.raises(KilledError):
+        sqzkit.fit(photographs, **given)
+    with pytest.raises(UsageError, match="image_size: 32 there, 64 asked"):
+        sqzkit.fit(photographs, **{**given, "image_size": 64})
     (photographs / "a" / "0.png").unlink()
     with pytest.raises(UsageError, match=r"1 removed: a/0\.png; .* with another --output_dir"):
         sqzkit.fit(photographs, **given)
