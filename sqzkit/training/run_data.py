@@ -1,10 +1,11 @@
 """The data of a run: the same as when it began, put in words, measured on, compressed with."""
 
 import dataclasses
+from pathlib import Path
 
 from sqzkit.base.errors import UsageError
-from sqzkit.data import identity
-from sqzkit.data.dataset import ImageDataset
+from sqzkit.data import copies, identity
+from sqzkit.data.dataset import ImageDataset, Split
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.data.tree import some
@@ -77,9 +78,40 @@ def to_measure(run: LoadedRun, config: TrainingConfig, split: str) -> ImageDatas
         note = "other data than the run's" if run.contents.get("photographs") else ""
         if seen:
             note += f"; left out {len(seen):,} photographs that it was trained on ({some(seen)})"
+        if split != "train" and (alike := _leave_out_alike(run, dataset, split)):
+            note += f"; left out {len(alike):,} that look like one of these ({some(alike)})"
     if note:
         print(f"{dataset.name}: {note}", flush=True)
     return dataset
+
+
+def _leave_out_alike(run: LoadedRun, dataset: ImageDataset, split: str) -> list[str]:
+    """Drop what is a photograph that the run was trained on, saved again; return the names.
+
+    Nothing where the run's photographs are not at hand any more.
+    """
+    place = run.source and run.source.data_dir
+    if not place or dataset.root is None or not Path(place).is_dir():
+        return []
+    try:
+        own = run.open_data()
+    except UsageError:
+        return []
+    parts = (own.split(name).examples for name in ("train", "validation"))
+    trained = [e.image for part in parts for e in part if isinstance(e.image, Path)]
+    examples = dataset.split(split).examples
+    found = copies.alike([*trained, *(e.image for e in examples if isinstance(e.image, Path))])
+    known = set(trained)
+    again = {path for path, first in found.items() if first in known and path not in known}
+    kept = tuple(example for example in examples if example.image not in again)
+    if not kept:
+        raise UsageError(
+            f"{dataset.root}: every photograph of split {split} looks like one that the run was "
+            "trained on; give photographs that it has not seen"
+        )
+    if len(kept) < len(examples):
+        dataset.splits[split] = Split(kept)
+    return [dataset.name_of(example) for example in examples if example.image in again]
 
 
 def to_compress(folder: RunFolder, dataset: ImageDataset) -> ImageDataset:

@@ -528,10 +528,14 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     taken = [example.image for example in trained_on if example.label == 0][:2]
     for path in taken:
         shutil.copy(path, other / "test" / "cat" / path.name)
+    third = next(e.image for e in trained_on if e.label == 0 and e.image not in taken)
+    again = other / "test" / "cat" / "again.jpg"
+    Image.open(third).convert("RGB").save(again, quality=95, subsampling=0)
     capsys.readouterr()
     loop.evaluate(tiny(run, data=DataSource(data_dir=str(other))))
     said = capsys.readouterr().out
     assert "other data than the run's; left out 2 photographs that it was trained on" in said
+    assert "left out 1 that look like one of these (test/cat/again.jpg)" in said
     assert "on 10 test images" in said
 
 
