@@ -8,6 +8,7 @@ from typing import Any
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.base.keras import keras
+from sqzkit.base.settings import absolute
 from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
@@ -156,10 +157,10 @@ def write_account(folder: RunFolder, dataset: ImageDataset) -> None:
 
 
 def keep_place(folder: RunFolder, data_dir: str) -> None:
-    """Note where a run's photographs are now."""
-    record = folder.read_record("data")
-    if record and record.get("data_dir") != data_dir:
-        folder.write_record("data", {**record, "data_dir": data_dir})
+    """Note where a run's photographs are now, as an absolute path."""
+    record, place = folder.read_record("data"), absolute(data_dir)
+    if record and record.get("data_dir") != place:
+        folder.write_record("data", {**record, "data_dir": place})
 
 
 def read_data(folder: RunFolder) -> tuple[DataSource | None, dict[str, Any]]:

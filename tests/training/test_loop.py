@@ -500,7 +500,7 @@ def test_training_is_not_resumed_on_changed_photographs(run_on_pets, capsys):
         loop.train(tiny(run, data=source, image_size=32))
 
 
-def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, capsys):
+def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, monkeypatch, capsys):
     photographs, run = run_on_pets
     moved = photographs.rename(photographs.parent / "elsewhere")
     with pytest.raises(
@@ -508,7 +508,9 @@ def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, cap
     ):
         loading.load_run(run).open_data()
     assert loading.load_run(run).open_data(data_dir=str(moved)).split("test").num_examples == 8
-    loop.evaluate(tiny(run, data=DataSource(data_dir=str(moved))))
+    monkeypatch.chdir(moved.parent)
+    loop.evaluate(tiny(run, data=DataSource(data_dir=moved.name)))
+    monkeypatch.chdir("/")
     assert loading.load_run(run).open_data().split("test").num_examples == 8
     loop.train(tiny(run, data=DataSource(data_dir=str(moved)), image_size=32))
     loop.evaluate(tiny(run, data=DataSource(data_dir=str(moved), seed=9)))
