@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -97,6 +98,12 @@ def test_removed_changed_and_relabeled_photographs_are_named(run, jpeg):
         assert sorted(set(kept) - {"a/renamed.jpg"}) == sorted(expected)
     home = next(split for split, found in before.items() if "a/003.jpg" in found)
     assert "a/renamed.jpg" in names(dataset)[home]
+
+
+def test_what_is_gone_or_shows_something_else_is_lost():
+    nothing = {field.name: [] for field in dataclasses.fields(identity.Changes)}
+    lost = {name for name in nothing if identity.Changes(**{**nothing, name: ["a/1.jpg"]}).lost}
+    assert lost == {"changed", "removed", "relabeled"}
 
 
 def test_moved_data_and_another_seed_give_the_same_splits(run, tmp_path):
