@@ -62,6 +62,14 @@ def check_settings(kind: type) -> None:
     assert {flag: found.get(flag) for flag in approved} == approved
 
 
+def check_values(name: str, found: object) -> None:
+    """Compare JSON-ready values with the approved ones of that name."""
+    path = GOLDEN / "settings" / f"{name}.json"
+    if _approving():
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    assert json.loads(json.dumps(found)) == json.loads(path.read_text(encoding="utf-8"))
+
+
 def _approving() -> bool:
     return os.environ.get("SQZKIT_APPROVE") == "1"
 

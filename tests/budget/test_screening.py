@@ -7,9 +7,14 @@ from sqzkit.base.errors import UsageError
 from sqzkit.budget import networks, predict, screening
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.predict import Prediction
+from tests import approved
 from tests.compression import small_chain
 
 LEAST = Prediction(1000, ((0.0, 900), (0.3, 500), (0.96, 200)), 5000, 6000, 3.5)
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(FitConfig)
 
 
 def config(**changes):

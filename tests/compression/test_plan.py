@@ -5,6 +5,12 @@ import pytest
 from sqzkit.base.errors import UsageError
 from sqzkit.compression import plan
 from sqzkit.compression.plan import CompressionConfig
+from tests import approved
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(CompressionConfig)
+    approved.check_values("stage_epochs", plan.EPOCHS)
 
 
 def test_the_defaults_are_legal():

@@ -20,6 +20,7 @@ from sqzkit.teaching.classifier import TaughtClassifier
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
 from sqzkit.tflite.classifier import Classifier
+from tests import approved
 from tests.teaching.folders import save_photographs
 
 COUNTS = {"blue": 6, "green": 5, "red": 7}
@@ -338,6 +339,11 @@ def test_the_models_own_classes_answer_where_the_heads_do_not(taught, model, fol
     assert loose.answer(image, 3)[0][0].label in COUNTS
     with pytest.raises(UsageError, match="--own_classes: without --head"):
         classify.ClassifySettings(str(model), own_classes=True)
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(TeachConfig)
+    approved.check_settings(MergeConfig)
 
 
 def test_settings_are_frozen():

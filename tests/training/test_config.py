@@ -9,6 +9,7 @@ from sqzkit.models import published
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.options import FitOptions
 from sqzkit.training.presets import PRESETS
+from tests import approved
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,18 @@ def test_a_preset_is_a_legal_configuration_that_changes_few_fields(name):
     assert len(changes) <= 14
     for field, value in changes.items():
         assert getattr(config, field) == value
+
+
+def test_settings_and_presets_are_as_approved():
+    approved.check_settings(TrainingConfig)
+    approved.check_values("presets", dict(PRESETS))
+
+
+def test_published_weights_fix_the_network_but_its_dropout():
+    assert TrainingConfig("run", weights="v1_0", dropout=0.25).dropout == 0.25
+    for name, value in {"base_e": 64, "normalization": "none", "model": "v1_0"}.items():
+        with pytest.raises(UsageError, match=f"--{name} {value}: --weights=v1_0 fixes"):
+            TrainingConfig("run", weights="v1_0", **{name: value})
 
 
 def test_the_paper_preset_is_the_papers_recipe():
