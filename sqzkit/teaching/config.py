@@ -36,6 +36,10 @@ class TeachConfig(Settings):
     seed: int = setting(0, minimum=0, help="Seed of the photographs drawn for the report.")
     overwrite: bool = setting(False, help="Replace outputs that exist.")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        DataSource(data_dir=self.data_dir).refuse_inside("--output_dir", self.output_dir)
+
 
 @dataclasses.dataclass(frozen=True)
 class MergeConfig(Settings):

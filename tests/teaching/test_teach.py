@@ -215,6 +215,12 @@ def test_wrong_calls(call, message):
         program.main(given, arguments)
 
 
+def test_nothing_is_written_among_the_photographs(model, folder):
+    with pytest.raises(UsageError, match="--output_dir .*/out: lies in --data_dir"):
+        teach.teach(model, folder, output_dir=folder / "out")
+    assert not (folder / "out").exists()
+
+
 def test_nothing_is_written_into_a_run_or_where_another_process_writes(model, folder, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "spec.json").write_text("{}")
@@ -247,7 +253,7 @@ def test_what_cannot_end_is_refused_before_photographs_are_read(
     model, tmp_path, changes, message, monkeypatch
 ):
     monkeypatch.setattr(teach, "open_folder", None)
-    given = {"model": model, "data": tmp_path, "output_dir": tmp_path / "out"} | changes
+    given = {"model": model, "data": tmp_path / "in", "output_dir": tmp_path / "out"} | changes
     with pytest.raises((UsageError, FormatError), match=message):
         teach.teach(given.pop("model"), given.pop("data"), preprocessing="raw", **given)
     assert not (tmp_path / "out").exists()
