@@ -1,6 +1,9 @@
 package org.sqzkit.sqz;
 
 import java.math.BigInteger;
+import java.nio.Buffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
@@ -33,6 +36,8 @@ public final class SqzDecoder {
     private final byte[] archive;
     private final long limit;
     private final Progress progress;
+    /** Null where only a model is asked for. */
+    private final NetWriter net;
     private final int kind;
     private final int fileSize;
     /** Bytes of an update's base, else -1. */
@@ -50,7 +55,7 @@ public final class SqzDecoder {
      *     is an update, or is not an archive
      */
     public static byte[] decode(byte[] archive, long limit, Progress progress) throws SqzException {
-        return unpack(archive, null, limit, progress, false);
+        return unpack(archive, null, limit, progress, null);
     }
 
     /**
@@ -62,24 +67,64 @@ public final class SqzDecoder {
      */
     public static byte[] decode(byte[] archive, byte[] base, long limit, Progress progress)
             throws SqzException {
-        return unpack(archive, base, limit, progress, false);
+        return unpack(archive, base, limit, progress, null);
     }
 
     /** Returns the file that an archive of any kind holds: a model or Caffe weights. */
     public static byte[] decodeAnyKind(byte[] archive, byte[] base, long limit, Progress progress)
             throws SqzException {
-        return unpack(archive, base, limit, progress, true);
+        return unpack(archive, base, limit, progress, NetFile::write);
+    }
+
+    /**
+     * Writes the model that an archive holds into a buffer, for example a mapped file or memory
+     * outside the heap; one array of the file's size less is needed.
+     *
+     * @param base as above, or null
+     * @param target gets the model from its position on, which is then behind it; what it holds after
+     *     an exception is not the model
+     * @throws SqzTooLargeException as above, or if the buffer is smaller than {@link #fileSize}
+     */
+    public static void decode(byte[] archive, byte[] base, ByteBuffer target, Progress progress)
+            throws SqzException {
+        ByteBuffer part = target.slice();
+        if (fileSize(archive) > part.remaining()) {
+            throw new SqzTooLargeException("archive of a file of " + fileSize(archive)
+                    + " bytes, more than the buffer's " + part.remaining());
+        }
+        // The base may be larger than what comes out.
+        long limit = Math.max(DEFAULT_LIMIT, part.remaining());
+        int size = unpack(archive, base, limit, progress, null, decoder -> part).position();
+        ((Buffer) target).position(target.position() + size);
+    }
+
+    /** Returns how many bytes an archive's header gives the file in it; -1 if not an archive. */
+    public static long fileSize(byte[] archive) {
+        return isArchive(archive) && archive.length >= HEADER
+                ? littleEndian(archive, 8) & 0xFFFFFFFFL | (long) littleEndian(archive, 12) << 32 : -1;
     }
 
     private static byte[] unpack(byte[] archive, byte[] base, long limit, Progress progress,
-            boolean anyKind) throws SqzException {
+            NetWriter net) throws SqzException {
+        return unpack(archive, base, limit, progress, net,
+                decoder -> ByteBuffer.allocate(decoder.fileSize)).array();
+    }
+
+    /** Writes Caffe weights. Where only models are asked for, R8 can leave {@link NetFile} out. */
+    private interface NetWriter {
+        byte[] write(Directory.Tensor[] tensors, byte[][] plain, int size) throws SqzException;
+    }
+
+    /** Gives what an archive is unpacked into, once its header is known to be right. */
+    private interface Target {
+        ByteBuffer of(SqzDecoder decoder);
+    }
+
+    private static ByteBuffer unpack(byte[] archive, byte[] base, long limit, Progress progress,
+            NetWriter net, Target target) throws SqzException {
         try {
-            SqzDecoder decoder = new SqzDecoder(archive, limit, progress);
-            if (decoder.kind == NET && !anyKind) {
-                throw new SqzException(SqzException.Code.NOT_A_MODEL,
-                        "the archive holds Caffe weights (.net), not a model");
-            }
-            return decoder.unpack(base);
+            SqzDecoder decoder = new SqzDecoder(archive, limit, progress, net);
+            return decoder.unpack(base, target.of(decoder));
         } catch (OutOfMemoryError error) {
             throw new SqzTooLargeException("not enough memory to unpack the archive");
         }
@@ -107,12 +152,17 @@ public final class SqzDecoder {
                 ? hexadecimal(archive, FILE_DIGEST) : null;
     }
 
-    private SqzDecoder(byte[] archive, long limit, Progress progress) throws SqzException {
+    private SqzDecoder(byte[] archive, long limit, Progress progress, NetWriter net) throws SqzException {
         this.archive = archive;
         this.limit = limit;
         this.progress = progress;
         fileSize = checkHeader(archive, limit);
         kind = archive[5];
+        this.net = net;
+        if (kind == NET && net == null) {
+            throw new SqzException(SqzException.Code.NOT_A_MODEL,
+                    "the archive holds Caffe weights (.net), not a model");
+        }
         Varints reader = new Varints(archive, HEADER, "the archive");
         if (kind == UPDATE) {
             reader.skip(DIGEST);
@@ -134,7 +184,7 @@ public final class SqzDecoder {
             stream.start = reader.skip(stream.coded);
         }
         reader.end();
-        Limits.check(directory, fileSize, baseSize, kind == NET, archive.length);
+        Limits.check(directory, fileSize, baseSize, kind == NET && net != null, archive.length);
     }
 
     static int littleEndian(byte[] content, int at) {
@@ -159,7 +209,7 @@ public final class SqzDecoder {
             throw new SqzException("the archive's header is damaged, or newer: its kind is "
                     + (archive[5] & 255) + ", legal are 0.." + UPDATE);
         }
-        long size = littleEndian(archive, 8) & 0xFFFFFFFFL | (long) littleEndian(archive, 12) << 32;
+        long size = fileSize(archive);
         if (size < 0 || size > Math.min(limit, MAX_SIZE)) {
             throw new SqzTooLargeException("archive of a file of " + Long.toUnsignedString(size)
                     + " bytes, more than the limit of " + limit);
@@ -173,9 +223,11 @@ public final class SqzDecoder {
         return (int) size;
     }
 
-    private byte[] unpack(byte[] given) throws SqzException {
-        byte[] result = assemble(kind == UPDATE ? findBase(given) : null);
-        if (!hexadecimal(sha256(result), 0).equals(fileSha256(archive))) {
+    private ByteBuffer unpack(byte[] given, ByteBuffer result) throws SqzException {
+        assemble(kind == UPDATE ? findBase(given) : null, result.order(ByteOrder.LITTLE_ENDIAN));
+        ByteBuffer whole = result.duplicate();
+        ((Buffer) whole).flip();
+        if (!hexadecimal(sha256(whole), 0).equals(fileSha256(archive))) {
             throw new SqzException(
                     "the archive is damaged: what comes out is not what was packed (SHA-256)");
         }
@@ -190,22 +242,22 @@ public final class SqzDecoder {
         if (given == null) {
             throw new SqzException(SqzException.Code.NO_BASE, need + ": give that file as the base");
         }
-        String digest = hexadecimal(sha256(given), 0);
+        String digest = hexadecimal(sha256(ByteBuffer.wrap(given)), 0);
         if (given.length == baseSize && digest.equals(baseSha256(archive))) {
             return given;
         }
         if (isArchive(given)) {
-            SqzDecoder packed = new SqzDecoder(given, limit, (done, total) -> report(0));
+            SqzDecoder packed = new SqzDecoder(given, limit, (done, total) -> report(0), null);
             digest = fileSha256(given);
             if (packed.fileSize == baseSize && digest.equals(baseSha256(archive))) {
-                return packed.unpack(null);
+                return packed.unpack(null, ByteBuffer.allocate(baseSize)).array();
             }
         }
         throw new SqzException(SqzException.Code.WRONG_BASE,
                 need + "; the given base has the SHA-256 " + digest);
     }
 
-    private byte[] assemble(byte[] base) throws SqzException {
+    private void assemble(byte[] base, ByteBuffer result) throws SqzException {
         byte[][] plain = new byte[directory.streams.length][];
         for (int k = 0; k < plain.length; k++) {
             Directory.Stream stream = directory.streams[k];
@@ -213,8 +265,11 @@ public final class SqzDecoder {
                     ? decodeWeights(stream, plain[k - 1], base)
                     : PlainStreams.decode(archive, stream);
         }
-        return kind == NET
-                ? NetFile.write(directory.tensors, plain, fileSize) : assemble(plain, base);
+        if (kind == NET && net != null) {
+            result.put(net.write(directory.tensors, plain, fileSize));
+        } else {
+            assemble(plain, base, result);
+        }
     }
 
     private byte[] decodeWeights(Directory.Stream stream, byte[] codebooks, byte[] base)
@@ -271,29 +326,28 @@ public final class SqzDecoder {
     }
 
     /** Lays the pieces between what is left of stream 0; {@link Limits} saw to the lengths. */
-    private byte[] assemble(byte[][] plain, byte[] base) throws SqzException {
-        byte[] result = new byte[fileSize];
+    private void assemble(byte[][] plain, byte[] base, ByteBuffer result) throws SqzException {
         int[] taken = new int[plain.length];
         int[] starts = new int[directory.pieces.length];
         int at = 0;
         for (int k = 0; k < starts.length; k++) {
             Directory.Piece piece = directory.pieces[k];
-            System.arraycopy(plain[0], taken[0], result, at, piece.gap);
+            result.put(plain[0], taken[0], piece.gap);
             taken[0] += piece.gap;
             at += piece.gap;
             starts[k] = at;
             if (piece.stream == Directory.COPY) {
-                System.arraycopy(base, (int) piece.place, result, at, piece.length);
+                result.put(base, (int) piece.place, piece.length);
             } else if (piece.stream != 0) {
-                System.arraycopy(plain[piece.stream], taken[piece.stream], result, at, piece.length);
+                add(piece, base, plain[piece.stream], taken[piece.stream]);
+                result.put(plain[piece.stream], taken[piece.stream], piece.length);
                 taken[piece.stream] += piece.length;
-                add(piece, base, result, at);
             }
             at += piece.length;
+            ((Buffer) result).position(at); // a product is filled in below
         }
-        System.arraycopy(plain[0], taken[0], result, at, fileSize - at);
+        result.put(plain[0], taken[0], fileSize - at);
         multiply(starts, result);
-        return result;
     }
 
     /** Adds the base's integers to those of a piece that has a width. */
@@ -307,7 +361,7 @@ public final class SqzDecoder {
     }
 
     /** Fills the pieces that are a factor times another piece. */
-    private void multiply(int[] starts, byte[] result) throws SqzException {
+    private void multiply(int[] starts, ByteBuffer result) throws SqzException {
         for (int k = 0; k < starts.length; k++) {
             Directory.Piece piece = directory.pieces[k];
             if (piece.stream != 0) {
@@ -315,15 +369,11 @@ public final class SqzDecoder {
             }
             int source = starts[piece.source];
             for (int n = 0; n < piece.length; n += 4) {
-                float value = Float.intBitsToFloat(littleEndian(result, source + n));
-                float product = value * piece.factor;
+                float product = result.getFloat(source + n) * piece.factor;
                 if (!(Math.abs(product) <= Float.MAX_VALUE)) {
                     throw new SqzException("a product in the archive is not finite");
                 }
-                int bits = Float.floatToRawIntBits(product);
-                for (int b = 0; b < 4; b++) {
-                    result[starts[k] + n + b] = (byte) (bits >> (8 * b));
-                }
+                result.putInt(starts[k] + n, Float.floatToRawIntBits(product));
             }
         }
     }
@@ -339,9 +389,11 @@ public final class SqzDecoder {
         return String.format("%064x", new BigInteger(1, digest));
     }
 
-    private static byte[] sha256(byte[] content) throws SqzException {
+    private static byte[] sha256(ByteBuffer content) throws SqzException {
         try {
-            return MessageDigest.getInstance("SHA-256").digest(content);
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update(content);
+            return digest.digest();
         } catch (NoSuchAlgorithmException error) {
             throw new SqzException("this device has no SHA-256");
         }

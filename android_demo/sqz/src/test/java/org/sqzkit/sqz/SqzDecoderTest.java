@@ -1,11 +1,14 @@
 package org.sqzkit.sqz;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import org.junit.Test;
@@ -69,6 +72,44 @@ public class SqzDecoderTest {
         int size = SqzDecoder.decode(golden.archive, 1 << 20, null).length;
         assertEquals(size, SqzDecoder.decode(golden.archive, size, null).length);
         assertThrows(SqzException.class, () -> SqzDecoder.decode(golden.archive, size - 1, null));
+    }
+
+    /** Memory outside the heap, with something before and behind the model. */
+    @Test
+    public void aModelIsUnpackedIntoTheCallersBuffer() throws Exception {
+        int count = 0;
+        for (Golden golden : Golden.all()) {
+            if (golden.error != null || "net".equals(golden.kind)) {
+                continue;
+            }
+            int size = golden.content().length;
+            assertEquals(golden.file, size, SqzDecoder.fileSize(golden.archive));
+            ByteBuffer target = ByteBuffer.allocateDirect(size + 12);
+            target.position(5);
+            SqzDecoder.decode(golden.archive, golden.baseContent(), target, null);
+            assertEquals(size + 5, target.position());
+            byte[] written = new byte[size];
+            target.position(5);
+            target.get(written);
+            assertEquals(golden.file, golden.sha256, Golden.sha256(written));
+            for (int at : new int[] {0, 4, size + 5, size + 11}) {
+                assertEquals("beside the model", 0, target.get(at));
+            }
+            count++;
+        }
+        assertTrue("only " + count + " files", count >= 59);
+    }
+
+    @Test
+    public void aBufferThatIsTooSmallIsRefusedBeforeAnythingIsWritten() throws Exception {
+        Golden golden = Golden.models().get(2);
+        ByteBuffer target = ByteBuffer.allocate(golden.content().length - 1);
+        SqzException error = assertThrows(SqzException.class,
+                () -> SqzDecoder.decode(golden.archive, null, target, null));
+        assertEquals(SqzException.Code.TOO_LARGE, error.code());
+        assertEquals(0, target.position());
+        assertArrayEquals(new byte[target.capacity()], target.array());
+        assertEquals(-1, SqzDecoder.fileSize(Arrays.copyOf(golden.archive, 51)));
     }
 
     @Test
