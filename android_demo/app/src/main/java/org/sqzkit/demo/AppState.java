@@ -12,36 +12,64 @@ import org.sqzkit.demo.model.StorageUse;
  * What the screens show. Immutable: {@link StateStore} replaces it on the main thread.
  *
  * @param options how models run
+ * @param sharing why the last file could not be shared, or null
  */
 record AppState(Photo photo, Models models, RunOptions options, Teaching teaching,
-        Lab lab) {
+        Lab lab, History history, AppError sharing) {
 
     /** Returns the state before anything is opened. */
     static AppState initial(RunOptions options) {
         return new AppState(new Photo(null, null, null, Step.IDLE),
                 new Models(null, Collections.emptyList(), null, Step.IDLE, -1, StorageUse.NONE), options,
-                Teaching.NONE, Lab.NONE);
+                Teaching.NONE, Lab.NONE, new History(Collections.emptyList(), 0, null), null);
     }
 
     AppState with(Photo changed) {
-        return new AppState(changed, models, options, teaching, lab);
+        return new AppState(changed, models, options, teaching, lab, history, sharing);
     }
 
     AppState with(Models changed) {
-        return new AppState(photo, changed, options, teaching, lab);
+        return new AppState(photo, changed, options, teaching, lab, history, sharing);
     }
 
     AppState with(RunOptions changed) {
-        return new AppState(photo, models, changed, teaching, lab);
+        return new AppState(photo, models, changed, teaching, lab, history, sharing);
     }
 
     AppState with(Teaching changed) {
-        return new AppState(photo, models, options, changed, lab);
+        return new AppState(photo, models, options, changed, lab, history, sharing);
     }
 
     AppState with(Lab changed) {
-        return new AppState(photo, models, options, teaching, changed);
+        return new AppState(photo, models, options, teaching, changed, history, sharing);
     }
+
+    AppState with(History changed) {
+        return new AppState(photo, models, options, teaching, lab, changed, sharing);
+    }
+
+    AppState with(AppError changed) {
+        return new AppState(photo, models, options, teaching, lab, history, changed);
+    }
+
+    /**
+     * The answers so far.
+     *
+     * @param answers the newest first
+     * @param bytes of their photos and of the photo on the screen
+     * @param removed what can be brought back, or null
+     */
+    record History(List<Answer> answers, long bytes, Answer removed) {}
+
+    /**
+     * What a model said of a photo.
+     *
+     * @param photo the name under which it is kept
+     * @param model its title
+     * @param text as it was shown
+     * @param time in milliseconds since 1970
+     */
+    record Answer(String photo, String model, String text, long time) {}
 
     /**
      * What the laboratory shows.
@@ -49,7 +77,7 @@ record AppState(Photo photo, Models models, RunOptions options, Teaching teachin
      * @param rows what was measured
      * @param total how many rows there will be; 0 if nothing is being measured
      * @param second what the second model found in the photo, or null
-     * @param error why something could not be compared, measured, or shared, or null
+     * @param error why something could not be compared or measured, or null
      */
     record Lab(List<BenchmarkRow> rows, int total, Result second, AppError error) {
         static final Lab NONE = new Lab(Collections.emptyList(), 0, null, null);

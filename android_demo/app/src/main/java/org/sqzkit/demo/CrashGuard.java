@@ -14,7 +14,7 @@ import org.sqzkit.demo.model.AtomicFiles;
  * without any exception. A marker file exists exactly while such code runs.
  */
 final class CrashGuard {
-    /** The suspect if a photo was being decoded. */
+    /** How the suspect begins if a photo was being decoded: as the names of such files do. */
     static final String PHOTO = "photo";
 
     private final File marker;

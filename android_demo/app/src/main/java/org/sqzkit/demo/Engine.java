@@ -12,6 +12,7 @@ final class Engine {
     private final ModelSession models;
     private final TeachSession teaching;
     private final LabSession lab;
+    private final Sharing sharing;
 
     Engine(Context context) {
         Context app = context.getApplicationContext();
@@ -21,7 +22,8 @@ final class Engine {
         photos = new PhotoSession(app, store, tasks, guard);
         models = new ModelSession(app, store, tasks, guard, preferences, photos);
         photos.connect(models);
-        teaching = new TeachSession(app, store, photos, models);
+        sharing = new Sharing(app, store, tasks);
+        teaching = new TeachSession(app, store, photos, models, sharing);
         models.connect(teaching);
         lab = new LabSession(app, store, tasks, guard, preferences, models);
         models.openFirst();
@@ -51,16 +53,20 @@ final class Engine {
         return lab;
     }
 
+    Sharing sharing() {
+        return sharing;
+    }
+
     /** The user has read what went wrong. */
     void dismissError() {
-        store.update(state -> state
+        store.update(state -> state.with((AppError) null)
                 .with(state.teaching().with((AppError) null))
                 .with(state.lab().with((AppError) null))
                 .with(state.photo().with((AppError) null))
                 .with(state.models().with((AppState.Failure) null)));
     }
 
-    /** Deletes what can be made again: expanded copies and the stored photo. */
+    /** Deletes expanded copies, which can be made again, and the answers so far with their photos. */
     void clearStorage() {
         photos.clear();
         models.clearCopies();
@@ -69,7 +75,7 @@ final class Engine {
     /** Waits until nothing runs in the background, for tests. */
     boolean awaitIdle(long time, TimeUnit unit) throws Exception {
         return tasks.awaitIdle(time, unit) && models.awaitIdle(time, unit)
-                && teaching.awaitIdle(time, unit);
+                && teaching.awaitIdle(time, unit) && lab.awaitIdle(time, unit);
     }
 
     /** Ends the threads. */

@@ -1,5 +1,6 @@
 package org.sqzkit.demo;
 
+import android.app.Activity;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.AdapterView;
@@ -13,7 +14,6 @@ import java.util.List;
 import org.sqzkit.demo.model.Benchmark;
 import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.ModelEntry;
-import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.ResultRows;
 
@@ -50,10 +50,12 @@ public final class LabActivity extends StateScreen {
         }
         findViewById(R.id.measure).setOnClickListener(view -> engine.lab().measure());
         findViewById(R.id.stop).setOnClickListener(view -> engine.lab().cancel());
-        findViewById(R.id.share_csv).setOnClickListener(view -> engine.lab().share(
-                null, () -> PhotoProvider.share(this, PhotoProvider.CSV)));
-        findViewById(R.id.share_picture).setOnClickListener(view -> engine.lab().share(
-                picture(0, findViewById(R.id.sheet)), () -> PhotoProvider.share(this, PhotoProvider.PICTURE)));
+        findViewById(R.id.share_csv).setOnClickListener(view -> {
+            List<BenchmarkRow> rows = engine.state().lab().rows();
+            share(PhotoProvider.CSV, () -> LabSession.csv(rows));
+        });
+        findViewById(R.id.share_picture).setOnClickListener(
+                view -> share(picture(0, findViewById(R.id.sheet))));
     }
 
     /** The other models, after "none". */
@@ -97,27 +99,23 @@ public final class LabActivity extends StateScreen {
         }
         engine.lab().compare();
         AppState.Lab lab = engine.state().lab();
-        if (lab.error() == null) {
-            ErrorCard.hide(this);
-        } else {
-            ErrorCard.show(this, getString(R.string.error_general_title), lab.error().text(this),
-                    R.string.ok, engine::dismissError);
-        }
+        drawError(lab.error());
         LinearLayout answers = findViewById(R.id.answers);
-        drawAnswer(answers.getChildAt(0), state.photo().result());
-        drawAnswer(answers.getChildAt(1), lab.second());
+        drawAnswer(this, answers.getChildAt(0), state.photo().result());
+        drawAnswer(this, answers.getChildAt(1), lab.second());
         show(R.id.no_photo, state.photo().bitmap() == null);
         drawAgreement(state.photo().result(), lab.second());
         drawBenchmark(models, lab);
     }
 
-    private void drawAnswer(View card, Result result) {
+    /** Shows what one of two models says; nothing for null. */
+    static void drawAnswer(Activity screen, View card, Result result) {
         card.setVisibility(result == null ? View.GONE : View.VISIBLE);
         if (result != null) {
             ((TextView) card.findViewById(R.id.answer_model)).setText(result.modelTitle());
             ((ResultRows) card.findViewById(R.id.answer_rows)).show(result.best());
-            ((TextView) card.findViewById(R.id.answer_time)).setText(getString(R.string.lab_time,
-                    Formats.milliseconds(this, result.inference())));
+            ((TextView) card.findViewById(R.id.answer_time)).setText(screen.getString(
+                    R.string.lab_time, Formats.milliseconds(screen, result.inference())));
         }
     }
 

@@ -3,7 +3,6 @@ package org.sqzkit.demo;
 import android.content.Context;
 import android.graphics.Bitmap;
 import android.os.Debug;
-import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +11,8 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.sqzkit.demo.image.BitmapPixels;
 import org.sqzkit.demo.model.AtomicFiles;
@@ -28,7 +29,6 @@ import org.sqzkit.demo.model.RunOptions;
  * shown, as CSV.
  */
 final class LabSession {
-    private final Context context;
     private final StateStore store;
     private final TaskRunner tasks;
     private final CrashGuard guard;
@@ -38,13 +38,14 @@ final class LabSession {
     private LongSupplier memory = Debug::getNativeHeapAllocatedSize;
     private Task benchmark;
     private Task comparison;
+    private Task opening;
+    private volatile ModelRunner live;
     /** What the present comparison is about. */
     private Bitmap comparedPhoto;
     private String comparedModel = "";
 
     LabSession(Context context, StateStore store, TaskRunner tasks, CrashGuard guard,
             Preferences preferences, ModelSession models) {
-        this.context = context;
         this.store = store;
         this.tasks = tasks;
         this.guard = guard;
@@ -103,6 +104,32 @@ final class LabSession {
         comparison = tasks.start(ModelSession.LIMIT_MILLIS,
                 running -> classify(models.load(entry, running), options, photo, running),
                 result -> store.updateLab(lab -> lab.with(result)), this::fail);
+    }
+
+    /** The second model while it answers in the live view, else null; from any thread. */
+    ModelRunner live() {
+        return live;
+    }
+
+    /** Opens the second model for the live view. */
+    void openLive(Consumer<AppError> failed) {
+        closeLive();
+        ModelEntry entry = second();
+        RunOptions options = store.state().options();
+        if (entry != null) {
+            opening = tasks.start(ModelSession.LIMIT_MILLIS,
+                    running -> models.runner(entry, options, running), runner -> live = runner, failed);
+        }
+    }
+
+    /** Closes the second model of the live view. */
+    void closeLive() {
+        tasks.cancel(opening);
+        opening = null;
+        if (live != null) {
+            live.close();
+            live = null;
+        }
     }
 
     private Result classify(LoadedModel model, RunOptions options, Bitmap photo, Task running)
@@ -175,7 +202,7 @@ final class LabSession {
             for (RunOptions way : ways()) {
                 rows.add(BenchmarkRow.of(model, way, times(model, way, running)));
                 running.progress();
-                write(sheet, rows);
+                AtomicFiles.write(csv(rows), sheet);
                 List<BenchmarkRow> shown = new ArrayList<>(rows);
                 tasks.post(running, () -> store.updateLab(lab -> lab.with(shown, lab.total())));
             }
@@ -195,8 +222,9 @@ final class LabSession {
         }
     }
 
-    private static void write(File file, List<BenchmarkRow> rows) throws AppError {
-        AtomicFiles.write(BenchmarkRow.csv(rows).getBytes(StandardCharsets.UTF_8), file);
+    /** Returns the sheet as a file. */
+    static byte[] csv(List<BenchmarkRow> rows) {
+        return BenchmarkRow.csv(rows).getBytes(StandardCharsets.UTF_8);
     }
 
     /** Stops measuring; the rows so far stay. */
@@ -205,30 +233,15 @@ final class LabSession {
         store.updateLab(lab -> lab.with(lab.rows(), 0));
     }
 
-    /**
-     * Puts a picture, or the sheet, where another app can read it, then calls {@code done}.
-     *
-     * @param picture what to share, or null to share the sheet as CSV
-     */
-    void share(Bitmap picture, Runnable done) {
-        List<BenchmarkRow> rows = store.state().lab().rows();
-        tasks.start(PhotoSession.LIMIT_MILLIS, running -> {
-            byte[] content = picture == null
-                    ? BenchmarkRow.csv(rows).getBytes(StandardCharsets.UTF_8) : png(picture);
-            AtomicFiles.write(content, PhotoProvider.shared(context,
-                    picture == null ? PhotoProvider.CSV : PhotoProvider.PICTURE));
-            return true;
-        }, written -> done.run(), this::fail);
-    }
-
-    private static byte[] png(Bitmap picture) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        picture.compress(Bitmap.CompressFormat.PNG, 100, out);
-        return out.toByteArray();
+    /** Waits until the second model of the live view has nothing to do, for tests. */
+    boolean awaitIdle(long time, TimeUnit unit) throws Exception {
+        ModelRunner waiting = live;
+        return waiting == null || waiting.awaitIdle(time, unit);
     }
 
     void close() {
         tasks.cancel(benchmark);
         tasks.cancel(comparison);
+        closeLive();
     }
 }

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.sqzkit.demo.image.FrameConverter;
 import org.sqzkit.demo.image.Pixels;
+import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.Prediction;
 import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
@@ -49,6 +50,9 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     private static final String FRONT = "front";
 
     private final AtomicBoolean busy = new AtomicBoolean();
+    private final AtomicBoolean secondBusy = new AtomicBoolean();
+    /** On the camera's thread: frames go to the two models in turn. */
+    private boolean second;
     private final FrameRate rate = new FrameRate(RATE_OVER);
     private Engine engine;
     private Preferences preferences;
@@ -103,6 +107,13 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
             map = on;
             preferences.setMap(on);
         });
+        ModelEntry other = engine.lab().second();
+        Switch compare = findViewById(R.id.compare);
+        show(R.id.compare, other != null);
+        if (other != null) {
+            compare.setText(getString(R.string.live_compare, other.fileName()));
+        }
+        compare.setOnCheckedChangeListener((view, on) -> compare(on));
         show(R.id.teach, getIntent().hasExtra(LABEL));
         findViewById(R.id.teach).setOnClickListener(view -> burst = EVERY * (BURST - 1) + 1);
         drawTeach();
@@ -120,6 +131,31 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     private void drawTeach() {
         ((TextView) findViewById(R.id.teach)).setText(getString(
                 R.string.live_teach, getIntent().getStringExtra(LABEL), examples));
+    }
+
+    /** Lets a second model answer beside the first, or no longer. */
+    private void compare(boolean wanted) {
+        if (wanted) {
+            engine.lab().openLive(this::secondFailed);
+        } else {
+            engine.lab().closeLive();
+        }
+        showSecond(null);
+    }
+
+    private void secondFailed(AppError error) {
+        ((Switch) findViewById(R.id.compare)).setChecked(false);
+        if (visible) {
+            ErrorCard.show(this, getString(R.string.error_general_title), error.text(this), R.string.ok,
+                    () -> ErrorCard.hide(this));
+        }
+    }
+
+    private void showSecond(Result result) {
+        secondBusy.set(false);
+        if (visible && !frozen) {
+            LabActivity.drawAnswer(this, findViewById(R.id.second), engine.lab().live() == null ? null : result);
+        }
     }
 
     /** How the next frame is classified. */
@@ -194,6 +230,7 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         super.onStart();
         visible = true;
         displays().registerDisplayListener(this, new Handler(Looper.getMainLooper()));
+        compare(((Switch) findViewById(R.id.compare)).isChecked());
         if (allowed()) {
             refused = false;
             openCamera();
@@ -232,6 +269,7 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
     @Override
     protected void onStop() {
         visible = false;
+        engine.lab().closeLive();
         displays().unregisterDisplayListener(this);
         closeCamera();
         super.onStop();
@@ -298,23 +336,37 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
 
     @Override
     public void frame(LiveCamera from, LiveCamera.Frame frame) {
-        ModelRunner runner = engine.models().runner();
-        if (runner == null || from != camera || frozen || !busy.compareAndSet(false, true)) {
+        ModelRunner other = engine.lab().live();
+        second = other != null && !second;
+        ModelRunner runner = second ? other : engine.models().runner();
+        AtomicBoolean gate = second ? secondBusy : busy;
+        if (runner == null || from != camera || frozen || !gate.compareAndSet(false, true)) {
             frame.close();
             return;
         }
         int turn = from.turn(displayTurn);
-        boolean accepted = runner.classify(() -> pixels(runner, frame, turn), purpose(), this::show, error -> {
+        if (!(second ? compare(runner, frame, turn) : classify(runner, frame, turn))) {
+            gate.set(false); // another model has just taken its place
+            frame.close();
+        }
+    }
+
+    private boolean compare(ModelRunner runner, LiveCamera.Frame frame, int turn) {
+        return runner.classify(() -> pixels(runner, frame, turn), smooth ? ModelRunner.Purpose.NEXT_FRAME
+                : ModelRunner.Purpose.ALONE, this::showSecond, error -> {
+            showSecond(null);
+            secondFailed(error);
+        });
+    }
+
+    private boolean classify(ModelRunner runner, LiveCamera.Frame frame, int turn) {
+        return runner.classify(() -> pixels(runner, frame, turn), purpose(), this::show, error -> {
             busy.set(false);
             engine.models().putAside(runner, error);
             if (visible) {
                 showModelFailure();
             }
         });
-        if (!accepted) {
-            busy.set(false); // another model has just taken its place
-            frame.close();
-        }
     }
 
     /** On the model's thread, which is the only one that uses the converter. */
@@ -347,7 +399,8 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         Viewfinder viewfinder = findViewById(R.id.viewfinder);
         viewfinder.showMap(map && result.map() != null ? result.map().picture() : null, front);
         TextView timing = findViewById(R.id.timing);
-        timing.setVisibility(View.VISIBLE);
+        // Two answers leave no room for it on a small phone.
+        timing.setVisibility(engine.lab().live() == null ? View.VISIBLE : View.GONE);
         timing.setText(rateLine() + ModelCard.timing(this, result));
         announce(result);
     }

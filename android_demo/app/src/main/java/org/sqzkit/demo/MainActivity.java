@@ -17,7 +17,6 @@ import org.sqzkit.demo.image.Resizer;
 import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.Prediction;
 import org.sqzkit.demo.ui.ErrorCard;
-import org.sqzkit.demo.ui.Formats;
 import org.sqzkit.demo.ui.PhotoView;
 import org.sqzkit.demo.ui.ResultRows;
 
@@ -54,9 +53,9 @@ public final class MainActivity extends StateScreen {
                 view -> startActivity(new Intent(this, TeachActivity.class)));
         findViewById(R.id.correct).setOnClickListener(
                 view -> ClassDialogs.choose(this, engine.state().teaching(), engine.teaching()::correct));
-        findViewById(R.id.undo).setOnClickListener(view -> engine.photos().undo());
-        findViewById(R.id.share).setOnClickListener(view -> engine.lab().share(
-                answer(), () -> PhotoProvider.share(this, PhotoProvider.PICTURE)));
+        findViewById(R.id.history).setOnClickListener(
+                view -> startActivity(new Intent(this, HistoryActivity.class)));
+        findViewById(R.id.share).setOnClickListener(view -> share(answer()));
         preferences = new Preferences(this);
         Switch map = findViewById(R.id.map);
         map.setChecked(preferences.map());
@@ -76,8 +75,7 @@ public final class MainActivity extends StateScreen {
     /** The photo with its answer. */
     Bitmap answer() {
         boolean taught = engine.state().photo().result().taught() != null;
-        return picture(getResources().getDimensionPixelSize(R.dimen.page_side), findViewById(R.id.photo),
-                findViewById(taught ? R.id.taught_summary : R.id.summary),
+        return picture(getResources().getDimensionPixelSize(R.dimen.page_side), findViewById(R.id.frame),
                 findViewById(taught ? R.id.taught_rows : R.id.rows));
     }
 
@@ -149,12 +147,11 @@ public final class MainActivity extends StateScreen {
         ((Button) findViewById(R.id.models)).setText(modelText(state.models()));
         drawPhoto(state.photo());
         drawError(state);
-        drawResult(state.photo().result());
-        drawTaught(state);
+        drawResult(state);
         drawMap(state);
         AppState.Photo photo = state.photo();
         show(R.id.share, photo.bitmap() != null && photo.result() != null);
-        show(R.id.undo, photo.bitmap() != null && !photo.step().running() && engine.photos().hasFormer());
+        show(R.id.history, !state.history().answers().isEmpty());
         progress.draw(state);
         samples.draw(state.models().current());
     }
@@ -182,37 +179,9 @@ public final class MainActivity extends StateScreen {
         if (state.photo().error() != null) {
             ErrorCard.show(this, getString(R.string.error_photo_title),
                     state.photo().error().text(this), R.string.ok, engine::dismissError);
-        } else if (state.teaching().error() != null || state.lab().error() != null) {
-            AppError error = state.teaching().error() != null
-                    ? state.teaching().error() : state.lab().error();
-            ErrorCard.show(this, getString(R.string.error_general_title),
-                    error.text(this), R.string.ok, engine::dismissError);
-        } else if (state.models().failure() != null) {
+        } else if (!drawError(state.teaching().error()) && state.models().failure() != null) {
             ModelCard.showFailure(this, engine);
-        } else {
-            ErrorCard.hide(this);
         }
-    }
-
-    /** What the head says of the photo, above what the model says. */
-    private void drawTaught(AppState state) {
-        Result result = state.photo().result();
-        boolean shown = result != null && result.taught() != null;
-        show(R.id.taught, shown);
-        show(R.id.correct, result != null && state.teaching().possible()
-                && state.photo().bitmap() != null);
-        ((Button) findViewById(R.id.correct)).setText(shown ? R.string.correct : R.string.teach_this);
-        if (!shown) {
-            return;
-        }
-        List<Prediction> best = result.answers();
-        TextView summary = findViewById(R.id.taught_summary);
-        String text = result.isNone() ? getString(R.string.teach_none) : Formats.summary(this, best.get(0));
-        if (!text.contentEquals(summary.getText())) {
-            summary.setText(text);
-        }
-        ((ResultRows) findViewById(R.id.taught_rows)).show(
-                best.subList(result.isNone() ? 0 : 1, best.size()));
     }
 
     /** Draws where the model looked over the part of the photo that it saw. */
@@ -234,21 +203,37 @@ public final class MainActivity extends StateScreen {
                 (float) seen[1] / height, (float) seen[2] / width, (float) seen[3] / height));
     }
 
-    private void drawResult(Result result) {
+    /** The first answer on the photo, the head's if there is one; the others below. */
+    private void drawResult(AppState state) {
+        Result result = state.photo().result();
+        boolean taught = result != null && result.taught() != null;
         show(R.id.result, result != null);
+        show(R.id.hero, result != null);
+        show(R.id.taught, taught);
+        show(R.id.taught_rows, taught);
+        show(R.id.own, taught);
+        show(R.id.correct, result != null && state.teaching().possible()
+                && state.photo().bitmap() != null);
+        ((Button) findViewById(R.id.correct)).setText(taught ? R.string.correct : R.string.teach_this);
         if (result == null) {
             return;
         }
         TextView summary = findViewById(R.id.summary);
-        Prediction best = result.best().get(0);
-        String text = Formats.summary(this, best);
+        String text = result.headline(this);
         if (!text.contentEquals(summary.getText())) {
             summary.setText(text); // announced only when it changes
         }
-        ((ProgressBar) findViewById(R.id.summary_bar)).setProgress(Math.round(1000 * best.probability()));
-        ResultRows others = findViewById(R.id.rows);
-        boolean any = others.show(result.best().subList(1, result.best().size()));
-        show(R.id.nothing_else, !any);
+        show(R.id.summary_bar, !result.isNone());
+        List<Prediction> best = result.answers();
+        ((ProgressBar) findViewById(R.id.summary_bar)).setProgress(
+                Math.round(1000 * best.get(0).probability()));
+        List<Prediction> others = best.subList(result.isNone() ? 0 : 1, best.size());
+        if (taught) {
+            ((ResultRows) findViewById(R.id.taught_rows)).show(others);
+            ((TextView) findViewById(R.id.own)).setText(getString(R.string.model_button, result.modelTitle()));
+        }
+        ResultRows rows = findViewById(R.id.rows);
+        show(R.id.nothing_else, !rows.show(taught ? result.best() : others));
         ((TextView) findViewById(R.id.timing)).setText(ModelCard.timing(this, result));
     }
 }

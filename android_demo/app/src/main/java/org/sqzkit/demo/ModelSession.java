@@ -140,7 +140,7 @@ final class ModelSession {
             File incoming = models.newIncoming();
             try {
                 ContentReader.copy(() -> content.open(uri), incoming, ModelStore.MAX_BYTES,
-                        ModelStore::checkHeader, R.string.error_model_gone, running);
+                        ModelStore::checkHeader, R.string.error_unreadable, running);
                 return outcome(add(incoming, name, options, running), null);
             } catch (AppError e) {
                 running.progress();
@@ -157,7 +157,7 @@ final class ModelSession {
             File incoming = models.newIncoming();
             try {
                 ContentReader.copy(() -> content.open(uri), incoming, Additions.MAX_BYTES,
-                        AtomicFiles.Header.ANY, R.string.error_model_gone, running);
+                        AtomicFiles.Header.ANY, R.string.error_unreadable, running);
                 models.additions().addLabels(model, incoming);
             } finally {
                 incoming.delete();
@@ -211,6 +211,12 @@ final class ModelSession {
     /** Reads a listed model without using it; from any thread. */
     LoadedModel load(ModelEntry entry, Task running) throws AppError {
         return models.open(entry, (done, total) -> running.progress());
+    }
+
+    /** Opens a listed model beside the one in use; from any thread. */
+    ModelRunner runner(ModelEntry entry, RunOptions options, Task running) throws AppError {
+        LoadedModel model = load(entry, running);
+        return new ModelRunner(model, tryOut(model, options, running), guard);
     }
 
     private Classifier tryOut(LoadedModel model, RunOptions options, Task running) throws AppError {

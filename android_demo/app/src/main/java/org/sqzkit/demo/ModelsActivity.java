@@ -72,7 +72,7 @@ public final class ModelsActivity extends StateScreen {
         new AlertDialog.Builder(this)
                 .setMessage(getString(R.string.remove_question, entry.fileName()))
                 .setPositiveButton(R.string.remove_yes, (dialog, which) -> engine.models().remove(entry))
-                .setNegativeButton(R.string.remove_no, null)
+                .setNegativeButton(R.string.cancel, null)
                 .show();
     }
 
@@ -140,8 +140,10 @@ public final class ModelsActivity extends StateScreen {
         show(R.id.set_normalization, model != null && model.file().lacksNormalization()
                 && state.teaching().classes().isEmpty());
         StorageUse use = models.storage();
+        AppState.History history = state.history();
         ((TextView) findViewById(R.id.storage)).setText(getString(R.string.storage_text, use.models(),
-                Formats.size(this, use.modelBytes()), Formats.size(this, use.copyBytes())));
+                Formats.size(this, use.modelBytes()), Formats.size(this, use.copyBytes()),
+                history.answers().size(), Formats.size(this, history.bytes())));
     }
 
     private void drawEntries(AppState.Models models) {

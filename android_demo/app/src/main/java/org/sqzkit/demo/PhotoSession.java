@@ -25,8 +25,7 @@ final class PhotoSession {
     private final TaskRunner tasks;
     private final CrashGuard guard;
     private final ContentReader content;
-    private final File kept;
-    private final File former;
+    private final History history;
     private Task task;
     private ModelSession models;
 
@@ -36,13 +35,12 @@ final class PhotoSession {
         this.tasks = tasks;
         this.guard = guard;
         content = new ContentReader(context.getContentResolver());
-        kept = new File(context.getFilesDir(), "photograph");
-        former = new File(context.getFilesDir(), "photograph-before");
         AtomicFiles.clean(context.getFilesDir());
-        if (guard.suspect().equals(CrashGuard.PHOTO)) {
-            kept.delete();
-            former.delete();
-        }
+        history = new History(context, store, guard.suspect());
+    }
+
+    History history() {
+        return history;
     }
 
     /** Sets the models that classify photos. */
@@ -65,48 +63,48 @@ final class PhotoSession {
         load(() -> new FileInputStream(captured));
     }
 
-    /** Whether there is a photo to go back to. */
-    boolean hasFormer() {
-        return former.exists();
-    }
-
-    /** Goes back to the photo before the present one, which {@link #undo} then brings again. */
-    void undo() {
-        load(() -> new FileInputStream(former));
+    /** Goes back to a photo that was on the screen before. */
+    void goBack(String photo) {
+        load(running -> decode(history.file(photo)), decoded -> show(photo, decoded));
     }
 
     private void load(ContentReader.Source source) {
+        load(running -> read(source, running, history::keep), kept -> show(kept.name(), kept.photo()));
+    }
+
+    private <T> void load(TaskRunner.Work<T> work, Consumer<T> done) {
         tasks.cancel(task);
         store.updatePhoto(photo -> photo.with((AppError) null).with(Step.COPYING));
-        task = tasks.start(LIMIT_MILLIS, running -> read(source, running, true), this::show, this::fail);
+        task = tasks.start(LIMIT_MILLIS, work, done, this::fail);
     }
 
     /** Decodes a photo of another app without showing it. */
     void read(Uri uri, Consumer<Bitmap> done, Consumer<AppError> failed) {
-        tasks.start(LIMIT_MILLIS, running -> read(() -> content.open(uri), running, false), done, failed);
+        tasks.start(LIMIT_MILLIS,
+                running -> read(() -> content.open(uri), running, (copy, photo) -> photo), done, failed);
     }
 
-    /** Copies and decodes a photo, and keeps the copy for the next process if asked to. */
-    private Bitmap read(ContentReader.Source source, Task running, boolean keep)
+    /** What becomes of a copy and the photo in it. */
+    private interface Taken<T> {
+        T take(File copy, Bitmap photo) throws AppError, IOException;
+    }
+
+    private <T> T read(ContentReader.Source source, Task running, Taken<T> taken)
             throws AppError, IOException {
         File copy = File.createTempFile("photo-", ".part", context.getFilesDir());
         try {
             ContentReader.copy(source, copy, PhotoLoader.MAX_BYTES, AtomicFiles.Header.ANY,
-                    R.string.error_photo_unreadable, running);
+                    R.string.error_unreadable, running);
             Bitmap photo = decode(copy);
             running.progress();
-            if (keep) {
-                kept.renameTo(former); // fails for the first photo, which has none before it
-                AtomicFiles.move(copy, kept);
-            }
-            return photo;
+            return taken.take(copy, photo);
         } finally {
             copy.delete();
         }
     }
 
     private Bitmap decode(File file) throws AppError {
-        guard.enter(CrashGuard.PHOTO);
+        guard.enter(file.getName());
         try {
             return PhotoLoader.load(file);
         } finally {
@@ -114,7 +112,8 @@ final class PhotoSession {
         }
     }
 
-    private void show(Bitmap photo) {
+    private void show(String name, Bitmap photo) {
+        history.show(name);
         store.updatePhoto(now -> now.with(photo).with((Result) null));
         classifyAgain();
     }
@@ -140,6 +139,7 @@ final class PhotoSession {
     private void found(Bitmap photo, ModelRunner runner, Result result) {
         if (store.state().photo().bitmap() == photo && models.runner() == runner) {
             store.updatePhoto(now -> now.with(result).with(Step.IDLE));
+            history.add(result.modelTitle(), result.headline(context), System.currentTimeMillis());
         }
     }
 
@@ -151,6 +151,7 @@ final class PhotoSession {
 
     /** Restores the photo and result of the former process without running the model. */
     void restore(Result result) {
+        File kept = history.file(history.shown());
         if (!kept.exists()) {
             return;
         }
@@ -164,11 +165,10 @@ final class PhotoSession {
         store.updatePhoto(photo -> photo.with(Step.IDLE));
     }
 
-    /** Deletes the stored photos and takes the last one off the screen. */
+    /** Deletes the answers so far with their photos, and takes the last one off the screen. */
     void clear() {
         cancel();
-        kept.delete();
-        former.delete();
+        history.clear();
         PhotoProvider.file(context).delete();
         store.updatePhoto(photo -> new AppState.Photo(null, null, null, Step.IDLE));
     }

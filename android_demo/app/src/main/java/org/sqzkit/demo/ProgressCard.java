@@ -63,7 +63,7 @@ final class ProgressCard {
             case EXPANDING:
                 return R.string.step_expanding;
             case OPENING:
-                return R.string.step_opening;
+                return R.string.model_opening;
             default:
                 return R.string.step_classifying;
         }

@@ -1,10 +1,12 @@
 package org.sqzkit.demo;
 
+import android.content.Context;
 import android.os.Bundle;
 import java.util.ArrayList;
 import java.util.List;
 import org.sqzkit.demo.model.ActivationMap;
 import org.sqzkit.demo.model.Prediction;
+import org.sqzkit.demo.ui.Formats;
 
 /**
  * What the app shows for one photograph.
@@ -44,6 +46,11 @@ record Result(List<Prediction> best, String modelTitle, long preprocessing, long
     /** Returns whether the photograph seems to show nothing that was taught. */
     boolean isNone() {
         return taught != null && taught.none();
+    }
+
+    /** Returns the first answer as the screens show it. */
+    String headline(Context context) {
+        return isNone() ? context.getString(R.string.teach_none) : Formats.summary(context, answers().get(0));
     }
 
     /** Stores everything but what was taught for a later process: the head may be another one then. */

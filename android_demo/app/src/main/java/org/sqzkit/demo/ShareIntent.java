@@ -22,7 +22,7 @@ record ShareIntent(Uri uri, boolean photo) {
             }
             Parcelable shared = Intent.ACTION_SEND.equals(intent.getAction())
                     ? intent.getParcelableExtra(Intent.EXTRA_STREAM) : intent.getData();
-            String type = intent.getType();
+            String type = Intent.normalizeMimeType(intent.getType());
             return shared instanceof Uri
                     ? new ShareIntent((Uri) shared, type != null && type.startsWith("image/")) : NOTHING;
         } catch (RuntimeException e) {

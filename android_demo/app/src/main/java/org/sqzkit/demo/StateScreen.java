@@ -5,6 +5,8 @@ import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.os.Bundle;
 import android.view.View;
+import java.io.ByteArrayOutputStream;
+import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.SystemBars;
 
 /** A screen that shows the engine's state, and is drawn at each change while it is visible. */
@@ -51,6 +53,32 @@ abstract class StateScreen extends Activity {
             canvas.translate(0, part.getHeight() + gap);
         }
         return picture;
+    }
+
+    /** Offers a picture to other apps. */
+    void share(Bitmap picture) {
+        share(PhotoProvider.PICTURE, () -> {
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            picture.compress(Bitmap.CompressFormat.PNG, 100, out);
+            return out.toByteArray();
+        });
+    }
+
+    /** Offers a file to other apps. */
+    void share(String name, Sharing.Content content) {
+        engine.sharing().put(name, content, () -> PhotoProvider.share(this, name));
+    }
+
+    /** Shows why something did not work, or else why a file could not be shared; says whether there is anything. */
+    boolean drawError(AppError own) {
+        AppError error = own == null ? engine.state().sharing() : own;
+        if (error == null) {
+            ErrorCard.hide(this);
+        } else {
+            ErrorCard.show(this, getString(R.string.error_general_title), error.text(this),
+                    R.string.ok, engine::dismissError);
+        }
+        return error != null;
     }
 
     void show(int id, boolean visible) {

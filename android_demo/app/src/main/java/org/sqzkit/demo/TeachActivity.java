@@ -9,7 +9,6 @@ import android.widget.ImageButton;
 import android.widget.ImageView;
 import android.widget.LinearLayout;
 import android.widget.TextView;
-import org.sqzkit.demo.ui.ErrorCard;
 import org.sqzkit.demo.ui.Formats;
 
 /** The screen on which the model in use is taught: classes, their photographs, and sharing them. */
@@ -94,12 +93,7 @@ public final class TeachActivity extends StateScreen {
         show(R.id.new_class, teaching.possible());
         show(R.id.what_to_do, any);
         show(R.id.share_model, teaching.classes().size() > 1);
-        if (teaching.error() == null) {
-            ErrorCard.hide(this);
-        } else {
-            ErrorCard.show(this, getString(R.string.error_general_title),
-                    teaching.error().text(this), R.string.ok, engine::dismissError);
-        }
+        drawError(teaching.error());
         drawLast(teaching);
         ((TextView) findViewById(R.id.limits)).setText(getString(R.string.teach_limits,
                 teaching.classes().size(), TeachSession.MAX_CLASSES, teaching.photographs(),

@@ -6,7 +6,6 @@ import android.net.Uri;
 import android.os.Handler;
 import android.os.Looper;
 import java.io.File;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -41,6 +40,7 @@ final class TeachSession {
     private final StateStore store;
     private final PhotoSession photos;
     private final ModelSession models;
+    private final Sharing sharing;
     private final Handler main = new Handler(Looper.getMainLooper());
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(work -> new Thread(work, "teach"));
@@ -131,11 +131,13 @@ final class TeachSession {
         }
     }
 
-    TeachSession(Context context, StateStore store, PhotoSession photos, ModelSession models) {
+    TeachSession(Context context, StateStore store, PhotoSession photos, ModelSession models,
+            Sharing sharing) {
         this.context = context;
         this.store = store;
         this.photos = photos;
         this.models = models;
+        this.sharing = sharing;
     }
 
     /** Turns to another model, which may be null. */
@@ -270,14 +272,10 @@ final class TeachSession {
      * @param model whether as a model that any TensorFlow Lite program runs, else as a .head file
      */
     void share(boolean model, Runnable done) {
-        File file = PhotoProvider.shared(
-                context, model ? PhotoProvider.MODEL : PhotoProvider.HEAD);
+        String name = model ? PhotoProvider.MODEL : PhotoProvider.HEAD;
         submit(null, at -> {
             byte[] content = model ? exported(at) : HeadFile.write(at.head);
-            try (FileOutputStream out = new FileOutputStream(file)) {
-                out.write(content);
-            }
-            main.post(done);
+            main.post(() -> sharing.put(name, () -> content, done));
         });
     }
 

@@ -36,7 +36,7 @@ public class AccessibilityTest {
 
     /** A name, patterns without words, and words that are German too. */
     private static final java.util.List<String> SAME = Arrays.asList(
-            "app_name", "summary", "row_description", "entry", "ok", "threads",
+            "app_name", "summary", "entry", "ok", "threads",
             "lab_time", "lab_xnnpack", "lab_plain", "lab_row");
 
     private ActivityController<? extends Activity> controller;
@@ -54,6 +54,10 @@ public class AccessibilityTest {
         controller = Robolectric.buildActivity(type).setup();
         Screens.engine().photos().classify(Screens.offer("red.jpg", Screens.photo(Screens.RED)));
         Screens.settle();
+        checkAll();
+    }
+
+    private void checkAll() {
         View decor = controller.get().getWindow().getDecorView();
         decor.measure(View.MeasureSpec.makeMeasureSpec(decor.getWidth(), View.MeasureSpec.EXACTLY),
                 View.MeasureSpec.makeMeasureSpec(decor.getHeight(), View.MeasureSpec.EXACTLY));
@@ -151,7 +155,41 @@ public class AccessibilityTest {
         Screens.teach("mug", Screens.RED, 0xffc83214);
         Screens.teach("lawn", Screens.GREEN, 0xff18a830);
         open(MainActivity.class);
-        assertTrue(Screens.text(controller.get(), R.id.taught_summary).matches("mug, [0-9.]+%"));
+        assertTrue(Screens.text(controller.get(), R.id.summary).matches("mug, [0-9.]+%"));
+    }
+
+    @Test
+    @Config(fontScale = 2f, qualifiers = "de-w320dp-h533dp")
+    public void formerAnswersInGermanWithLargeLetters() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        Screens.engine().photos().classify(Screens.offer("blue.jpg", Screens.photo(Screens.BLUE)));
+        Screens.settle();
+        AppState.Answer blue = Screens.engine().state().history().answers().get(0);
+        open(HistoryActivity.class);
+        Screens.engine().photos().history().remove(blue);
+        checkAll();
+        assertEquals("Rückgängig", Screens.text(controller.get(), R.id.undo));
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE,
+                controller.get().findViewById(R.id.removed).getAccessibilityLiveRegion());
+        View remove = controller.get().findViewById(R.id.former_remove);
+        assertTrue(remove.getContentDescription().toString().matches("Entfernen: red, .*"));
+    }
+
+    /** The answer stands on the photo, on a scrim that is dark by day and by night. */
+    @Test
+    @Config(qualifiers = "notnight")
+    public void theAnswerOnThePhotoCanBeReadOnAnyPhoto() throws Exception {
+        open(MainActivity.class);
+        TextView answer = controller.get().findViewById(R.id.summary);
+        int scrim = ((android.graphics.drawable.ColorDrawable)
+                controller.get().findViewById(R.id.hero).getBackground()).getColor();
+        double share = Color.alpha(scrim) / 255.0;
+        int brightest = Color.rgb((int) (255 * (1 - share) + Color.red(scrim) * share),
+                (int) (255 * (1 - share) + Color.green(scrim) * share),
+                (int) (255 * (1 - share) + Color.blue(scrim) * share));
+        double contrast = (Color.luminance(answer.getCurrentTextColor()) + 0.05)
+                / (Color.luminance(brightest) + 0.05);
+        assertTrue("on white: " + contrast, contrast >= MIN_CONTRAST);
     }
 
     @Test

@@ -2,9 +2,11 @@ package org.sqzkit.demo;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 
+import android.content.ClipData;
 import android.content.ContentProvider;
 import android.content.ContentValues;
 import android.content.Intent;
@@ -17,8 +19,11 @@ import android.os.Parcel;
 import android.os.Parcelable;
 import android.provider.OpenableColumns;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -29,6 +34,7 @@ import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.shadows.ShadowContentResolver;
@@ -147,6 +153,58 @@ public class HostileAppsTest {
             Screens.settle();
         }
         assertAlive("all intents");
+    }
+
+    private static Intent of(Uri uri) {
+        return send().putExtra(Intent.EXTRA_STREAM, uri);
+    }
+
+    /** Intents that a judge tried: each has a right photo's address somewhere, or nearly. */
+    private static Map<String, Intent> nearlyRight(Uri photo) {
+        Map<String, Intent> intents = new LinkedHashMap<>();
+        intents.put("an address in the clip alone", send());
+        intents.get("an address in the clip alone").setClipData(ClipData.newRawUri("", photo));
+        intents.put("two shared at once", new Intent(Intent.ACTION_SEND_MULTIPLE).setType("image/*")
+                .putParcelableArrayListExtra(Intent.EXTRA_STREAM, new ArrayList<>(Arrays.asList(photo, photo))));
+        intents.put("a share without a type", of(photo).setType(null));
+        intents.put("a share of an empty type", of(photo).setType(""));
+        intents.put("a type of a million letters", of(photo).setType("image/" + "x".repeat(MANY)));
+        intents.put("an opaque address", of(Uri.parse("content:photo.jpg")));
+        intents.put("an address of half a character", of(Uri.parse("content://other.app/\ud83d")));
+        intents.put("an address of broken percent signs", of(Uri.parse("content://other.app/%zz%")));
+        intents.put("the camera's file, which is not there", of(PhotoProvider.address()));
+        intents.put("a file of this app under another name",
+                of(Uri.parse("content://org.sqzkit.demo.photographs/sqzkit.png%2f..%2frunning")));
+        intents.put("extras in extras", of(photo).putExtra("more", nested(500)));
+        intents.put("the label of the live view", of(photo).putExtra(LiveActivity.LABEL, 7));
+        return intents;
+    }
+
+    private static Bundle nested(int depth) {
+        Bundle bundle = new Bundle();
+        for (int i = 0; i < depth; i++) {
+            Bundle around = new Bundle();
+            around.putBundle("more", bundle);
+            bundle = around;
+        }
+        return bundle;
+    }
+
+    @Test
+    public void noIntentThatIsNearlyRightEndsTheApp() throws Exception {
+        Uri photo = Screens.offer("blue.jpg", Screens.photo(Screens.BLUE));
+        for (Map.Entry<String, Intent> intent : nearlyRight(photo).entrySet()) {
+            controller.newIntent(intent.getValue());
+            Screens.settle();
+            assertAlive(intent.getKey());
+        }
+    }
+
+    @Test
+    public void aTypeInCapitalsIsAPhotoToo() throws Exception {
+        controller.newIntent(of(Screens.offer("blue.jpg", Screens.photo(Screens.BLUE))).setType("IMAGE/JPEG"));
+        Screens.settle();
+        assertEquals("blue", state().photo().result().best().get(0).label());
     }
 
     /** A stream of which one thing is wrong. */
@@ -324,6 +382,135 @@ public class HostileAppsTest {
             assertTrue(state().models().current().entry().fileName().length() < 80);
         }
         assertEquals(stored + 1, new java.io.File(Screens.context().getFilesDir(), "models").list().length);
+    }
+
+    /** A cursor that breaks its contract when it is asked for {@code what}. */
+    private static Cursor breaking(String what) {
+        return new MatrixCursor(new String[] {OpenableColumns.DISPLAY_NAME}) {
+            {
+                addRow(new Object[] {"x"});
+            }
+
+            @Override
+            public String getString(int column) {
+                return what.equals("text") ? fail() : super.getString(column);
+            }
+
+            @Override
+            public void close() {
+                if (what.equals("close")) {
+                    fail();
+                }
+                super.close();
+            }
+
+            @Override
+            public int getCount() {
+                return what.equals("count") ? Integer.MAX_VALUE : super.getCount();
+            }
+
+            private String fail() {
+                throw new IllegalStateException(what);
+            }
+        };
+    }
+
+    /** Names that a judge tried; after the next start each model is still there. */
+    @Test
+    public void noNameHidesAModelFromTheNextStart() throws Exception {
+        Map<String, Supplier<Cursor>> names = new LinkedHashMap<>();
+        for (String name : new String[] {"in-1.part", "model-1.part", ".", "..", " ",
+            "a/b\\c", "%2e%2e", "x.tflite.sqz"}) {
+            names.put(name, () -> name(name));
+        }
+        names.put("bytes", () -> name(new byte[] {1}));
+        for (String what : new String[] {"text", "close", "count"}) {
+            names.put("breaks: " + what, () -> breaking(what));
+        }
+        byte[] model = Resources.model("foreign.tflite");
+        int count = 0;
+        for (Map.Entry<String, Supplier<Cursor>> name : names.entrySet()) {
+            ShadowContentResolver.registerProviderInternal(AUTHORITY, new Naming(name.getValue()));
+            Uri uri = Uri.parse("content://" + AUTHORITY + "/" + count++);
+            byte[] other = Arrays.copyOf(model, model.length + 100 + count);
+            shadowOf(Screens.context().getContentResolver())
+                    .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(other));
+            Screens.engine().models().open(uri);
+            Screens.settle();
+            assertEquals(name.getKey(), "Elsewhere", state().models().current().title());
+        }
+        controller.close();
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        controller = Robolectric.buildActivity(MainActivity.class).setup();
+        Screens.settle();
+        assertEquals("Elsewhere", state().models().current().title());
+        assertEquals(count + 1, state().models().entries().stream().filter(entry -> !entry.bundled()).count());
+    }
+
+    /** Letters that no XML file can hold would cost the whole history at the next start. */
+    @Test
+    public void noTitleOrClassNameCostsTheHistory() throws Exception {
+        Screens.engine().photos().classify(Screens.offer("red.jpg", Screens.photo(Screens.RED)));
+        Screens.settle();
+        History history = Screens.engine().photos().history();
+        String odd = "a/b\u0000\u202e\ud83d\n%2f\uffff";
+        history.add(odd, odd, 1);
+        Map<String, ?> stored = Screens.context().getSharedPreferences("history", 0).getAll();
+        for (Map.Entry<String, ?> entry : stored.entrySet()) {
+            assertTrue(entry.toString(), (entry.getKey() + entry.getValue()).matches("[ -~]*"));
+        }
+        ((DemoApp) RuntimeEnvironment.getApplication()).endProcess();
+        AppState.Answer read = state().history().answers().get(1);
+        assertTrue(read.model(), read.model().startsWith("a/b\u0000\u202e") && read.text().equals(read.model()));
+        Screens.useModel("colours_int8.tflite");
+        assertAlive("an odd title");
+    }
+
+    private static byte[] exif(int... words) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        byte[] jpeg = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.JPEG);
+        out.write(jpeg, 0, 2);
+        byte[] block = new byte[4 + 6 + 8 + 2 * words.length];
+        ByteBuffer.wrap(block).putShort((short) 0xffe1).putShort((short) (block.length - 2))
+                .put("Exif\0\0MM\0*\0\0\0\b".getBytes(StandardCharsets.ISO_8859_1));
+        for (int i = 0; i < words.length; i++) {
+            ByteBuffer.wrap(block).putShort(18 + 2 * i, (short) words[i]);
+        }
+        out.write(block, 0, block.length);
+        out.write(jpeg, 2, jpeg.length - 2);
+        return out.toByteArray();
+    }
+
+    /** Photos that a judge tried: something beside the picture is wrong, or something is behind it. */
+    @Test
+    public void whatIsWrongBesideThePictureIsIgnored() throws Exception {
+        Map<String, byte[]> photos = new LinkedHashMap<>();
+        photos.put("turned by 0", exif(1, 0x112, 3, 0, 1, 0, 0, 0, 0));
+        photos.put("turned by 9", exif(1, 0x112, 3, 0, 1, 9, 0, 0, 0));
+        photos.put("turned by 65,535", exif(1, 0x112, 3, 0, 1, 0xffff, 0, 0, 0));
+        photos.put("a turn that is text", exif(1, 0x112, 2, 0, 1, 6, 0, 0, 0));
+        photos.put("billions of turns", exif(1, 0x112, 3, 0xffff, 0xffff, 6, 0, 0, 0));
+        photos.put("65,535 entries", exif(0xffff, 0x112));
+        photos.put("a list that is its own next", exif(0, 0, 8));
+        photos.put("no EXIF in EXIF", exif());
+        byte[] jpeg = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.JPEG);
+        photos.put("a megabyte behind it", Arrays.copyOf(jpeg, jpeg.length + (1 << 20)));
+        byte[] png = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.PNG);
+        photos.put("a model behind it", concatenated(png, Resources.model("colours_int8.tflite")));
+        photos.put("two pictures", concatenated(png, jpeg));
+        for (Map.Entry<String, byte[]> photo : photos.entrySet()) {
+            Screens.engine().photos().classify(Screens.offer("odd.jpg", photo.getValue()));
+            Screens.settle();
+            assertNull(photo.getKey(), state().photo().error());
+            assertEquals(photo.getKey(), "green", state().photo().result().best().get(0).label());
+        }
+        assertAlive("all of them");
+    }
+
+    private static byte[] concatenated(byte[] first, byte[] second) {
+        byte[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
     }
 
     private static Map<String, byte[]> photos() throws IOException {

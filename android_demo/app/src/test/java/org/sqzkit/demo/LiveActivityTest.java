@@ -42,6 +42,7 @@ import org.robolectric.shadows.ShadowDisplay;
 import org.robolectric.shadows.ShadowSystemClock;
 import org.sqzkit.demo.image.ArrayPixels;
 import org.sqzkit.demo.image.Geometry;
+import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 
 /** The live view: permission, frames, rate; no camera, a camera that is refused or broken. */
@@ -292,6 +293,85 @@ public class LiveActivityTest {
         Screens.settle();
         assertTrue(first.closed);
         assertEquals("red", Screens.text(screen, R.id.summary));
+    }
+
+    private static Switch compare(LiveActivity screen) {
+        return screen.findViewById(R.id.compare);
+    }
+
+    private static void useSecond(String name) throws Exception {
+        Screens.useModel(name);
+        ModelEntry other = Screens.engine().state().models().current().entry();
+        Screens.useModel("colours_int8.tflite");
+        Screens.engine().lab().setSecond(other);
+    }
+
+    private static String second(LiveActivity screen) {
+        ViewGroup rows = screen.findViewById(R.id.second).findViewById(R.id.answer_rows);
+        return Screens.shown(screen, R.id.second)
+                ? ((TextView) rows.getChildAt(0).findViewById(R.id.label)).getText().toString() : "";
+    }
+
+    @Test
+    public void withoutASecondModelThereIsNothingToCompare() {
+        assertFalse(Screens.shown(openWithCamera(), R.id.compare));
+    }
+
+    @Test
+    public void twoModelsAnswerInTurn() throws Exception {
+        useSecond("foreign.tflite");
+        LiveActivity screen = openWithCamera();
+        String text = compare(screen).getText().toString();
+        assertTrue(text, text.endsWith("foreign.tflite"));
+        compare(screen).setChecked(true);
+        Screens.settle();
+        for (int color : new int[] {Screens.RED, Screens.BLUE}) {
+            give(screen, color);
+            Screens.settle();
+        }
+        assertEquals("every other frame is the other model's", "rot", second(screen));
+        assertEquals("blue", firstRow(screen));
+        assertEquals("Elsewhere", Screens.text(screen, R.id.answer_model));
+        compare(screen).setChecked(false);
+        assertEquals("", second(screen));
+        assertNull(Screens.engine().lab().live());
+        give(screen, Screens.BLUE);
+        Screens.settle();
+        assertEquals("", second(screen));
+    }
+
+    @Test
+    public void theSecondModelIsClosedWithTheViewAndOpenedAgain() throws Exception {
+        useSecond("foreign.tflite");
+        LiveActivity screen = openWithCamera();
+        compare(screen).setChecked(true);
+        Screens.settle();
+        controller.pause().stop();
+        assertNull(Screens.engine().lab().live());
+        controller.start().resume();
+        Screens.settle();
+        assertNotNull(Screens.engine().lab().live());
+        controller.recreate();
+        Screens.settle();
+        assertTrue(compare(controller.get()).isChecked());
+        assertNotNull(Screens.engine().lab().live());
+    }
+
+    @Test
+    public void aSecondModelThatFailsIsLeftOutAndTheFirstGoesOn() throws Exception {
+        useSecond("fails_when_bright.tflite");
+        LiveActivity screen = openWithCamera();
+        compare(screen).setChecked(true);
+        Screens.settle();
+        for (int color : new int[] {0xffffffff, Screens.GREEN}) {
+            give(screen, color);
+            Screens.settle();
+        }
+        assertFalse(compare(screen).isChecked());
+        assertNull(Screens.engine().lab().live());
+        assertNotEquals("", error());
+        assertEquals("green", firstRow(screen));
+        assertEquals("Colours", Screens.engine().state().models().current().title());
     }
 
     private static void awaitQuietly(CountDownLatch latch) {

@@ -282,14 +282,14 @@ public class MainActivityTest {
     public void saysWhenTheFileIsGone() throws Exception {
         Screens.engine().photos().classify(Uri.parse("content://nobody.here/1"));
         Screens.settle();
-        assertError(R.string.error_photo_unreadable);
+        assertError(R.string.error_unreadable);
     }
 
     @Test
     public void neverOpensFileAddresses() throws Exception {
         Screens.engine().photos().classify(Uri.parse("file:///data/data/org.sqzkit.demo/files/photograph"));
         Screens.settle();
-        assertError(R.string.error_photo_unreadable);
+        assertError(R.string.error_unreadable);
     }
 
     @Test
@@ -321,33 +321,6 @@ public class MainActivityTest {
         }
     }
 
-    private void undo() throws Exception {
-        assertTrue(Screens.shown(screen(), R.id.undo));
-        screen().findViewById(R.id.undo).performClick();
-        Screens.settle();
-    }
-
-    @Test
-    public void oneTapGoesBackToThePhotoBeforeAndAnotherReturns() throws Exception {
-        choose("green.jpg", Screens.photo(Screens.GREEN));
-        assertFalse("there is none before it", Screens.shown(screen(), R.id.undo));
-        choose("red.jpg", Screens.photo(Screens.RED));
-        undo();
-        assertTrue(summary(), summary().startsWith("green"));
-        undo();
-        assertTrue(summary(), summary().startsWith("red"));
-        choose("text.jpg", "no image".getBytes());
-        undo();
-        assertTrue("a file that is no photo counts for nothing: " + summary(),
-                summary().startsWith("green"));
-        Screens.engine().clearStorage();
-        Screens.settle();
-        assertFalse(Screens.shown(screen(), R.id.undo));
-        for (String left : Screens.context().getFilesDir().list()) {
-            assertFalse(left, left.startsWith("photo"));
-        }
-    }
-
     @Test
     @Config(sdk = 35)
     public void theAnswerIsSharedAsAPicture() throws Exception {
@@ -364,19 +337,35 @@ public class MainActivityTest {
                 provider().openFile(send.getParcelableExtra(Intent.EXTRA_STREAM), "r"))) {
             picture = BitmapFactory.decodeStream(in);
         }
-        View photo = screen().findViewById(R.id.photo);
+        View photo = screen().findViewById(R.id.frame);
+        View hero = screen().findViewById(R.id.hero);
         int gap = screen().getResources().getDimensionPixelSize(R.dimen.page_side);
         assertEquals(photo.getWidth() + 2 * gap, picture.getWidth());
-        assertEquals(Screens.RED, picture.getPixel(picture.getWidth() / 2, gap + photo.getHeight() / 2));
-        View summary = screen().findViewById(R.id.summary);
+        assertEquals(Screens.RED, picture.getPixel(
+                picture.getWidth() / 2, gap + (photo.getHeight() - hero.getHeight()) / 2));
         int inked = 0;
-        int card = screen().getColor(R.color.card);
-        for (int x = gap; x < gap + summary.getWidth(); x++) {
-            for (int y = 0; y < summary.getHeight(); y++) {
-                inked += picture.getPixel(x, 2 * gap + photo.getHeight() + y) == card ? 0 : 1;
+        for (int x = gap; x < gap + hero.getWidth(); x++) {
+            for (int y = gap + hero.getTop(); y < gap + photo.getHeight(); y++) {
+                inked += picture.getPixel(x, y) == 0xffffffff ? 1 : 0;
             }
         }
         assertTrue("letters: " + inked, inked > 100);
+    }
+
+    /** The file of a full disk: nothing can be written in place of a folder. */
+    @Test
+    public void aPictureThatCannotBeSharedSaysWhyHereAndNotAsTheLaboratorysFault() throws Exception {
+        choose("red.jpg", Screens.photo(Screens.RED));
+        Screens.draw(screen());
+        assertTrue(PhotoProvider.shared(Screens.context(), PhotoProvider.PICTURE + "/taken").mkdirs());
+        screen().findViewById(R.id.share).performClick();
+        Screens.settle();
+        assertError(R.string.error_storage);
+        assertNull(Screens.engine().state().lab().error());
+        screen().findViewById(R.id.error_action).performClick();
+        assertFalse(Screens.shown(screen(), R.id.error));
+        Screens.engine().store().updateLab(lab -> lab.with(new AppError(R.string.error_timeout)));
+        assertFalse("the laboratory's errors are shown there", Screens.shown(screen(), R.id.error));
     }
 
     @Test

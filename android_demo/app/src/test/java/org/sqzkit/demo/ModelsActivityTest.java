@@ -238,9 +238,9 @@ public class ModelsActivityTest {
         assertRefused("two_inputs.tflite", Resources.model("two_inputs.tflite"),
                 R.string.error_inputs, 2);
         assertRefused("int64_input.tflite", Resources.model("int64_input.tflite"),
-                R.string.error_input_type, "int64");
+                R.string.error_type, "int64");
         assertRefused("int32_output.tflite", Resources.model("int32_output.tflite"),
-                R.string.error_output_type, "int32");
+                R.string.error_type, "int32");
         assertRefused("column_output.tflite", Resources.model("column_output.tflite"),
                 R.string.error_output_shape, "3×1");
         assertRefused("odd_record.tflite", Resources.model("odd_record.tflite"),
@@ -329,7 +329,7 @@ public class ModelsActivityTest {
         Screens.engine().models().open(android.net.Uri.parse("content://nobody.here/model.tflite"));
         Screens.settle();
         assertTrue(Screens.text(screen(), R.id.error_text)
-                .startsWith(screen().getString(R.string.error_model_gone)));
+                .startsWith(screen().getString(R.string.error_unreadable)));
     }
 
     private static int leftovers() {

@@ -36,6 +36,7 @@ import org.sqzkit.demo.model.ModelEntry;
 import org.sqzkit.demo.model.RunOptions;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
+import org.sqzkit.demo.ui.Formats;
 
 /** Nothing ends the app: what fails is told and put aside, and what was there before goes on. */
 @RunWith(PhoneTestRunner.class)
@@ -280,12 +281,15 @@ public class ResilienceTest {
     @Test
     public void aPhotoThatEndedTheProcessIsNotDecodedAgain() throws Exception {
         classify(Screens.RED);
-        File kept = new File(Screens.context().getFilesDir(), "photograph");
+        classify(Screens.BLUE);
+        History history = Screens.engine().photos().history();
+        File kept = history.file(history.shown());
         assertTrue(kept.exists());
         Files.write(new File(Screens.context().getFilesDir(), "running").toPath(),
-                CrashGuard.PHOTO.getBytes(StandardCharsets.UTF_8));
+                kept.getName().getBytes(StandardCharsets.UTF_8));
         restart();
         assertFalse(kept.exists());
+        assertEquals("the other photo stays", 1, state().history().answers().size());
     }
 
     @Test
@@ -363,12 +367,18 @@ public class ResilienceTest {
         ActivityController<ModelsActivity> models =
                 Robolectric.buildActivity(ModelsActivity.class).setup();
         assertTrue(state().models().storage().copyBytes() > 0);
+        long bytes = 0;
+        for (File file : new File(Screens.context().getFilesDir(), "history").listFiles()) {
+            bytes += file.length();
+        }
+        assertTrue(Screens.text(models.get(), R.id.storage).endsWith("Former answers: 2 ("
+                + Formats.size(models.get(), bytes) + ")"));
         assertTrue(Screens.text(models.get(), R.id.storage).contains("Models you opened: "));
         models.get().findViewById(R.id.clear).performClick();
         Screens.settle();
         assertEquals(0, state().models().storage().copyBytes());
         assertNull(state().photo().bitmap());
-        assertFalse(new File(Screens.context().getFilesDir(), "photograph").exists());
+        assertEquals(0, new File(Screens.context().getFilesDir(), "history").list().length);
         classify(Screens.RED);
         assertNotNull("the model in use goes on", state().photo().result());
         models.close();

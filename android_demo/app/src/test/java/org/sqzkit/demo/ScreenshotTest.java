@@ -15,6 +15,7 @@ import android.graphics.SurfaceTexture;
 import android.view.View;
 import android.view.ViewGroup;
 import android.view.WindowInsets;
+import android.widget.Switch;
 import android.widget.TextView;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
@@ -253,16 +254,21 @@ public class ScreenshotTest {
     @Config(qualifiers = USUAL + "-notnight-xhdpi")
     public void live() throws Exception {
         Screens.useModel("colours_int8.tflite");
+        live(result());
+        check("live");
+    }
+
+    private ActivityController<LiveActivity> live(Result result) {
         LiveActivityTest.addTwoCameras();
         ActivityController<LiveActivity> live = Robolectric.buildActivity(LiveActivity.class).setup();
         controller = live;
         live.get().onSurfaceTextureAvailable(new SurfaceTexture(0), 400, 600);
-        live.get().show(result());
+        live.get().show(result);
         ((TextView) live.get().findViewById(R.id.timing)).setText(
                 live.get().getString(R.string.live_rate, "14.6") + "\n"
-                        + ModelCard.timing(live.get(), result()));
+                        + ModelCard.timing(live.get(), result));
         bars();
-        check("live");
+        return live;
     }
 
     @Test
@@ -281,6 +287,66 @@ public class ScreenshotTest {
     @Config(qualifiers = SMALL + "-notnight-hdpi", fontScale = 2f)
     public void labWithLargeLetters() throws Exception {
         lab("lab_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void historyByDay() throws Exception {
+        history("history_day");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + SMALL + "-night-hdpi", fontScale = 2f)
+    public void historyByNightWithLargeLetters() throws Exception {
+        history("history_night_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = "ar-ldrtl-" + USUAL + "-night-xhdpi")
+    public void historyFromRightToLeft() throws Exception {
+        history("history_right_to_left");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-notnight-mdpi")
+    public void historyOnATablet() throws Exception {
+        history("history_tablet");
+    }
+
+    private void history(String name) throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        classifySky();
+        for (int color : new int[] {Screens.RED, Screens.GREEN}) {
+            Screens.engine().photos().classify(Screens.offer(color + ".jpg", Screens.photo(color)));
+            Screens.settle();
+        }
+        List<AppState.Answer> answers = Screens.engine().state().history().answers();
+        // Times differ at each run; these do not.
+        List<AppState.Answer> fixed = Arrays.asList(
+                new AppState.Answer(answers.get(0).photo(), "Colours", "green, 91.2%", 1_795_000_000_000L),
+                new AppState.Answer(answers.get(1).photo(), "A model with a longer name", "red, 88.0%",
+                        1_794_990_000_000L),
+                new AppState.Answer(answers.get(2).photo(), "Colours", "blue, 87.3%", 1_794_000_000_000L));
+        controller = Robolectric.buildActivity(HistoryActivity.class).setup();
+        Screens.engine().store().update(state -> state.with(new AppState.History(fixed, 0, fixed.get(2))));
+        bars();
+        check(name);
+    }
+
+    @Test
+    @Config(qualifiers = SMALL + "-notnight-hdpi")
+    public void liveWithTwoModels() throws Exception {
+        Screens.useModel("foreign.tflite");
+        ModelEntry other = Screens.engine().state().models().current().entry();
+        Screens.useModel("colours_int8.tflite");
+        Screens.engine().lab().setSecond(other);
+        ActivityController<LiveActivity> live = live(result());
+        ((Switch) live.get().findViewById(R.id.compare)).setChecked(true);
+        Screens.settle();
+        LabActivity.drawAnswer(live.get(), live.get().findViewById(R.id.second), new Result(Arrays.asList(
+                new Prediction(2, "blau", 0.642f), new Prediction(1, "grün", 0.351f)),
+                "Elsewhere", 2_400_000, 18_700_000, 0, 0, 1, null, null, null));
+        check("live_two");
     }
 
     private static void classifySky() throws Exception {

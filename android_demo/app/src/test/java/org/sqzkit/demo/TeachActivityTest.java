@@ -147,12 +147,14 @@ public class TeachActivityTest {
         controller = Robolectric.buildActivity(MainActivity.class).setup();
         Screens.engine().photos().classify(Screens.offer("red.jpg", Screens.photo(0xffdc2814)));
         Screens.settle();
-        assertTrue(Screens.text(screen(), R.id.taught_summary).startsWith("mug, "));
-        assertTrue(Screens.text(screen(), R.id.summary).startsWith("red, "));
+        assertTrue(Screens.text(screen(), R.id.summary).startsWith("mug, "));
+        ViewGroup own = screen().findViewById(R.id.rows);
+        assertEquals("red", ((TextView) own.getChildAt(0).findViewById(R.id.label)).getText().toString());
+        assertTrue(Screens.text(screen(), R.id.own).endsWith("Colours"));
         Screens.engine().photos().classify(Screens.offer("blue.jpg", Screens.photo(Screens.BLUE)));
         Screens.settle();
         assertEquals(screen().getString(R.string.teach_none),
-                Screens.text(screen(), R.id.taught_summary));
+                Screens.text(screen(), R.id.summary));
     }
 
     @Test
@@ -236,7 +238,7 @@ public class TeachActivityTest {
         shadowOf(dialog()).clickOnItem(1);
         Screens.settle();
         assertEquals("lawn 3/3, mug 5/5", classes());
-        assertTrue(Screens.text(screen(), R.id.taught_summary).startsWith("mug, "));
+        assertTrue(Screens.text(screen(), R.id.summary).startsWith("mug, "));
         screen().findViewById(R.id.correct).performClick();
         shadowOf(dialog()).clickOnItem(2);
         ((TextView) dialog().findViewById(R.id.name)).setText("cup");

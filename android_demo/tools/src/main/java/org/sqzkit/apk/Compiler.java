@@ -22,11 +22,11 @@ import javax.tools.ToolProvider;
 /** Java sources to classes, classes to the phone's dex files. */
 final class Compiler {
     /**
-     * Names of classes and methods stay, so that what a phone reports can be read. Line numbers do not:
-     * they would take the APK beyond its limit. Annotations are not needed on a phone.
+     * Names of classes and methods stay, so that what a phone reports can be read. Names of fields and line
+     * numbers do not: they would take the APK beyond its limit. Annotations are not needed on a phone.
      */
     private static final List<String> RULES = List.of(
-            "-dontobfuscate",
+            "-keep,allowshrinking,allowoptimization class ** { <methods>; }",
             "-dontwarn javax.annotation.**,org.checkerframework.**",
             "-keepclasseswithmembers,includedescriptorclasses class * { native <methods>; }");
 

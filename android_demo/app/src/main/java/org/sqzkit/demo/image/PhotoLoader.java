@@ -82,7 +82,7 @@ public final class PhotoLoader {
         try (InputStream in = new BufferedInputStream(new FileInputStream(file))) {
             return Orientation.read(in);
         } catch (IOException e) {
-            throw new AppError(R.string.error_photo_unreadable);
+            throw new AppError(R.string.error_unreadable);
         }
     }
 

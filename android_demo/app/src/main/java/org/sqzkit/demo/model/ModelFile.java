@@ -148,7 +148,7 @@ public final class ModelFile {
         if (!image || height() < 1 || width() < 1 || height() > MAX_SIDE || width() > MAX_SIDE) {
             throw new AppError(R.string.error_input_shape, input.shapeText());
         }
-        checkType(input, R.string.error_input_type);
+        checkType(input);
         Geometry record = metadata.geometry();
         if (record != null
                 && (record.cropWidth() != width() || record.cropHeight() != height())) {
@@ -162,19 +162,19 @@ public final class ModelFile {
         if (classes < 2 || classes > MAX_CLASSES || shape[shape.length - 1] != classes) {
             throw new AppError(R.string.error_output_shape, output.shapeText());
         }
-        checkType(output, R.string.error_output_type);
+        checkType(output);
         int labels = metadata.labels().size();
         if (labels != 0 && labels != classes) {
             throw new AppError(R.string.error_label_count, labels, classes);
         }
     }
 
-    private static void checkType(TensorInfo tensor, int error) throws AppError {
+    private static void checkType(TensorInfo tensor) throws AppError {
         boolean real = tensor.type().equals(TensorInfo.FLOAT32);
         boolean quantized = tensor.type().equals(TensorInfo.UINT8)
                 || tensor.type().equals(TensorInfo.INT8);
         if (!real && !(quantized && tensor.scale() > 0)) {
-            throw new AppError(error, tensor.type());
+            throw new AppError(R.string.error_type, tensor.type());
         }
     }
 

@@ -58,6 +58,6 @@ public final class ResultRows extends LinearLayout {
         ((TextView) row.findViewById(R.id.label)).setText(label);
         ((TextView) row.findViewById(R.id.percent)).setText(percent);
         ((ProgressBar) row.findViewById(R.id.bar)).setProgress(Math.round(1000 * prediction.probability()));
-        row.setContentDescription(getContext().getString(R.string.row_description, label, percent));
+        row.setContentDescription(getContext().getString(R.string.summary, label, percent));
     }
 }

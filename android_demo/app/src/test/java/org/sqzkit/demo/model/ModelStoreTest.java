@@ -48,7 +48,7 @@ public class ModelStoreTest {
         File incoming = store.newIncoming();
         try {
             AtomicFiles.copy(in, incoming, maxBytes, AtomicFiles.Header.ANY,
-                    R.string.error_model_gone, () -> { });
+                    R.string.error_unreadable, () -> { });
             return incoming;
         } catch (AppError e) {
             incoming.delete();
@@ -201,7 +201,7 @@ public class ModelStoreTest {
             copy(breaking, ModelStore.MAX_BYTES);
             fail("stored");
         } catch (AppError e) {
-            assertEquals(R.string.error_model_gone, e.resource());
+            assertEquals(R.string.error_unreadable, e.resource());
             assertEquals(0, leftovers());
         }
     }

@@ -82,7 +82,7 @@ public class SignedUpdatesTest {
     private File incoming(byte[] content) throws Exception {
         File incoming = store.newIncoming();
         AtomicFiles.copy(new ByteArrayInputStream(content), incoming, ModelStore.MAX_BYTES,
-                ModelStore::checkHeader, R.string.error_model_gone, () -> { });
+                ModelStore::checkHeader, R.string.error_unreadable, () -> { });
         return incoming;
     }
 
