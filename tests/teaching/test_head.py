@@ -212,7 +212,11 @@ def test_long_names(head, by_class):
 
 
 @pytest.mark.parametrize(
-    "features", [np.zeros(9, np.int16), np.zeros(10, np.int32), np.full(10, -32768, np.int16)]
+    "features",
+    [
+        *(np.zeros(9, np.int16), np.zeros(11, np.int16), np.zeros((2, 10), np.int16)),
+        *(np.zeros(10, np.int32), np.full(10, -32768, np.int16)),
+    ],
 )
 def test_other_features_are_refused(head, features):
     with pytest.raises(UsageError, match="must be int16"):
