@@ -26,6 +26,11 @@ def test_confusion_counts_answers_by_true_class():
     assert found.top1 == 0.75
 
 
+def test_a_class_that_is_neither_shown_nor_answered_has_its_row_and_column():
+    found = measure.Answers(np.eye(3)[[0, 1, 0]], np.array([0, 1, 1]), np.zeros(3))
+    assert found.confusion().tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
+
+
 @pytest.mark.parametrize(
     ("known", "unknown", "expected"),
     [([1, 2], [3, 4], 1.0), ([3, 4], [1, 2], 0.0), ([1, 1], [1, 1], 0.5), ([1, 3], [2], 0.5)],
