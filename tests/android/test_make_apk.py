@@ -112,7 +112,7 @@ def test_only_a_public_key_is_built_in(repository, tmp_path):
     pytest.importorskip("cryptography")
     program = repository / "android_demo/tools/make_apk.py"
     (tmp_path / "no.pem").write_text("no key")
-    for name, told in (("no.pem", "public key of P-256"), ("missing.pem", "No such file")):
+    for name, told in (("no.pem", "public key of P-256"), ("missing.pem", "no such file")):
         done = subprocess.run(
             [sys.executable, str(program), f"--update_key={tmp_path / name}"],
             check=False,
