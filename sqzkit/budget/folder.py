@@ -16,7 +16,7 @@ from typing import Any
 from sqzkit.base import files
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.runs import lock
-from sqzkit.runs.settings import plain, refuse_other
+from sqzkit.runs.settings import plain, refuse_other, with_place
 
 RECORD = "fit.json"
 
@@ -95,10 +95,8 @@ class Fit:
             stored = files.read_json(path / RECORD)
             if not isinstance(stored, dict) or not isinstance(stored.get("settings"), dict):
                 raise RunError(f"{path / RECORD}: not the record of a fit")
-            before = dict(stored["settings"])
-            if (stored.get("data") or {}).get("photographs"):  # compared instead of their folder
-                before["data"] = {**before["data"], "data_dir": identity["data"]["data_dir"]}
-            refuse_other(path, before, plain(identity), "--output_dir")
+            before = with_place(stored["settings"], identity, stored.get("data"))
+            refuse_other(path, before, identity, "--output_dir")
             self._records = stored
             self._started -= float(stored.get("seconds", 0))
         elif not lock.is_vacant(path):

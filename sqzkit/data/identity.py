@@ -15,6 +15,7 @@ from sqzkit.data.tree import some
 from sqzkit.preprocessing.decoding import MAX_BYTES
 
 FIELDS = ("counts", "version", "account", "photographs", "digests")  # of `record`
+FILE = "data.json"  # of a record in the folder of a study or a comparison
 MAX_PHOTOGRAPHS = 200_000  # more are counted, but not listed
 _PICTURES = "pictures"  # without metadata; the runs of earlier versions digested whole files
 

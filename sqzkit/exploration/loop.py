@@ -45,7 +45,7 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     loop.prepare(config.training.seed, config.training.deterministic)
     dataset = open_dataset(config.data)
-    known = Path(config.study_dir) / "data.json"
+    known = Path(config.study_dir) / identity.FILE
     if known.exists():
         identity.resume(dataset, files.read_json(known), "study", "--study_dir")
     side = loop.image_size(dataset)

@@ -20,12 +20,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sqzkit.base import files
+from sqzkit.data import identity
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.exploration.objectives import OBJECTIVES
 from sqzkit.exploration.samplers import make_sampler
 from sqzkit.exploration.space import Candidate
 from sqzkit.exploration.storage import make_storage, storage_errors
-from sqzkit.runs.settings import refuse_other
+from sqzkit.runs.settings import refuse_other, with_place
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 ONGOING = (*FINISHED, TrialState.RUNNING)
@@ -192,8 +193,12 @@ class Study:
         if known is None:
             self.study.set_user_attr("identity", asked)
         else:
+            data = Path(self.config.study_dir) / identity.FILE
+            placed = with_place(known, asked, files.read_json(data) if data.exists() else None)
+            if placed is not known:  # the data are called like their folder
+                placed["examples"] = {**known["examples"], "name": asked["examples"]["name"]}
             study = f"study {self.config.study_name!r} of --study_dir {self.config.study_dir}"
-            refuse_other(study, known, asked, "--study_name")
+            refuse_other(study, placed, asked, "--study_name")
 
 
 def is_taken(trial: FrozenTrial) -> bool:

@@ -17,9 +17,10 @@ from typing import Any
 
 from sqzkit.base import __version__, files, records
 from sqzkit.base.errors import RunError, UsageError
+from sqzkit.data import identity as identity_of_data
 from sqzkit.runs import lock
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.settings import plain, refuse_other
+from sqzkit.runs.settings import plain, refuse_other, with_place
 
 RECORD = "compare.json"
 
@@ -94,6 +95,11 @@ class Comparison:
         self.identity = plain(identity)
         if (path / RECORD).exists():
             stored = files.read_json(path / RECORD)
+            if not isinstance(stored, dict):
+                raise RunError(f"{path / RECORD}: not the record of a comparison")
+            data = path / identity_of_data.FILE
+            known = files.read_json(data) if data.exists() else None
+            stored = with_place(stored, self.identity, known)
             refuse_other(path, stored, self.identity, "--output_dir")
         elif not lock.is_vacant(path):
             raise UsageError(

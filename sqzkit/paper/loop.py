@@ -47,7 +47,7 @@ def compare(config: CompareConfig) -> list[Row]:
     dataset, source = _open(config)
     folder.begin()
     if config.model_dir is None:  # a run's own data are held to its record
-        known = folder.path / "data.json"
+        known = folder.path / identity.FILE
         if known.exists():
             identity.resume(dataset, files.read_json(known), "comparison", "--output_dir")
         else:

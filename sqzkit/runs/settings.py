@@ -64,6 +64,23 @@ def refuse_other(
         )
 
 
+def with_place(
+    recorded: dict[str, Any], asked: Mapping[str, Any], photographs: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return recorded settings as if the photographs had always lain where they are now.
+
+    Args:
+      recorded: settings, with those of the data as "data".
+      asked: the same, as they are now.
+      photographs: `sqzkit.data.identity.record`, by which the photographs are compared instead of
+        by their folder. Without one, the settings are returned as they are.
+    """
+    if not (photographs or {}).get("photographs") or not isinstance(recorded.get("data"), dict):
+        return recorded
+    place = asked["data"]["data_dir"]
+    return {**recorded, "data": {**recorded["data"], "data_dir": place}}
+
+
 def _differences(
     recorded: Mapping[str, Any], asked: Mapping[str, Any], within: str = ""
 ) -> Iterator[str]:

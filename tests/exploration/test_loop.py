@@ -64,8 +64,10 @@ def test_a_study_knows_its_photographs(tmp_path, monkeypatch):
     data = DataSource(data_dir=str(photographs))
     config = toys.config(tmp_path / "study", trials=1, data=data)
     loop.explore(config)
+    moved = photographs.rename(tmp_path / "moved")
+    config = toys.config(tmp_path / "study", trials=1, data=DataSource(data_dir=str(moved)))
     loop.explore(config)
-    (photographs / "a" / "0.png").unlink()
+    (moved / "a" / "0.png").unlink()
     with pytest.raises(UsageError, match=r"1 removed: a/0\.png; .* with another --study_dir"):
         loop.explore(config)
 

@@ -138,8 +138,11 @@ def test_a_comparison_knows_its_photographs(tmp_path, monkeypatch):
     monkeypatch.setattr(loop.compare_page, "write_table", lambda *parts: "page")
     photographs = save_photographs(tmp_path / "photographs", dict.fromkeys("ab", 8))
     given = config(tmp_path / "out", data=DataSource(data_dir=str(photographs)))
-    assert loop.compare(given) == loop.compare(given)
-    (photographs / "a" / "0.png").unlink()
+    rows = loop.compare(given)
+    moved = photographs.rename(tmp_path / "moved")
+    given = config(tmp_path / "out", data=DataSource(data_dir=str(moved)))
+    assert loop.compare(given) == rows
+    (moved / "a" / "0.png").unlink()
     with pytest.raises(UsageError, match=r"1 removed: a/0\.png; .* with another --output_dir"):
         loop.compare(given)
 
