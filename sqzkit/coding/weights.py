@@ -12,6 +12,7 @@ from sqzkit.base.errors import FormatError, UsageError
 from sqzkit.coding.streams import max_coded
 
 Shape = tuple[int, int, int, int]
+_MAX_LEVEL = 127  # int8 kernels are symmetric: -127..127
 
 
 def encode(tensors: Sequence[np.ndarray], references: Sequence[np.ndarray] = ()) -> bytes:
@@ -36,6 +37,16 @@ def encode(tensors: Sequence[np.ndarray], references: Sequence[np.ndarray] = ())
         values -= flat
     _code((registers, buffer), values, shapes, flat, referenced)
     return binary.finish(registers, buffer)
+
+
+def rounded_size(kernels: Iterable[np.ndarray]) -> int:
+    """Return the coded bytes of kernels (float32, outputs last) at int8, with one scale each."""
+    tensors = []
+    for kernel in kernels:
+        step = max(float(np.abs(kernel).max()), 1e-12) / _MAX_LEVEL
+        levels = np.round(kernel / step).astype(np.int8)
+        tensors.append(np.ascontiguousarray(np.moveaxis(levels, -1, 0)))
+    return len(encode(tensors))
 
 
 def decode(

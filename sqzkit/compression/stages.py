@@ -46,9 +46,9 @@ class Stage:
         """Return the plain network with the trained weights, checked."""
         plain = registry.build_from_json(self.spec, trained.input_shape[1])
         reading.write_weights(plain, self.strip(trained))
-        self.check(reading.read_kernels(plain))
         if self.ordered:
             channel_order.order_channels(plain)
+        self.check(reading.read_kernels(plain))
         return plain
 
 

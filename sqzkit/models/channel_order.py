@@ -12,7 +12,6 @@ import numpy as np
 from sqzkit.base.keras import keras
 from sqzkit.coding import weights as coder
 
-_MAX_CODE = 127
 _BY_CHANNEL = (  # what treats each channel alike, wherever it lies
     keras.layers.Activation,
     keras.layers.Dropout,
@@ -134,9 +133,4 @@ def _neighbours(rows: np.ndarray) -> np.ndarray:
 
 
 def _coded_bytes(model: keras.Model) -> int:
-    kernels = [layer.kernel.numpy() for layer in model.layers if _is_plain(layer)]
-    codes = [
-        np.rint(kernel * (_MAX_CODE / (np.abs(kernel).max() or 1))).astype(np.int8)
-        for kernel in kernels
-    ]
-    return len(coder.encode([np.ascontiguousarray(code.transpose(3, 0, 1, 2)) for code in codes]))
+    return coder.rounded_size(layer.kernel.numpy() for layer in model.layers if _is_plain(layer))
