@@ -124,6 +124,12 @@ def restore(
     return changes
 
 
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return the record of the photographs in the folder of a study or a comparison, or None."""
+    path = folder / FILE
+    return files.read_json(path) if path.exists() else None
+
+
 def resume(dataset: ImageDataset, recorded: Mapping[str, Any], what: str, flag: str) -> None:
     """Restore the splits of something that was begun, and print what differs.
 
@@ -223,12 +229,27 @@ def _exclude(
     known, digests = _known(recorded), _digests(dataset, recorded)
     dropped = {digest for digest, (part, _, _) in known.items() if part in parts}
     examples = dataset.split(split).examples
-    kept = tuple(example for example in examples if digests[id(example)] not in dropped)
-    if examples and not kept:
+    return leave_out(dataset, split, [e for e in examples if digests[id(e)] in dropped], why)
+
+
+def leave_out(dataset: ImageDataset, split: str, dropped: Sequence[Example], why: str) -> list[str]:
+    """Drop examples of a split; return their names.
+
+    Args:
+      dataset: changed in place.
+      split: of the data set.
+      dropped: some of its examples.
+      why: what to say if nothing is left.
+
+    Raises:
+      UsageError: nothing is left.
+    """
+    examples, gone = dataset.split(split).examples, set(map(id, dropped))
+    if gone and len(gone) == len(examples):
         raise UsageError(f"{dataset.root}: {why}")
-    if len(kept) < len(examples):
-        dataset.splits[split] = Split(kept)
-    return [dataset.name_of(e) for e in examples if digests[id(e)] in dropped]
+    if gone:
+        dataset.splits[split] = Split(tuple(e for e in examples if id(e) not in gone))
+    return [dataset.name_of(example) for example in dropped]
 
 
 def is_same_data(dataset: ImageDataset, recorded: Mapping[str, Any]) -> bool:

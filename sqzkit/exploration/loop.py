@@ -45,20 +45,20 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     loop.prepare(config.training.seed, config.training.deterministic)
     dataset = open_dataset(config.data)
-    known = Path(config.study_dir) / identity.FILE
-    if known.exists():
-        identity.resume(dataset, files.read_json(known), "study", "--study_dir")
+    folder = Path(config.study_dir)
+    if known := identity.read(folder):
+        identity.resume(dataset, known, "study", "--study_dir")
     side = loop.image_size(dataset)
     space.require_networks(config.space, dataset.num_classes, side)
     study = Study(config, describe(dataset))
-    files.write_json(Path(config.study_dir) / "explore.json", config.to_json())
-    if not known.exists():
-        files.write_json(known, identity.record(dataset))
+    files.write_json(folder / "explore.json", config.to_json())
+    if not (folder / identity.FILE).exists():  # nor written by another process meanwhile
+        files.write_json(folder / identity.FILE, identity.record(dataset))
     work(study, Experiment(config, dataset, side))
     trials, front = study.finished(), study.front()
     winner = choose_winner(front, config)
     # Other processes of the study may finish at the same moment.
-    with locked(Path(config.study_dir) / "winner.lock"):
+    with locked(folder / "winner.lock"):
         print(f"page: {write_page(trials, front, winner, config, dataset.name)}", flush=True)
         if winner is not None:
             path = copy_winner(winner, config)

@@ -193,8 +193,7 @@ class Study:
         if known is None:
             self.study.set_user_attr("identity", asked)
         else:
-            data = Path(self.config.study_dir) / identity.FILE
-            placed = with_place(known, asked, files.read_json(data) if data.exists() else None)
+            placed = with_place(known, asked, identity.read(Path(self.config.study_dir)))
             if placed is not known:  # the data are called like their folder
                 placed["examples"] = {**known["examples"], "name": asked["examples"]["name"]}
             study = f"study {self.config.study_name!r} of --study_dir {self.config.study_dir}"

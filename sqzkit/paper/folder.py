@@ -97,9 +97,7 @@ class Comparison:
             stored = files.read_json(path / RECORD)
             if not isinstance(stored, dict):
                 raise RunError(f"{path / RECORD}: not the record of a comparison")
-            data = path / identity_of_data.FILE
-            known = files.read_json(data) if data.exists() else None
-            stored = with_place(stored, self.identity, known)
+            stored = with_place(stored, self.identity, identity_of_data.read(path))
             refuse_other(path, stored, self.identity, "--output_dir")
         elif not lock.is_vacant(path):
             raise UsageError(

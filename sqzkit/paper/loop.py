@@ -47,11 +47,10 @@ def compare(config: CompareConfig) -> list[Row]:
     dataset, source = _open(config)
     folder.begin()
     if config.model_dir is None:  # a run's own data are held to its record
-        known = folder.path / identity.FILE
-        if known.exists():
-            identity.resume(dataset, files.read_json(known), "comparison", "--output_dir")
+        if known := identity.read(folder.path):
+            identity.resume(dataset, known, "comparison", "--output_dir")
         else:
-            files.write_json(known, identity.record(dataset))
+            files.write_json(folder.path / identity.FILE, identity.record(dataset))
     experiment = Experiment(config, folder, dataset, source)
     names = config.rows_to_make()
     rows = [_make(experiment, name, names) for name in names]

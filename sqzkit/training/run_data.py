@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqzkit.base.errors import UsageError
 from sqzkit.data import copies, identity
-from sqzkit.data.dataset import ImageDataset, Split
+from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.source import DataSource
 from sqzkit.data.tree import some
@@ -103,15 +103,9 @@ def _leave_out_alike(run: LoadedRun, dataset: ImageDataset, split: str) -> list[
     found = copies.alike([*trained, *(e.image for e in examples if isinstance(e.image, Path))])
     known = set(trained)
     again = {path for path, first in found.items() if first in known and path not in known}
-    kept = tuple(example for example in examples if example.image not in again)
-    if not kept:
-        raise UsageError(
-            f"{dataset.root}: every photograph of split {split} looks like one that the run was "
-            "trained on; give photographs that it has not seen"
-        )
-    if len(kept) < len(examples):
-        dataset.splits[split] = Split(kept)
-    return [dataset.name_of(example) for example in examples if example.image in again]
+    why = f"every photograph of split {split} looks like one that the run was trained on; give"
+    seen = [example for example in examples if example.image in again]
+    return identity.leave_out(dataset, split, seen, f"{why} photographs that it has not seen")
 
 
 def to_compress(folder: RunFolder, dataset: ImageDataset) -> ImageDataset:
