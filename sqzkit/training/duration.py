@@ -17,6 +17,7 @@ from sqzkit.training.config import MAX_EPOCHS, TrainingConfig
 from sqzkit.training.options import FitOptions
 
 TIMED_STEPS = 3
+MIN_TIMED_STEPS = 3_000  # a training of fewer is over soon after it was timed
 MIN_FOLD_STEPS = 120  # of --min_train_steps, in each fold: there are several
 FOLD_EVALUATIONS = 7  # of each image, after the last epoch: five shares, and the metrics
 EVALUATION_SHARE = 1 / 3  # of a training step's time: it has no backward pass
@@ -128,8 +129,7 @@ def decide(
 ) -> Duration | None:
     """Return what to expect of a run, with as many epochs as there is time for; None: unknown.
 
-    A resumed run has the epochs that were decided when it began. Without a limit, only what
-    takes minutes is worth the seconds of timing it.
+    A resumed run has the epochs that were decided when it began.
 
     Args:
       folder: of the run; its `duration.json` is what was decided.

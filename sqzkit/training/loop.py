@@ -254,13 +254,14 @@ def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run,
     if fine_tuning.cannot_be_judged(config, run.dataset, run.folds):
         return dataclasses.replace(run, only_head=True), None
     alone = config.distribution_strategy in ("off", "one_device")
+    count = run.options.epochs * duration.steps_per_epoch(run.lessons.dataset, run.options)
     expected = duration.decide(
         *(run.folder, config.train_minutes, started),
         measure=lambda: duration.expect(
             lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
             *(run.lessons.dataset, run.options, run.folds),
         ),
-        timed=bool(config.weights) and alone,
+        timed=alone and (bool(config.weights) or count >= duration.MIN_TIMED_STEPS),
     )
     if expected:
         epochs = max(1, expected.epochs)

@@ -355,6 +355,20 @@ def test_what_does_not_fit_into_the_time_is_not_trained(
     assert run.options.warmup_epochs == 1.0
 
 
+def test_a_long_training_from_scratch_says_how_long_it_will_take(
+    pets, tmp_path, monkeypatch, capsys
+):
+    """A short one is over before a few timed steps would be worth their seconds."""
+    monkeypatch.setattr(duration, "expect", lambda *_: Duration(2, 1, 100.0))
+    data = DataSource(data_dir=str(pets))
+    for steps, told in ((2, True), (3, False)):
+        monkeypatch.setattr(duration, "MIN_TIMED_STEPS", steps)
+        run = loop.train(tiny(tmp_path / f"{steps}", data=data, train_epochs=2, min_train_steps=0))
+        assert run.options.epochs * duration.steps_per_epoch(run.dataset, run.options) == 2
+        said = capsys.readouterr().out
+        assert ("time: 2 epochs of 1 steps, about 0:03:20" in said) == told
+
+
 def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
     published_tiny, pets, tmp_path, monkeypatch, capsys
 ):
