@@ -8,9 +8,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 
 /** The resource compiler and the framework's resources, both carried by apktool's jar. */
 final class Aapt2 {
@@ -48,11 +53,14 @@ final class Aapt2 {
     void link(Options options, Path assets, Path out) throws IOException, BuildException {
         Path flat = out.resolveSibling("res.zip");
         Path named = out.resolveSibling("named.apk");
+        Path unnamed = out.resolveSibling("unnamed.apk");
         run(List.of(program.toString(), "compile", "--dir", options.get("res"), "-o", flat.toString()));
         Files.createDirectories(options.path("gen"));
         List<String> command = new ArrayList<>(List.of(program.toString(), "link",
                 "-I", framework.toString(), "--manifest", options.get("manifest"),
                 "-A", assets.toString(), "--java", options.get("gen"),
+                // Android finds attributes by number; their namespaces would only take room.
+                "--no-xml-namespaces",
                 "--proguard", out.resolveSibling(RULES).toString(),
                 "--min-sdk-version", options.get("minSdk"),
                 "--target-sdk-version", options.get("targetSdk"),
@@ -66,7 +74,28 @@ final class Aapt2 {
         // The code names resources by number, so their own names would only take room.
         run(List.of(program.toString(), "optimize", "--collapse-resource-names",
                 "--deduplicate-entry-values", "--shorten-resource-paths",
-                "-o", out.toString(), named.toString()));
+                "-o", unnamed.toString(), named.toString()));
+        withoutAttributeNames(unnamed, out);
+    }
+
+    private static void withoutAttributeNames(Path from, Path to) throws IOException {
+        try (ZipFile in = new ZipFile(from.toFile());
+                ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(to))) {
+            for (ZipEntry entry : Collections.list(in.entries())) {
+                byte[] bytes = in.getInputStream(entry).readAllBytes();
+                if (entry.getName().matches("res/.*[.]xml")) {
+                    bytes = CompiledXml.withoutAttributeNames(bytes);
+                }
+                ZipEntry written = new ZipEntry(entry.getName());
+                written.setMethod(entry.getMethod());
+                written.setSize(bytes.length);
+                CRC32 crc = new CRC32();
+                crc.update(bytes);
+                written.setCrc(crc.getValue());
+                out.putNextEntry(written);
+                out.write(bytes);
+            }
+        }
     }
 
     private static void run(List<String> command) throws IOException, BuildException {

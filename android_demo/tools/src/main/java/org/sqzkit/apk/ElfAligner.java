@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongUnaryOperator;
 
 /**
  * Makes a 64-bit shared library loadable where memory pages are 16 KB.
@@ -12,8 +13,9 @@ import java.util.List;
  * segment that becomes read-only after relocation, then data whose address is one page further
  * than its file offset. Where code ends in another 16 KB page than the second segment starts, the
  * two writable segments are joined into one whose file offsets equal its addresses. No address in
- * the library changes, so no instruction and no relocation does either. What is given up: up to
- * 16 KB at the end of the relocated tables stay writable.
+ * the library changes, so no instruction and no relocation does either. The joined segment has a
+ * gap of one page; what the file has behind its data (section headers and their names) moves there
+ * if it fits. What is given up: up to 16 KB at the end of the relocated tables stay writable.
  */
 final class ElfAligner {
     static final int PAGE = 0x4000;
@@ -23,6 +25,8 @@ final class ElfAligner {
     private static final int PT_GNU_RELRO = 0x6474e552;
     private static final int PROGRAM_HEADER = 56;
     private static final int SECTION_HEADER = 64;
+    /** Of section headers in a file. */
+    private static final int ALIGNMENT = 8;
 
     private ElfAligner() {}
 
@@ -62,26 +66,29 @@ final class ElfAligner {
                 || code.address + code.memorySize > tables.address) {
             return null;
         }
-        byte[] out = new byte[elf.length + gap];
         int cut = (int) data.offset;
+        int end = cut + (int) data.fileSize;
+        int rest = elf.length - end;
+        int fits = cut + (end - cut) % ALIGNMENT;
+        int behind = fits + rest <= cut + gap ? fits : end + gap;
+        byte[] out = new byte[Math.max(end + gap, behind + rest)];
         System.arraycopy(elf, 0, out, 0, cut);
-        System.arraycopy(elf, cut, out, cut + gap, elf.length - cut);
+        System.arraycopy(elf, cut, out, cut + gap, end - cut);
+        System.arraycopy(elf, end, out, behind, rest);
         ByteBuffer file = open(out);
-        moveSections(file, cut, gap);
+        moveSections(file, offset -> offset >= end ? offset - end + behind : offset >= cut ? offset + gap : offset);
         for (int i = 0, at = (int) file.getLong(32); i < file.getShort(56); i++, at += PROGRAM_HEADER) {
             rewriteSegment(file, at, new Segment(in, at), code, tables, data);
         }
         return out;
     }
 
-    private static void moveSections(ByteBuffer file, int cut, int gap) {
-        long sections = file.getLong(40) + gap;
+    private static void moveSections(ByteBuffer file, LongUnaryOperator moved) {
+        long sections = moved.applyAsLong(file.getLong(40));
         file.putLong(40, sections);
         for (int i = 0; i < file.getShort(60); i++) {
             int at = (int) sections + SECTION_HEADER * i + 24;
-            if (file.getLong(at) >= cut) {
-                file.putLong(at, file.getLong(at) + gap);
-            }
+            file.putLong(at, moved.applyAsLong(file.getLong(at)));
         }
     }
 

@@ -22,7 +22,11 @@ public class ElfAlignerTest {
     private static final int SECTIONS = 0x9400;
 
     private static byte[] library(int tables) {
-        ByteBuffer elf = ByteBuffer.allocate(SECTIONS + 64).order(ByteOrder.LITTLE_ENDIAN);
+        return library(tables, 0);
+    }
+
+    private static byte[] library(int tables, int behind) {
+        ByteBuffer elf = ByteBuffer.allocate(SECTIONS + 64 + behind).order(ByteOrder.LITTLE_ENDIAN);
         elf.putInt(0, 0x464c457f).put(4, (byte) 2).put(5, (byte) 1);
         elf.putLong(32, HEADERS).putLong(40, SECTIONS).putShort(56, (short) 4).putShort(60, (short) 1);
         segment(elf, 0, LOAD, 0, 0, 0x7f00, 0x7f00);
@@ -64,8 +68,21 @@ public class ElfAlignerTest {
         assertEquals("the third is gone", 0, after.getInt(second + 56));
         assertEquals("RELRO covers whole pages only", 0, after.getLong(second + 2 * 56 + 40) % ElfAligner.PAGE);
         long sections = after.getLong(40);
-        assertEquals(SECTIONS + 0x1000, sections);
+        assertEquals("in the gap before the data", DATA + SECTIONS - DATA - 0x200, sections);
         assertEquals(DATA_ADDRESS + 16, after.getLong((int) sections + 24));
+        assertEquals("nothing is behind the data", DATA_ADDRESS + 0x200, after.capacity());
+    }
+
+    @Test
+    public void whatDoesNotFitIntoTheGapStaysBehindTheData() {
+        byte[] before = library(TABLES, 0x1000);
+        before[before.length - 1] = 7;
+        ByteBuffer after = ByteBuffer.wrap(ElfAligner.align(before)).order(ByteOrder.LITTLE_ENDIAN);
+        assertEquals(before.length + 0x1000, after.capacity());
+        assertEquals(7, after.get(after.capacity() - 1));
+        assertEquals(SECTIONS + 0x1000, after.getLong(40));
+        assertEquals(DATA_ADDRESS + 16, after.getLong(SECTIONS + 0x1000 + 24));
+        assertTrue(ElfAligner.isAligned(after.array()));
     }
 
     @Test
