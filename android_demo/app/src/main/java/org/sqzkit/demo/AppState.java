@@ -1,6 +1,7 @@
 package org.sqzkit.demo;
 
 import android.graphics.Bitmap;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.sqzkit.demo.model.LoadedModel;
@@ -15,41 +16,45 @@ import org.sqzkit.demo.model.StorageUse;
  * @param sharing why the last file could not be shared, or null
  */
 record AppState(Photo photo, Models models, RunOptions options, Teaching teaching,
-        Lab lab, History history, AppError sharing) {
+        Lab lab, History history, Video video, AppError sharing) {
 
     /** Returns the state before anything is opened. */
     static AppState initial(RunOptions options) {
         return new AppState(new Photo(null, null, null, Step.IDLE),
                 new Models(null, Collections.emptyList(), null, Step.IDLE, -1, StorageUse.NONE), options,
-                Teaching.NONE, Lab.NONE, new History(Collections.emptyList(), 0, null), null);
+                Teaching.NONE, Lab.NONE, new History(Collections.emptyList(), 0, null), Video.NONE, null);
     }
 
     AppState with(Photo changed) {
-        return new AppState(changed, models, options, teaching, lab, history, sharing);
+        return new AppState(changed, models, options, teaching, lab, history, video, sharing);
     }
 
     AppState with(Models changed) {
-        return new AppState(photo, changed, options, teaching, lab, history, sharing);
+        return new AppState(photo, changed, options, teaching, lab, history, video, sharing);
     }
 
     AppState with(RunOptions changed) {
-        return new AppState(photo, models, changed, teaching, lab, history, sharing);
+        return new AppState(photo, models, changed, teaching, lab, history, video, sharing);
     }
 
     AppState with(Teaching changed) {
-        return new AppState(photo, models, options, changed, lab, history, sharing);
+        return new AppState(photo, models, options, changed, lab, history, video, sharing);
     }
 
     AppState with(Lab changed) {
-        return new AppState(photo, models, options, teaching, changed, history, sharing);
+        return new AppState(photo, models, options, teaching, changed, history, video, sharing);
     }
 
     AppState with(History changed) {
-        return new AppState(photo, models, options, teaching, lab, changed, sharing);
+        return new AppState(photo, models, options, teaching, lab, changed, video, sharing);
+    }
+
+    AppState with(Video changed) {
+        return new AppState(photo, models, options, teaching, lab, history, changed, sharing);
     }
 
     AppState with(AppError changed) {
-        return new AppState(photo, models, options, teaching, lab, history, changed);
+        return new AppState(photo, models, options, teaching, lab, history, video, changed);
     }
 
     /**
@@ -70,6 +75,36 @@ record AppState(Photo photo, Models models, RunOptions options, Teaching teachin
      * @param time in milliseconds since 1970
      */
     record Answer(String photo, String model, String text, long time) {}
+
+    /**
+     * A video whose frames are or were classified.
+     *
+     * @param name as the other app shows it
+     * @param model the title of the model, {@code sha256} its .tflite
+     * @param millis the length
+     * @param total how many frames are wanted, 0 before the video is open
+     * @param frames those so far, in the order of their times
+     * @param running whether more of them come
+     * @param error why the video or the rest of it cannot be classified, or null
+     */
+    record Video(String name, String model, String sha256, long millis, int total,
+            List<VideoFrame> frames, boolean running, AppError error) {
+        static final Video NONE = new Video("", "", "", 0, 0, Collections.emptyList(), false, null);
+
+        Video with(VideoFrame next) {
+            List<VideoFrame> longer = new ArrayList<>(frames);
+            longer.add(next);
+            return new Video(name, model, sha256, millis, total, longer, running, error);
+        }
+
+        Video with(AppError changed) {
+            return new Video(name, model, sha256, millis, total, frames, false, changed);
+        }
+
+        Video running(boolean changed) {
+            return new Video(name, model, sha256, millis, total, frames, changed, error);
+        }
+    }
 
     /**
      * What the laboratory shows.

@@ -30,7 +30,7 @@ record BenchmarkRow(String where, String model, String sha256, long bytes, RunOp
     }
 
     /** Leaves out what separates columns and lines. */
-    private static String clean(String text) {
+    static String clean(String text) {
         return text.replaceAll("[,\"\\p{Cntrl}\\u2028\\u2029]+", " ").trim();
     }
 

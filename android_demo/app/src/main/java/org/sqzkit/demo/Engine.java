@@ -12,6 +12,7 @@ final class Engine {
     private final ModelSession models;
     private final TeachSession teaching;
     private final LabSession lab;
+    private final VideoSession video;
     private final Sharing sharing;
 
     Engine(Context context) {
@@ -26,6 +27,7 @@ final class Engine {
         teaching = new TeachSession(app, store, photos, models, sharing);
         models.connect(teaching);
         lab = new LabSession(app, store, tasks, guard, preferences, models);
+        video = new VideoSession(app, store, tasks, models);
         models.openFirst();
     }
 
@@ -53,6 +55,10 @@ final class Engine {
         return lab;
     }
 
+    VideoSession video() {
+        return video;
+    }
+
     Sharing sharing() {
         return sharing;
     }
@@ -62,8 +68,15 @@ final class Engine {
         store.update(state -> state.with((AppError) null)
                 .with(state.teaching().with((AppError) null))
                 .with(state.lab().with((AppError) null))
+                .with(state.video().error() == null ? state.video() : state.video().with((AppError) null))
                 .with(state.photo().with((AppError) null))
                 .with(state.models().with((AppState.Failure) null)));
+    }
+
+    /** Stops what is being done for the next photo and the next model. */
+    void cancel() {
+        photos.cancel();
+        models.cancel();
     }
 
     /** Deletes expanded copies, which can be made again, and the answers so far with their photos. */
@@ -83,5 +96,6 @@ final class Engine {
         models.close();
         teaching.close();
         lab.close();
+        video.close();
     }
 }

@@ -1,6 +1,7 @@
 package org.sqzkit.demo;
 
 import android.app.Activity;
+import android.content.Intent;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.AdapterView;
@@ -48,6 +49,8 @@ public final class LabActivity extends StateScreen {
             }
             answers.addView(answer);
         }
+        findViewById(R.id.video).setOnClickListener(
+                view -> startActivity(new Intent(this, VideoActivity.class)));
         findViewById(R.id.measure).setOnClickListener(view -> engine.lab().measure());
         findViewById(R.id.stop).setOnClickListener(view -> engine.lab().cancel());
         findViewById(R.id.share_csv).setOnClickListener(view -> {

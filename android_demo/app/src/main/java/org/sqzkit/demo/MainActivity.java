@@ -43,7 +43,7 @@ public final class MainActivity extends StateScreen {
         super.onCreate(saved);
         picker = new PhotoPicker(this, engine, saved);
         samples = new SampleStrip(this, engine);
-        progress = new ProgressCard(this, engine);
+        progress = new ProgressCard(this, engine::cancel);
         findViewById(R.id.frame).setClipToOutline(true);
         findViewById(R.id.choose).setOnClickListener(view -> picker.choose());
         findViewById(R.id.take).setOnClickListener(view -> picker.take());
@@ -101,8 +101,11 @@ public final class MainActivity extends StateScreen {
         if (shared.uri() == null) {
             return;
         }
-        if (shared.photo()) {
+        if (shared.kind() == ShareIntent.Kind.PHOTO) {
             engine.photos().classify(shared.uri());
+        } else if (shared.kind() == ShareIntent.Kind.VIDEO) {
+            engine.video().classify(shared.uri());
+            startActivity(new Intent(this, VideoActivity.class));
         } else {
             offer(shared.uri());
         }

@@ -7,10 +7,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.sqzkit.demo.image.FrameConverter;
@@ -28,6 +31,7 @@ final class ModelRunner implements Closeable {
     static final int TOP_K = 5;
 
     static final long LIMIT_MILLIS = 30_000;
+    private static final long POLL_MILLIS = 100;
 
     private static final int MEDIAN_OF = 15;
     private static final int PICTURE_SIDE = 144;
@@ -118,6 +122,27 @@ final class ModelRunner implements Closeable {
         }
         main.postDelayed(limit, LIMIT_MILLIS);
         return true;
+    }
+
+    /** Classifies one picture by itself for a task, which waits for the result. */
+    Result classify(Pixels pixels, Task waiting) throws Exception {
+        Future<Result> result;
+        try {
+            result = thread.submit(() -> run(() -> pixels, Purpose.ALONE));
+        } catch (RejectedExecutionException e) {
+            throw new AppError(R.string.error_video_model);
+        }
+        for (long waited = 0; waited < LIMIT_MILLIS; waited += POLL_MILLIS) {
+            try {
+                return result.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                waiting.progress();
+            } catch (ExecutionException e) {
+                throw AppError.of(e.getCause());
+            }
+        }
+        classifier.cancel();
+        throw new AppError(R.string.error_timeout);
     }
 
     private Runnable outcome(

@@ -47,7 +47,7 @@ public final class ModelsActivity extends StateScreen {
         findViewById(R.id.clear).setOnClickListener(view -> engine.clearStorage());
         findViewById(R.id.lab).setOnClickListener(
                 view -> startActivity(new Intent(this, LabActivity.class)));
-        progress = new ProgressCard(this, engine);
+        progress = new ProgressCard(this, engine::cancel);
         offerOptions();
     }
 

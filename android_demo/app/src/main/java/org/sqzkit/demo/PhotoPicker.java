@@ -45,22 +45,33 @@ final class PhotoPicker {
 
     /** The same for up to {@code count} photographs at once. */
     void choose(int count) {
+        if (!pick("image/*", count)) {
+            fail(new AppError(R.string.error_no_picker));
+        }
+    }
+
+    /** The same for one video. */
+    void chooseVideo() {
+        if (!pick("video/*", 1)) {
+            engine.video().fail(new AppError(R.string.error_no_picker));
+        }
+    }
+
+    private boolean pick(String type, int count) {
         Intent documents = new Intent(Intent.ACTION_GET_CONTENT)
-                .addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
+                .addCategory(Intent.CATEGORY_OPENABLE).setType(type)
                 .putExtra(Intent.EXTRA_ALLOW_MULTIPLE, count > 1);
         if (Build.VERSION.SDK_INT >= 33) {
-            Intent pick = new Intent(MediaStore.ACTION_PICK_IMAGES).setType("image/*");
+            Intent pick = new Intent(MediaStore.ACTION_PICK_IMAGES).setType(type);
             if (count > 1) {
                 pick.putExtra(MediaStore.EXTRA_PICK_IMAGES_MAX,
                         Math.min(count, MediaStore.getPickImagesMaxLimit()));
             }
             if (start(pick, CHOOSE)) {
-                return;
+                return true;
             }
         }
-        if (!start(documents, CHOOSE)) {
-            fail(new AppError(R.string.error_no_picker));
-        }
+        return start(documents, CHOOSE);
     }
 
     /**

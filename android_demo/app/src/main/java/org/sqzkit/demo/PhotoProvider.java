@@ -26,13 +26,14 @@ public final class PhotoProvider extends ContentProvider {
     private static final String AUTHORITY = "org.sqzkit.demo.photographs";
     private static final String NAME = "capture.jpg";
 
-    /** What can be shared with other apps: models, what was taught, benchmarks, and answers. */
+    /** What can be shared with other apps: models, what was taught, benchmarks, timelines, and answers. */
     static final String MODEL = "taught.tflite";
     static final String HEAD = "taught.head";
     static final String CSV = "benchmark.csv";
+    static final String TIMELINE = "timeline.csv";
     static final String PICTURE = "sqzkit.png";
 
-    private static final List<String> SHARED = Arrays.asList(MODEL, HEAD, CSV, PICTURE);
+    private static final List<String> SHARED = Arrays.asList(MODEL, HEAD, CSV, TIMELINE, PICTURE);
 
     /** The address to give to the camera app. */
     static Uri address() {
@@ -60,7 +61,7 @@ public final class PhotoProvider extends ContentProvider {
     }
 
     private static String type(String name) {
-        return name.equals(CSV) ? "text/csv" : name.equals(PICTURE) ? "image/png"
+        return name.endsWith(".csv") ? "text/csv" : name.equals(PICTURE) ? "image/png"
                 : "application/octet-stream";
     }
 

@@ -11,49 +11,46 @@ final class ProgressCard {
     static final long DELAY_MILLIS = 500;
 
     private final Activity screen;
-    private final Engine engine;
     private final View card;
     private final Runnable appear = this::appear;
     private boolean waiting;
 
-    ProgressCard(Activity screen, Engine engine) {
+    ProgressCard(Activity screen, Runnable cancel) {
         this.screen = screen;
-        this.engine = engine;
         card = screen.findViewById(R.id.progress);
-        screen.findViewById(R.id.progress_cancel).setOnClickListener(view -> cancel());
+        screen.findViewById(R.id.progress_cancel).setOnClickListener(view -> cancel.run());
     }
 
-    private void cancel() {
-        engine.photos().cancel();
-        engine.models().cancel();
-    }
-
-    /** Updates the card, which appears only if work takes longer than {@link #DELAY_MILLIS}. */
+    /** Shows what is done for the next photo or model. */
     void draw(AppState state) {
-        boolean running = state.photo().step().running() || state.models().step().running();
+        Step step = state.models().step().running() ? state.models().step() : state.photo().step();
+        draw(step.running(), text(step), state.models().percent());
+    }
+
+    /**
+     * Updates the card, which appears only if work takes longer than {@link #DELAY_MILLIS}.
+     *
+     * @param percent how much is done, negative if that is not known
+     */
+    void draw(boolean running, int text, int percent) {
         if (!running) {
             card.removeCallbacks(appear);
             card.setVisibility(View.GONE);
             waiting = false;
-        } else if (!waiting) {
+            return;
+        }
+        if (!waiting) {
             waiting = true;
             card.postDelayed(appear, DELAY_MILLIS);
         }
-        if (running) {
-            fill(state);
-        }
+        ((TextView) screen.findViewById(R.id.progress_text)).setText(text);
+        ProgressBar bar = screen.findViewById(R.id.progress_bar);
+        bar.setIndeterminate(percent < 0);
+        bar.setProgress(Math.max(percent, 0));
     }
 
     private void appear() {
         card.setVisibility(View.VISIBLE);
-    }
-
-    private void fill(AppState state) {
-        Step step = state.models().step().running() ? state.models().step() : state.photo().step();
-        ((TextView) screen.findViewById(R.id.progress_text)).setText(text(step));
-        ProgressBar bar = screen.findViewById(R.id.progress_bar);
-        bar.setIndeterminate(state.models().percent() < 0);
-        bar.setProgress(Math.max(state.models().percent(), 0));
     }
 
     private static int text(Step step) {

@@ -8,10 +8,13 @@ import android.os.Parcelable;
  * What another app sent to this one; it may send anything at all.
  *
  * @param uri the file, or null if there is nothing to open
- * @param photo whether it is a photo, otherwise a model
+ * @param kind what it is taken for
  */
-record ShareIntent(Uri uri, boolean photo) {
-    private static final ShareIntent NOTHING = new ShareIntent(null, false);
+record ShareIntent(Uri uri, Kind kind) {
+    /** What the app can do with a file. */
+    enum Kind { PHOTO, VIDEO, MODEL }
+
+    private static final ShareIntent NOTHING = new ShareIntent(null, Kind.MODEL);
 
     /** Reads an intent. */
     static ShareIntent read(Intent intent) {
@@ -24,10 +27,14 @@ record ShareIntent(Uri uri, boolean photo) {
                     ? intent.getParcelableExtra(Intent.EXTRA_STREAM) : intent.getData();
             String type = Intent.normalizeMimeType(intent.getType());
             return shared instanceof Uri
-                    ? new ShareIntent((Uri) shared, type != null && type.startsWith("image/")) : NOTHING;
+                    ? new ShareIntent((Uri) shared, kind(type == null ? "" : type)) : NOTHING;
         } catch (RuntimeException e) {
             // A Parcelable of a class that only the other app has, say.
             return NOTHING;
         }
+    }
+
+    private static Kind kind(String type) {
+        return type.startsWith("image/") ? Kind.PHOTO : type.startsWith("video/") ? Kind.VIDEO : Kind.MODEL;
     }
 }

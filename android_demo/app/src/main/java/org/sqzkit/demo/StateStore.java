@@ -42,6 +42,10 @@ final class StateStore {
         update(now -> now.with(change.apply(now.lab())));
     }
 
+    void updateVideo(UnaryOperator<AppState.Video> change) {
+        update(now -> now.with(change.apply(now.video())));
+    }
+
     /** Calls {@code listener} now and after every change. */
     void listen(Runnable listener) {
         listeners.add(listener);

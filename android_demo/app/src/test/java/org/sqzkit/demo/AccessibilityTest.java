@@ -37,7 +37,7 @@ public class AccessibilityTest {
     /** A name, patterns without words, and words that are German too. */
     private static final java.util.List<String> SAME = Arrays.asList(
             "app_name", "summary", "entry", "ok", "threads",
-            "lab_time", "lab_xnnpack", "lab_plain", "lab_row");
+            "lab_time", "lab_xnnpack", "lab_plain", "lab_row", "video_at", "video_span");
 
     private ActivityController<? extends Activity> controller;
 
@@ -147,6 +147,52 @@ public class AccessibilityTest {
         View row = ((ViewGroup) controller.get().findViewById(R.id.sheet)).getChildAt(1);
         assertTrue(row.getContentDescription().toString().matches(
                 "Threads: 1, XNNPACK, [0-9.]+,[0-9] ms[.] 90 % der .*"));
+    }
+
+    @Test
+    @Config(fontScale = 2f, qualifiers = "de-w320dp-h533dp")
+    public void videoInGermanWithLargeLetters() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        Screens.engine().video().classify(
+                Videos.offer("Urlaub.mp4", Screens.RED, Screens.RED, 0, Screens.BLUE));
+        open(VideoActivity.class);
+        View timeline = controller.get().findViewById(R.id.timeline);
+        assertEquals("Zeitleiste der Antworten. Ziehen, um die Bilder zu sehen.",
+                timeline.getContentDescription().toString());
+        assertTrue(timeline.getStateDescription().toString().matches("0:00,0: red, [0-9,]+.%"));
+        assertTrue(timeline.getHeight() >= TARGET_DP);
+        ViewGroup segments = controller.get().findViewById(R.id.segments);
+        assertEquals(2, segments.getChildCount());
+        assertTrue(segments.getChildAt(1).getContentDescription().toString()
+                .matches("0:00,3–0:00,4: blue, [0-9,]+.%"));
+        android.view.accessibility.AccessibilityNodeInfo node = timeline.createAccessibilityNodeInfo();
+        assertTrue(node.getActionList().contains(android.view.accessibility.AccessibilityNodeInfo
+                .AccessibilityAction.ACTION_SET_PROGRESS));
+        assertEquals("from left to right in every language", View.LAYOUT_DIRECTION_LTR,
+                controller.get().findViewById(R.id.axis).getLayoutDirection());
+    }
+
+    /** Bars are told apart from the card, as graphics must be: 3:1. */
+    @Test
+    @Config(sdk = {24, 35}, qualifiers = "notnight")
+    public void barsCanBeSeenByDay() {
+        checkBars();
+    }
+
+    @Test
+    @Config(sdk = {24, 35}, qualifiers = "night")
+    public void barsCanBeSeenByNight() {
+        checkBars();
+    }
+
+    private static void checkBars() {
+        double card = Color.luminance(RuntimeEnvironment.getApplication().getColor(R.color.card));
+        for (int i = 0; i <= VideoActivity.COLORS.length; i++) {
+            int color = i < VideoActivity.COLORS.length ? VideoActivity.COLORS[i] : VideoActivity.OTHER;
+            double bar = Color.luminance(color);
+            double contrast = (Math.max(bar, card) + 0.05) / (Math.min(bar, card) + 0.05);
+            assertTrue(Integer.toHexString(color) + ": " + contrast, contrast >= 3);
+        }
     }
 
     @Test

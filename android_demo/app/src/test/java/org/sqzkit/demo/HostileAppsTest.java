@@ -513,6 +513,91 @@ public class HostileAppsTest {
         return both;
     }
 
+    /** What decoders and other apps may say of a video. */
+    private static Map<String, VideoSession.Opener> decoders() {
+        Map<String, VideoSession.Opener> decoders = new LinkedHashMap<>();
+        Map<String, String[]> facts = new LinkedHashMap<>();
+        facts.put("nothing", new String[] {null, null, null, null});
+        facts.put("only sound", new String[] {null, "1000", null, null});
+        facts.put("no length", new String[] {"yes", null, "96", "64"});
+        facts.put("a length of 0", new String[] {"yes", "0", "96", "64"});
+        facts.put("a negative length", new String[] {"yes", "-5", "96", "64"});
+        facts.put("a length that is text", new String[] {"yes", "long", "96", "64"});
+        facts.put("a length beyond numbers", new String[] {"yes", "9".repeat(30), "96", "64"});
+        facts.put("an endless length", new String[] {"yes", String.valueOf(Long.MAX_VALUE), "96", "64"});
+        facts.put("no width", new String[] {"yes", "1000", "0", "64"});
+        facts.put("no height", new String[] {"yes", "1000", "96", null});
+        facts.put("no frames", new String[] {"yes", "1000", "96", "64"});
+        facts.put("pixels without end", new String[] {"yes", "1000", "2147483647", "2147483647"});
+        for (Map.Entry<String, String[]> fact : facts.entrySet()) {
+            decoders.put(fact.getKey(), uri -> {
+                String[] said = fact.getValue();
+                Videos.describe(uri, said[0], said[1], said[2], said[3]);
+                return RetrieverReader.open(Screens.context(), uri);
+            });
+        }
+        decoders.put("an exception", uri -> {
+            throw new SecurityException("withdrawn");
+        });
+        decoders.put("an error", uri -> {
+            throw new StackOverflowError();
+        });
+        decoders.put("no memory for a frame", uri -> Videos.reader(1000, time -> {
+            throw new OutOfMemoryError("a frame");
+        }, () -> { }));
+        decoders.put("an exception at a frame", uri -> Videos.reader(1000, time -> {
+            throw new IllegalStateException("the media server died");
+        }, () -> { }));
+        decoders.put("an exception at the end", uri -> Videos.reader(100, time -> Videos.frame(Screens.RED), () -> {
+            throw new IllegalStateException("gone");
+        }));
+        return decoders;
+    }
+
+    @Test
+    public void noVideoEndsTheApp() throws Exception {
+        Map<String, Integer> said = new LinkedHashMap<>();
+        int count = 0;
+        for (Map.Entry<String, VideoSession.Opener> decoder : decoders().entrySet()) {
+            Screens.engine().video().decodeWith(decoder.getValue());
+            Screens.engine().video().classify(Uri.parse("content://other.app/odd" + count++ + ".mp4"));
+            Screens.settle();
+            assertNotNull(decoder.getKey(), state().video().error());
+            assertTrue(decoder.getKey(), !state().video().running());
+            said.put(decoder.getKey(), state().video().error().resource());
+            assertAlive(decoder.getKey());
+        }
+        assertEquals(R.string.error_video_sound, (int) said.get("only sound"));
+        assertEquals(R.string.error_video, (int) said.get("no length"));
+        assertEquals(R.string.error_video_frames, (int) said.get("no frames"));
+    }
+
+    /** The retriever gets no address but those of other apps' files. */
+    @Test
+    public void noAddressOfAVideoEndsTheApp() throws Exception {
+        for (String address : new String[] {"", "x", "file:///data/data/org.sqzkit.demo/files/photograph",
+            "http://example.org/a.mp4", "content:", "content://", "content://nobody.here/1"}) {
+            Screens.engine().video().classify(Uri.parse(address));
+            Screens.settle();
+            assertNotNull(address, state().video().error());
+        }
+        assertAlive("all addresses");
+    }
+
+    @Test
+    public void framesOfStrangeShapesAreClassified() throws Exception {
+        int[][] sizes = {{1, 1}, {1, 5000}, {5000, 1}, {16, 4000}};
+        for (int[] size : sizes) {
+            Bitmap frame = Bitmap.createBitmap(size[0], size[1], Bitmap.Config.ARGB_8888);
+            frame.eraseColor(Screens.GREEN);
+            Screens.engine().video().decodeWith(uri -> Videos.reader(100, time -> frame, () -> { }));
+            Screens.engine().video().classify(Uri.parse("content://other.app/odd.mp4"));
+            Screens.settle();
+            assertNull(state().video().error());
+            assertEquals("green", state().video().frames().get(0).label());
+        }
+    }
+
     private static Map<String, byte[]> photos() throws IOException {
         byte[] jpeg = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.JPEG);
         byte[] png = Screens.photo(Screens.GREEN, 200, 100, Bitmap.CompressFormat.PNG);

@@ -10,6 +10,7 @@ import android.graphics.Canvas;
 import android.graphics.Insets;
 import android.graphics.LinearGradient;
 import android.graphics.Paint;
+import android.graphics.Rect;
 import android.graphics.Shader;
 import android.graphics.SurfaceTexture;
 import android.view.View;
@@ -39,6 +40,7 @@ import org.sqzkit.demo.model.RunOptions;
 import org.sqzkit.demo.model.StorageUse;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
+import org.sqzkit.demo.ui.Timeline;
 
 /**
  * How the screens look, at three sizes, by day and by night, and with twice as large letters.
@@ -311,6 +313,74 @@ public class ScreenshotTest {
     @Config(qualifiers = TABLET + "-notnight-mdpi")
     public void historyOnATablet() throws Exception {
         history("history_tablet");
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void videoByDay() throws Exception {
+        video("video_day");
+        save(((VideoActivity) controller.get()).picture(),
+                new File(System.getProperty("sqzkit.screenshots"), "timeline.png"));
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + SMALL + "-night-hdpi", fontScale = 2f)
+    public void videoByNightWithLargeLetters() throws Exception {
+        video("video_night_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = "ar-ldrtl-" + USUAL + "-night-xhdpi")
+    public void videoFromRightToLeft() throws Exception {
+        video("video_right_to_left");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-notnight-mdpi")
+    public void videoOnATablet() throws Exception {
+        video("video_tablet");
+    }
+
+    @Test
+    @Config(qualifiers = "de-w891dp-h411dp-land-notnight-xhdpi")
+    public void videoOnItsSide() throws Exception {
+        video("video_landscape");
+    }
+
+    /** A sun that goes down: blue, then red, then a green field; the middle frames cannot be read. */
+    private static Bitmap sunset(long time) {
+        if (time > 11_000 && time < 11_800) {
+            return null;
+        }
+        Bitmap bitmap = Bitmap.createBitmap(320, 180, Bitmap.Config.ARGB_8888);
+        Canvas canvas = new Canvas(bitmap);
+        double red = Math.min(1, time / 12_000.0);
+        canvas.drawRGB((int) (40 + 200 * red), (int) (110 - 70 * red), (int) (200 - 160 * red));
+        Paint paint = new Paint(Paint.ANTI_ALIAS_FLAG);
+        paint.setColor(0xfff4c542);
+        canvas.drawCircle(160, 40 + time / 120, 30, paint);
+        paint.setColor(Screens.GREEN);
+        canvas.drawRect(0, Math.max(0, 170 - Math.max(0, time - 12_000) / 40), 320, 180, paint);
+        return bitmap;
+    }
+
+    private void video(String name) throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        controller = Robolectric.buildActivity(VideoActivity.class).setup();
+        Screens.engine().video().decodeWith(
+                uri -> Videos.reader(24_000, ScreenshotTest::sunset, () -> { }));
+        Screens.engine().video().classify(android.net.Uri.parse("content://other.app/Sunset.mp4"));
+        Screens.settle();
+        ((Timeline) controller.get().findViewById(R.id.timeline)).setProgress(42);
+        bars();
+        if (name.endsWith("large_letters")) {
+            picture(); // its layout says where the answer is
+            ViewGroup root = controller.get().findViewById(R.id.root);
+            Rect answer = new Rect();
+            root.offsetDescendantRectToMyCoords(controller.get().findViewById(R.id.at), answer);
+            root.scrollTo(0, answer.top);
+        }
+        check(name);
     }
 
     private void history(String name) throws Exception {

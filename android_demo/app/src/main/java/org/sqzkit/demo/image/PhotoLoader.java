@@ -46,7 +46,7 @@ public final class PhotoLoader {
     }
 
     /** The smallest power of two that brings the picture down to {@code MAX_DECODED_PIXELS}. */
-    static int sample(int width, int height) {
+    public static int sample(int width, int height) {
         int sample = 1;
         while ((long) (width / sample) * (height / sample) > MAX_DECODED_PIXELS) {
             sample *= 2;

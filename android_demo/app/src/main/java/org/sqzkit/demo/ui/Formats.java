@@ -35,6 +35,14 @@ public final class Formats {
         return digits(NumberFormat.getInstance(locale(context)), 1).format(number);
     }
 
+    /** "0:07", or "0:07.3" with tenths of a second. */
+    public static String time(Context context, long millis, boolean tenths) {
+        long minutes = millis / 60_000;
+        return tenths
+                ? String.format(locale(context), "%d:%04.1f", minutes, millis % 60_000 / 100 / 10.0)
+                : String.format(locale(context), "%d:%02d", minutes, millis % 60_000 / 1000);
+    }
+
     /** "435 KB", "1.28 MB" in powers of ten, as stores and file managers count. */
     public static String size(Context context, long bytes) {
         NumberFormat format = NumberFormat.getInstance(locale(context));
