@@ -22,6 +22,21 @@ def _github(repository: str, commit: str, path: str, checksum: Checksum) -> Remo
     return RemoteFile(url, checksum)
 
 
+def _torchvision(version: str, digest: str, top1: float, top5: float) -> Pretrained:
+    name = f"squeezenet{version[1:]}-{digest}.pth"
+    return Pretrained(
+        name=f"{version}_torchvision",
+        description=f"SqueezeNet {version.replace('_', '.')}, trained by torchvision",
+        spec=_network(version),
+        file=RemoteFile(f"https://download.pytorch.org/models/{name}", Checksum("sha256", digest)),
+        top1=top1,
+        top5=top5,
+        licence="BSD-3-Clause",
+        preprocessing_at=torchvision,
+        image_size=224,
+    )
+
+
 _ALL = (
     Pretrained(
         name="deep_compression",
@@ -109,34 +124,8 @@ _ALL = (
         top5=83.5,
         licence="BSD-2-Clause",
     ),
-    Pretrained(
-        name="v1_0_torchvision",
-        description="SqueezeNet v1.0, trained by torchvision",
-        spec=_network("v1_0"),
-        file=RemoteFile(
-            "https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
-            Checksum("sha256", "b66bff10"),
-        ),
-        top1=58.09,
-        top5=80.42,
-        licence="BSD-3-Clause",
-        preprocessing_at=torchvision,
-        image_size=224,
-    ),
-    Pretrained(
-        name="v1_1_torchvision",
-        description="SqueezeNet v1.1, trained by torchvision",
-        spec=_network("v1_1"),
-        file=RemoteFile(
-            "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
-            Checksum("sha256", "b8a52dc0"),
-        ),
-        top1=58.18,
-        top5=80.62,
-        licence="BSD-3-Clause",
-        preprocessing_at=torchvision,
-        image_size=224,
-    ),
+    _torchvision("v1_0", "b66bff10", 58.09, 80.42),
+    _torchvision("v1_1", "b8a52dc0", 58.18, 80.62),
 )
 PUBLISHED: Mapping[str, Pretrained] = {record.name: record for record in _ALL}
 
