@@ -262,9 +262,6 @@ class TFLiteFile:
             bias=self.stored(operator.inputs[2]) if has_bias else None,
             input=operator.inputs[0],
             output=operator.outputs[0],
-            padding=_name(schema.PADDINGS, options.scalar(0, "b", 0)),
-            strides=(options.scalar(2, "i", 0), options.scalar(1, "i", 0)),
-            activation=_name(schema.ACTIVATIONS, options.scalar(3, "b", 0)),
         )
 
 
@@ -279,10 +276,6 @@ def _operator_code(table: Table) -> tuple[str, int]:
     # Files before schema 3a have the code only in the old 8-bit field.
     code = max(table.scalar(0, "b", 0), table.scalar(3, "i", 0))
     return schema.operator_name(code), table.scalar(2, "i", 1)
-
-
-def _name(names: tuple[str, ...], code: int) -> str:
-    return names[code] if 0 <= code < len(names) else f"CODE_{code}"
 
 
 def _layer_name(tensor: str) -> str:

@@ -76,7 +76,6 @@ class ModelMetadata:
         value or one per channel; None where the file does not say.
       preprocessing: our own record of what is left to do outside the graph
         (turn, resize, crop), None in other makers' files.
-      minimum_parser_version: of the metadata.
     """
 
     description: Description
@@ -84,7 +83,6 @@ class ModelMetadata:
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     preprocessing: Preprocessing | None
-    minimum_parser_version: str = MINIMUM_PARSER_VERSION
 
 
 def outside(preprocessing: Preprocessing) -> Preprocessing:
@@ -150,7 +148,6 @@ def read(model: TFLiteFile) -> ModelMetadata | None:
         mean=mean,
         std=std,
         preprocessing=_preprocessing(files),
-        minimum_parser_version=root.text(7),
     )
 
 

@@ -22,8 +22,6 @@ DTYPES = {
     17: "int4",
     18: "bfloat16",
 }
-PADDINGS = ("SAME", "VALID")
-ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +66,6 @@ class Convolution:
     Attributes:
       layer: the Keras layer's name, "" if the tensor names do not contain it.
       input, output: numbers of the activations.
-      padding: "SAME" or "VALID".
-      strides: rows, columns.
-      activation: fused, as the schema names it ("NONE", "RELU", ...).
     """
 
     layer: str
@@ -78,9 +73,6 @@ class Convolution:
     bias: Tensor | None
     input: int
     output: int
-    padding: str
-    strides: tuple[int, int]
-    activation: str
 
 
 def item_size(dtype: str) -> int | None:

@@ -94,9 +94,6 @@ def test_convolutions_have_their_layers_names_and_kernels(model, small_network):
         found_bias = model.data(item.bias) * item.bias.scales
         np.testing.assert_allclose(found_bias, bias, atol=item.bias.scales.max())
         assert item.kernel.axis == 0
-        assert item.padding == layer.padding.upper()
-        assert item.strides == layer.strides
-        assert item.activation == "RELU"
 
 
 def test_replaced_values_are_what_the_interpreter_uses(model, noise_images):

@@ -7,7 +7,7 @@ import pytest
 
 from sqzkit.base import flatbuffer_tables
 from sqzkit.base.errors import FormatError, UsageError
-from sqzkit.base.flatbuffer_tables import Scalar
+from sqzkit.base.flatbuffer_tables import Scalar, Source
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.tflite import metadata
 from sqzkit.tflite.flatbuffer import TFLiteFile
@@ -23,11 +23,13 @@ def described(bare_float, record):
 
 
 def test_what_is_written_is_read(described, record):
-    found = metadata.read(TFLiteFile(described))
+    model = TFLiteFile(described)
+    found = metadata.read(model)
     assert found.description == WORDS
     assert found.labels == LABELS
     assert (found.mean, found.std) == ((0.0,), (1.0,))
-    assert found.minimum_parser_version == "1.0.0"
+    root = Source(model.metadata_entry(metadata.ENTRY), "metadata").root(metadata.IDENTIFIER)
+    assert root.text(7) == "1.0.0"  # the oldest parser that reads it
     assert found.preprocessing == metadata.outside(record)
     left = found.preprocessing
     assert (left.channel_order, left.mean, left.scale) == ("RGB", (0, 0, 0), (1, 1, 1))
