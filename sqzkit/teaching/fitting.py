@@ -66,18 +66,29 @@ class Discriminant:
 
 
 @dataclasses.dataclass(frozen=True)
-class LeftOut:
-    """What the head says of each photograph when it is taught without it.
+class Answers:
+    """What a head says of photographs.
 
     Attributes:
       scores: float64 [N, classes].
-      labels: int [N].
-      evidence: float64 [N].
+      labels: int [N], the true classes.
+      evidence: float64 [N], for "none of these".
     """
 
     scores: np.ndarray
     labels: np.ndarray
     evidence: np.ndarray
+
+    @property
+    def top1(self) -> float:
+        """Share of right first answers."""
+        return float((self.scores.argmax(1) == self.labels).mean())
+
+    def confusion(self) -> np.ndarray:
+        """Return how many photographs of each class (row) got each answer (column)."""
+        size = self.scores.shape[1]
+        pairs = self.labels * size + self.scores.argmax(1)
+        return np.bincount(pairs, minlength=size * size).reshape(size, size)
 
     def calibration(self) -> tuple[float, float]:
         """Return the least cross-entropy at a temperature, summed over the classes, and that one.
@@ -148,7 +159,7 @@ def choose(sums: Sums, features: np.ndarray, labels: np.ndarray) -> Choice:
     return best
 
 
-def leave_one_out(sums: Sums, features: np.ndarray, labels: np.ndarray, strength: float) -> LeftOut:
+def leave_one_out(sums: Sums, features: np.ndarray, labels: np.ndarray, strength: float) -> Answers:
     """Return what a head taught without each photograph says of it, without teaching it again.
 
     A photograph changes the covariance by a matrix of rank one (Sherman and Morrison). The
@@ -177,7 +188,7 @@ def leave_one_out(sums: Sums, features: np.ndarray, labels: np.ndarray, strength
     to_mean = plain + 2 * step * towards + step**2 * own
     to_mean += gain * (towards + step * own) ** 2
     scores = (to_mean[:, None] - to_class) / 2
-    return LeftOut(scores, labels, evidence(scores, to_mean))
+    return Answers(scores, labels, evidence(scores, to_mean))
 
 
 def scatter(sums: Sums) -> np.ndarray:
@@ -239,7 +250,7 @@ def _beyond(count: int) -> int:
     return max(1, int(FALSE_ALARMS * (count + 1)))
 
 
-def _threshold(left: LeftOut) -> float:
+def _threshold(left: Answers) -> float:
     """Return the evidence that the share `alarm_rate` of new photographs exceeds.
 
     A new photograph is as likely to rank anywhere among the left-out ones, so it counts as one more

@@ -1,42 +1,14 @@
 """How good a head is: accuracy, mistakes, and how well it knows what it was not taught."""
 
-import dataclasses
-
 import numpy as np
 
 from sqzkit.teaching import fitting
-from sqzkit.teaching.fitting import Choice, Discriminant
+from sqzkit.teaching.fitting import Answers, Choice, Discriminant
 from sqzkit.teaching.sums import Sums
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 DRAWS = 3
 MAX_LEFT_OUT_CLASSES = 12  # in `unknown_class`
-
-
-@dataclasses.dataclass(frozen=True)
-class Answers:
-    """What a head says of photographs.
-
-    Attributes:
-      scores: float64 [N, classes].
-      labels: int [N], the true classes.
-      evidence: float64 [N], for "none of these".
-    """
-
-    scores: np.ndarray
-    labels: np.ndarray
-    evidence: np.ndarray
-
-    @property
-    def top1(self) -> float:
-        """Share of right first answers."""
-        return float((self.scores.argmax(1) == self.labels).mean())
-
-    def confusion(self) -> np.ndarray:
-        """Return how many photographs of each class (row) got each answer (column)."""
-        size = self.scores.shape[1]
-        pairs = self.labels * size + self.scores.argmax(1)
-        return np.bincount(pairs, minlength=size * size).reshape(size, size)
 
 
 def fit(features: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Discriminant, Choice]:

@@ -13,8 +13,8 @@ from sqzkit.data.dataset import Example
 from sqzkit.reporting import templates
 from sqzkit.teaching import fitting
 from sqzkit.teaching.features import FeatureReader
+from sqzkit.teaching.fitting import Answers
 from sqzkit.teaching.head import Taught
-from sqzkit.teaching.measure import Answers
 
 MAX_MISTAKES = 12
 MAX_CONFUSION = 40  # classes; more are not legible

@@ -24,8 +24,8 @@ from sqzkit.runs.folder import RunFolder
 from sqzkit.teaching import export, fitting, head_file, measure, page
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
+from sqzkit.teaching.fitting import Answers
 from sqzkit.teaching.head import Head, Taught, refuse_other
-from sqzkit.teaching.measure import Answers
 from sqzkit.tflite.classifier import Classifier
 
 PathLike = str | os.PathLike[str]
@@ -240,7 +240,7 @@ def _measured(
         return measure.answers(taught.discriminant, measured.features, truth)
     strength = fitting.STRENGTHS[taught.choice.strength]
     left = fitting.leave_one_out(head.sums(), *head.rows(), strength)
-    return Answers(left.scores, left.labels, left.evidence) if len(left.labels) else None
+    return left if len(left.labels) else None
 
 
 def _figures(

@@ -135,7 +135,7 @@ def test_strength_has_the_least_loss_and_of_equals_the_strongest(made, monkeypat
     known = dict(zip(fitting.STRENGTHS, losses, strict=True))
 
     def leave_one_out(sums, features, labels, strength):
-        left = fitting.LeftOut(np.eye(3)[labels], labels, np.full(len(labels), strength))
+        left = fitting.Answers(np.eye(3)[labels], labels, np.full(len(labels), strength))
         object.__setattr__(left, "calibration", lambda: (known[strength], 10 * strength))
         return left
 
@@ -150,7 +150,7 @@ def test_temperature_calibrates():
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (4000, 4))
     drawn = np.array([random.choice(4, p=p) for p in fitting.probabilities(logits, 1.0)])
-    loss, temperature = fitting.LeftOut(3 * logits, drawn, np.zeros(4000)).calibration()
+    loss, temperature = fitting.Answers(3 * logits, drawn, np.zeros(4000)).calibration()
     assert temperature in (2.0 ** (6 / 4), 2.0 ** (5 / 4), 2.0 ** (7 / 4))
     chances = fitting.probabilities(3 * logits, temperature)[np.arange(4000), drawn]
     expected = sum(-np.log(chances[drawn == c]).mean() for c in range(4))
@@ -161,7 +161,7 @@ def test_temperature_calibrates():
     ("number", "above"), [(100, 4), (99, 4), (98, 3), (38, 0), (39, 1), (1, 0)]
 )
 def test_threshold_lets_the_stated_share_through(number, above):
-    left = fitting.LeftOut(np.zeros((0, 1)), np.zeros(0, int), np.arange(number)[::-1] * 1.0)
+    left = fitting.Answers(np.zeros((0, 1)), np.zeros(0, int), np.arange(number)[::-1] * 1.0)
     assert (left.evidence > fitting._threshold(left)).sum() == above
 
 

@@ -3,8 +3,8 @@ import pytest
 
 from sqzkit.teaching import measure, page
 from sqzkit.teaching.features import FeatureReader
+from sqzkit.teaching.fitting import Answers
 from sqzkit.teaching.head import Head
-from sqzkit.teaching.measure import Answers
 from tests.teaching.golden import photographs
 
 
@@ -27,7 +27,7 @@ def test_confusion_counts_answers_by_true_class():
 
 
 def test_a_class_that_is_neither_shown_nor_answered_has_its_row_and_column():
-    found = measure.Answers(np.eye(3)[[0, 1, 0]], np.array([0, 1, 1]), np.zeros(3))
+    found = Answers(np.eye(3)[[0, 1, 0]], np.array([0, 1, 1]), np.zeros(3))
     assert found.confusion().tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
 
 
