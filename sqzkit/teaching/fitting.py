@@ -12,6 +12,7 @@ import numpy as np
 
 from sqzkit.teaching import linear
 from sqzkit.teaching.sums import Sums
+from sqzkit.tflite.classifier import softmax
 
 STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 DEFAULT_STRENGTH = 4  # its number, where no photograph can be left out
@@ -135,9 +136,7 @@ def evidence(scores: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
     """Return float64 [N, classes], which sum to 1."""
-    scaled = scores / temperature
-    powers = np.exp(scaled - scaled.max(-1, keepdims=True))
-    return np.asarray(powers / powers.sum(-1, keepdims=True))
+    return softmax(scores / temperature)
 
 
 def choose(sums: Sums, features: np.ndarray, labels: np.ndarray) -> Choice:

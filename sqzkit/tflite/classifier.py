@@ -291,6 +291,6 @@ def _finish(model: TFLiteFile) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities, float32 [..., classes]."""
+    """Return probabilities [..., classes], of the dtype of the logits."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

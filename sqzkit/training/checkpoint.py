@@ -10,7 +10,6 @@ settings. `numpy.load` is not used: it allocates what a damaged file announces.
 import dataclasses
 import io
 import json
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from sqzkit.base import archives, files
 from sqzkit.base.errors import FormatError
 from sqzkit.base.keras import keras
 from sqzkit.runs.settings import refuse_other
+from sqzkit.training.evaluate import standard_error
 
 Groups = Mapping[str, Sequence[np.ndarray]]
 
@@ -147,10 +147,7 @@ class StageState:
             progress.improved_epoch = progress.epoch
         top = progress.top_accuracy = max(progress.top_accuracy, accuracy)
         progress.lowest_loss = min(progress.lowest_loss, loss)
-        # (k + 1) / (n + 2): no accuracy of a finite split is certain.
-        expected = (top * examples + 1) / (examples + 2)
-        near = top - math.sqrt(expected * (1 - expected) / examples)
-        if accuracy >= max(near, progress.floor):
+        if accuracy >= max(top - standard_error(top, examples), progress.floor):
             progress.best_epoch = progress.epoch
             self.best = [variable.numpy() for variable in self.variables["model"]]
 

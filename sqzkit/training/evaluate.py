@@ -182,7 +182,7 @@ def in_words(metrics: Mapping[str, float]) -> str:
     return text
 
 
-def standard_error(accuracy: float, count: int) -> float:
+def standard_error(accuracy: float, count: float) -> float:
     """Return that of an accuracy on `count` images; never 0, as no finite sample is certain."""
     expected = (accuracy * count + 1) / (count + 2)
     return math.sqrt(expected * (1 - expected) / max(count, 1))

@@ -18,6 +18,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.models.transfer import HEAD
 from sqzkit.runs.settings import refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
+from sqzkit.tflite.classifier import softmax
 from sqzkit.training import distribution
 from sqzkit.training.evaluate import (
     Evaluator,
@@ -283,6 +284,4 @@ class _Regression:
     def probabilities(self, strength: float, values: np.ndarray) -> np.ndarray:
         """Return float64 [N, classes] for features of other images."""
         kernel, bias = self.solve(strength)
-        logits = values @ kernel + bias
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return softmax(values @ kernel + bias)

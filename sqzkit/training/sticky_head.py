@@ -12,6 +12,7 @@ import numpy as np
 
 from sqzkit.base.keras import keras
 from sqzkit.models.transfer import HEAD
+from sqzkit.tflite.classifier import softmax
 from sqzkit.training.features import Features, compute, of_split
 from sqzkit.training.fit import StageFit
 
@@ -90,7 +91,7 @@ class _Problem:
         ahead = kernel, bias
         for _ in range(ITERATIONS):
             logits = self._values @ ahead[0] + ahead[1]
-            error = (_softmax(logits) - self._truth) / np.float32(len(logits))
+            error = (softmax(logits) - self._truth) / np.float32(len(logits))
             moved = ahead[0] - self._step * (self._values.T @ error) - self._old
             size = np.maximum(np.abs(moved) - self._step * np.float32(pull), 0)
             shrunk = np.sign(moved) * size * self._movable
@@ -108,11 +109,6 @@ class _Problem:
         return unscaled.astype(np.float32), (bias - self._mean @ unscaled).astype(np.float32)
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
-
-
 def _losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    truth = _softmax(logits.astype(np.float64))[np.arange(len(labels)), labels]
+    truth = softmax(logits.astype(np.float64))[np.arange(len(labels)), labels]
     return -np.log(np.maximum(truth, 1e-12))
