@@ -9,14 +9,13 @@ import numpy as np
 
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
-from sqzkit.runs.settings import refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.training import head
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import steps_per_epoch
 from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, named, split_metrics
 from sqzkit.training.features import MAX_PHOTOGRAPHS, Features, of_split
-from sqzkit.training.fit import StageFit, StageResult, fit_stage
+from sqzkit.training.fit import StageFit, StageResult, finished, fit_stage
 
 MAX_AVERAGED = 100  # last steps that count in the averaged weights, or a third of all if fewer
 # Of the way from the start to the fine-tuned weights; the first of equally good ones is taken.
@@ -150,9 +149,7 @@ def finish_untrained(
 ) -> StageResult:
     """Finish a stage whose network is trained already; `finish` is that of a stage."""
     folder = stage.folder
-    found = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
-    if found:
-        refuse_other(f"stage {stage.stage!r} of {folder.path}", found["config"], stage.record)
+    if found := finished(folder, stage.stage, stage.record):
         load_weights(model, folder.weights_path(stage.stage))
         return StageResult(model, found["metrics"])
     recorded = finish(model)

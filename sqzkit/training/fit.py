@@ -126,9 +126,7 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         another process of the cluster is gone.
     """
     folder, stage = fit.folder, fit.stage
-    found = next((e for e in folder.finished_stages() if e["stage"] == stage), None)
-    if found:
-        refuse_other(f"stage {stage!r} of {folder.path}", found["config"], fit.record)
+    if found := finished(folder, stage, fit.record):
         remove_checkpoint(folder, stage)
         exported = fit.exported(model)
         load_weights(exported, folder.weights_path(stage))
@@ -148,6 +146,14 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
         remove_checkpoint(folder, stage)
     distribution.barrier(trainer.strategy)
     return StageResult(exported, metrics)
+
+
+def finished(folder: RunFolder, stage: str, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the entry of a stage if it is finished; `UsageError` if it has other settings."""
+    found = next((e for e in folder.finished_stages() if e["stage"] == stage), None)
+    if found:
+        refuse_other(f"stage {stage!r} of {folder.path}", found["config"], settings)
+    return found
 
 
 def remove_checkpoint(folder: RunFolder, stage: str) -> None:

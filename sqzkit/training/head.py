@@ -16,7 +16,6 @@ import numpy as np
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.models.transfer import HEAD
-from sqzkit.runs.settings import refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.tflite.classifier import softmax
 from sqzkit.training import distribution
@@ -27,7 +26,7 @@ from sqzkit.training.evaluate import (
     standard_error,
 )
 from sqzkit.training.features import Features, compute
-from sqzkit.training.fit import StageFit
+from sqzkit.training.fit import StageFit, finished
 
 FOLDS = 5
 # Inverse strengths of the L2 penalty, for scikit-learn; the fold loss has one minimum.
@@ -128,9 +127,7 @@ def fit_stage_head(model: keras.Model, stage: StageFit) -> None:
     folder, dataset = stage.folder, stage.dataset
     seed, weights = stage.options.seed, stage.options.class_weights
     settings = {**stage.config, "seed": seed, "folds": FOLDS, "class_weights": weights}
-    entry = next((e for e in folder.finished_stages() if e["stage"] == stage.stage), None)
-    if entry:
-        refuse_other(f"stage {stage.stage!r} of {folder.path}", entry["config"], settings)
+    if finished(folder, stage.stage, settings):
         load_weights(model, folder.weights_path(stage.stage))
         return
     started = time.monotonic()
