@@ -15,9 +15,10 @@ from sqzkit.budget.folder import Made
 from sqzkit.budget.memory import arena_bytes
 from sqzkit.budget.networks import Network
 from sqzkit.budget.predict import DENSE, Prediction, latency
-from sqzkit.conversion import convert, verify
+from sqzkit.conversion import convert
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.convert import Result
+from sqzkit.conversion.verify import Reference
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.ptq.config import MIN_BUDGET
@@ -117,9 +118,9 @@ class Maker:
 
     def _measured(self, finalist: Finalist, recipe: str, content: bytes) -> dict[str, Any]:
         run = load_run(finalist.folder.path, finalist.stage(recipe))
-        images, labels = raw_images(self._dataset, "validation", run.preprocessing)
-        where = "the validation split"
-        found = verify.verify(run.model, run.preprocessing, content, images, labels, where)
+        photographs = raw_images(self._dataset, "validation", run.preprocessing)
+        network = run.model, run.preprocessing
+        found = Reference(*network, *photographs, "the validation split").compare(content)
         assert found.float_top1 is not None and found.converted_top1 is not None
         return {
             "tflite_bytes": len(content),

@@ -12,7 +12,7 @@ from sqzkit.base.errors import SqzkitError
 from sqzkit.coding import archive_files, sqz
 from sqzkit.conversion import checks, outputs, smallest, sources, verify
 from sqzkit.conversion.config import ConversionConfig
-from sqzkit.conversion.converter import PricedConverter, convert_model, convert_optimized
+from sqzkit.conversion.converter import PricedConverter, convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.sources import Source
 from sqzkit.models.inference import to_inference
@@ -183,7 +183,7 @@ def _convert(source: Source, config: ConversionConfig, base: bytes | None) -> by
     images = sources.representative_images(source, config)
     what = (source.model, source.preprocessing, source.labels, config.options)
     if config.optimize is not None and images is not None:
-        return convert_optimized(*what, images, config.optimize, base)
+        return PricedConverter(*what, images, config.optimize, base).best()
     form = (config.options.quantization, config.options.granularity)
     if source.equalizable and images is not None and form == ("int8", "per_channel"):
         what = (equalized(source.model, source.preprocessing, images), *what[1:])
@@ -240,10 +240,9 @@ def _measure(
     if found is None:
         print("not verified: no photographs (give --representative_dataset_dir)")
         return None
-    (images, labels), where = found
-    return verify.verify(
-        source.model, source.preprocessing, content, images, labels, where, source.foreign
-    )
+    photographs, where = found
+    network = source.model, source.preprocessing
+    return verify.Reference(*network, *photographs, where, source.foreign).compare(content)
 
 
 def _done_before(

@@ -1,6 +1,6 @@
 """From a Keras model to the bytes of a `.tflite` that takes raw RGB pixels."""
 
-import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,8 +18,8 @@ from sqzkit.conversion.prepared import prepare, round_first_kernel
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import raw_images
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.ptq import optimize as optimizer
 from sqzkit.ptq.config import OptimizeConfig
+from sqzkit.ptq.optimize import OptimizedWeights, Optimizer
 from sqzkit.tflite import metadata
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
@@ -188,7 +188,15 @@ def check_distinct(images: np.ndarray) -> None:
 
 
 class PricedConverter:
-    """Optimized files of one network at any price of a bit; what they share is done once."""
+    """Optimized int8 files of one network at any price of a bit; what they share is done once.
+
+    Args:
+      model: of Keras 2, of layers that the optimizer knows (`sqzkit.ptq.optimize`).
+      preprocessing, labels, options: as for `convert_model`; per tensor.
+      photographs: unlabelled, uint8 [N, S, S, 3], RGB.
+      config: the target, and a budget of the `.sqz` or the update.
+      base: an older int8 file: bits are then those of an update of it.
+    """
 
     def __init__(
         self,
@@ -198,12 +206,22 @@ class PricedConverter:
         options: ConversionOptions,
         photographs: np.ndarray,
         config: OptimizeConfig,
+        base: bytes | None = None,
     ) -> None:
-        """Measure the network; arguments are as for `convert_optimized`."""
+        if not isinstance(model, keras.Model):
+            raise UsageError(
+                "--optimize_for: only models of Keras 2 can be optimized, this one was saved by "
+                "Keras 3; leave the flag out"
+            )
         self._what = model, preprocessing, labels, options, photographs
-        measured = model, preprocessing, photographs, config
-        self._optimizer = optimizer.Optimizer(*measured, lambda text: print(text, flush=True))
+        self._config, self._base = config, base
         self._template = b""
+
+    @functools.cached_property
+    def _optimizer(self) -> Optimizer:
+        model, preprocessing, labels, _, images = self._what
+        older = None if self._base is None else (self._base, labels)
+        return Optimizer(model, preprocessing, images, self._config, _say, older)
 
     @property
     def price(self) -> float:
@@ -211,69 +229,50 @@ class PricedConverter:
         return self._optimizer.price
 
     def at(self, price: float) -> bytes:
-        """Return the `.tflite` at a price; at the first one, it is `convert_optimized`'s."""
+        """Return the `.tflite` at a price; at the first one, that of `best` without a budget."""
         found = self._optimizer.at(price)
-        model, preprocessing, labels, options, images = self._what
-        if not self._template:
-            place = found.template(model, preprocessing)
-            self._template = convert_model(place, preprocessing, labels, options, images)
-        content = found.write(self._template)
-        checks.check_ends(TFLiteFile(content), options)
+        self._template = self._template or self._converted(found)
+        return self._written(found, self._template)
+
+    def best(self) -> bytes:
+        """Return the `.tflite` at the target's price, or at the one that meets the budget.
+
+        Its `.sqz`, or the update, is not larger than that; `RunError` if that cannot be.
+        """
+        of_archive, of_update = self._config.archive_budget_bytes, self._config.update_budget_bytes
+        if of_update is not None:
+            free = self._optimizer.best()
+            unbound = len(sqz.pack(self._written(free), self._base))
+            found = self._optimizer.best(of_update, unbound - free.coded_bytes)
+            content = self._written(found)
+            size = len(sqz.pack(content, self._base))
+            _refuse_above(size, "--update_budget_bytes", of_update)
+            return content
+        if of_archive is None:
+            return self._written(self._optimizer.best())
+        overhead = _archive_overhead(convert_model(*self._what))
+        if overhead >= of_archive:
+            raise RunError(
+                f"--archive_budget_bytes={of_archive}: all but the kernels takes "
+                f"{overhead:,} bytes already; allow more"
+            )
+        content = self._written(self._optimizer.best(of_archive, overhead))
+        _refuse_above(len(sqz.pack(content)), "--archive_budget_bytes", of_archive)
+        return content
+
+    def _converted(self, found: OptimizedWeights) -> bytes:
+        """Return a file with a place for these weights."""
+        model, preprocessing, *rest = self._what
+        return convert_model(found.template(model, preprocessing), preprocessing, *rest)
+
+    def _written(self, found: OptimizedWeights, template: bytes = b"") -> bytes:
+        content = found.write(template or self._converted(found))
+        checks.check_ends(TFLiteFile(content), self._what[3])
         return content
 
 
-def convert_optimized(
-    model: Any,
-    preprocessing: Preprocessing,
-    labels: tuple[str, ...],
-    options: ConversionOptions,
-    photographs: np.ndarray,
-    config: OptimizeConfig,
-    base: bytes | None = None,
-) -> bytes:
-    """Convert to int8 per tensor with optimized kernels; see `sqzkit.ptq.optimize`.
-
-    With a base, an older int8 file, bits are those of an update of it. The model is of Keras 2, of
-    layers that the optimizer knows; the photographs are unlabelled, uint8 [N, S, S, 3], RGB; the
-    rest is as for `convert_model`. The `.sqz`, or the update, of the file that is returned is not
-    larger than the budget; `RunError` is raised if that cannot be.
-    """
-    if not isinstance(model, keras.Model):
-        raise UsageError(
-            "--optimize_for: only models of Keras 2 can be optimized, this one was saved by "
-            "Keras 3; leave the flag out"
-        )
-    images = photographs
-
-    def converted(model: Any) -> bytes:
-        return convert_model(model, preprocessing, labels, options, images)
-
-    def optimized(config: OptimizeConfig, overhead: int = 0) -> tuple[bytes, int]:
-        """Return the file, and the bytes of its kernels in the archive or update."""
-        what = model, preprocessing, images, config, overhead
-        older = None if base is None else (base, labels)
-        found = optimizer.optimize(*what, lambda text: print(text, flush=True), older)
-        content = found.write(converted(found.template(model, preprocessing)))
-        checks.check_ends(TFLiteFile(content), options)
-        return content, found.coded_bytes
-
-    if config.update_budget_bytes is not None:
-        content, kernels = optimized(dataclasses.replace(config, update_budget_bytes=None))
-        content, _ = optimized(config, len(sqz.pack(content, base)) - kernels)
-        size = len(sqz.pack(content, base))
-        _refuse_above(size, "--update_budget_bytes", config.update_budget_bytes)
-        return content
-    if config.archive_budget_bytes is None:
-        return optimized(config)[0]
-    overhead = _archive_overhead(converted(model))
-    if overhead >= config.archive_budget_bytes:
-        raise RunError(
-            f"--archive_budget_bytes={config.archive_budget_bytes}: all but the kernels takes "
-            f"{overhead:,} bytes already; allow more"
-        )
-    content, _ = optimized(config, overhead)
-    _refuse_above(len(sqz.pack(content)), "--archive_budget_bytes", config.archive_budget_bytes)
-    return content
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _refuse_above(size: int, flag: str, budget: int) -> None:

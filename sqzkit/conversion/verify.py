@@ -86,7 +86,17 @@ class Verification:
 
 
 class Reference:
-    """A float model's answers on photographs, with which files are compared."""
+    """A float model's answers on photographs, with which files are compared.
+
+    Args:
+      model, preprocessing, foreign: as for `prepared.prepare`.
+      images: uint8 [N, S, S, 3], RGB, prepared but not normalized.
+      labels: int32 [N], or None where they are not known.
+      where: names the photographs for the record.
+
+    Raises:
+      RunError: there are no photographs, or the model answers with values that are not finite.
+    """
 
     def __init__(
         self,
@@ -97,12 +107,6 @@ class Reference:
         where: str,
         foreign: bool = False,
     ) -> None:
-        """Run the model on the photographs; raise `RunError` if there are none.
-
-        The images are uint8 [N, S, S, 3], RGB, prepared but not normalized, and `where` names them
-        for the record; the labels are int32 [N], or None where they are not known. Model,
-        preprocessing and `foreign` are as for `prepared.prepare`.
-        """
         if not len(images):
             raise RunError(f"no photographs in {where}: nothing to verify the file on")
         self._images, self._labels, self._where = images, labels, where
@@ -133,19 +137,6 @@ class Reference:
             lost=int(np.count_nonzero(right & ~still)),
             gained=int(np.count_nonzero(still & ~right)),
         )
-
-
-def verify(
-    model: Any,
-    preprocessing: Preprocessing,
-    content: bytes,
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    where: str,
-    foreign: bool = False,
-) -> Verification:
-    """Return how a converted file compares with its model; arguments are as for `Reference`."""
-    return Reference(model, preprocessing, images, labels, where, foreign).compare(content)
 
 
 def refuse_drop(verification: Verification, max_accuracy_drop: float, advice: str) -> str:

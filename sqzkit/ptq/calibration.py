@@ -115,11 +115,10 @@ def _squared_gradients(
     import tensorflow as tf
 
     items = graph.convolutions()
-    kernels, biases = _parts(weights)
     with tf.GradientTape() as tape:
-        watched = {name: tf.constant(bias) for name, bias in biases.items()}
-        tape.watch(watched)
-        values = simulation.run(graph, kernels, watched, batch)
+        watched = {name: (kernel, tf.constant(bias)) for name, (kernel, bias) in weights.items()}
+        tape.watch([bias for _, bias in watched.values()])
+        values = simulation.run(graph, watched, batch)
         combined = tf.reduce_sum(values[graph.operations[-1].name] * combination.astype(np.float32))
     gradients = tape.gradient(combined, [values[item.name] for item in items])
     squares = {}
@@ -131,15 +130,9 @@ def _squared_gradients(
     return squares
 
 
-def _parts(weights: Weights) -> tuple[dict[str, Array], dict[str, Array]]:
-    kernels = {name: kernel for name, (kernel, _) in weights.items()}
-    return kernels, {name: bias for name, (_, bias) in weights.items()}
-
-
 def _run(graph: Graph, weights: Weights, images: Array) -> Iterator[dict[str, Array]]:
-    kernels, biases = _parts(weights)
     for batch in simulation.batches(images, BATCH):
-        values = simulation.run(graph, kernels, biases, batch)
+        values = simulation.run(graph, weights, batch)
         yield {name: value.numpy() for name, value in values.items() if name}
 
 

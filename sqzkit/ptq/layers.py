@@ -183,11 +183,10 @@ def _apply(
     site: Range | None = None,
 ) -> Array:
     """Return one operation's result on all photographs, rounded to `site` if given."""
-    kernels, biases = ({item.name: own[0]}, {item.name: own[1]}) if own else ({}, {})
     results = []
     for start in range(0, len(inputs[0]), _BATCH):
         parts = [values[start : start + _BATCH].astype(np.float32) for values in inputs]
-        result = simulation.apply(graph, item, parts, kernels, biases)
+        result = simulation.apply(graph, item, parts, own)
         results.append(np.asarray(result if site is None else simulation.round_to(result, site)))
     return np.concatenate(results)
 

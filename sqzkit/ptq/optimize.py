@@ -2,9 +2,9 @@
 
 The steps, each described in its own module: equalize the channels' ranges
 (`equalization`); choose the activation scales with the least error and
-measure what every output matters to the logits (`optimize_calibration`);
-round layer by layer at one price for a bit (`optimize_layers`, `rounding`);
-where a budget is given, search the price that meets it.
+measure what every output matters to the logits (`calibration`); round layer
+by layer at one price for a bit (`layers`, `rounding`); where a budget is
+given, search the price that meets it.
 docs/optimization.md has what each step gains.
 """
 
@@ -95,8 +95,22 @@ class OptimizedWeights:
 class Optimizer:
     """A network measured on photographs: what rounding at any price needs, computed once.
 
+    Args:
+      model: flat functional Keras model, of any SqueezeNet.
+      preprocessing: what it expects of its input.
+      photographs: uint8 [N, S, S, 3], RGB, unlabelled, like those it is for;
+        at least 8, better 50 or more.
+      config: the target, and whose budget `best` meets.
+      progress: is told, in words, what is done.
+      older: a file to be updated, and the class names now; its scales are kept, and bits are those
+        of an update.
+
     Attributes:
       price: of a bit, at which the error is what the target allows.
+
+    Raises:
+      UsageError: too few photographs, of another size, or a model with layers
+        that are not understood.
     """
 
     def __init__(
@@ -108,7 +122,6 @@ class Optimizer:
         progress: Progress = lambda text: None,
         older: tuple[bytes, tuple[str, ...]] | None = None,
     ) -> None:
-        """Equalize and calibrate; arguments and errors are those of `optimize`."""
         images = _choose(photographs, preprocessing, config)
         self.graph, exact = read_model(to_inference(model), preprocessing)
         self._older = OlderFile(older[0], self.graph, exact, older[1]) if older else None
@@ -119,7 +132,7 @@ class Optimizer:
             self._before = self._older.layers(self.weights)
             ranges = {**measured.ranges, **self._older.ranges}
             measured = dataclasses.replace(measured, ranges=ranges)
-        self._measured, self._seed = measured, config.seed
+        self._measured, self._config, self._progress = measured, config, progress
         count = len(self.graph.convolutions())
         progress(f"measured {count} convolutions on {len(images)} photographs")
         share = _ERROR_SHARES[config.optimize_for]
@@ -128,52 +141,29 @@ class Optimizer:
     def at(self, price: float) -> OptimizedWeights:
         """Return the network rounded at a price."""
         layers = optimize_layers.round_network(
-            self.graph, self.weights, self._measured, price, self._seed, self._before
+            self.graph, self.weights, self._measured, price, self._config.seed, self._before
         )
         return OptimizedWeights(self.graph, layers, self._measured.ranges, price, self._older)
 
+    def best(self, budget: int | None = None, overhead_bytes: int = 0) -> OptimizedWeights:
+        """Return the network at the target's price, or at the one that meets a budget.
 
-def optimize(
-    model: Any,
-    preprocessing: Preprocessing,
-    photographs: Array,
-    config: OptimizeConfig,
-    overhead_bytes: int = 0,
-    progress: Progress = lambda text: None,
-    older: tuple[bytes, tuple[str, ...]] | None = None,
-) -> OptimizedWeights:
-    """Return int8 weights that give the float model's answers at few bytes.
+        The budget is in bytes of the archive, or the update, which has `overhead_bytes` besides the
+        kernels. Raises `RunError` if it cannot be met.
+        """
 
-    Args:
-      model: flat functional Keras model, of any SqueezeNet.
-      preprocessing: what it expects of its input.
-      photographs: uint8 [N, S, S, 3], RGB, unlabelled, like those it is for;
-        at least 8, better 50 or more.
-      config: target and budget.
-      overhead_bytes: of the archive besides the kernels.
-      progress: is told, in words, what is done.
-      older: a file to be updated, and the class names now; its scales are kept, and bits are those
-        of an update.
+        def at(price: float) -> OptimizedWeights:
+            found = self.at(price)
+            self._progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
+            return found
 
-    Raises:
-      UsageError: too few photographs, of another size, or a model with layers
-        that are not understood.
-      RunError: the budget cannot be met.
-    """
-    optimizer = Optimizer(model, preprocessing, photographs, config, progress, older)
-
-    def at(price: float) -> OptimizedWeights:
-        found = optimizer.at(price)
-        progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
-        return found
-
-    budget = config.update_budget_bytes or config.archive_budget_bytes
-    if budget is None:
-        return at(optimizer.price)
-    # Corrected biases are less regular than the model's own: a byte more for each.
-    biases = 0 if older else sum(bias.size for _, bias in optimizer.weights.values())
-    flag = "--update_budget_bytes" if config.update_budget_bytes else "--archive_budget_bytes"
-    return search_price(at, optimizer.price, budget - overhead_bytes - biases, flag)
+        if budget is None:
+            return at(self.price)
+        # Corrected biases are less regular than the model's own: a byte more for each.
+        biases = 0 if self._older else sum(bias.size for _, bias in self.weights.values())
+        of_update = self._config.update_budget_bytes
+        flag = "--update_budget_bytes" if of_update else "--archive_budget_bytes"
+        return search_price(at, self.price, budget - overhead_bytes - biases, flag)
 
 
 def _equalized(graph: Graph, exact: Weights, images: Array, base: OlderFile | None) -> Weights:
@@ -185,7 +175,7 @@ def _equalized(graph: Graph, exact: Weights, images: Array, base: OlderFile | No
 def equalized(model: Any, preprocessing: Preprocessing, photographs: Array) -> Any:
     """Return a Keras model of the same function whose channels have more equal ranges.
 
-    An int8 file has one scale for all channels of a result. Arguments are as for `optimize`.
+    An int8 file has one scale for all channels of a result. Arguments are as for `Optimizer`.
     """
     prepared = to_inference(model)
     graph, exact = read_model(prepared, preprocessing)

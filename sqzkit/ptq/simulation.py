@@ -33,23 +33,19 @@ class Range:
 
 
 def run(
-    graph: Graph,
-    kernels: Mapping[str, Tensor],
-    biases: Mapping[str, Tensor],
-    images: Tensor,
+    graph: Graph, weights: Mapping[str, tuple[Tensor, Tensor]], images: Tensor
 ) -> dict[str, Tensor]:
     """Return every operation's result by name, computed in float.
 
     Args:
       graph: the operations.
-      kernels: float32 HWIO by convolution.
-      biases: float32 [O] by convolution.
+      weights: kernel float32 HWIO and bias float32 [O] by convolution.
       images: float32 [N, S, S, 3], raw RGB 0..255.
     """
     values: dict[str, Tensor] = {"": images}
     for item in graph.operations:
         inputs = [values[name] for name in item.inputs]
-        values[item.name] = apply(graph, item, inputs, kernels, biases)
+        values[item.name] = apply(graph, item, inputs, weights.get(item.name))
     return values
 
 
@@ -69,18 +65,13 @@ def round_to(value: Tensor, site: Range) -> Tensor:
 
 
 def apply(
-    graph: Graph,
-    item: Operation,
-    inputs: list[Tensor],
-    kernels: Mapping[str, Tensor],
-    biases: Mapping[str, Tensor],
+    graph: Graph, item: Operation, inputs: list[Tensor], own: tuple[Tensor, Tensor] | None
 ) -> Tensor:
-    """Return the result of one operation on its inputs."""
+    """Return the result of one operation on its inputs; `own` are a convolution's weights."""
     import tensorflow as tf
 
-    if item.kind == "conv":
-        value = tf.nn.conv2d(inputs[0], kernels[item.name], item.stride, item.padding)
-        value = value + biases[item.name]
+    if own is not None:
+        value = tf.nn.conv2d(inputs[0], own[0], item.stride, item.padding) + own[1]
         return tf.nn.relu(value) if item.relu else value
     if item.kind == "max":
         return tf.nn.max_pool2d(inputs[0], item.pool, item.stride, item.padding)

@@ -102,15 +102,18 @@ def measured(monkeypatch, tmp_path):
         record = {"sizes": {"sqz": 900}, "sha256": "00", "verification": {"converted_top1": 0.7}}
         return Result(tmp_path / "x.tflite", None, None, record)
 
-    def verify(model, rule, content, images, labels, where):
-        asked.append((model, images, where))
-        return types.SimpleNamespace(float_top1=0.9, converted_top1=0.8, agreement=0.95)
+    class Reference:
+        def __init__(self, model, rule, images, labels, where):
+            asked.append((model, images, where))
+
+        def compare(self, content):
+            return types.SimpleNamespace(float_top1=0.9, converted_top1=0.8, agreement=0.95)
 
     def load_run(path, stage):
         return types.SimpleNamespace(model=f"{path.name}'s {stage}", preprocessing=None)
 
     monkeypatch.setattr(making, "_convert", convert)
-    monkeypatch.setattr(making.verify, "verify", verify)
+    monkeypatch.setattr(making, "Reference", Reference)
     monkeypatch.setattr(making, "load_run", load_run)
     monkeypatch.setattr(
         making, "raw_images", lambda data, split, rule: (f"{data} {split}", "truth")

@@ -662,8 +662,8 @@ def test_kernels_are_optimized_where_it_was_asked_for(keras_file, tmp_path, monk
 
         monkeypatch.setattr(convert, name, called)
 
-    stop("convert_optimized")
+    stop("PricedConverter")
     stop("convert_model")
     config = ConversionConfig(optimize=optimize, **given)
-    with pytest.raises(RunError, match="convert_optimized" if optimize else "convert_model"):
+    with pytest.raises(RunError, match="PricedConverter" if optimize else "convert_model"):
         convert.convert(config)

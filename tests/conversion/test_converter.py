@@ -274,10 +274,13 @@ def test_a_scale_that_is_not_one_is_refused(small_network, converted, record):
 def test_an_optimized_files_archive_keeps_to_its_budget(
     small_network, record, noise_images, monkeypatch, spare
 ):
-    class Found:
+    class Unchanged:
         """An optimizer that changes nothing."""
 
         coded_bytes = 0
+
+        def best(self, budget, overhead_bytes):
+            return self
 
         def template(self, model, preprocessing):
             return model
@@ -285,14 +288,14 @@ def test_an_optimized_files_archive_keeps_to_its_budget(
         def write(self, content):
             return content
 
-    monkeypatch.setattr(converter.optimizer, "optimize", lambda *given: Found())
+    monkeypatch.setattr(converter, "Optimizer", lambda *given: Unchanged())
     options = ConversionOptions("int8", "per_tensor")
     what = (small_network, record, LABELS, options, noise_images)
     plain = convert_model(*what)
     budget = len(sqz.pack(plain)) + spare
     config = OptimizeConfig("size", budget)
     if spare > 0:
-        assert converter.convert_optimized(*what, config) == plain
+        assert converter.PricedConverter(*what, config).best() == plain
     else:
         with pytest.raises(RunError, match=f"{budget + 1:,} bytes, more than .*={budget}"):
-            converter.convert_optimized(*what, config)
+            converter.PricedConverter(*what, config).best()

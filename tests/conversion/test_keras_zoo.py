@@ -12,7 +12,7 @@ from sqzkit.coding import sqz
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import prepare
-from sqzkit.conversion.verify import refuse_difference, verify
+from sqzkit.conversion.verify import Reference, refuse_difference
 from sqzkit.models.answers import gives_probabilities
 from sqzkit.models.keras_file import load_keras_file
 from sqzkit.preprocessing.photograph import normalize
@@ -55,7 +55,8 @@ def check_file(model, record, quantization, calibration, pictures, expected):
     options = ConversionOptions(quantization)
     content = convert_model(model, record, LABELS, options, calibration, foreign=True)
     assert not phone.unknown_operators(TFLiteFile(content))
-    verification = verify(model, record, content, pictures, None, "pictures", foreign=True)
+    answers = Reference(model, record, pictures, None, "pictures", foreign=True)
+    verification = answers.compare(content)
     try:
         refuse_difference(verification, quantization, 0.5, foreign=True)
     except RunError as error:
@@ -157,7 +158,7 @@ def test_a_layer_that_cannot_be_copied_and_weights_that_are_nan(version):
     np.testing.assert_allclose(np.asarray(prepared(images.astype("f4"))), expected, atol=1e-4)
     dense.set_weights([np.full_like(weight, np.nan) for weight in dense.get_weights()])
     with pytest.raises(RunError, match="float model answers with values that are not finite"):
-        verify(model, record, b"", images, None, "pictures", foreign=True)
+        Reference(model, record, images, None, "pictures", foreign=True)
 
 
 @pytest.mark.parametrize("version", LIBRARIES)

@@ -4,7 +4,7 @@ import pytest
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import sqz
 from sqzkit.conversion.config import ConversionConfig
-from sqzkit.conversion.converter import convert_optimized
+from sqzkit.conversion.converter import PricedConverter
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.outputs import output_path
 from sqzkit.ptq.config import OptimizeConfig
@@ -16,7 +16,8 @@ LABELS = ("ant", "bee", "cat", "dog", "eel")
 
 
 def convert(model, record, images, **changes):
-    return convert_optimized(model, record, LABELS, OPTIONS, images, OptimizeConfig(**changes))
+    config = OptimizeConfig(**changes)
+    return PricedConverter(model, record, LABELS, OPTIONS, images, config).best()
 
 
 @pytest.mark.slow

@@ -21,12 +21,18 @@ def convert_run(small_network, record, noise_images, converted, tmp_path, monkey
     asked = []
 
     class Priced:
-        price = 1e-6
-
         def __init__(self, *_):
+            pass
+
+        @property
+        def price(self):
             asked.append("measured")
+            return 1e-6
 
         def at(self, price):
+            return converted["int8"]
+
+        def best(self):
             return converted["int8"]
 
     def run(drop, plain_drop=0.0, validation=4, **changes):
@@ -54,7 +60,6 @@ def convert_run(small_network, record, noise_images, converted, tmp_path, monkey
         monkeypatch.setattr(verify, "Reference", Reference)
         monkeypatch.setattr(convert, "PricedConverter", Priced)
         monkeypatch.setattr(convert, "convert_model", lambda *_: converted["uint8"])
-        monkeypatch.setattr(convert, "convert_optimized", lambda *_: converted["int8"])
         monkeypatch.setattr(convert.checks, "check_compression", lambda *_: None)
         given = {"optimize": OptimizeConfig("size"), "archive": True, **changes}
         config = ConversionConfig(ConversionOptions(), model_dir=str(tmp_path), **given)

@@ -3,12 +3,16 @@ import pytest
 
 from sqzkit.base.errors import RunError
 from sqzkit.conversion import verify as module
-from sqzkit.conversion.verify import Verification, refuse_difference, refuse_drop, verify
+from sqzkit.conversion.verify import Reference, Verification, refuse_difference, refuse_drop
+
+
+def compared(content, *reference):
+    return Reference(*reference).compare(content)
 
 
 def test_the_same_network_agrees_with_itself(small_network, record, converted, noise_images):
     labels = np.array([3, 1] * 6)
-    found = verify(small_network, record, converted["none"], noise_images, labels, "noise")
+    found = compared(converted["none"], small_network, record, noise_images, labels, "noise")
     assert (found.examples, found.agreement, found.where) == (12, 1.0, "noise")
     assert found.mean_difference < 1e-4
     assert found.float_top1 == found.converted_top1
@@ -22,21 +26,21 @@ def test_accuracies_are_those_of_the_labels(small_network, record, converted, no
     answers = Classifier(converted["int8"]).predict(noise_images).argmax(axis=1)
     labels = answers.copy()
     labels[:3] = (labels[:3] + 1) % 5
-    found = verify(small_network, record, converted["int8"], noise_images, labels, "noise")
+    found = compared(converted["int8"], small_network, record, noise_images, labels, "noise")
     assert found.converted_top1 == 0.75
     # A file of other weights is told apart.
     head = small_network.get_layer("conv10")
     kept = head.get_weights()
     head.set_weights([kept[0][..., ::-1], kept[1][::-1]])
     try:
-        other = verify(small_network, record, converted["int8"], noise_images, labels, "noise")
+        other = compared(converted["int8"], small_network, record, noise_images, labels, "noise")
     finally:
         head.set_weights(kept)
     assert other.agreement < found.agreement
 
 
 def test_without_labels_only_the_agreement_is_known(small_network, record, converted, noise_images):
-    found = verify(small_network, record, converted["int8"], noise_images, None, "noise")
+    found = compared(converted["int8"], small_network, record, noise_images, None, "noise")
     assert found.float_top1 is None
     assert found.drop is None
     refuse_drop(found, 0.0, "do this")
@@ -45,7 +49,7 @@ def test_without_labels_only_the_agreement_is_known(small_network, record, conve
 
 def test_no_photographs(small_network, record, converted, noise_images):
     with pytest.raises(RunError, match="no photographs in nowhere"):
-        verify(small_network, record, converted["int8"], noise_images[:0], None, "nowhere")
+        compared(converted["int8"], small_network, record, noise_images[:0], None, "nowhere")
 
 
 def test_a_drop_beyond_the_limit_is_refused():
@@ -76,7 +80,8 @@ def ranked(*orders):
 def compare(monkeypatch, reference, ours, labels):
     monkeypatch.setattr(module, "Classifier", Fixed)
     monkeypatch.setattr(module, "answerer", lambda *_: lambda images: reference)
-    return verify(None, None, ours, np.zeros(len(ours)), np.array(labels), "made up")
+    answers = Reference(None, None, np.zeros(len(ours)), np.array(labels), "made up")
+    return answers.compare(ours)
 
 
 def test_figures_by_hand(monkeypatch):

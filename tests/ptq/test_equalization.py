@@ -21,9 +21,7 @@ def photographs(count=4):
 
 
 def answers(graph, weights, images):
-    kernels = {name: kernel for name, (kernel, _) in weights.items()}
-    biases = {name: bias for name, (_, bias) in weights.items()}
-    values = simulation.run(graph, kernels, biases, images.astype(np.float32))
+    values = simulation.run(graph, weights, images.astype(np.float32))
     return {name: value.numpy() for name, value in values.items() if name}
 
 

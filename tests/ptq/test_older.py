@@ -7,7 +7,7 @@ import pytest
 
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.coding import sqz
-from sqzkit.conversion.converter import convert_model, convert_optimized
+from sqzkit.conversion.converter import PricedConverter, convert_model
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.models.inference import to_inference
 from sqzkit.ptq import calibration
@@ -165,18 +165,18 @@ def test_another_granularity_is_refused(images):
 def test_optimizing_with_an_older_file_moves_little_and_keeps_a_budget(images):
     config = OptimizeConfig("size")
     given = RECORD, LABELS, PER_TENSOR
-    old = convert_optimized(network(), *given, images, config)
+    old = PricedConverter(network(), *given, images, config).best()
     model, _ = moved_network()
     others = photographs(seed=4)
-    alone = convert_optimized(model, *given, others, config)
-    kept = convert_optimized(model, *given, others, config, old)
+    alone = PricedConverter(model, *given, others, config).best()
+    kept = PricedConverter(model, *given, others, config, old).best()
     size = len(sqz.pack(kept, old))
     assert size < 0.75 * len(sqz.pack(alone, old))
     answers = [Classifier(content).predict(others).argmax(axis=1) for content in (kept, alone)]
     assert (answers[0] == answers[1]).mean() > 0.8
     small = dataclasses.replace(config, update_budget_bytes=size - 60)
-    made = convert_optimized(model, *given, others, small, old)
+    made = PricedConverter(model, *given, others, small, old).best()
     assert len(sqz.pack(made, old)) <= size - 60
     with pytest.raises(RunError, match="--update_budget_bytes: the kernels took"):
         tiny = dataclasses.replace(config, update_budget_bytes=100)
-        convert_optimized(model, *given, others, tiny, old)
+        PricedConverter(model, *given, others, tiny, old).best()

@@ -54,6 +54,12 @@ def float_answers(model, images):
     return model((pixels - np.float32(RECORD.mean)) * np.float32(RECORD.scale)).numpy()
 
 
+def optimize(model, images, config, **given):
+    return subject.Optimizer(model, RECORD, images, config).best(
+        config.archive_budget_bytes, **given
+    )
+
+
 def convert(model, found, images, options=OPTIONS):
     template = convert_model(found.template(model, RECORD), RECORD, LABELS, options, images)
     return found.write(template)
@@ -65,14 +71,13 @@ def convert(model, found, images, options=OPTIONS):
 )
 def test_the_file_computes_what_was_simulated(changes):
     model, images = network(**changes), photographs()
-    found = subject.optimize(model, RECORD, images, OptimizeConfig(optimize_for="accuracy"))
+    found = optimize(model, images, OptimizeConfig(optimize_for="accuracy"))
     content = convert(model, found, images)
-    kernels = {name: layer.values for name, layer in found.layers.items()}
-    biases = {name: layer.bias for name, layer in found.layers.items()}
+    weights = {name: (layer.values, layer.bias) for name, layer in found.layers.items()}
     values = {"": images.astype(np.float32)}
     for item in found.graph.operations:
         inputs = [values[name] for name in item.inputs]
-        value = simulation.apply(found.graph, item, inputs, kernels, biases)
+        value = simulation.apply(found.graph, item, inputs, weights.get(item.name))
         # A maximum or a concatenation of rounded values is rounded already.
         rounds = item.kind not in ("max", "concat")
         values[item.name] = simulation.round_to(value, found.ranges[item.site]) if rounds else value
@@ -83,7 +88,7 @@ def test_the_file_computes_what_was_simulated(changes):
 
 def test_the_file_holds_exactly_the_kernels_and_scales():
     model, images = network(), photographs()
-    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    found = optimize(model, images, OptimizeConfig())
     file = TFLiteFile(convert(model, found, images))
     for item in file.convolutions():
         layer = found.layers[item.layer]
@@ -102,7 +107,7 @@ def without_weights(layer):
 def test_kernels_that_lost_all_their_weights_have_a_place_in_the_file():
     """The converter would store equal kernels once, without their layers' names."""
     model, images = network(), photographs()
-    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    found = optimize(model, images, OptimizeConfig())
     empty = {name: without_weights(layer) for name, layer in found.layers.items()}
     empty["fire4/expand3x3"] = found.layers["fire4/expand3x3"]
     file = TFLiteFile(convert(model, dataclasses.replace(found, layers=empty), images))
@@ -130,7 +135,7 @@ def test_templates_of_equal_kernels_differ_whatever_their_shapes():
 
 def test_invariants():
     model, images = network(), photographs()
-    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    found = optimize(model, images, OptimizeConfig())
     for name, layer in found.layers.items():
         exact = model.get_layer(name).get_weights()[0]
         zeros = exact == 0
@@ -160,10 +165,8 @@ def test_better_than_nearest_rounding_at_the_same_steps():
     }
 
     def error(layers):
-        kernels = {name: layer.values for name, layer in layers.items()}
-        biases = {name: layer.bias for name, layer in layers.items()}
-        pixels = unseen.astype(np.float32)
-        values = simulation.run(graph, kernels, biases, pixels)
+        weights = {name: (layer.values, layer.bias) for name, layer in layers.items()}
+        values = simulation.run(graph, weights, unseen.astype(np.float32))
         return np.mean((values[graph.operations[-1].name] - float_answers(model, unseen)) ** 2)
 
     assert subject.coded_bytes(found) < subject.coded_bytes(nearest)
@@ -198,10 +201,10 @@ def test_the_search_meets_a_budget_in_few_trials(budget, curvature):
 
 def test_a_budget_is_kept_and_makes_bits_dearer():
     model, images = network(), photographs()
-    free = subject.optimize(model, RECORD, images, OptimizeConfig(optimize_for="accuracy"))
+    free = optimize(model, images, OptimizeConfig(optimize_for="accuracy"))
     wanted = int(0.8 * free.coded_bytes)
     config = OptimizeConfig(archive_budget_bytes=5000 + wanted)
-    found = subject.optimize(model, RECORD, images, config, overhead_bytes=5000)
+    found = optimize(model, images, config, overhead_bytes=5000)
     assert found.coded_bytes <= wanted
     assert found.price > free.price
 
@@ -215,7 +218,7 @@ def test_size_takes_fewer_bytes_than_accuracy_and_plain_conversion():
     model, images = network(), photographs()
     plain = convert_model(model, RECORD, LABELS, OPTIONS, images)
     sizes = [
-        len(sqz.pack(convert(model, subject.optimize(model, RECORD, images, config), images)))
+        len(sqz.pack(convert(model, optimize(model, images, config), images)))
         for config in (OptimizeConfig("size"), OptimizeConfig("accuracy"))
     ]
     assert sizes[0] < sizes[1] < len(sqz.pack(plain))
@@ -223,16 +226,14 @@ def test_size_takes_fewer_bytes_than_accuracy_and_plain_conversion():
 
 def test_the_same_call_gives_the_same_weights():
     model, images = network(), photographs()
-    first, again = (
-        subject.optimize(model, RECORD, images, OptimizeConfig(seed=3)) for _ in range(2)
-    )
+    first, again = (optimize(model, images, OptimizeConfig(seed=3)) for _ in range(2))
     for name, layer in first.layers.items():
         np.testing.assert_array_equal(layer.kernel, again.layers[name].kernel)
 
 
 def test_a_per_channel_file_is_refused():
     model, images = network(), photographs()
-    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    found = optimize(model, images, OptimizeConfig())
     options = ConversionOptions(granularity="per_channel")
     with pytest.raises(InvariantError, match="one kernel scale"):
         convert(model, found, images, options)
@@ -240,7 +241,7 @@ def test_a_per_channel_file_is_refused():
 
 def test_a_file_of_another_network_is_refused():
     model, images = network(), photographs()
-    found = subject.optimize(model, RECORD, images, OptimizeConfig())
+    found = optimize(model, images, OptimizeConfig())
     other = convert_model(network(bypass="simple"), RECORD, LABELS, OPTIONS, images)
     with pytest.raises(InvariantError):
         found.write(other)
@@ -249,9 +250,9 @@ def test_a_file_of_another_network_is_refused():
 def test_too_few_or_wrong_photographs_are_refused():
     model = network()
     with pytest.raises(UsageError, match="5 photographs"):
-        subject.optimize(model, RECORD, photographs(5), OptimizeConfig())
+        optimize(model, photographs(5), OptimizeConfig())
     with pytest.raises(UsageError, match=r"\[N, 40, 40, 3\]"):
-        subject.optimize(model, RECORD, photographs()[:, 1:], OptimizeConfig())
+        optimize(model, photographs()[:, 1:], OptimizeConfig())
 
 
 @pytest.mark.parametrize(
