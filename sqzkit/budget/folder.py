@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sqzkit.base import files
-from sqzkit.base.errors import RunError, UsageError
-from sqzkit.runs import lock
-from sqzkit.runs.settings import plain, refuse_other, with_place
+from sqzkit.base.errors import RunError
+from sqzkit.runs.settings import begun, plain, refuse_other, with_place
 
 RECORD = "fit.json"
 
@@ -91,18 +90,14 @@ class Fit:
         self.path = path
         self._records: dict[str, Any] = {"settings": plain(identity)}
         self._started = time.monotonic()
-        if (path / RECORD).exists():
-            stored = files.read_json(path / RECORD)
-            if not isinstance(stored, dict) or not isinstance(stored.get("settings"), dict):
+        stored = begun(path / RECORD, "a fit")
+        if stored is not None:
+            if not isinstance(stored.get("settings"), dict):
                 raise RunError(f"{path / RECORD}: not the record of a fit")
             before = with_place(stored["settings"], identity, stored.get("data"))
             refuse_other(path, before, identity, "--output_dir")
             self._records = stored
             self._started -= float(stored.get("seconds", 0))
-        elif not lock.is_vacant(path):
-            raise UsageError(
-                f"--output_dir {path}: exists and does not hold a fit; name another folder"
-            )
 
     def read(self, name: str) -> Any:
         """Return a record as JSON values, or None if its step is not finished."""

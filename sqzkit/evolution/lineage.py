@@ -8,8 +8,7 @@ from typing import Any
 from sqzkit.base import files, records
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.reporting import figures
-from sqzkit.runs import lock
-from sqzkit.runs.settings import refuse_other
+from sqzkit.runs.settings import begun, refuse_other
 
 ANCESTOR, FINAL = "ancestor", "final"
 
@@ -63,13 +62,9 @@ class Lineage:
         self.folder = folder
         self.generations: list[Generation] = []
         self._identity = identity
-        if not self.path.exists():
-            if not lock.is_vacant(folder):
-                raise UsageError(
-                    f"--output_dir {folder}: exists and does not hold an evolution; name another"
-                )
+        record = begun(self.path, "an evolution")
+        if record is None:
             return
-        record = files.read_json(self.path)
         try:
             stored, entries = dict(record["evolution"]), list(record["generations"])
         except (TypeError, KeyError, ValueError) as error:

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sqzkit.base import __version__, files, records
-from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.errors import RunError
 from sqzkit.data import identity as identity_of_data
-from sqzkit.runs import lock
 from sqzkit.runs.folder import RunFolder
-from sqzkit.runs.settings import plain, refuse_other, with_place
+from sqzkit.runs.settings import begun, plain, refuse_other, with_place
 
 RECORD = "compare.json"
 
@@ -93,16 +92,10 @@ class Comparison:
         """
         self.path = path
         self.identity = plain(identity)
-        if (path / RECORD).exists():
-            stored = files.read_json(path / RECORD)
-            if not isinstance(stored, dict):
-                raise RunError(f"{path / RECORD}: not the record of a comparison")
+        stored = begun(path / RECORD, "a comparison")
+        if stored is not None:
             stored = with_place(stored, self.identity, identity_of_data.read(path))
             refuse_other(path, stored, self.identity, "--output_dir")
-        elif not lock.is_vacant(path):
-            raise UsageError(
-                f"--output_dir {path}: exists and does not hold a comparison; name another"
-            )
 
     def begin(self) -> None:
         """Store the settings of the comparison."""

@@ -206,45 +206,26 @@ def worst_classes(rows: Sequence[ClassRow]) -> list[ClassRow]:
     return sorted(known, key=lambda row: row.correct / row.examples)[:MAX_CLASSES]
 
 
-@dataclasses.dataclass(frozen=True)
-class Accounted:
-    """Files of the data set that are not used, or look like another, for one reason."""
-
-    reason: str
-    count: int
-    names: tuple[str, ...]
-
-
-def accounted(folder: RunFolder, kind: Literal["left_out", "alike"]) -> list[Accounted]:
-    """Return what the data reader noted, by reason, as `data.json` records it."""
+def accounted(folder: RunFolder, kind: Literal["left_out", "alike"]) -> list[dict[str, Any]]:
+    """Return how many files the data reader noted for each reason, and their names."""
     record = folder.read_record("data") or {}
     reasons = (record.get("account") or {}).get(kind) or {}
     return [
-        Accounted(reason, int(entry["count"]), tuple(entry["names"]))
+        {"reason": reason, "count": int(entry["count"]), "names": list(entry["names"])}
         for reason, entry in sorted(reasons.items())
     ]
 
 
-@dataclasses.dataclass(frozen=True)
-class Mistake:
-    """A wrong answer: the picture as the network saw it (a data URL), and the answer."""
-
-    picture: str
-    truth: str
-    answer: str
-    probability: float
-
-
-def mistakes(folder: RunFolder, evaluation: dict[str, Any]) -> list[Mistake]:
-    """Return the worst mistakes with their pictures."""
+def mistakes(folder: RunFolder, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the worst mistakes, each with the picture that the network saw, as a data URL."""
     labels = folder.labels
     return [
-        Mistake(
-            picture=_data_url(folder.path, entry["picture"]),
-            truth=labels[entry["label"]],
-            answer=labels[entry["predicted"]],
-            probability=entry["probability"],
-        )
+        {
+            "picture": _data_url(folder.path, entry["picture"]),
+            "truth": labels[entry["label"]],
+            "answer": labels[entry["predicted"]],
+            "probability": entry["probability"],
+        }
         for entry in evaluation.get("mistakes", [])
     ]
 

@@ -7,8 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqzkit.base import records
-from sqzkit.base.errors import UsageError
+from sqzkit.base import files, records
+from sqzkit.base.errors import RunError, UsageError
+from sqzkit.runs import lock
 from sqzkit.runs.folder import RunFolder
 
 Options = TypeVar("Options")
@@ -62,6 +63,26 @@ def refuse_other(
             f"{where} was made with other settings ({'; '.join(differences)}); "
             f"give the same flags again, or another {flag}"
         )
+
+
+def begun(record: Path, what: str) -> dict[str, Any] | None:
+    """Return the record with which something was begun in a folder, None of a vacant folder.
+
+    Raises:
+      UsageError: something else lies there than `what`, such as "a fit".
+      RunError: the record is damaged.
+    """
+    if record.exists():
+        stored = files.read_json(record)
+        if not isinstance(stored, dict):
+            raise RunError(f"{record}: not the record of {what}")
+        return stored
+    folder = record.parent
+    if not lock.is_vacant(folder):
+        raise UsageError(
+            f"--output_dir {folder}: exists and does not hold {what}; name another folder"
+        )
+    return None
 
 
 def with_place(
