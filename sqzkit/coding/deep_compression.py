@@ -28,7 +28,6 @@ class LayerAccount:
       name: of the layer. weights: how many. nonzero: how many are not zero.
       density: nonzero / weights. distinct: values that are not zero.
       code_bits, index_bits: width of the fields. entries: with the fillers.
-      float_bytes: dense, as float32.
       code_bytes, index_bytes, codebook_bytes: in fields of fixed width.
       huffman_code_bytes, huffman_index_bytes: with the tables of lengths.
       coder_bytes: by `.sqz`'s coder, the layer alone, without codebook.
@@ -43,8 +42,6 @@ class LayerAccount:
     code_bits: int
     index_bits: int
     entries: int
-    fillers: int
-    float_bytes: int
     code_bytes: int
     index_bytes: int
     codebook_bytes: int
@@ -85,8 +82,6 @@ def account(name: str, kernel: np.ndarray, index_bits: int = INDEX_BITS) -> Laye
         code_bits=code_bits,
         index_bits=index_bits,
         entries=len(entries),
-        fillers=len(entries) - nonzero,
-        float_bytes=4 * kernel.size,
         code_bytes=len(bits.pack(entries, code_bits)),
         index_bytes=len(bits.pack(gaps, index_bits)),
         codebook_bytes=book.nbytes,

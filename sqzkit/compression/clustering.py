@@ -83,7 +83,7 @@ def wrap_lloyd(model: keras.Model, clusters: Mapping[str, int]) -> keras.Model:
             check_clusters(layer.name, wanted, pruned=True)
             layer.kernel.assign(codebooks.share(layer.kernel.numpy(), wanted))
             shared.add(layer.name)
-    return quantization.wrap_codebooks(model, shared)
+    return quantization.wrap_float(model, {}, shared)
 
 
 def check_clusters(layer: str, wanted: int, pruned: bool) -> None:

@@ -59,7 +59,7 @@ def wrap_pruned(model: keras.Model, targets: Mapping[str, float]) -> keras.Model
     for layer in kernels.weighted_layers(model):
         if targets.get(layer.name):
             layer.kernel.assign(kernels.prune_once(layer.kernel.numpy(), targets[layer.name]))
-    return quantization.wrap_grids(model, {})
+    return quantization.wrap_float(model, {})
 
 
 def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:

@@ -94,27 +94,19 @@ def wrap(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Mo
     return _wrap(model, quantizer, outputs=True)
 
 
-def wrap_grids(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Model:
-    """Return a model that trains `model` with the kernels in `grids` on their grid, in float."""
+def wrap_float(
+    model: keras.Model, grids: Mapping[str, tuple[float, int]], shared: Collection[str] = ()
+) -> keras.Model:
+    """Return a model that trains `model` in float; zeros stay zeros.
+
+    Kernels in `grids` stay on their grid; of those in `shared` the shared values are trained.
+    """
 
     def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
         if layer.name in grids:
             return GridQuantizer(*grids[layer.name], eight_bits=False)
-        return MaskedQuantizer(eight_bits=False)
-
-    return _wrap(model, quantizer, outputs=False)
-
-
-def wrap_codebooks(model: keras.Model, shared: Collection[str]) -> keras.Model:
-    """Return a model that trains the shared values of the layers in `shared`, in float.
-
-    Of the others the weights are trained; zeros stay zeros everywhere.
-    """
-
-    def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
-        if layer.name in shared:
-            return CodebookQuantizer(eight_bits=False)
-        return MaskedQuantizer(eight_bits=False)
+        kind = CodebookQuantizer if layer.name in shared else MaskedQuantizer
+        return kind(eight_bits=False)
 
     return _wrap(model, quantizer, outputs=False)
 

@@ -133,7 +133,7 @@ def cluster(start: Start) -> Stage:
     strip = quantization.strip
     if start.config.codebook == clustering.UNIFORM:
         grids = clustering.fit_grids(start.model, clusters)
-        wrapped = quantization.wrap_grids(start.model, grids)
+        wrapped = quantization.wrap_float(start.model, grids)
     elif start.config.codebook == clustering.LLOYD:
         wrapped = clustering.wrap_lloyd(start.model, clusters)
     else:

@@ -22,21 +22,18 @@ def open_dataset(
       UsageError: the source does not exist or cannot be used.
       RunError: too many photographs are unreadable.
     """
-    dataset = _open(source, alike)
-    dataset.cache_dir = None if cache_dir is None else Path(cache_dir)
-    return dataset
-
-
-def _open(source: DataSource, alike: bool) -> ImageDataset:
     # Imported here, since each needs a library that the others do not.
     if source.data_dir is not None:
         from sqzkit.data.folder import open_folder
 
-        return open_folder(source, alike=alike)
-    if source.tfds_name is not None:
+        dataset = open_folder(source, alike=alike)
+    elif source.tfds_name is not None:
         from sqzkit.data.tfds import open_tfds
 
-        return open_tfds(source)
-    from sqzkit.data.digits import open_digits
+        dataset = open_tfds(source)
+    else:
+        from sqzkit.data.digits import open_digits
 
-    return open_digits(flip=source.flips(by_default=False))
+        dataset = open_digits(flip=source.flips(by_default=False))
+    dataset.cache_dir = None if cache_dir is None else Path(cache_dir)
+    return dataset

@@ -39,7 +39,8 @@ _CURVES = {
     8: (1.0,),
     13: (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),  # sRGB
 }
-_OTHER_PRIMARIES, _OTHER_CURVES = (4, 8, 10, 11, 22), (7, 16, 17, 18)  # 16 and 18 are HDR
+# With those that are for films or of high dynamic range (curves 16 and 18).
+_KNOWN_PRIMARIES, _KNOWN_CURVES = (*_PRIMARIES, 4, 8, 10, 11, 22), (*_CURVES, 7, 16, 17, 18)
 _ONE = 100_000  # of gAMA and cHRM
 _USUAL_GAMMA = range(43_000, 48_000)
 
@@ -53,8 +54,10 @@ def profile(chunks: Mapping[bytes, bytes]) -> bytes | None:
     Raises:
       RunError: a color space of high dynamic range, or another that is not known here.
     """
-    if _is_coded(chunks.get(b"cICP", b"")):
-        return _coded(chunks[b"cICP"])
+    code = chunks.get(b"cICP", b"")
+    # Of full range, and of a known space and curve; others do not count.
+    if len(code) == 4 and code[3] == 1 and code[0] in _KNOWN_PRIMARIES and code[1] in _KNOWN_CURVES:
+        return _coded(code)
     if embedded := _embedded(chunks.get(b"iCCP", b"")):
         return embedded
     gamma = int.from_bytes(chunks.get(b"gAMA", b""), "big")
@@ -70,17 +73,10 @@ def profile(chunks: Mapping[bytes, bytes]) -> bytes | None:
     return _rgb_profile(chromaticities, _parametric(0, (_ONE / gamma,)))
 
 
-def _is_coded(code: bytes) -> bool:
-    """Return whether a cICP chunk counts: whole, of full range, of a known space and curve."""
-    if len(code) != 4 or code[3] != 1:
-        return False
-    return code[0] in (*_PRIMARIES, *_OTHER_PRIMARIES) and code[1] in (*_CURVES, *_OTHER_CURVES)
-
-
 def _coded(code: bytes) -> bytes | None:
     """Return the profile for a cICP chunk: primaries, curve, matrix, full range."""
     primaries, curve, matrix, _ = code
-    if matrix or primaries in _OTHER_PRIMARIES or curve in _OTHER_CURVES:
+    if matrix or primaries not in _PRIMARIES or curve not in _CURVES:
         raise RunError(f"a color space (cICP {code.hex()}) of high dynamic range or for films; "
                        "save it as sRGB")  # fmt: skip
     if (primaries, curve) == (1, 13):  # sRGB

@@ -36,7 +36,7 @@ def test_uniform_clusters_are_multiples_of_one_step(pruned_model):
     before = kernels.read_kernels(pruned_model)
     grids = clustering.fit_grids(pruned_model, {**dict.fromkeys(before, 9), "conv10": 0})
     assert set(grids) == set(before) - {"conv10"}
-    wrapped = quantization.wrap_grids(pruned_model, grids)
+    wrapped = quantization.wrap_float(pruned_model, grids)
     small_chain.train_steps(wrapped)
     weights = quantization.strip(wrapped)
     for name, (step, levels) in grids.items():
