@@ -33,7 +33,6 @@ class Stage:
       ordered: whether channels change places at the end so that the coder needs fewer bytes.
     """
 
-    name: str
     model: keras.Model
     spec: dict[str, Any]
     options: FitOptions
@@ -115,13 +114,13 @@ def prune(start: Start, targets: dict[str, float]) -> Stage:
         reading.check_sparsity(kernels, targets)
 
     extras = {"sparsity": targets}
-    return Stage("prune", wrapped, start.spec, options, strip, check, extras, ordered=True)
+    return Stage(wrapped, start.spec, options, strip, check, extras, ordered=True)
 
 
 def dense(start: Start) -> Stage:
     """Prepare the last step of dense-sparse-dense training: no mask, a small rate."""
     options = start.options("dense")
-    return Stage("dense", start.model, start.spec, options, reading.read_weights, lambda _: None)
+    return Stage(start.model, start.spec, options, reading.read_weights, lambda _: None)
 
 
 def cluster(start: Start) -> Stage:
@@ -146,7 +145,7 @@ def cluster(start: Start) -> Stage:
 
     options = start.options("cluster", weight_decay=0.0)
     extras = {"clusters": clusters, "grids": grids}
-    return Stage("cluster", wrapped, start.spec, options, strip, check, extras)
+    return Stage(wrapped, start.spec, options, strip, check, extras)
 
 
 def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
@@ -166,7 +165,7 @@ def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
 
     options = start.options("quantize", weight_decay=0.0)
     wrapped = quantization.wrap(start.model, grids)
-    return Stage("quantize", wrapped, start.spec, options, quantization.strip, check)
+    return Stage(wrapped, start.spec, options, quantization.strip, check)
 
 
 def refuse_mixed_precision() -> None:

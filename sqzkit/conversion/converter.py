@@ -262,8 +262,7 @@ class PricedConverter:
 
     def _converted(self, found: OptimizedWeights) -> bytes:
         """Return a file with a place for these weights."""
-        model, preprocessing, *rest = self._what
-        return convert_model(found.template(model, preprocessing), preprocessing, *rest)
+        return convert_model(found.template(*self._what[:2]), *self._what[1:])
 
     def _written(self, found: OptimizedWeights, template: bytes = b"") -> bytes:
         content = found.write(template or self._converted(found))

@@ -43,26 +43,12 @@ def make_sampler(
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
 
 
-class _IndependentSampler(optuna.samplers.BaseSampler):
-    """A sampler that proposes each dimension by itself."""
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Leave every dimension to `sample_independent`."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Propose nothing jointly."""
-        return {}
-
-
-class InOrderSampler(_IndependentSampler):
+# Both are random samplers by their base, because these propose each dimension by itself.
+class InOrderSampler(optuna.samplers.RandomSampler):
     """Propose the first point of the space whose key is not `taken`."""
 
     def __init__(self, space: SearchSpace, taken: Set[str]) -> None:
+        super().__init__()
         free = (point for point in space.points() if point.key not in taken)
         # If another process was quicker there may be none left. Then the trial yields to it.
         self._values = dict(next(free, next(space.points())).values)
@@ -78,7 +64,7 @@ class InOrderSampler(_IndependentSampler):
         return self._values[param_name]
 
 
-class AnnealingSampler(_IndependentSampler):
+class AnnealingSampler(optuna.samplers.RandomSampler):
     """Simulated annealing: propose a neighbour of the walk's current point.
 
     The energy of a point is the share of finished trials that dominate it (Smith et al.,
@@ -89,6 +75,7 @@ class AnnealingSampler(_IndependentSampler):
     """
 
     def __init__(self, trials: int, seed: int) -> None:
+        super().__init__()
         self._trials = trials
         self._seed = seed
 

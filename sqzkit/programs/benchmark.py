@@ -71,7 +71,7 @@ def _measure(path: str, asked: BenchmarkSettings) -> dict[str, Any]:
             f"{row.minimum_ms:>9.2f} {row.memory_mib:>11.1f}",
             flush=True,
         )
-        rows.append(row.to_json())
+        rows.append(dataclasses.asdict(row))
     return {"model": path, "bytes": len(content), "operators": operators, "latency": rows}
 
 

@@ -37,10 +37,6 @@ class Latency:
     minimum_ms: float
     memory_mib: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures as JSON-ready values."""
-        return dataclasses.asdict(self)
-
 
 def measure(content: bytes, threads: int, runs: int, warmup: int) -> Latency:
     """Measure in a fresh process, so that no other model's memory is counted.

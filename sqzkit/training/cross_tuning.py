@@ -26,7 +26,7 @@ from sqzkit.data.store import open_store
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import checkpoint, head
 from sqzkit.training.config import TrainingConfig
-from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, Metrics, named, score
+from sqzkit.training.evaluate import Evaluator, Metrics, named, score
 from sqzkit.training.features import compute, of_split
 from sqzkit.training.fine_tuning import (
     SHARES,
@@ -175,8 +175,7 @@ def _fold_answers(
 ) -> np.ndarray:
     """Train on the other folds; return what the images held out are answered, at each share.
 
-    Returns:
-      Probabilities, float32 [shares, images, classes].
+    These are probabilities, float32 [shares, images, classes].
     """
     folder = _folds_folder(part)
     path = folder.path / f"answers_{number}.npz"
@@ -187,7 +186,7 @@ def _fold_answers(
         evaluator, found = Evaluator(model), []
         for share in SHARES:
             interpolate(model, start, tuned, share)
-            measured = evaluator(part.dataset, "validation", part.preprocessing, EVALUATION_BATCH)
+            measured = evaluator(part.dataset, "validation", part.preprocessing)
             found.append(measured.probabilities)
         checkpoint.save(path, {}, {"answers": found})
         return {}

@@ -54,9 +54,8 @@ class Metrics:
     def judged(self, class_weights: str | None) -> tuple[float, float, float]:
         """Return the accuracy and loss by which epochs are compared, and on how many examples.
 
-        Args:
-          class_weights: "balanced": every class counts the same. The number of examples is then
-            the one whose accuracy has the standard error of the balanced accuracy, roughly.
+        "balanced": every class counts the same. The number of examples is then the one whose
+        accuracy has the standard error of the balanced accuracy, roughly.
         """
         if class_weights is None:
             return self.top1, self.loss, self.examples
@@ -100,7 +99,11 @@ class Evaluator:
         self.logits = tf.function(lambda images: model(images, training=False), [batch])
 
     def __call__(
-        self, dataset: ImageDataset, split: str, preprocessing: Preprocessing, batch_size: int
+        self,
+        dataset: ImageDataset,
+        split: str,
+        preprocessing: Preprocessing,
+        batch_size: int = EVALUATION_BATCH,
     ) -> Metrics:
         """Return the metrics of a split.
 
@@ -163,7 +166,7 @@ def split_metrics(
     """
     found = {}
     for split, prefix in (("validation", "validation_"), ("test", "")):
-        measured = evaluator(dataset, split, preprocessing, EVALUATION_BATCH)
+        measured = evaluator(dataset, split, preprocessing)
         found.update(named(measured, prefix))
     return found
 

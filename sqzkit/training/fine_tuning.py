@@ -13,7 +13,7 @@ from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.training import head
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import steps_per_epoch
-from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, named, split_metrics
+from sqzkit.training.evaluate import Evaluator, named, split_metrics
 from sqzkit.training.features import MAX_PHOTOGRAPHS, Features, of_split
 from sqzkit.training.fit import StageFit, StageResult, finished, fit_stage
 
@@ -96,7 +96,7 @@ def settle(
     evaluator, scores = Evaluator(model), []
     for share in SHARES:
         interpolate(model, start, tuned, share)
-        measured = evaluator(stage.dataset, "validation", stage.preprocessing, EVALUATION_BATCH)
+        measured = evaluator(stage.dataset, "validation", stage.preprocessing)
         top1, loss, _ = measured.judged(stage.options.class_weights)
         scores.append((top1, -loss, share, measured))
     *_, share, measured = max(scores, key=lambda score: score[:2])

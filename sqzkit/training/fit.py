@@ -20,7 +20,7 @@ from sqzkit.runs.settings import plain, refuse_other
 from sqzkit.runs.weights import load_weights, save_weights
 from sqzkit.training import distribution, optimization, steps
 from sqzkit.training.checkpoint import StageState
-from sqzkit.training.evaluate import EVALUATION_BATCH, Evaluator, Metrics, split_metrics
+from sqzkit.training.evaluate import Evaluator, Metrics, split_metrics
 from sqzkit.training.options import FitOptions
 from sqzkit.training.progress import Progress, Watchdog
 
@@ -59,7 +59,6 @@ class StageFit:
         cross-entropy with `options.label_smoothing`.
       config: further settings of the stage (JSON-ready): stored, and compared
         when the stage is resumed.
-      strategy: where to run; None: the current one.
       keep_start: whether the weights it starts from are kept where no epoch is at least as
         good on the validation split.
       average: decay, a step, of a running average of the weights, which is what is validated
@@ -76,7 +75,6 @@ class StageFit:
     export: Callable[[keras.Model], keras.Model] | None = None
     loss: steps.Loss | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    strategy: tf.distribute.Strategy | None = None
     keep_start: bool = False
     average: float = 0.0
 
@@ -113,7 +111,7 @@ def fit_stage(model: keras.Model, fit: StageFit) -> StageResult:
     Args:
       model: flat Keras model, logits out; TF-MOT wrappers are welcome. All its
         variables (masks, thresholds, pruning steps, quantization ranges) and
-        the optimizer's are in the checkpoint. Made in the strategy's scope.
+        the optimizer's are in the checkpoint. Made, as this runs, in the strategy's scope.
       fit: what to do with it.
 
     Returns:
@@ -170,23 +168,21 @@ class _Trainer:
     def __init__(self, model: keras.Model, fit: StageFit) -> None:
         """Build the optimizer and restore the state if there is one."""
         self.fit, self.model, options = fit, model, fit.options
-        self.strategy = fit.strategy or tf.distribute.get_strategy()
+        self.strategy = tf.distribute.get_strategy()
         self.chief = distribution.is_chief()
         classes = len(fit.dataset.labels)
         loss = fit.loss or steps.smoothed_cross_entropy(classes, options.label_smoothing)
         if options.class_weights:
             loss = steps.class_weighted(loss, fit.dataset.class_counts())
-        with self.strategy.scope():
-            self.dropouts = steps.seed_dropout(model, options.seed)
-            self.optimizer = optimization.build_optimizer(
-                options, model.trainable_variables, fit.average
-            )
-            model.optimizer = self.optimizer  # TF-MOT's callbacks read the step from here
-            self.state = StageState(fit.checkpoint_path, model, self.optimizer)
-            coordinated = isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
-            kind = steps.CoordinatedStepper if coordinated else steps.Stepper
-            self.stepper = kind(model, self.optimizer, options, loss, self.strategy)
-            self._restore()
+        self.dropouts = steps.seed_dropout(model, options.seed)
+        variables = model.trainable_variables
+        self.optimizer = optimization.build_optimizer(options, variables, fit.average)
+        model.optimizer = self.optimizer  # TF-MOT's callbacks read the step from here
+        self.state = StageState(fit.checkpoint_path, model, self.optimizer)
+        coordinated = isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
+        kind = steps.CoordinatedStepper if coordinated else steps.Stepper
+        self.stepper = kind(model, self.optimizer, options, loss, self.strategy)
+        self._restore()
         self.evaluator = Evaluator(model)
         self.watchdog = Watchdog(classes, options.watchdog_epochs, options.base_learning_rate)
         self.watchdog.stuck = self.progress.stuck
@@ -307,7 +303,7 @@ class _Trainer:
         return bool(patience and improved and self.progress.epoch - improved >= patience)
 
     def _measure(self, split: str) -> Metrics:
-        return self.evaluator(self.fit.dataset, split, self.fit.preprocessing, EVALUATION_BATCH)
+        return self.evaluator(self.fit.dataset, split, self.fit.preprocessing)
 
     def final_metrics(self, model: keras.Model) -> dict[str, Any]:
         """Return what `finish_stage` records, measured with the kept weights."""

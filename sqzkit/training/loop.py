@@ -38,7 +38,6 @@ from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, 
 from sqzkit.training.distillation import soft_target_loss
 from sqzkit.training.duration import Duration
 from sqzkit.training.evaluate import (
-    EVALUATION_BATCH,
     Evaluator,
     better_than_chance,
     in_words,
@@ -201,7 +200,7 @@ def evaluate(config: TrainingConfig, split: str = "test") -> None:
     """
     run = load_run(config.model_dir)
     dataset = run_data.to_measure(run, config, split)
-    metrics = Evaluator(run.model)(dataset, split, run.preprocessing, EVALUATION_BATCH)
+    metrics = Evaluator(run.model)(dataset, split, run.preprocessing)
     record_evaluation(run.folder, dataset, split, metrics)
     print(
         f"{run.stage} on {metrics.examples:,} {split} images: {in_words(metrics.to_json())}, "
@@ -323,7 +322,6 @@ def _stage(
         callbacks=callbacks,
         loss=loss,
         config=record,
-        strategy=run.strategy,
     )
 
 

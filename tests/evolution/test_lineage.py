@@ -119,5 +119,5 @@ def test_the_plot_shows_every_generation(tmp_path, monkeypatch):
 )
 def test_a_damaged_lineage_is_a_run_error(tmp_path, record):
     files.write_json(tmp_path / "lineage.json", record)
-    with pytest.raises(RunError, match="not (a generation|the lineage of an evolution)"):
+    with pytest.raises(RunError, match="not (a generation|the (lineage|record) of an evolution)"):
         Lineage(tmp_path, {})

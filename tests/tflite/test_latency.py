@@ -12,7 +12,6 @@ def test_a_measurement_is_of_the_model(converted):
     found = latency.measure(converted["int8"], threads=1, runs=5, warmup=1)
     assert (found.threads, found.runs) == (1, 5)
     assert 0 < found.minimum_ms <= found.median_ms <= found.p90_ms
-    assert found.to_json()["runs"] == 5
 
 
 def test_a_model_that_does_not_run_is_an_error_here():
