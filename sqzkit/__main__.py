@@ -36,11 +36,7 @@ def overview() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the subcommand that the command line names.
-
-    Args:
-      argv: the program's name and its arguments; None: `sys.argv`.
-    """
+    """Run the subcommand that the command line (None: `sys.argv`) names."""
     argv = sys.argv if argv is None else argv
     if len(argv) < 2 or argv[1] in _HELP:
         sys.stdout.write(overview())

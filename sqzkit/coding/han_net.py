@@ -120,9 +120,8 @@ def write(layers: Sequence[HanLayer]) -> bytes:
 def from_weights(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> list[HanLayer]:
     """Return a clustered network as Han's file holds it.
 
-    Args:
-      weights: by layer, in the file's order: kernel float32 [height, width,
-        inputs, outputs] (Keras) and bias float32 [outputs].
+    In the file's order, kernels are float32 [height, width, inputs, outputs] (Keras) and biases
+    float32 [outputs].
 
     Raises:
       UsageError: a kernel has more than 255 distinct values beside zero.

@@ -90,15 +90,11 @@ def read(content: bytes) -> Layers:
 
 
 def encode_floats(kernel: np.ndarray) -> bytes:
-    """Return a pruned layer of floats in as few bytes as its zeros allow, without loss.
+    """Return a pruned float32 layer, of any shape, in few bytes for its zeros, without loss.
 
-    Gaps between the weights that are left are Huffman coded, as in Deep
-    Compression. Of a float32, sign and exponent (nine bits) are Huffman coded,
-    too: pruned weights lie in a few powers of two. The 23 bits of the mantissa
-    are noise and stay as they are.
-
-    Args:
-      kernel: float32 of any shape; negative zeros become zero.
+    Gaps between the weights that are left are Huffman coded, as in Deep Compression. Of a weight,
+    sign and exponent (nine bits) are Huffman coded, too: pruned weights lie in a few powers of
+    two. The 23 bits of the mantissa are noise and stay as they are. Negative zeros become zero.
     """
     flat = kernel.reshape(-1)
     gaps, entries = relative_index.encode((flat != 0).astype(np.uint8), GAP_BITS)

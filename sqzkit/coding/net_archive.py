@@ -74,10 +74,8 @@ def from_archive(parts: Archive, plain: Sequence[streams.Buffer]) -> bytes:
 def to_digits(order: np.ndarray) -> list[int]:
     """Return for each code in turn its rank among the ranks not yet taken.
 
-    Han's codebooks are ascending runs with others between them, so most digits are 0.
-
-    Args:
-      order: the code of each rank, a permutation of 0..255.
+    `order` is the code of each rank, a permutation of 0..255. Han's codebooks are ascending runs
+    with others between them, so most digits are 0.
     """
     left, digits = list(range(len(order))), []
     for rank in np.argsort(order).tolist():

@@ -40,14 +40,11 @@ _Look = tuple[float, np.ndarray]  # aspect ratio, and a small version
 
 
 def shots(digests: Mapping[Path, str]) -> dict[Path, str]:
-    """Return, by path, a text that all files of one shot share.
+    """Return, by path, a text that all files of one shot share, from their pictures' digests.
 
     These are files with the same picture, and files that look alike and have one name in
-    different formats or folders: phones and their programs keep IMG_1.HEIC beside IMG_1.JPG.
-    Only names that are there in two formats are looked at, since that takes decoding.
-
-    Args:
-      digests: of each file's picture.
+    different formats or folders: phones and their programs keep IMG_1.HEIC beside IMG_1.JPG. Only
+    names that are there in two formats are looked at, since that takes decoding.
     """
     named: dict[str, list[Path]] = {}
     for path in digests:

@@ -62,11 +62,8 @@ class FeatureReader:
     def map(self, image: np.ndarray) -> np.ndarray:
         """Return the activation that is averaged, [H, W, size], less its zero point.
 
-        Args:
-          image: uint8 [S, S, 3], RGB, prepared.
-
-        Returns:
-          int64 in steps of the activation; float64 if it is float32.
+        The image is uint8 [S, S, 3], RGB, prepared. The result is int64, in steps of the
+        activation, or float64 if that is float32.
         """
         return _less_zero(self.classifier.outputs(image)[1][0], self.layer.features)
 

@@ -215,12 +215,7 @@ def _ridge(variances: np.ndarray, means: np.ndarray, mean: np.ndarray, rest: int
     """Return what is added to each feature's variance, float64 [d], at a strength of 1.
 
     It grows with the root of the feature's mean size, as the spread of features of a ReLU does.
-
-    Args:
-      variances: float64 [d], times `rest`.
-      means: float64 [classes, d], of the classes.
-      mean: float64 [d], their mean.
-      rest: degrees of freedom.
+    The variances are `rest` (degrees of freedom) times too large.
     """
     sizes = np.abs(mean)
     roots = np.sqrt(sizes + _FLOOR * (linear.total(sizes) / len(sizes)))
@@ -236,10 +231,8 @@ def _ridge(variances: np.ndarray, means: np.ndarray, mean: np.ndarray, rest: int
 def alarm_rate(count: int) -> float:
     """Return the share of new photographs that the threshold takes for "none of these".
 
-    It is `FALSE_ALARMS` or a little less, but 1 in `count` + 1 where even that is more; 0 of none.
-
-    Args:
-      count: how many left-out photographs chose the threshold.
+    It is `FALSE_ALARMS` or a little less, but 1 in `count` + 1 where even that is more; 0 of
+    none. The threshold was chosen by `count` left-out photographs.
     """
     return _beyond(count) / (count + 1) if count else 0.0
 

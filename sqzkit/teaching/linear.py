@@ -12,11 +12,8 @@ from sqzkit.base.errors import FormatError
 def cholesky(matrix: np.ndarray) -> np.ndarray:
     """Return the lower factor L of a symmetric matrix, so that L L^T is the matrix.
 
-    Args:
-      matrix: float64 [d, d]; only its lower triangle is read.
-
-    Returns:
-      float64 [d, d]; what lies above the diagonal is not defined.
+    Both are float64 [d, d]. Only the lower triangle is read; what lies above the diagonal of L is
+    not defined.
 
     Raises:
       FormatError: the matrix is not positive definite.

@@ -27,14 +27,11 @@ __all__ = ["IDENTIFIER", "MAX_BYTES", "Convolution", "Operator", "TFLiteFile", "
 
 
 class TFLiteFile:
-    """The main subgraph of a `.tflite`, checked while it is read.
-
-    Args:
-      content: the whole file.
+    """The main subgraph of a whole `.tflite`, checked while it is read.
 
     Raises:
-      FormatError: `content` is not a TFLite model, or is damaged: an offset, tensor
-        number, buffer number or buffer size is out of bounds.
+      FormatError: `content` is not a TFLite model, or is damaged: an offset, tensor number,
+        buffer number or buffer size is out of bounds.
     """
 
     def __init__(self, content: bytes) -> None:

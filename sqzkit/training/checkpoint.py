@@ -79,8 +79,7 @@ class StageState:
     def restore(self, config: dict[str, Any]) -> bool:
         """Go back to the checkpoint if there is one; return whether there was.
 
-        Args:
-          config: what decides the outcome, JSON values; stored with each checkpoint.
+        `config` is what decides the outcome, JSON values; stored with each checkpoint.
 
         Raises:
           UsageError: it was made with other settings.
@@ -107,9 +106,8 @@ class StageState:
     def save(self, write: bool = True) -> None:
         """Write the checkpoint, replacing the one before.
 
-        Args:
-          write: False only reads the variables, as every worker must where one of them
-            writes: averages of normalization are gathered from all of them.
+        Without `write` the variables are only read, as every worker must where one of them
+        writes: averages of normalization are gathered from all of them.
         """
         groups = {
             name: [variable.numpy() for variable in variables]

@@ -184,13 +184,10 @@ def is_chief() -> bool:
 def share_processors(image_size: int) -> None:
     """Run two operations at once on two processors, each on one, where that is faster.
 
-    It is faster for small images: an operation ends sooner than its halves can be handed
-    out, and the gradients of a layer's kernel and of its input need not wait for each other.
-    Elsewhere TensorFlow's own choice stays, and also where the environment names one, where
-    a GPU does the work, or where TensorFlow has run something already.
-
-    Args:
-      image_size: side of the network's input, pixels.
+    It is faster for small images (`image_size` pixels): an operation ends sooner than its halves
+    can be handed out, and the gradients of a layer's kernel and of its input need not wait for
+    each other. Elsewhere TensorFlow's own choice stays, and also where the environment names one,
+    where a GPU does the work, or where TensorFlow has run something already.
     """
     named = any(name in os.environ for name in THREAD_VARIABLES)
     if image_size > MAX_SMALL or processors() != 2 or named:
