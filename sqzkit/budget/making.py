@@ -161,7 +161,12 @@ def choose(made: Sequence[Made], config: FitConfig) -> Made | None:
     Of equally accurate ones the smallest is taken, because it leaves most of the budget.
     """
     fitting = [item for item in made if not exceeded(item, config)]
-    return min(fitting, key=lambda item: (-item.top1, item.archive_bytes), default=None)
+    return min(fitting, key=rank, default=None)
+
+
+def rank(made: Made) -> tuple[float, int]:
+    """Return what puts the better file first: accuracy on validation, then fewer bytes."""
+    return -made.top1, made.archive_bytes
 
 
 def exceeded(made: Made, config: FitConfig) -> list[str]:

@@ -48,7 +48,7 @@ def write(config: FitConfig, fit: Fit, dataset: ImageDataset) -> Path:
         others=[_other(name, made, chosen, config) for name in ("half", "double")],
         rows=[
             _row(item, chosen, on_front, config, predicted[item.network])
-            for item in sorted(made.values(), key=_rank)
+            for item in sorted(made.values(), key=making.rank)
         ],
         failed={n: r["failed"] for n, r in fit.read("files").items() if "failed" in r},
         networks=_networks(fit),
@@ -154,7 +154,7 @@ def _other(name: str, made: Mapping[str, Made], chosen: Made, config: FitConfig)
     factor = {"half": 0.5, "double": 2.0}[name]
     limit = round(config.max_archive_bytes * factor)
     known = [item for item in made.values() if item.archive_bytes <= limit]
-    best = min(known, key=lambda item: (-item.top1, item.archive_bytes), default=None)
+    best = min(known, key=making.rank, default=None)
     if best is None:
         answer = "no file: it needs a run of its own"
     else:
@@ -226,7 +226,3 @@ def _networks(fit: Fit) -> list[dict[str, str]]:
     columns = dict.fromkeys(name for row in rows for name in row)
     columns["note"] = columns.pop("note")
     return [{name: row.get(name, "") for name in columns} for row in rows]
-
-
-def _rank(made: Made) -> tuple[float, int]:
-    return -made.top1, made.archive_bytes

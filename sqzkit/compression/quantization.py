@@ -15,7 +15,7 @@ converter's calibration. (TF-MOT's default, a moving average that starts from
 -6..6 and moves by a thousandth a step, clips for thousands of steps.)
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -84,14 +84,9 @@ def wrap(model: keras.Model, grids: Mapping[str, tuple[float, int]]) -> keras.Mo
       model: plain, without batch normalization.
       grids: (step, largest level) by name, of layers clustered in uniform steps.
     """
-
-    def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
-        if layer.name in grids:
-            return GridQuantizer(*grids[layer.name])
-        distinct = np.unique(layer.kernel.numpy()).size
-        return CodebookQuantizer() if distinct <= MAX_DISTINCT else MaskedQuantizer()
-
-    return _wrap(model, quantizer, outputs=True)
+    read = kernels.read_kernels(model).items()
+    shared = {name for name, kernel in read if np.unique(kernel).size <= MAX_DISTINCT}
+    return _wrap(model, grids, shared, eight_bits=True)
 
 
 def wrap_float(
@@ -101,14 +96,7 @@ def wrap_float(
 
     Kernels in `grids` stay on their grid; of those in `shared` the shared values are trained.
     """
-
-    def quantizer(layer: keras.layers.Layer) -> KernelQuantizer:
-        if layer.name in grids:
-            return GridQuantizer(*grids[layer.name], eight_bits=False)
-        kind = CodebookQuantizer if layer.name in shared else MaskedQuantizer
-        return kind(eight_bits=False)
-
-    return _wrap(model, quantizer, outputs=False)
+    return _wrap(model, grids, shared, eight_bits=False)
 
 
 def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
@@ -130,14 +118,19 @@ def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
 
 def _wrap(
     model: keras.Model,
-    quantizer: Callable[[keras.layers.Layer], KernelQuantizer],
-    outputs: bool,
+    grids: Mapping[str, tuple[float, int]],
+    shared: Collection[str],
+    eight_bits: bool,
 ) -> keras.Model:
     weighted = set(kernels.layer_names(model))
     configs = {}
     for layer in model.layers:
-        kernel = quantizer(layer) if layer.name in weighted else None
-        output = outputs and quantizes_output(layer)
+        kernel: KernelQuantizer | None = None
+        if layer.name in grids:
+            kernel = GridQuantizer(*grids[layer.name], eight_bits)
+        elif layer.name in weighted:
+            kernel = (CodebookQuantizer if layer.name in shared else MaskedQuantizer)(eight_bits)
+        output = eight_bits and quantizes_output(layer)
         if kernel or output:
             configs[layer.name] = LayerQuantizeConfig(kernel, output)
 
