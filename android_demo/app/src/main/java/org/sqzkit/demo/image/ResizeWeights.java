@@ -48,4 +48,13 @@ final class ResizeWeights {
     int end(int i) {
         return first[i] + weights[i].length;
     }
+
+    /** How many input pixels an output pixel uses at most. */
+    int longest() {
+        int longest = 0;
+        for (int[] one : weights) {
+            longest = Math.max(longest, one.length);
+        }
+        return longest;
+    }
 }

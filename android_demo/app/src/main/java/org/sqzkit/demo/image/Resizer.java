@@ -14,6 +14,7 @@ public final class Resizer {
 
     private final Geometry geometry;
     private final int[] sums;
+    private final int[] line;
     private final byte[] out;
     private int width;
     private int height;
@@ -21,12 +22,14 @@ public final class Resizer {
     private ResizeWeights down;
     private int[] rows;
     private int[] row;
-    private int[] column;
+    private int[] column = {};
+    private int[][][] columns;
 
     /** Resizes pictures of any size as {@code geometry} says. */
     public Resizer(Geometry geometry) {
         this.geometry = geometry;
         sums = new int[geometry.cropWidth() * 3];
+        line = new int[sums.length];
         out = new byte[geometry.cropWidth() * 3 * geometry.cropHeight()];
     }
 
@@ -62,20 +65,24 @@ public final class Resizer {
         down = weights(height, target[1], geometry.cropHeight());
         rows = new int[(down.end(geometry.cropHeight() - 1) - down.first[0]) * sums.length];
         row = new int[width];
-        column = new int[rows.length / sums.length];
+        columns = new int[across.longest()][][];
     }
 
     private static ResizeWeights weights(int length, int target, int crop) {
         return new ResizeWeights(length, target, (target - crop) / 2, crop);
     }
 
-    /** Returns the part of a picture that is read: left, top, right, bottom. */
+    /**
+     * Returns the part of a picture that is read: left, top, right, bottom; and how many columns have to
+     * be kept for each output column, whole pairs.
+     */
     public static int[] source(int width, int height, Geometry geometry) {
         int[] target = geometry.target(width, height);
         ResizeWeights across = weights(width, target[0], geometry.cropWidth());
         ResizeWeights down = weights(height, target[1], geometry.cropHeight());
         return new int[] {across.first[0], down.first[0],
-            across.end(geometry.cropWidth() - 1), down.end(geometry.cropHeight() - 1)};
+            across.end(geometry.cropWidth() - 1), down.end(geometry.cropHeight() - 1),
+            across.longest() / 2 * 2 + 4};
     }
 
     private void resizeRows(Pixels image) {
@@ -101,21 +108,37 @@ public final class Resizer {
         }
     }
 
-    /** The same for a camera frame: all rows at once, one channel of one output column after another. */
+    /** The same for a camera frame: both pixels of all pairs at once, one output column after another. */
     private void resizeRows(FrameConverter frame) {
-        for (int channel = 0; channel < 3; channel++) {
-            int[] plane = frame.plane(channel);
-            for (int x = 0; x < geometry.cropWidth(); x++) {
+        int top = frame.row(down.first[0]);
+        int step = frame.row(down.first[0] + 1) - top; // 1, or -1 where the sensor stands on its head
+        int count = rows.length / sums.length;
+        for (int x = 0; x < geometry.cropWidth(); x++) {
+            int[] weights = across.weights[x];
+            for (int i = 0; i < weights.length; i++) {
+                columns[i] = frame.column(across.first[x] + i);
+            }
+            if (column.length != columns[0][0].length) {
+                column = new int[columns[0][0].length];
+            }
+            for (int part = 0; part < 6; part++) {
                 Arrays.fill(column, HALF);
-                int from = across.first[x] * height + down.first[0];
-                for (int weight : across.weights[x]) {
-                    add(weight, plane, from, column);
-                    from += height;
+                for (int i = 0; i < weights.length; i++) {
+                    add(weights[i], columns[i][part], column);
                 }
-                for (int y = 0, at = 3 * x + channel; y < column.length; y++, at += sums.length) {
-                    rows[at] = clip(column[y]);
+                // The first row of this half, counted from the top of the upright part.
+                int y = (top + part % 2) % 2;
+                for (int at = y * sums.length + 3 * x + part / 2; y < count; y += 2, at += 2 * sums.length) {
+                    rows[at] = clip(column[(top + step * y) / 2]);
                 }
             }
+        }
+    }
+
+    /** Adds weighted values to sums; a loop that virtual machines vectorize. */
+    private static void add(int weight, int[] values, int[] sums) {
+        for (int i = 0; i < sums.length; i++) {
+            sums[i] += weight * values[i];
         }
     }
 
@@ -125,19 +148,14 @@ public final class Resizer {
             Arrays.fill(sums, HALF);
             int from = (down.first[y] - down.first[0]) * stride;
             for (int weight : down.weights[y]) {
-                add(weight, rows, from, sums);
+                // The copy lets virtual machines vectorize the sums: they do so from an array's start only.
+                System.arraycopy(rows, from, line, 0, stride);
+                add(weight, line, sums);
                 from += stride;
             }
             for (int x = 0; x < stride; x++) {
                 out[y * stride + x] = (byte) clip(sums[x]);
             }
-        }
-    }
-
-    /** Adds weighted values to sums; a loop that virtual machines vectorize. */
-    private static void add(int weight, int[] values, int from, int[] sums) {
-        for (int i = 0; i < sums.length; i++) {
-            sums[i] += weight * values[from + i];
         }
     }
 
