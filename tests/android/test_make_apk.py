@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sqzkit.base.errors import FormatError
+from sqzkit.base.errors import FormatError, RunError
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
 MODELS = "android_demo/app/src/test/resources/models"
@@ -138,3 +138,20 @@ def test_the_key_goes_to_maven(make_apk, tmp_path, monkeypatch):
     make_apk.build([], "arm64-v8a")
     assert f"-DupdateKey={tmp_path / 'public.pem'}" in commands[0]
     assert not any("updateKey" in word for word in commands[1])
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_build_prints_a_page_at_most(make_apk, tmp_path, monkeypatch, capfd, status):
+    maven = tmp_path / "mvn"
+    maven.write_text(f"#!/bin/sh\nseq 800\nseq 800 >&2\nexit {status}\n")
+    maven.chmod(0o755)
+    monkeypatch.setattr(make_apk.shutil, "which", lambda _: str(maven))
+    monkeypatch.setattr(make_apk, "LOG", tmp_path / "target" / "build.log")
+    if status:
+        with pytest.raises(RunError, match="whole output is in"):
+            make_apk.build([], "arm64-v8a")
+    else:
+        make_apk.build([], "arm64-v8a")
+    printed = "".join(capfd.readouterr()).splitlines()
+    assert len(printed) == (make_apk.SHOWN_LINES if status else 0)
+    assert len(make_apk.LOG.read_text().splitlines()) == 1600

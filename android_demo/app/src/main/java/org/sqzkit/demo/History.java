@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.sqzkit.demo.model.AtomicFiles;
 
 /**
@@ -33,6 +34,8 @@ final class History {
     private static final String THUMBNAIL = ".small";
     /** Which photo is on the screen: the only key without a slash. */
     private static final String SHOWN = "shown";
+
+    private static final Pattern TIME = Pattern.compile("-?[0-9]{1,18}");
 
     private final File folder;
     private final SharedPreferences stored;
@@ -64,13 +67,18 @@ final class History {
     private List<AppState.Answer> read() {
         List<AppState.Answer> answers = new ArrayList<>();
         for (Map.Entry<String, ?> entry : stored.getAll().entrySet()) {
-            String[] key = entry.getKey().split("/");
-            String[] value = entry.getValue().toString().split("/");
-            if (key.length == 2 && file(key[0]).length() > 0) {
+            String[] key = entry.getKey().split("/", 2);
+            String[] value = entry.getValue().toString().split("/", 2);
+            if (key.length == 2 && file(key[0]).length() > 0 && value.length == 2
+                    && TIME.matcher(value[0]).matches()) { // another version may have stored otherwise
                 answers.add(new AppState.Answer(
                         key[0], Uri.decode(key[1]), Uri.decode(value[1]), Long.parseLong(value[0])));
             }
         }
+        return newestFirst(answers);
+    }
+
+    private static List<AppState.Answer> newestFirst(List<AppState.Answer> answers) {
         answers.sort((a, b) -> Long.compare(b.time(), a.time()));
         return answers;
     }
@@ -159,11 +167,13 @@ final class History {
     /** Brings the answer back that was removed last. */
     void undo() {
         AppState.Answer answer = now().removed();
+        if (answer == null) {
+            return; // a second tap
+        }
         List<AppState.Answer> answers = new ArrayList<>(now().answers());
         answers.add(answer);
-        answers.sort((a, b) -> Long.compare(b.time(), a.time()));
         store(answer);
-        publish(answers, null);
+        publish(newestFirst(answers), null);
     }
 
     /** Removes for good what {@link #undo} could have brought back. */

@@ -39,6 +39,7 @@ final class ModelSession {
     private TeachSession teaching;
     private volatile ModelRunner runner;
     private Task task;
+    private Runnable pending;
     private String former = "";
 
     ModelSession(Context context, StateStore state, TaskRunner tasks, CrashGuard guard,
@@ -178,12 +179,14 @@ final class ModelSession {
     private void change(Step step, Change change) {
         LoadedModel model = state.state().models().current();
         RunOptions options = state.state().options();
-        if (model != null) {
-            start(step, model.entry().fileName(), running -> {
-                change.apply(model, running);
-                return outcome(open(model.entry(), options, running), null);
-            });
+        if (model == null) {
+            pending = () -> change(step, change); // asked for in a former process: its model is being opened
+            return;
         }
+        start(step, model.entry().fileName(), running -> {
+            change.apply(model, running);
+            return outcome(open(model.entry(), options, running), null);
+        });
     }
 
     private ModelRunner add(File incoming, String name, RunOptions options, Task running)
@@ -300,6 +303,11 @@ final class ModelSession {
         task = tasks.start(LIMIT_MILLIS, work, outcome -> {
             apply(outcome);
             replaceNone(last, outcome.failure());
+            if (runner != null && pending != null) {
+                Runnable next = pending;
+                pending = null;
+                next.run();
+            }
         }, error -> {
             AppState.Failure failure = new AppState.Failure(name, error);
             state.updateModels(now -> now.with(failure).with(Step.IDLE));

@@ -4,6 +4,7 @@ import android.content.Context;
 import android.os.Bundle;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.sqzkit.demo.model.ActivationMap;
 import org.sqzkit.demo.model.Prediction;
 import org.sqzkit.demo.ui.Formats;
@@ -78,11 +79,19 @@ record Result(List<Prediction> best, String modelTitle, long preprocessing, long
         return out;
     }
 
-    /** What {@link #save} stored; null for null. */
+    /** What {@link #save} stored; null for null, and for what another version of the app stored. */
     static Result restore(Bundle in) {
         if (in == null) {
             return null;
         }
+        try {
+            return read(in);
+        } catch (NullPointerException | IndexOutOfBoundsException e) {
+            return null; // Android keeps a screen's state through an update of the app
+        }
+    }
+
+    private static Result read(Bundle in) {
         int[] indices = in.getIntArray("indices");
         String[] labels = in.getStringArray("labels");
         float[] probabilities = in.getFloatArray("probabilities");
@@ -92,7 +101,8 @@ record Result(List<Prediction> best, String modelTitle, long preprocessing, long
             best.add(new Prediction(indices[i], labels[i], probabilities[i]));
         }
         float[] map = in.getFloatArray("map");
-        return new Result(best, in.getString("model"), times[0], times[1], times[2], times[3],
+        best.get(0); // no result is without an answer
+        return new Result(best, Objects.requireNonNull(in.getString("model")), times[0], times[1], times[2], times[3],
                 in.getInt("runs"), null,
                 map == null ? null : new ActivationMap(map, in.getInt("width")), null);
     }

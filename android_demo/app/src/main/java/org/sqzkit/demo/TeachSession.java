@@ -142,11 +142,14 @@ final class TeachSession {
 
     /** Turns to another model, which may be null. */
     void use(ModelRunner runner) {
-        waiting.clear();
-        store.updateTeaching(now -> AppState.Teaching.NONE);
         LastLayer layer = runner == null ? null : runner.layer();
+        if (lesson != null || layer == null) {
+            waiting.clear(); // else they were chosen in a former process, before a model was open
+        }
+        store.updateTeaching(now -> AppState.Teaching.NONE);
         lesson = layer == null ? null : new Lesson(runner, folder(layer));
         submit(null, Lesson::load);
+        next();
     }
 
     private File folder(LastLayer layer) {
@@ -171,12 +174,12 @@ final class TeachSession {
     }
 
     private void next() {
-        if (reading) {
+        if (reading || lesson == null) {
             return;
         }
         Waiting one = waiting.poll();
         store.updateTeaching(now -> now.with(waiting.size() + (one == null ? 0 : 1)));
-        if (one == null || lesson == null) {
+        if (one == null) {
             return;
         }
         reading = true;

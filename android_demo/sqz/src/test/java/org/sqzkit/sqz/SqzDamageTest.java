@@ -15,7 +15,9 @@ import org.junit.Test;
 /** 10,000 damaged archives, and as many updates: each is refused, or is still the same model. */
 public class SqzDamageTest {
     private static final int HEADER = 52;
-    private static final int CASES = 10_000;
+    /** More with -Dsqzkit.fuzz=100000. */
+    private static final int CASES = Integer.getInteger("sqzkit.fuzz", 10_000);
+    private static final int MAX_SIZE = 10_000;
     private static final long LIMIT = 1 << 20;
     private static final long SPARE = 16 << 20;
 
@@ -33,7 +35,7 @@ public class SqzDamageTest {
 
     private static void damage(List<Golden> all, int behind, long mostMemory) throws Exception {
         List<Golden> small = new ArrayList<>(all);
-        small.removeIf(golden -> golden.archive.length > 2000 || golden.size > CASES);
+        small.removeIf(golden -> golden.archive.length > 2000 || golden.size > MAX_SIZE);
         assertTrue(small.size() >= 15);
         List<byte[]> bases = new ArrayList<>();
         for (Golden golden : small) {

@@ -6,6 +6,7 @@ import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Random;
 import org.junit.Test;
@@ -19,11 +20,14 @@ import org.sqzkit.demo.phone.Resources;
 @RunWith(PhoneTestRunner.class)
 @Config(sdk = 35)
 public class HostileModelsTest {
-    /** Inputs of each kind; more with -Dsqzkit.fuzz=100000. */
-    private static final int INPUTS = Integer.getInteger("sqzkit.fuzz", 3000);
+    /** Damaged files of each test; more with -Dsqzkit.fuzz=100000. */
+    private static final int INPUTS = Integer.getInteger("sqzkit.fuzz", 15_000);
 
     private static final String[] SEEDS = {"colours_int8.tflite", "foreign.tflite", "bare_float.tflite",
         "fails_when_bright.tflite", "odd_record.tflite"};
+    /** Less than the metadata of each takes. */
+    private static final int METADATA_BYTES = 300;
+    private static final String[] METADATA = {"colours_int8.tflite", "foreign.tflite", "odd_record.tflite"};
 
     private static ModelFile read(byte[] content) throws AppError {
         ModelFile model = ModelFile.read(ByteBuffer.wrap(content));
@@ -61,24 +65,47 @@ public class HostileModelsTest {
 
     @Test
     public void damagedFilesAreReadOrRefused() throws Exception {
-        Random random = new Random(7);
         for (String name : SEEDS) {
             byte[] whole = Resources.model(name);
-            for (int i = 0; i < INPUTS; i++) {
-                byte[] damaged = damaged(whole, random);
-                try {
-                    read(damaged);
-                } catch (AppError e) {
-                    assertNotEquals(0, e.resource());
-                }
-            }
+            readOrRefuse(whole, 0, whole.length, INPUTS / SEEDS.length);
         }
     }
 
-    private static byte[] damaged(byte[] whole, Random random) {
+    /** All damage in the metadata, or in the archive of labels and preprocessing record; none in the graph. */
+    @Test
+    public void damagedMetadataIsReadOrRefused() throws Exception {
+        for (String name : METADATA) {
+            byte[] whole = Resources.model(name);
+            String text = new String(whole, StandardCharsets.ISO_8859_1);
+            int metadata = text.indexOf("M001");
+            int archive = text.indexOf("PK\3\4");
+            assertTrue(name, metadata > 0 && archive > 0);
+            int count = INPUTS / METADATA.length / 2;
+            int read = readOrRefuse(whole, metadata, metadata + METADATA_BYTES, count)
+                    + readOrRefuse(whole, archive, whole.length, count);
+            assertTrue(name + ": only " + read + " were read", read > count / 10);
+        }
+    }
+
+    /** Damages a model between two offsets; returns how many were read all the same. */
+    private static int readOrRefuse(byte[] whole, int begin, int end, int inputs) {
+        Random random = new Random(7);
+        int count = 0;
+        for (int i = 0; i < inputs; i++) {
+            try {
+                read(damaged(whole, begin, end, random));
+                count++;
+            } catch (AppError e) {
+                assertNotEquals(0, e.resource());
+            }
+        }
+        return count;
+    }
+
+    private static byte[] damaged(byte[] whole, int begin, int end, Random random) {
         byte[] out = whole.clone();
         for (int j = random.nextInt(6); j >= 0; j--) {
-            int at = random.nextInt(out.length);
+            int at = begin + random.nextInt(end - begin);
             switch (random.nextInt(4)) {
                 case 0:
                     out[at] = (byte) random.nextInt(256);
