@@ -2,8 +2,8 @@ package org.sqzkit.demo;
 
 import android.graphics.BitmapFactory;
 import android.view.View;
+import android.view.ViewGroup;
 import android.widget.ImageView;
-import android.widget.LinearLayout;
 import android.widget.TextView;
 import java.text.DateFormat;
 import java.util.Date;
@@ -33,14 +33,14 @@ public final class HistoryActivity extends StateScreen {
             return; // TalkBack would lose its place
         }
         shown = history.answers();
-        LinearLayout answers = findViewById(R.id.answers);
+        ViewGroup answers = findViewById(R.id.answers);
         answers.removeAllViews();
         for (AppState.Answer answer : history.answers()) {
             answers.addView(row(answer, answers));
         }
     }
 
-    private View row(AppState.Answer answer, LinearLayout parent) {
+    private View row(AppState.Answer answer, ViewGroup parent) {
         View row = getLayoutInflater().inflate(R.layout.part_former, parent, false);
         ((ImageView) row.findViewById(R.id.former_photo)).setImageBitmap(BitmapFactory.decodeFile(
                 engine.photos().history().thumbnail(answer.photo()).getPath()));

@@ -6,6 +6,7 @@ import android.os.Bundle;
 import android.view.View;
 import android.widget.AdapterView;
 import android.widget.ArrayAdapter;
+import android.widget.GridLayout;
 import android.widget.LinearLayout;
 import android.widget.ProgressBar;
 import android.widget.Spinner;
@@ -38,7 +39,8 @@ public final class LabActivity extends StateScreen {
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         float width = getResources().getConfiguration().screenWidthDp
-                / getResources().getConfiguration().fontScale;
+                / getResources().getConfiguration().fontScale
+                / ((GridLayout) findViewById(R.id.panes)).getColumnCount();
         LinearLayout answers = findViewById(R.id.answers);
         answers.setOrientation(width < MIN_WIDTH_OF_TWO ? LinearLayout.VERTICAL : LinearLayout.HORIZONTAL);
         for (int i = 0; i < 2; i++) {

@@ -2,6 +2,7 @@ package org.sqzkit.demo;
 
 import android.Manifest;
 import android.app.Activity;
+import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.SurfaceTexture;
@@ -16,6 +17,7 @@ import android.provider.Settings;
 import android.view.Surface;
 import android.view.TextureView;
 import android.view.View;
+import android.view.ViewGroup;
 import android.view.WindowManager;
 import android.widget.ImageButton;
 import android.widget.Switch;
@@ -85,6 +87,10 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         preview = findViewById(R.id.preview);
         preview.setSurfaceTextureListener(this);
         findViewById(R.id.close).setOnClickListener(view -> finish());
+        // The answers scroll in the lower half of the window, so the preview is never covered.
+        ((ViewGroup.MarginLayoutParams) findViewById(R.id.answers).getLayoutParams()).topMargin =
+                (int) (getResources().getConfiguration().screenHeightDp
+                        * getResources().getDisplayMetrics().density / 2);
         refused = saved != null && saved.getBoolean(REFUSED);
         front = saved != null && saved.getBoolean(FRONT);
         offerControls();
@@ -395,12 +401,14 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
         rate.frame(SystemClock.elapsedRealtimeNanos());
         teach(result);
         List<Prediction> best = result.isNone() ? Collections.emptyList() : result.answers();
-        ((ResultRows) findViewById(R.id.rows)).show(best.subList(0, Math.min(TOP_K, best.size())));
+        boolean comparing = engine.lab().live() != null;
+        ((ResultRows) findViewById(R.id.rows)).show(
+                best.subList(0, Math.min(comparing ? 1 : TOP_K, best.size())));
         Viewfinder viewfinder = findViewById(R.id.viewfinder);
         viewfinder.showMap(map && result.map() != null ? result.map().picture() : null, front);
         TextView timing = findViewById(R.id.timing);
         // Two answers leave no room for it on a small phone.
-        timing.setVisibility(engine.lab().live() == null ? View.VISIBLE : View.GONE);
+        timing.setVisibility(comparing ? View.GONE : View.VISIBLE);
         timing.setText(rateLine() + ModelCard.timing(this, result));
         announce(result);
     }
@@ -447,8 +455,16 @@ public final class LiveActivity extends Activity implements TextureView.SurfaceT
             showError(getString(R.string.error_camera_refused), R.string.allow_camera, this::ask);
         } else {
             showError(getString(R.string.error_camera_blocked), R.string.open_settings,
-                    () -> startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
-                            Uri.fromParts("package", getPackageName(), null))));
+                    this::openSettings);
+        }
+    }
+
+    private void openSettings() {
+        try {
+            startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                    Uri.fromParts("package", getPackageName(), null)));
+        } catch (ActivityNotFoundException | SecurityException e) {
+            finish(); // a device for one purpose, without settings: the answer stays no
         }
     }
 

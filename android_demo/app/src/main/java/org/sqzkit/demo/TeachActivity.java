@@ -91,7 +91,7 @@ public final class TeachActivity extends StateScreen {
         ((TextView) findViewById(R.id.hint)).setText(teaching.possible()
                 || engine.state().models().step().running() ? R.string.teach_hint : R.string.teach_not);
         show(R.id.new_class, teaching.possible());
-        show(R.id.what_to_do, any);
+        show(R.id.taught, any);
         show(R.id.share_model, teaching.classes().size() > 1);
         drawError(teaching.error());
         drawLast(teaching);

@@ -238,10 +238,21 @@ public class AccessibilityTest {
         assertTrue("on white: " + contrast, contrast >= MIN_CONTRAST);
     }
 
+    /** Two columns, German words, in the height of a phone on its side and on a tablet. */
     @Test
-    @Config(qualifiers = "de-w1280dp-h800dp")
-    public void modelsScreenOnATablet() throws Exception {
-        open(ModelsActivity.class);
+    @Config(qualifiers = "de-w640dp-h320dp-land")
+    public void screensOfTwoColumns() throws Exception {
+        Screens.useModel("colours_int8.tflite");
+        Screens.teach("Annas Lieblingstasse", Screens.RED, 0xffc83214);
+        Screens.teach("Rasen", Screens.GREEN);
+        for (String window : new String[] {"+w640dp-h320dp-land", "+w1280dp-h800dp-land"}) {
+            RuntimeEnvironment.setQualifiers(window);
+            for (Class<? extends Activity> screen : Arrays.asList(ModelsActivity.class, LabActivity.class,
+                    TeachActivity.class, HistoryActivity.class)) {
+                open(screen);
+                controller.close();
+            }
+        }
     }
 
     @Test
@@ -270,7 +281,7 @@ public class AccessibilityTest {
     }
 
     /** Colors of texts and of what they stand on, the wallpaper's on Android 12 and newer. */
-    private static void checkContrasts() {
+    static void checkContrasts() {
         int[][] pairs = {{R.color.text, R.color.page}, {R.color.text, R.color.card},
             {R.color.text, R.color.button}, {R.color.text_quiet, R.color.page},
             {R.color.text_quiet, R.color.card}, {R.color.text_quiet, R.color.frame},

@@ -1,5 +1,6 @@
 package org.sqzkit.demo;
 
+import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
 import android.app.Activity;
@@ -53,6 +54,7 @@ import org.sqzkit.demo.ui.Timeline;
 public class ScreenshotTest {
     private static final String SMALL = "w320dp-h533dp";
     private static final String USUAL = "w411dp-h891dp";
+    private static final String LYING = "w891dp-h411dp-land";
     private static final String TABLET = "w1280dp-h800dp";
     private static final int SHRINK = 3;
     /** Mean difference of a pixel's channels, of 255, that fonts and rounding may make. */
@@ -102,6 +104,27 @@ public class ScreenshotTest {
         resultOn("tablet_night");
     }
 
+    /** The colors of another wallpaper, which have to be readable too. */
+    @Test
+    @Config(qualifiers = USUAL + "-notnight-xhdpi")
+    public void anotherWallpaperByDay() throws Exception {
+        try (Wallpaper rust = new Wallpaper()) {
+            assertEquals(0xff8f4c38, Screens.context().getColor(R.color.brand));
+            AccessibilityTest.checkContrasts();
+            resultOn("wallpaper_day");
+        }
+    }
+
+    @Test
+    @Config(qualifiers = USUAL + "-night-xhdpi")
+    public void anotherWallpaperByNight() throws Exception {
+        try (Wallpaper rust = new Wallpaper()) {
+            assertEquals(0xffffb5a0, Screens.context().getColor(R.color.brand));
+            AccessibilityTest.checkContrasts();
+            models("wallpaper_night");
+        }
+    }
+
     @Test
     @Config(qualifiers = USUAL + "-notnight-xhdpi", fontScale = 2f)
     public void twiceAsLargeLetters() throws Exception {
@@ -109,7 +132,7 @@ public class ScreenshotTest {
     }
 
     @Test
-    @Config(qualifiers = "w891dp-h411dp-land-notnight-xhdpi")
+    @Config(qualifiers = LYING + "-notnight-xhdpi")
     public void onItsSide() throws Exception {
         resultOn("usual_landscape");
     }
@@ -342,7 +365,7 @@ public class ScreenshotTest {
     }
 
     @Test
-    @Config(qualifiers = "de-w891dp-h411dp-land-notnight-xhdpi")
+    @Config(qualifiers = "de-" + LYING + "-notnight-xhdpi")
     public void videoOnItsSide() throws Exception {
         video("video_landscape");
     }
@@ -383,6 +406,55 @@ public class ScreenshotTest {
         check(name);
     }
 
+    @Test
+    @Config(qualifiers = LYING + "-night-xhdpi")
+    public void modelsOnItsSide() throws Exception {
+        models("models_landscape");
+    }
+
+    @Test
+    @Config(qualifiers = LYING + "-notnight-xhdpi")
+    public void teachOnItsSide() throws Exception {
+        teach("teach_landscape");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-night-mdpi", fontScale = 2f)
+    public void teachOnATabletWithLargeLetters() throws Exception {
+        teach("teach_tablet_night_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = LYING + "-night-xhdpi")
+    public void labOnItsSide() throws Exception {
+        lab("lab_landscape");
+    }
+
+    @Test
+    @Config(qualifiers = TABLET + "-notnight-mdpi")
+    public void labOnATablet() throws Exception {
+        lab("lab_tablet");
+    }
+
+    @Test
+    @Config(qualifiers = "de-" + TABLET + "-night-mdpi", fontScale = 2f)
+    public void labOnATabletWithLargeLetters() throws Exception {
+        lab("lab_tablet_night_large_letters");
+    }
+
+    @Test
+    @Config(qualifiers = LYING + "-night-xhdpi")
+    public void historyOnItsSide() throws Exception {
+        history("history_landscape");
+    }
+
+    /** Half of a tablet, or a phone that is unfolded: two columns. */
+    @Test
+    @Config(qualifiers = "w673dp-h841dp-notnight-xhdpi")
+    public void historyUnfolded() throws Exception {
+        history("history_unfolded");
+    }
+
     private void history(String name) throws Exception {
         Screens.useModel("colours_int8.tflite");
         classifySky();
@@ -404,7 +476,7 @@ public class ScreenshotTest {
     }
 
     @Test
-    @Config(qualifiers = SMALL + "-notnight-hdpi")
+    @Config(qualifiers = "w320dp-h640dp-notnight-hdpi")
     public void liveWithTwoModels() throws Exception {
         Screens.useModel("foreign.tflite");
         ModelEntry other = Screens.engine().state().models().current().entry();
@@ -413,6 +485,7 @@ public class ScreenshotTest {
         ActivityController<LiveActivity> live = live(result());
         ((Switch) live.get().findViewById(R.id.compare)).setChecked(true);
         Screens.settle();
+        live.get().show(result());
         LabActivity.drawAnswer(live.get(), live.get().findViewById(R.id.second), new Result(Arrays.asList(
                 new Prediction(2, "blau", 0.642f), new Prediction(1, "grün", 0.351f)),
                 "Elsewhere", 2_400_000, 18_700_000, 0, 0, 1, null, null, null));

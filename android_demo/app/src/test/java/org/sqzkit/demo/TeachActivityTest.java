@@ -187,7 +187,7 @@ public class TeachActivityTest {
         confirm();
         assertEquals("", classes());
         assertEquals(0, state().bytes());
-        assertFalse(Screens.shown(screen(), R.id.what_to_do));
+        assertFalse(Screens.shown(screen(), R.id.taught));
     }
 
     @Test
