@@ -258,15 +258,14 @@ public class HostileMomentsTest {
                 Screens.offer("red.jpg", Screens.photo(Screens.RED)))));
         tasks.put("measuring", () -> Screens.engine().lab().measure());
         tasks.put("clearing", () -> Screens.engine().clearStorage());
+        int window = 0;
         String[] windows = {"+de-w891dp-h411dp-land-night", "+ar-w320dp-h480dp-port-notnight", "+en-w1280dp-h800dp"};
         for (Class<? extends Activity> type : SCREENS) {
             for (Map.Entry<String, Runnable> task : tasks.entrySet()) {
                 start(type);
                 task.getValue().run();
-                for (String window : windows) {
-                    RuntimeEnvironment.setQualifiers(window);
-                    controller.configurationChange(Screens.context().getResources().getConfiguration());
-                }
+                RuntimeEnvironment.setQualifiers(windows[window++ % windows.length]);
+                controller.configurationChange(Screens.context().getResources().getConfiguration());
                 controller.pause().stop().destroy();
                 Screens.settle();
             }

@@ -90,18 +90,28 @@ final class ApkWriter implements Closeable {
         contents.sort(Comparator.comparing(Content::name));
         contents.forEach(content -> (content.library() ? libraries : others).add(content));
         others.sort(Comparator.comparingInt(Content::size).reversed());
-        int space = others.stream().mapToInt(Content::size).sum() / ElfAligner.PAGE * ElfAligner.PAGE;
+        // Enough is left for the gaps between the libraries, which nothing else would fill.
+        int space = others.stream().mapToInt(Content::size).sum();
+        for (Content library : libraries.subList(0, Math.max(0, libraries.size() - 1))) {
+            space -= gap(library);
+        }
+        space = space / ElfAligner.PAGE * ElfAligner.PAGE;
         List<Content> first = new ArrayList<>();
         for (Content library : libraries) {
             int header = library.size() - library.packed().length;
             fill(space - header, others, first);
             first.add(library);
-            space = ElfAligner.PAGE - (library.packed().length + header) % ElfAligner.PAGE + header;
+            space = gap(library) + header;
         }
         first.addAll(others);
         try (OutputStream out = Files.newOutputStream(file)) {
             write(first, out);
         }
+    }
+
+    /** What is free between the end of a library and the next page. */
+    private static int gap(Content library) {
+        return ElfAligner.PAGE - library.size() % ElfAligner.PAGE;
     }
 
     /** Moves the files that fit into {@code space} bytes, large ones first. */

@@ -27,7 +27,7 @@ public class HostileModelsTest {
         "fails_when_bright.tflite", "odd_record.tflite"};
     /** Less than the metadata of each takes. */
     private static final int METADATA_BYTES = 300;
-    private static final String[] METADATA = {"colours_int8.tflite", "foreign.tflite", "odd_record.tflite"};
+    private static final String[] METADATA = {"colours_int8.tflite", "foreign.tflite", "colours_float.tflite"};
 
     private static ModelFile read(byte[] content) throws AppError {
         ModelFile model = ModelFile.read(ByteBuffer.wrap(content));

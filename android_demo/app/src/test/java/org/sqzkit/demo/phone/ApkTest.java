@@ -134,7 +134,11 @@ public class ApkTest {
         others.sort(Comparator.comparing(ZipEntry::getName));
         others.sort(Comparator.comparingInt(ApkTest::size).reversed());
         List<ZipEntry> order = new ArrayList<>();
-        long space = others.stream().mapToInt(ApkTest::size).sum() / PAGE * PAGE;
+        long space = others.stream().mapToInt(ApkTest::size).sum();
+        for (ZipEntry library : libraries.subList(0, libraries.size() - 1)) {
+            space -= PAGE - size(library) % PAGE;
+        }
+        space = space / PAGE * PAGE;
         for (ZipEntry library : libraries) {
             int header = header(library) + 10;
             fill(space - header, others, order);
