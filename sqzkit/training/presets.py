@@ -14,7 +14,7 @@ def default() -> Changes:
     """Train a small data set from scratch without touching a flag.
 
     `python train.py --model_dir=runs/digits`: the embedded digits, 99.16 %.
-    With `--data_dir` of the sign language digits, 64 pixels: 100.00 % of 418.
+    With `--data_dir` of the sign language digits, 64 pixels: 99.28 % of 418.
     """
     return {}
 
@@ -76,21 +76,22 @@ def paper() -> Changes:
 
 
 def cifar10() -> Changes:
-    """Train CIFAR-10 at its own 32 pixels, pooling once to keep resolution.
+    """Train CIFAR-10, enlarged to 64 pixels so that the first stride of 2 loses nothing.
 
-    `python train.py --preset=cifar10 --model_dir=runs/cifar10 --tfds_name=cifar10`: 86.23 %
+    `python train.py --preset=cifar10 --model_dir=runs/cifar10 --tfds_name=cifar10`: 87.34 %
     of 10,000 (with `--mixed_precision_dtype=bfloat16`).
     """
     return {
-        "image_size": 32,
-        "pool_after": ("fire3",),
+        "image_size": 64,
+        "pool_after": ("conv1", "fire5"),
         "bypass": "simple",
         "train_batch_size": 128,
-        "train_epochs": 60,
+        "train_epochs": 54,
         "base_learning_rate": 4e-3,
         "warmup_epochs": 2.0,
         "weight_decay": 0.05,
         "label_smoothing": 0.1,
+        "augmentation": "standard",
     }
 
 
