@@ -5,7 +5,6 @@ import android.content.SharedPreferences;
 import android.graphics.Bitmap;
 import android.media.ThumbnailUtils;
 import android.net.Uri;
-import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.File;
 import java.io.IOException;
@@ -16,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.sqzkit.demo.image.BitmapPixels;
 import org.sqzkit.demo.model.AtomicFiles;
 
 /**
@@ -30,7 +30,6 @@ final class History {
     static final long MAX_BYTES = 100L << 20;
 
     private static final int THUMBNAIL_SIDE = 144;
-    private static final int THUMBNAIL_QUALITY = 80;
     private static final String THUMBNAIL = ".small";
     /** Which photo is on the screen: the only key without a slash. */
     private static final String SHOWN = "shown";
@@ -113,10 +112,8 @@ final class History {
     /** Stores a photo, from the file that it was copied to; from any thread. */
     Kept keep(File copy, Bitmap photo) throws AppError, IOException {
         String name = File.createTempFile(CrashGuard.PHOTO, "", folder).getName();
-        ByteArrayOutputStream small = new ByteArrayOutputStream();
-        ThumbnailUtils.extractThumbnail(photo, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-                .compress(Bitmap.CompressFormat.JPEG, THUMBNAIL_QUALITY, small);
-        AtomicFiles.write(small.toByteArray(), thumbnail(name));
+        Bitmap small = ThumbnailUtils.extractThumbnail(photo, THUMBNAIL_SIDE, THUMBNAIL_SIDE);
+        AtomicFiles.write(BitmapPixels.jpeg(small), thumbnail(name));
         AtomicFiles.move(copy, file(name));
         return new Kept(this, name, photo);
     }

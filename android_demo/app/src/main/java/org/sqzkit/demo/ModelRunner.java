@@ -3,7 +3,6 @@ package org.sqzkit.demo;
 import android.graphics.Bitmap;
 import android.os.Handler;
 import android.os.Looper;
-import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.sqzkit.demo.image.BitmapPixels;
 import org.sqzkit.demo.image.FrameConverter;
 import org.sqzkit.demo.image.Pixels;
 import org.sqzkit.demo.model.ActivationMap;
@@ -35,7 +35,6 @@ final class ModelRunner implements Closeable {
 
     private static final int MEDIAN_OF = 15;
     private static final int PICTURE_SIDE = 144;
-    private static final int PICTURE_QUALITY = 80;
 
     private final Handler main = new Handler(Looper.getMainLooper());
     private final ExecutorService thread =
@@ -217,10 +216,7 @@ final class ModelRunner implements Closeable {
         int width = model.file().geometry().cropWidth();
         Bitmap whole = Bitmap.createBitmap(
                 pixels, width, pixels.length / width, Bitmap.Config.ARGB_8888);
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        Bitmap.createScaledBitmap(whole, PICTURE_SIDE, PICTURE_SIDE, true)
-                .compress(Bitmap.CompressFormat.JPEG, PICTURE_QUALITY, out);
-        return out.toByteArray();
+        return BitmapPixels.jpeg(Bitmap.createScaledBitmap(whole, PICTURE_SIDE, PICTURE_SIDE, true));
     }
 
     /** Closes the model after what its thread has to do. */

@@ -3,7 +3,6 @@ package org.sqzkit.demo;
 import android.content.Context;
 import android.graphics.Bitmap;
 import android.net.Uri;
-import java.io.ByteArrayOutputStream;
 import java.util.Collections;
 import org.sqzkit.demo.image.BitmapPixels;
 import org.sqzkit.demo.model.LoadedModel;
@@ -20,7 +19,6 @@ final class VideoSession {
 
     private static final long MIN_STEP_MILLIS = 100;
     private static final int PICTURE_SIDE = 480;
-    private static final int PICTURE_QUALITY = 80;
 
     private final Context context;
     private final StateStore store;
@@ -126,11 +124,9 @@ final class VideoSession {
 
     private static byte[] picture(Bitmap bitmap) {
         double scale = Math.min(1, (double) PICTURE_SIDE / Math.max(bitmap.getWidth(), bitmap.getHeight()));
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        Bitmap.createScaledBitmap(bitmap, (int) Math.max(1, scale * bitmap.getWidth()),
-                (int) Math.max(1, scale * bitmap.getHeight()), true)
-                .compress(Bitmap.CompressFormat.JPEG, PICTURE_QUALITY, out);
-        return out.toByteArray();
+        return BitmapPixels.jpeg(Bitmap.createScaledBitmap(bitmap,
+                (int) Math.max(1, scale * bitmap.getWidth()),
+                (int) Math.max(1, scale * bitmap.getHeight()), true));
     }
 
     /** Shows why a video cannot be classified; the frames so far stay. */

@@ -186,11 +186,10 @@ public class AccessibilityTest {
     }
 
     private static void checkBars() {
-        double card = Color.luminance(RuntimeEnvironment.getApplication().getColor(R.color.card));
+        int card = RuntimeEnvironment.getApplication().getColor(R.color.card);
         for (int i = 0; i <= VideoActivity.COLORS.length; i++) {
             int color = i < VideoActivity.COLORS.length ? VideoActivity.COLORS[i] : VideoActivity.OTHER;
-            double bar = Color.luminance(color);
-            double contrast = (Math.max(bar, card) + 0.05) / (Math.min(bar, card) + 0.05);
+            double contrast = contrast(color, card);
             assertTrue(Integer.toHexString(color) + ": " + contrast, contrast >= 3);
         }
     }
@@ -280,6 +279,13 @@ public class AccessibilityTest {
         return Arrays.toString(found);
     }
 
+    /** The contrast of two colors by WCAG 2, 1 to 21. */
+    private static double contrast(int one, int other) {
+        double first = Color.luminance(one);
+        double second = Color.luminance(other);
+        return (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
+    }
+
     /** Colors of texts and of what they stand on, the wallpaper's on Android 12 and newer. */
     static void checkContrasts() {
         int[][] pairs = {{R.color.text, R.color.page}, {R.color.text, R.color.card},
@@ -289,9 +295,7 @@ public class AccessibilityTest {
             {R.color.error_text, R.color.error}};
         android.content.Context app = RuntimeEnvironment.getApplication();
         for (int[] pair : pairs) {
-            double text = Color.luminance(app.getColor(pair[0]));
-            double under = Color.luminance(app.getColor(pair[1]));
-            double contrast = (Math.max(text, under) + 0.05) / (Math.min(text, under) + 0.05);
+            double contrast = contrast(app.getColor(pair[0]), app.getColor(pair[1]));
             assertTrue(app.getResources().getResourceEntryName(pair[0]) + " on "
                     + app.getResources().getResourceEntryName(pair[1]) + ": " + contrast,
                     contrast >= MIN_CONTRAST);
