@@ -98,6 +98,15 @@ def open_base(options: BaseOptions, dataset: ImageDataset) -> Base | None:
     return Base(folder.path, spec, run.preprocessing, labels, weights, sha256, run.contents)
 
 
+def fits_head_alone(base: Base, options: BaseOptions) -> bool:
+    """Return whether only the last layer moves, and is fitted at once: there are no epochs."""
+    return options.moves == "head" and _head_is_linear(base.spec)
+
+
+def _head_is_linear(spec: SqueezeNetSpec) -> bool:
+    return not (spec.conv10_relu or spec.conv10_padding)
+
+
 def new_spec(base: Base, labels: Sequence[str]) -> SqueezeNetSpec:
     """Return the older run's network for other classes."""
     return dataclasses.replace(base.spec, classes=len(labels))
@@ -118,10 +127,9 @@ def train_from(
     _measure_old(model, base, stage)
     old = trainable_values(model)
     finish = functools.partial(_finish, old=old)
-    linear = not (base.spec.conv10_relu or base.spec.conv10_padding)
-    if linear:
+    if _head_is_linear(base.spec):
         sticky_head.fit_to_stage(model, stage, new)
-    if linear and options.moves == "head":
+    if fits_head_alone(base, options):
         print("base: only the last layer moves, and it is fitted at once: no epochs", flush=True)
         return finish_untrained(model, stage, finish)
     movable = _movable(model, stage, options, old, new)

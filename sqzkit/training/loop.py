@@ -65,7 +65,8 @@ class Run:
       options: of the stage "train".
       strategy: where it runs.
       lessons: what it is trained on: the data set, and what a teacher adds.
-      only_head: whether there is no time, or are too few images, to train more than a new head.
+      only_head: whether only the last layer is fitted, since there is no time or are too few images
+        to train more, or since nothing else of an older run may move.
       folds: in which a fine-tuning is judged; 0: by the validation split.
       base: the older run to start from.
     """
@@ -250,9 +251,10 @@ def precision(dtype: str) -> Iterator[None]:
 
 def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run, Duration | None]:
     """Return the run with as many epochs as `--train_minutes` allows, and what is expected."""
-    if fine_tuning.cannot_be_judged(config, run.dataset, run.folds):
+    alone = run.base and from_base.fits_head_alone(run.base, config.base)
+    if alone or fine_tuning.cannot_be_judged(config, run.dataset, run.folds):
         return dataclasses.replace(run, only_head=True), None
-    alone = config.distribution_strategy in ("off", "one_device")
+    one_device = config.distribution_strategy in ("off", "one_device")
     count = run.options.epochs * duration.steps_per_epoch(run.lessons.dataset, run.options)
     expected = duration.decide(
         *(run.folder, config.train_minutes, started),
@@ -260,7 +262,7 @@ def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run,
             lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
             *(run.lessons.dataset, run.options, run.folds),
         ),
-        timed=alone and (bool(config.weights) or count >= duration.MIN_TIMED_STEPS),
+        timed=one_device and (bool(config.weights) or count >= duration.MIN_TIMED_STEPS),
     )
     if expected:
         epochs = max(1, expected.epochs)

@@ -108,6 +108,14 @@ def test_a_class_is_added_by_the_head_alone(head_run, base):
     assert 0 < stage["metrics"]["moved_weights"] < found["conv10"]["kernel"].size
 
 
+def test_no_time_is_promised_for_epochs_that_do_not_come(old_run, grown, tmp_path, capsys):
+    loop.train(config(old_run, grown, tmp_path / "run", train_epochs=2_000))
+    printed = capsys.readouterr().out
+    assert "training: the last layer alone" in printed
+    assert "time:" not in printed
+    assert "2000 epochs" not in printed
+
+
 def test_classes_are_carried_over_by_name_or_by_their_photographs(base):
     assert base.labels == ("blue", "a grass", "red")
     labels = ("a grass", "blue", "red", "yellow")
