@@ -28,13 +28,18 @@ def index(numbers, archives, expires=None):
 
 
 def best(made, have):
-    """Return the way of fewest bytes, then fewest archives, by trying all."""
+    """Return the way of fewest bytes, then fewest archives, by trying all.
+
+    Of equal ones, that whose last archive stands first; if they end alike, the one before, ...
+    """
     target = made["releases"][-1]["release"]
+    place = {id(one): number for number, one in enumerate(made["archives"])}
     found = []
 
     def follow(at, way):
         if at == target:
-            found.append((sum(one["size"] for one in way), len(way), way))
+            places = [place[id(one)] for one in reversed(way)]
+            found.append((sum(one["size"] for one in way), len(way), places, way))
             return
         for one in made["archives"]:
             if one["base"] == at and one not in way:
@@ -43,9 +48,7 @@ def best(made, have):
     follow(have, [])
     if have is not None and have != target:
         follow(None, [])
-    least = sorted(found, key=lambda each: each[:2])
-    assert len(least) < 2 or least[0][:2] != least[1][:2], "two ways are equally good"
-    return [one["name"] for one in least[0][2]] if least else None
+    return [one["name"] for one in min(found)[-1]] if found else None
 
 
 def plans():
@@ -62,6 +65,9 @@ def plans():
         "equally many bytes": index(
             [0, 5, 9], [archive(9, 0, 20), archive(5, 0, 10), archive(9, 5, 10),
                         archive(9, None, 40)]),
+        "equally many bytes and archives": index(
+            [0, 3, 5, 9], [archive(9, 5, 10), archive(9, 3, 10), archive(3, 0, 10, "third"),
+                           archive(5, 0, 10, "fifth"), archive(5, 0, 10, "again")]),
         "no way": index([1, 2], [archive(1, None, 50)]),
         "an empty archive": index([1, 2], [archive(2, 1, 0), archive(2, None, 5)]),
     }  # fmt: skip
