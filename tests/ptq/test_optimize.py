@@ -231,6 +231,41 @@ def test_the_same_call_gives_the_same_weights():
         np.testing.assert_array_equal(layer.kernel, again.layers[name].kernel)
 
 
+def test_the_seed_decides_which_positions_a_layer_is_measured_at():
+    graph, weights = read_model(to_inference(network()), RECORD)
+    measured = calibration.calibrate(graph, weights, photographs(), 0)
+    first, again, other = (
+        optimize_layers.round_network(graph, weights, measured, 1e-5, seed)["conv1"]
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.bias, again.bias)
+    assert (first.bias != other.bias).any()
+
+
+def test_of_many_photographs_some_are_drawn_from_all():
+    many = np.arange(160, dtype=np.uint8)[:, None, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
+    many = many.repeat(3, 3)
+    chosen = {
+        seed: subject._choose(many, RECORD, OptimizeConfig(seed=seed))[:, 0, 0, 0].tolist()
+        for seed in (0, 1)
+    }
+    for numbers in chosen.values():
+        assert numbers == sorted(set(numbers)) and len(numbers) == subject.MAX_PHOTOGRAPHS
+        assert 40 < sum(number >= 80 for number in numbers) < 60
+    assert chosen[0] != chosen[1]
+
+
+def test_the_price_is_that_at_which_rounding_costs_the_share_of_the_variance():
+    """With inputs that are independent, so that the errors of the weights add up."""
+    rows = np.random.default_rng(0).normal(size=(50, 80))
+    kernel = rows.T.reshape(1, 1, 80, 50)
+    kernel[..., 0] = rows[0] = 0  # what is zero stays zero, and adds nothing
+    price = subject._price({"conv": (kernel, np.zeros(50))}, logit_variance=20.0, share=0.25)
+    step = optimize_layers.best_step(rows[1:], np.eye(80), np.ones(49), price)
+    error = ((rows - step * np.rint(rows / step)) ** 2).sum()
+    assert error == pytest.approx(0.25 * 20.0, rel=0.1)
+
+
 def test_a_per_channel_file_is_refused():
     model, images = network(), photographs()
     found = optimize(model, images, OptimizeConfig())

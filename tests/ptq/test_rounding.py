@@ -91,6 +91,16 @@ def test_channels_that_matter_are_rounded_more_exactly():
     assert squared[:30].mean() < 0.8 * squared[30:].mean()
 
 
+def test_bits_are_those_of_a_code():
+    """What the levels' probabilities add up to is 1, and a level that is frequent takes few."""
+    levels = np.random.default_rng(0).integers(-3, 4, 500)
+    bits = bits_by_level(levels)
+    assert bits.shape == (255,) and (2.0**-bits).sum() == pytest.approx(1)
+    np.testing.assert_array_equal(bits, bits[::-1])  # the sign is no information
+    assert bits[127 + 3] == pytest.approx(-np.log2(np.mean(np.abs(levels) == 3) / 2), abs=0.3)
+    assert bits[127 + 100] > 10 > bits[127 + 3]
+
+
 def test_retargeting_undoes_a_known_disturbance():
     random = np.random.default_rng(0)
     x = random.standard_normal((5000, 6))
