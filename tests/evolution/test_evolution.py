@@ -163,10 +163,17 @@ def toy(monkeypatch, tmp_path):
         evolution.offspring, "prepare", lambda _, folder, *rest: make_run(folder.path)
     )
     monkeypatch.setattr(evolution, "load_run", load_run)
-    # As many bytes as the name says: which of the offspring it was still shows.
-    monkeypatch.setattr(evolution, "convert_model", lambda name, *rest: b"x" * sum(name.encode()))
-    latency = SimpleNamespace(minimum_ms=1.5, median_ms=9.0)
-    monkeypatch.setattr(evolution, "measure", lambda content, threads, runs, warmup: latency)
+
+    def convert_model(name, preprocessing, labels, options):
+        assert options.quantization == "none"
+        return b"x" * sum(name.encode())  # which of the offspring it was still shows
+
+    def measure(content, threads, runs, warmup):
+        assert threads == 1 and runs > warmup > 0
+        return SimpleNamespace(minimum_ms=1.5, median_ms=9.0)
+
+    monkeypatch.setattr(evolution, "convert_model", convert_model)
+    monkeypatch.setattr(evolution, "measure", measure)
     network = SimpleNamespace(count_params=lambda: 77)
     monkeypatch.setattr(evolution, "to_inference", lambda model: network)
     monkeypatch.setattr(evolution, "share_processors", lambda image_size: None)

@@ -101,17 +101,27 @@ def test_multiplications_are_those_counted_by_hand():
     assert explore_trial.multiply_accumulates(model) == 16 * 18 * 5 + 16 * 5 * 3
 
 
-def test_the_converted_file_is_measured(experiment):
+def test_the_converted_file_is_measured(experiment, monkeypatch):
     # LiteRT refuses about one untrained network of 150.
     keras.utils.set_random_seed(1)
     model = squeezenet.build(tiny(2), 32)
     asked = ("accuracy", "sqz_bytes", "latency")
     config = dataclasses.replace(experiment.config, objectives=asked)
     timed = dataclasses.replace(experiment, config=config)
+    measure, found = explore_trial.measure, []
+
+    def watched(content, threads, runs, warmup):
+        found.append((len(content), threads, measure(content, threads, runs, warmup)))
+        return found[-1][2]
+
+    monkeypatch.setattr(explore_trial, "measure", watched)
     measured = explore_trial.measure_converted(timed, model, default(32))
     assert 1000 < measured["sqz_bytes"] < measured["tflite_bytes"]
-    assert measured.pop("latency") > 0
+    ((size, threads, times),) = found
+    assert (size, threads) == (measured["tflite_bytes"], 1)
+    assert measured.pop("latency") == pytest.approx(times.minimum_ms, abs=1e-6)
     assert explore_trial.measure_converted(experiment, model, default(32)) == measured
+    assert len(found) == 1  # only where it is an objective
 
 
 EXPLORE = [sys.executable, "-m", "sqzkit.explore", "--model=tiny", "--base_e=8,16"]

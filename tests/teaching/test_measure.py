@@ -50,9 +50,47 @@ def test_curve_rises_and_depends_on_the_seed_alone():
     assert rows != measure.curve(taught, measured, seed=2)
 
 
-def test_curve_without_other_photographs_measures_on_those_not_drawn():
-    rows = measure.curve(made(5), None, seed=0)
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return the photographs that each head of a curve was taught and measured on."""
+    fit, answers, found = measure.fit, measure.answers, []
+
+    def noted_fit(features, labels, classes):
+        found.append((features, labels))
+        return fit(features, labels, classes)
+
+    def noted_answers(discriminant, features, labels):
+        found[-1] += (features, labels, answers(discriminant, features, labels))
+        return found[-1][-1]
+
+    monkeypatch.setattr(measure, "fit", noted_fit)
+    monkeypatch.setattr(measure, "answers", noted_answers)
+    return found
+
+
+def test_curve_without_other_photographs_measures_on_those_not_drawn(drawn):
+    features, labels = made(5)
+    rows = measure.curve((features, labels), None, seed=0)
     assert [row["photographs"] for row in rows] == [1, 2]
+    assert len(drawn) == 2 * measure.DRAWS
+    for taught, classes, others, truth, _ in drawn:
+        each = len(taught) // 4
+        assert np.bincount(classes).tolist() == [each] * 4
+        assert np.bincount(truth).tolist() == [5 - each] * 4
+        both = np.concatenate([taught, others])
+        np.testing.assert_array_equal(np.unique(both, axis=0), np.unique(features, axis=0))
+
+
+def test_curve_has_mean_and_spread_of_the_draws(drawn):
+    features, labels = made(7)
+    noise = np.random.default_rng(0).normal(0, 3000, features.shape)
+    taught = np.clip(features + noise, -32767, 32767).astype(np.int16), labels
+    rows = measure.curve(taught, None, seed=3)
+    shares = np.array([answers.top1 for *_, answers in drawn]).reshape(len(rows), measure.DRAWS)
+    assert [row["top1"] for row in rows] == pytest.approx(shares.mean(axis=1))
+    deviations = np.sqrt(((shares.T - shares.mean(axis=1)) ** 2).sum(axis=0) / 2)  # of a sample
+    assert deviations.max() > 0
+    assert [row["spread"] for row in rows] == pytest.approx(deviations)
 
 
 def test_unknown_class_is_told_from_the_others():
