@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from sqzkit.base.errors import InvariantError, UsageError
-from sqzkit.compression import chain, kernels
+from sqzkit.compression import chain, kernels, sparsity, tfmot
 from sqzkit.conversion import checks, stage_summary
 from sqzkit.data.pipeline import raw_images
 from sqzkit.models import registry
@@ -49,8 +49,8 @@ def test_the_int8_file_keeps_it_too(finished_chain, corners):
     model = load_stage(folder, "quantize")
     content = small_chain.int8_file(folder, model, corners)
     found = checks.check_compression(model, folder.preprocessing, content)
-    for name, (sparsity, distinct) in found.items():
-        assert sparsity >= (0.25 if name == "conv1" else 0.5)
+    for name, (zeros, distinct) in found.items():
+        assert zeros >= (0.25 if name == "conv1" else 0.5)
         assert distinct <= 8
 
 
@@ -202,25 +202,54 @@ class BegunError(Exception):
     """A stage is about to be trained."""
 
 
+def begun(folder, config, options, dataset):
+    """Run the chain up to its first training; return the model to be trained, and how."""
+    found = []
+
+    def begin(*given):
+        found.extend(given)
+        raise BegunError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(BegunError):
+        patch.setattr(chain, "fit_stage", begin)
+        chain.run_stages(folder, config, options, dataset)
+    return found
+
+
+@pytest.mark.parametrize("sharing", ["lamp", "scan"])
+def test_one_sparsity_is_shared_out_over_the_layers(
+    finished_chain, corners, tmp_path, monkeypatch, sharing
+):
+    monkeypatch.setattr(sparsity, "GRID", (0.5, 0.95))  # of which a scan takes seconds
+    folder, options = copy_up_to(finished_chain, tmp_path, "train")
+    config = small_chain.quick_config(target_sparsity=f"{sharing}:0.6", scan_examples=20)
+    model, training = begun(folder, config, options, corners)
+    targets = training.config["sparsity"]
+    trained = kernels.read_kernels(load_stage(folder, "train"))
+    sizes = {name: kernel.size for name, kernel in trained.items()}
+    overall = sum(sizes[name] * share for name, share in targets.items()) / sum(sizes.values())
+    assert overall == pytest.approx(0.6, abs=0.01) and len(set(targets.values())) > 2
+    wrapped = tfmot.collect_prunable_layers(model)
+    assert {layer.layer.name: layer.pruning_schedule.final_sparsity for layer in wrapped} == {
+        name: share for name, share in targets.items() if share
+    }
+    if sharing == "lamp":
+        assert targets == sparsity.share_out(trained, 0.6)
+        return
+    weights = folder.finished_stages()[-1]["weights_sha256"]
+    assert folder.read_record(sparsity.RECORD)["identity"] == {"weights": weights, "examples": 20}
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25])
 def test_a_stage_learns_from_the_trained_network(finished_chain, corners, tmp_path, share):
     """What is trained, on what, by which loss: nothing of it shows in so short a training."""
     folder, options = copy_up_to(finished_chain, tmp_path, "prune")
     config = small_chain.quick_config(stages=("prune", "cluster"), distillation=share)
-    begun = []
-
-    def begin(model, training):
-        begun.append((model, training))
-        raise BegunError
-
     entry = folder.finished_stages()[-1]
     entry["config"] |= {"distillation": share, "label_smoothing": 0.2}
     options = dataclasses.replace(options, label_smoothing=0.2)
     (folder.path / "stages.json").write_text(json.dumps([*folder.finished_stages()[:-1], entry]))
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(BegunError):
-        patch.setattr(chain, "fit_stage", begin)
-        chain.run_stages(folder, config, options, corners)
-    (_, training) = begun[0]
+    _, training = begun(folder, config, options, corners)
     assert training.stage == "cluster"
     assert training.dataset is corners
     assert training.config["starts_from"] == entry["weights_sha256"]
