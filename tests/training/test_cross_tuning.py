@@ -11,7 +11,7 @@ from sqzkit.training import cross_tuning, head
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.evaluate import score
 from sqzkit.training.features import compute
-from sqzkit.training.fit import StageFit
+from sqzkit.training.fit import StageFit, StageResult
 from sqzkit.training.options import FitOptions, TeacherOptions
 from tests.training.test_head import RECORD
 
@@ -116,33 +116,47 @@ def tuned(stage, network, monkeypatch):
     network.set_weights(made.before)
 
 
-@pytest.mark.parametrize("share", [0.5, 0.0])
-def test_each_image_judges_a_network_that_has_not_seen_it(
-    tuned, stage, colours, share, monkeypatch
-):
-    """The training of a fold is replaced: it moves one kernel, by the number of the fold."""
+MOVED = "fire2/squeeze1x1"
+
+
+@pytest.fixture
+def moving(tuned, monkeypatch):
+    """Replace the trainings: each moves one kernel, by its number; return what they start from."""
     monkeypatch.setattr(head, "STRENGTHS", (0.1,))  # to choose one takes seconds
-    starts, moved = [], "fire2/squeeze1x1"
+    starts = []
 
     def train(model, part):
         starts.append({layer.name: layer.get_weights() for layer in model.layers if layer.weights})
-        kernel, bias = starts[-1][moved]
-        model.get_layer(moved).set_weights([kernel + 0.1 * len(starts), bias])
+        kernel, bias = starts[-1][MOVED]
+        model.get_layer(MOVED).set_weights([kernel + 0.1 * len(starts), bias])
         metrics = {"epochs": 2, "train_seconds": 1.0, "images_per_second": 10.0 * len(starts)}
         metrics |= part.finish(model)
         save_weights(model, part.folder.weights_path(part.stage))
         part.folder.finish_stage(part.stage, metrics, part.record)
+        return StageResult(model, metrics)
 
+    tuned.fit_stage = train
+    return starts
+
+
+@pytest.fixture
+def everything(tuned, stage, colours):
+    """The images for training and validation, and the published network's features of them."""
     both = colours.split("train").examples + colours.split("validation").examples
     data = dataclasses.replace(colours, splits={"train": Split(both)}, stores={})
-    tuned.fit_stage = train
+    return both, lambda: compute(tuned.network, data, RECORD, stage.folder, "v1_1")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.0])
+def test_each_image_judges_a_network_that_has_not_seen_it(tuned, moving, everything, stage, share):
+    both, features_of = everything
     result = tuned(share=share)
     assert list(tuned.entered) == ["fold_1", "fold_2"]
     after = tuned.weights()
     tuned.network.set_weights(tuned.before)
-    features = compute(tuned.network, data, RECORD, stage.folder, "v1_1")
+    features = features_of()
     judges = []
-    for dataset, start in zip(tuned.entered.values(), starts, strict=True):
+    for dataset, start in zip(tuned.entered.values(), moving, strict=True):
         seen, held_out = (dataset.split(name).examples for name in ("train", "validation"))
         assert not {id(e) for e in seen} & {id(e) for e in held_out}
         assert len(seen) + len(held_out) == len(both) == 112
@@ -156,17 +170,33 @@ def test_each_image_judges_a_network_that_has_not_seen_it(
         np.testing.assert_allclose(start["conv10"][0][0, 0], wanted, atol=1e-4)
     assert {id(example) for example in judges} == {id(example) for example in both}
     # A share of the way from the published network to the mean of the folds' networks.
-    wanted = tuned.published[moved]["kernel"] + share * 0.15
-    np.testing.assert_allclose(after[moved]["kernel"], wanted, atol=1e-6)
+    wanted = tuned.published[MOVED]["kernel"] + share * 0.15
+    np.testing.assert_allclose(after[MOVED]["kernel"], wanted, atol=1e-6)
     found = {name: result.metrics[name] for name in ("share", "epochs", "images_per_second")}
     if share:
         assert found == {"share": share, "epochs": 2, "images_per_second": 15.0}
-        wanted = np.mean([start["conv10"][0] for start in starts], axis=0)[0, 0]
+        wanted = np.mean([start["conv10"][0] for start in moving], axis=0)[0, 0]
     else:
         assert found == {"share": 0.0, "epochs": 0, "images_per_second": 0.0}
         wanted = head.fit(features, 4, seed=1).kernel
     np.testing.assert_allclose(after["conv10"]["kernel"][0, 0], wanted, atol=1e-4)
     assert not (stage.folder.path / "folds").exists()
+
+
+def test_where_much_is_kept_all_images_are_trained_on_once_more(tuned, moving, everything):
+    """From the published network and a head that knows all images, as far as the folds say."""
+    both, features_of = everything
+    share = cross_tuning.MUCH
+    assert tuned(share=share).metrics["share"] == share
+    assert list(tuned.entered) == ["fold_1", "fold_2", "train"]
+    assert tuned.entered["train"].split("train").examples == both
+    after = tuned.weights()
+    np.testing.assert_array_equal(moving[2][MOVED][0], tuned.published[MOVED]["kernel"])
+    wanted = tuned.published[MOVED]["kernel"] + share * 0.3
+    np.testing.assert_allclose(after[MOVED]["kernel"], wanted, atol=1e-6)
+    tuned.network.set_weights(tuned.before)
+    wanted = head.fit(features_of(), 4, seed=1).kernel
+    np.testing.assert_allclose(after["conv10"]["kernel"][0, 0], wanted, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -198,7 +198,7 @@ def test_callbacks_see_every_step_and_the_restored_optimizer(fit_small, folder):
     assert seen == [0, 12]
 
 
-def test_what_export_makes_is_stored(fit, folder):
+def test_what_export_makes_is_stored_and_measured(fit, folder, colours, record):
     def export(model):
         exported = squeezenet.build(NETWORK, 32)
         exported.set_weights([np.round(weight, 1) for weight in model.get_weights()])
@@ -208,6 +208,10 @@ def test_what_export_makes_is_stored(fit, folder):
     kernel = read_weights(folder.weights_path("train"))["conv10"]["kernel"]
     np.testing.assert_array_equal(kernel, np.round(kernel, 1))
     np.testing.assert_array_equal(kernel, result.model.get_layer("conv10").get_weights()[0])
+    measured = Evaluator(result.model)(colours, "validation", record)
+    assert result.metrics["validation_loss"] == pytest.approx(measured.loss, rel=1e-4)
+    trained = folder.metrics()[result.metrics["best_epoch"] - 1]["validation_loss"]
+    assert trained != pytest.approx(measured.loss, rel=0.01)
 
 
 def test_a_loss_of_ones_own_is_minimized(fit_small, folder):

@@ -89,6 +89,18 @@ def test_answers_are_those_of_each_image_and_its_mirror_image_and_asked_once(
     np.testing.assert_array_equal(plain[:, 0], plain[:, 1])
 
 
+@pytest.mark.parametrize("changes", [{"identity": "t sha256:1"}, {"columns": [1, 0, 2, 3]}])
+def test_the_answers_of_another_teacher_are_not_taken_for_this_ones(
+    colours, folder, monkeypatch, changes
+):
+    """Nor those to the data's classes in another order."""
+    first = prepared(monkeypatch, colours, folder).dataset.soft_targets.probabilities
+    other = dataclasses.replace(teacher(lambda images: np.sqrt(nearest(images))), **changes)
+    monkeypatch.setattr(lessons, "open_teacher", lambda *_: other)
+    found = lessons.prepare(TeacherOptions("t"), colours, folder, "light").dataset.soft_targets
+    assert np.abs(found.probabilities - first).max() > 0.05
+
+
 def test_a_broken_photograph_is_dropped_though_the_answers_were_kept(colours, folder, monkeypatch):
     def opened():
         examples = (Example(b"broken", 0), *colours.split("train").examples)
