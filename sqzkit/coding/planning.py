@@ -97,7 +97,8 @@ def find_spans(content: bytes) -> list[Span]:
     except FormatError:
         pass
     kept: list[Span] = []
-    for span in sorted(set(found), key=lambda span: (span.offset, -span.length)):
+    # Of tensors that share their values the first one counts: what is packed depends on its shape.
+    for span in sorted(found, key=lambda span: (span.offset, -span.length)):
         if span.length and (not kept or span.offset >= kept[-1].offset + kept[-1].length):
             kept.append(span)
     return kept
@@ -195,7 +196,7 @@ def _factor(source: np.ndarray, product: np.ndarray) -> float | None:
     nearest = np.float32(np.median(product.astype(np.float64) / source))
     for steps in range(-8, 9):
         factor = np.float32(nearest + steps * np.spacing(nearest))
-        if np.isfinite(factor) and np.array_equal(source * factor, product):
+        if np.isfinite(factor) and (source * factor).tobytes() == product.tobytes():  # 0 is not -0
             return float(factor)
     return None
 

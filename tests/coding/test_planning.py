@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sqzkit.base.errors import FormatError
-from sqzkit.coding import planning, symbols
+from sqzkit.coding import planning, sqz, symbols
 from sqzkit.coding.weights import four_dimensions
 from tests import counting
 
@@ -110,6 +110,23 @@ def test_a_bias_scale_is_stored_as_a_product(tflite, kernel):
         [kernel((16, 1, 1, 64)), np.arange(16, dtype=np.int32)], [scales.tolist(), unequal]
     )
     assert all(piece.stream for piece in planning.plan(content).pieces)
+
+
+def test_zeros_of_both_signs_are_no_product(tflite, kernel):
+    scales = np.linspace(1, 2, 16).tolist()
+    zeros = [0.0, -0.0] * 8
+    content = tflite([kernel((16, 1, 1, 64)), np.arange(16, dtype=np.int32)], [scales, zeros])
+    assert all(piece.stream for piece in planning.plan(content).pieces)
+    assert sqz.unpack(sqz.pack(content)) == content
+
+
+def test_of_tensors_that_share_values_the_first_counts(monkeypatch):
+    shapes = [(64,), (8, 8), (2, 32), (32, 2), (4, 16), (16, 4), (1, 64), (64, 1)]
+    for first in range(len(shapes)):
+        listed = shapes[first:] + shapes[:first]
+        spans = [planning.Span(16, 64, "int8", shape) for shape in listed]
+        monkeypatch.setattr(planning, "_spans", lambda content, spans=spans: iter(spans))
+        assert planning.find_spans(bytes(80)) == spans[:1]
 
 
 def test_repetitive_tensors_are_left_to_the_plain_coders(tflite):
