@@ -1,24 +1,26 @@
-"""The Java decoder of `.sqz`, compiled with the JDK that is there, answering from a process."""
+"""The Java decoder and encoder of `.sqz`, compiled with the JDK that is there."""
 
 import dataclasses
 import shutil
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODULE = REPOSITORY / "android_demo/sqz/src"
-PROGRAM = "org.sqzkit.sqz.DecodeArchives"
+PACKAGE = "org.sqzkit.sqz"
+PROGRAMS = ("DecodeArchives", "EncodeFiles")
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the decoder said of an archive.
+    """What the decoder said of an archive, or the encoder of a file.
 
     Attributes:
-      sha256: of the file that came out, None if the archive was refused.
+      sha256: of the file or archive that came out, None if the archive was refused.
       seconds: of processor time.
       reason: why the archive was refused.
     """
@@ -33,6 +35,25 @@ def is_available() -> bool:
     return shutil.which("javac") is not None
 
 
+def _compile(folder: str) -> None:
+    sources = sorted(MODULE.glob("main/java/org/sqzkit/sqz/*.java"))
+    sources += [MODULE / f"test/java/org/sqzkit/sqz/{program}.java" for program in PROGRAMS]
+    subprocess.run(
+        ["javac", "--release", "11", "-nowarn", "-d", folder, *map(str, sources)], check=True
+    )
+
+
+def pack(contents: Sequence[bytes], heap: str = "256m") -> list[Answer]:
+    """Return of each file what the encoder made: the SHA-256 of the archive, and its time."""
+    with tempfile.TemporaryDirectory() as folder:
+        _compile(folder)
+        given = b"".join(struct.pack(">i", len(content)) + content for content in contents)
+        command = ["java", f"-Xmx{heap}", "-cp", folder, f"{PACKAGE}.EncodeFiles"]
+        done = subprocess.run(command, input=given, capture_output=True, check=True)
+    lines = (line.split() for line in done.stdout.decode().splitlines())
+    return [Answer(sha256, int(took) / 1e6) for sha256, took in lines]
+
+
 class JavaDecoder:
     """A process that decodes archives.
 
@@ -43,13 +64,9 @@ class JavaDecoder:
 
     def __init__(self, limit: int, heap: str = "256m") -> None:
         self._folder = tempfile.TemporaryDirectory()
-        sources = sorted(MODULE.glob("main/java/org/sqzkit/sqz/*.java"))
-        sources.append(MODULE / "test/java/org/sqzkit/sqz/DecodeArchives.java")
-        subprocess.run(
-            ["javac", "--release", "11", "-nowarn", "-d", self._folder.name, *map(str, sources)],
-            check=True,
-        )
-        command = ["java", f"-Xmx{heap}", "-cp", self._folder.name, PROGRAM, str(limit)]
+        _compile(self._folder.name)
+        program = f"{PACKAGE}.DecodeArchives"
+        command = ["java", f"-Xmx{heap}", "-cp", self._folder.name, program, str(limit)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )

@@ -2,18 +2,35 @@ package org.sqzkit.sqz;
 
 import java.util.Arrays;
 
-/** Range decoder, adaptive probabilities and their mixing (docs/sqz.md, "Binary coder"). */
-final class BinaryDecoder {
+/**
+ * Range coder, adaptive probabilities and their mixing (docs/sqz.md, "Binary coder").
+ *
+ * <p>One class encodes and decodes, so that the two cannot disagree. Its methods take a bit and return
+ * one: an encoder returns what it was given, a decoder does not look at it.
+ */
+final class BinaryCoder {
     private static final int WEIGHT_LIMIT = 1 << 20;
 
-    private final byte[] coded;
+    private final boolean encoding;
     private final int end;
     private final int[] stretched = new int[16];
+    private byte[] coded;
     private int position;
     private long range = 0xFFFFFFFFL;
     private long code;
+    /** Where the range begins; of an encoder. */
+    private long low;
 
-    BinaryDecoder(byte[] coded, int start, int end) throws SqzException {
+    /** Makes an encoder. */
+    BinaryCoder() {
+        encoding = true;
+        end = 0;
+        coded = new byte[4096];
+    }
+
+    /** Makes a decoder of coded[start..end - 1]. */
+    BinaryCoder(byte[] coded, int start, int end) throws SqzException {
+        encoding = false;
         this.coded = coded;
         this.end = end;
         position = start;
@@ -33,6 +50,25 @@ final class BinaryDecoder {
         }
     }
 
+    /** Ends an encoding with as few bytes as decide it; a decoder reads zeros behind them. */
+    byte[] finish() {
+        long last = low + range - 1;
+        int kept = 0;
+        long value;
+        do {
+            long unit = 1L << (32 - 8 * kept++);
+            value = (low + unit - 1) / unit * unit;
+        } while (value > last);
+        if (value >> 32 != 0) {
+            carry();
+        }
+        byte[] finished = Arrays.copyOf(coded, position + kept - 1);
+        for (int k = 0; k < kept - 1; k++) {
+            finished[position + k] = (byte) (value >> (24 - 8 * k));
+        }
+        return finished;
+    }
+
     /** Returns slots that have seen nothing. */
     static int[] fresh(int count) {
         int[] slots = new int[count];
@@ -47,9 +83,13 @@ final class BinaryDecoder {
         return weights;
     }
 
-    /** Decodes a bit that is 1 with the chance probability / 65536. */
-    int bit(int probability) {
+    /** Codes a bit that is 1 with the chance probability / 65536. */
+    int bit(int given, int probability) {
         long bound = (range * probability) >>> 16;
+        if (encoding) {
+            encode(given, bound);
+            return given;
+        }
         // All ones if the bit is 1: a branch would be guessed wrong half of the time.
         long one = (code - bound) >> 63;
         code -= bound & ~one;
@@ -61,9 +101,38 @@ final class BinaryDecoder {
         return (int) one & 1;
     }
 
-    /** Decodes a bit from the mixed predictions of the chosen slots. */
-    int mixedBit(
-            int[] slots, int[] chosen, int count, int[] weights, int first, int rate, int limit) {
+    private void encode(int bit, long bound) {
+        if (bit != 0) {
+            range = bound;
+        } else {
+            low += bound;
+            range -= bound;
+            if (low >> 32 != 0) {
+                low &= 0xFFFFFFFFL;
+                carry();
+            }
+        }
+        while (range < 1 << 24) {
+            if (position == coded.length) {
+                coded = Arrays.copyOf(coded, 2 * position);
+            }
+            coded[position++] = (byte) (low >> 24);
+            low = (low << 8) & 0xFFFFFFFFL;
+            range <<= 8;
+        }
+    }
+
+    /** Adds 1 to the number that was written. */
+    private void carry() {
+        int at = position;
+        do {
+            coded[--at]++;
+        } while (coded[at] == 0);
+    }
+
+    /** Codes a bit by the mixed predictions of the chosen slots. */
+    int mixedBit(int given, int[] slots, int[] chosen, int count, int[] weights, int first, int rate,
+            int limit) {
         int[] inputs = stretched;
         long even = 0;
         long odd = 0;
@@ -81,7 +150,7 @@ final class BinaryDecoder {
             odd += (long) b * weights[first + k + 1];
         }
         int probability = probability(even + odd);
-        int bit = bit(probability);
+        int bit = bit(given, probability);
         int error = ((bit << 16) - probability) * rate;
         for (int k = 0; k < count; k++) {
             weights[first + k] = moved(weights[first + k], inputs[k], error);
@@ -91,12 +160,12 @@ final class BinaryDecoder {
     }
 
     /** The same for the slots a and b; without a loop, since most of an archive's bits are such. */
-    int mixedBit(int[] slots, int a, int b, int[] weights, int first, int rate, int limit) {
+    int mixedBit(int given, int[] slots, int a, int b, int[] weights, int first, int rate, int limit) {
         int inputA = Tables.STRETCH[slots[a] >>> 20];
         int inputB = Tables.STRETCH[slots[b] >>> 20];
         int probability = probability(
                 (long) inputA * weights[first] + (long) inputB * weights[first + 1]);
-        int bit = bit(probability);
+        int bit = bit(given, probability);
         int error = ((bit << 16) - probability) * rate;
         weights[first] = moved(weights[first], inputA, error);
         weights[first + 1] = moved(weights[first + 1], inputB, error);
@@ -106,8 +175,8 @@ final class BinaryDecoder {
     }
 
     /** The same for four slots. */
-    int mixedBit(int[] slots, int a, int b, int c, int d, int[] weights, int first, int rate,
-            int limit) {
+    int mixedBit(int given, int[] slots, int a, int b, int c, int d, int[] weights, int first,
+            int rate, int limit) {
         int inputA = Tables.STRETCH[slots[a] >>> 20];
         int inputB = Tables.STRETCH[slots[b] >>> 20];
         int inputC = Tables.STRETCH[slots[c] >>> 20];
@@ -115,7 +184,7 @@ final class BinaryDecoder {
         int probability = probability(
                 ((long) inputA * weights[first] + (long) inputB * weights[first + 1])
                         + ((long) inputC * weights[first + 2] + (long) inputD * weights[first + 3]));
-        int bit = bit(probability);
+        int bit = bit(given, probability);
         int error = ((bit << 16) - probability) * rate;
         weights[first] = moved(weights[first], inputA, error);
         weights[first + 1] = moved(weights[first + 1], inputB, error);

@@ -1,5 +1,8 @@
 package org.sqzkit.sqz;
 
+import java.io.ByteArrayOutputStream;
+import java.util.List;
+
 /** What the directory of an archive lists (docs/sqz.md, "Directory"). */
 final class Directory {
     static final int STORED = 0;
@@ -22,6 +25,8 @@ final class Directory {
         int size;
         int coded;
         int start;
+        /** The coded bytes, of a stream that is to be written. */
+        byte[] content;
     }
 
     /** A tensor of the weights stream. */
@@ -89,6 +94,46 @@ final class Directory {
             at = pieces[k].place + pieces[k].length;
         }
         reader.end();
+    }
+
+    /** Lists what an archive that is not an update is to hold. */
+    Directory(List<Stream> streams, List<Tensor> tensors, List<Piece> pieces) {
+        this.streams = streams.toArray(new Stream[0]);
+        this.tensors = tensors.toArray(new Tensor[0]);
+        this.pieces = pieces.toArray(new Piece[0]);
+        baseSize = -1;
+    }
+
+    /** Returns the lists of an archive that is not an update. */
+    byte[] write() {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        write(out, streams.length);
+        for (Stream stream : streams) {
+            write(out, stream.method, stream.stride, stream.size, stream.coded);
+        }
+        write(out, tensors.length);
+        for (Tensor tensor : tensors) {
+            write(out, tensor.sides);
+            write(out, tensor.width, tensor.center, tensor.entries);
+        }
+        write(out, pieces.length);
+        for (Piece piece : pieces) {
+            write(out, piece.gap, piece.length, piece.stream);
+            if (piece.stream == 0) {
+                write(out, piece.source);
+                int factor = Float.floatToRawIntBits(piece.factor);
+                for (int shift = 0; shift < 32; shift += 8) {
+                    out.write(factor >> shift);
+                }
+            }
+        }
+        return out.toByteArray();
+    }
+
+    private static void write(ByteArrayOutputStream out, int... numbers) {
+        for (int number : numbers) {
+            Varints.write(out, number);
+        }
     }
 
     /** Returns the number of the weights stream, -1 if there is none. */

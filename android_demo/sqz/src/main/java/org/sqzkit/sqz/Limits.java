@@ -26,7 +26,7 @@ final class Limits {
     static void check(Directory directory, int fileSize, int baseSize, boolean net,
             long archiveLength) throws SqzException {
         Limits limits = new Limits(directory, fileSize, Math.max(baseSize, 0));
-        limits.checkStreams(MAX_EXPANSION * (archiveLength + SPARE) + limits.baseSize);
+        limits.checkStreams(maxDeclared(archiveLength) + limits.baseSize);
         limits.checkTensors();
         limits.checkReferences();
         if (net) {
@@ -34,6 +34,11 @@ final class Limits {
         } else {
             limits.checkFile();
         }
+    }
+
+    /** The most bytes that an archive of a length may stand for: no bombs. */
+    static long maxDeclared(long length) {
+        return MAX_EXPANSION * (length + SPARE);
     }
 
     private Limits(Directory directory, int fileSize, int baseSize) {

@@ -1,7 +1,7 @@
 package org.sqzkit.sqz;
 
-/** Decodes a stream of mixed bytes (docs/sqz.md, "Mixed bytes"). */
-final class MixedBytesDecoder {
+/** Codes a stream of mixed bytes in either direction (docs/sqz.md, "Mixed bytes"). */
+final class MixedBytesCoder {
     private static final int ORDERS = 9;
     private static final int INPUTS = ORDERS + 1;
     private static final int SHORTEST_MATCH = 5;
@@ -14,38 +14,38 @@ final class MixedBytesDecoder {
     private static final int RATE = 14;
     private static final int SLOT_LIMIT = 255;
 
-    private final BinaryDecoder coder;
+    private final BinaryCoder coder;
     private final byte[] content;
     private final int stride;
     private final int bits;
     private final int[] slots;
-    private final int[] weights = BinaryDecoder.weights(32 * INPUTS, 17000);
+    private final int[] weights = BinaryCoder.weights(32 * INPUTS, 17000);
     private final int[] contexts = new int[ORDERS];
     private final int[] chosen = new int[INPUTS];
     private final int[] latest;
     private int match;
     private int length;
 
-    MixedBytesDecoder(BinaryDecoder coder, byte[] content, int stride) {
+    MixedBytesCoder(BinaryCoder coder, byte[] content, int stride) {
         this.coder = coder;
         this.content = content;
         this.stride = stride;
         int length = 32 - Integer.numberOfLeadingZeros(content.length);
         bits = Math.min(Math.max(length + 3, 10), 16);
-        slots = BinaryDecoder.fresh(INPUTS << bits);
+        slots = BinaryCoder.fresh(INPUTS << bits);
         latest = new int[1 << bits];
     }
 
-    /** Fills content. */
-    void decode() {
+    /** Encodes content, or fills it. */
+    void code() {
         for (int at = 0; at < content.length; at++) {
             findContexts(at);
-            content[at] = (byte) decodeOne(at % stride);
+            content[at] = (byte) codeOne(content[at], at % stride);
             goOn(at);
         }
     }
 
-    private int decodeOne(int phase) {
+    private int codeOne(int value, int phase) {
         int guess = length > 0 ? (content[match] & 255) + 256 : 0;
         int first = (Math.min(length, 7) * 4 + Math.min(phase, 3)) * INPUTS;
         int mask = (1 << bits) - 1;
@@ -58,7 +58,8 @@ final class MixedBytesDecoder {
             if (guess >> (8 - depth) == node) {
                 chosen[ORDERS] += 2 * Math.min(length, 31) + ((guess >> (7 - depth)) & 1);
             }
-            int bit = coder.mixedBit(slots, chosen, INPUTS, weights, first, RATE, SLOT_LIMIT);
+            int bit = (value >> (7 - depth)) & 1;
+            bit = coder.mixedBit(bit, slots, chosen, INPUTS, weights, first, RATE, SLOT_LIMIT);
             node = 2 * node + bit;
         }
         return node - 256;

@@ -4,12 +4,48 @@ import java.util.Arrays;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
-/** Decodes every stream but weights (docs/sqz.md, "Methods"). */
+/** Codes and decodes every stream but weights (docs/sqz.md, "Methods"). */
 final class PlainStreams {
     private static final String DAMAGED =
             "a deflated stream is damaged: it does not end where announced";
 
     private PlainStreams() {}
+
+    /** Returns the smallest coding of content, whose elements have stride bytes. */
+    static Directory.Stream encode(byte[] content, int stride, Deflate.Check check)
+            throws SqzException {
+        Directory.Stream best = stream(Directory.STORED, 1, content.length, content);
+        best = smaller(best, Directory.DEFLATE, 1, Deflate.deflate(content, check));
+        if (stride > 1) {
+            byte[] planes = Deflate.deflate(transpose(content, stride, true), check);
+            best = smaller(best, Directory.PLANES, stride, planes);
+        }
+        if (content.length > 0 && content.length <= Limits.MAX_MIXED) {
+            BinaryCoder coder = new BinaryCoder();
+            new MixedBytesCoder(coder, content, stride).code();
+            byte[] mixed = coder.finish();
+            if (content.length <= Limits.maxDeclared(mixed.length)) {
+                best = smaller(best, Directory.MIXED, stride, mixed);
+            }
+        }
+        return best;
+    }
+
+    private static Directory.Stream smaller(Directory.Stream best, int method, int stride,
+            byte[] coded) {
+        return coded.length < best.coded ? stream(method, stride, best.size, coded) : best;
+    }
+
+    /** Returns a stream that is to be written. */
+    static Directory.Stream stream(int method, int stride, int size, byte[] coded) {
+        Directory.Stream stream = new Directory.Stream();
+        stream.method = method;
+        stream.stride = stride;
+        stream.size = size;
+        stream.coded = coded.length;
+        stream.content = coded;
+        return stream;
+    }
 
     /** Returns the bytes of a stream that {@link Limits} let pass. */
     static byte[] decode(byte[] archive, Directory.Stream stream) throws SqzException {
@@ -19,12 +55,12 @@ final class PlainStreams {
                 return Arrays.copyOfRange(archive, stream.start, end);
             case Directory.MIXED:
                 byte[] content = new byte[stream.size];
-                BinaryDecoder coder = new BinaryDecoder(archive, stream.start, end);
-                new MixedBytesDecoder(coder, content, stream.stride).decode();
+                BinaryCoder coder = new BinaryCoder(archive, stream.start, end);
+                new MixedBytesCoder(coder, content, stream.stride).code();
                 coder.checkEnd();
                 return content;
             case Directory.PLANES:
-                return joinPlanes(inflate(archive, stream.start, end, stream.size), stream.stride);
+                return transpose(inflate(archive, stream.start, end, stream.size), stream.stride, false);
             default:
                 return inflate(archive, stream.start, end, stream.size);
         }
@@ -67,14 +103,17 @@ final class PlainStreams {
         }
     }
 
-    private static byte[] joinPlanes(byte[] content, int stride) {
+    /** Splits elements into planes of their first bytes, their second ones, ..., or joins them. */
+    private static byte[] transpose(byte[] content, int stride, boolean split) {
         int rows = content.length / stride;
-        byte[] joined = content.clone();
+        byte[] result = content.clone();
         for (int plane = 0; plane < stride; plane++) {
             for (int row = 0; row < rows; row++) {
-                joined[row * stride + plane] = content[plane * rows + row];
+                int joined = row * stride + plane;
+                int apart = plane * rows + row;
+                result[split ? apart : joined] = content[split ? joined : apart];
             }
         }
-        return joined;
+        return result;
     }
 }

@@ -1,23 +1,18 @@
 package org.sqzkit.sqz;
 
-import java.util.Arrays;
-
 /** What the base of an update has in the places of a tensor (docs/sqz.md, "References"). */
 final class Reference {
-    private static final int MAX_DISTINCT = 256;
-
     private final Directory.Tensor tensor;
     private final byte[] base;
-    /** The distinct elements of a tensor of wider ones, sorted. */
-    private final long[] distinct;
-    private int count;
-    private int zero;
+    /** Of a tensor of wider elements. */
+    private final Codebook codebook;
+    private int center;
 
     /** Reads a tensor's reference, which {@link Limits} let pass. */
     Reference(Directory.Tensor tensor, byte[] base) {
         this.tensor = tensor;
         this.base = base;
-        distinct = new long[tensor.width > 1 ? MAX_DISTINCT : 0];
+        codebook = tensor.width > 1 ? new Codebook() : null;
     }
 
     /** Returns a symbol for each weight. */
@@ -26,8 +21,7 @@ final class Reference {
         fill(symbols);
         if (tensor.width > 1) {
             // All distinct elements are known only now, and with them the rank of each.
-            int place = Arrays.binarySearch(distinct, 0, count, 0);
-            zero = Math.min(place < 0 ? ~place : place, count - 1);
+            center = codebook.center();
             fill(symbols);
         }
         return symbols;
@@ -52,25 +46,10 @@ final class Reference {
         if (tensor.width == 1) {
             return (byte) (base[at] - tensor.center);
         }
-        long element = element(at);
-        int rank = Arrays.binarySearch(distinct, 0, count, element);
+        int rank = codebook.rank(base, at, tensor.width);
         if (rank < 0) {
-            if (count == MAX_DISTINCT) {
-                throw new SqzException(
-                        "more than " + MAX_DISTINCT + " values in the base of a codebook");
-            }
-            System.arraycopy(distinct, ~rank, distinct, ~rank + 1, count++ - ~rank);
-            distinct[~rank] = element;
+            throw new SqzException("more than " + Codebook.MAX_ENTRIES + " values in the base of a codebook");
         }
-        return (byte) (rank - zero);
-    }
-
-    /** Returns an element as a number that sorts as floats do. */
-    private long element(int at) {
-        long bits = base[at + tensor.width - 1];
-        for (int k = tensor.width - 2; k >= 0; k--) {
-            bits = bits << 8 | base[at + k] & 255;
-        }
-        return bits < 0 ? bits ^ Long.MAX_VALUE >>> 64 - 8 * tensor.width : bits;
+        return (byte) (rank - center);
     }
 }

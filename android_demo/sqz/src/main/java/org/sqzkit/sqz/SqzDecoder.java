@@ -24,6 +24,7 @@ public final class SqzDecoder {
 
     /** The largest file: an array of bytes holds no more. */
     static final int MAX_SIZE = Integer.MAX_VALUE - 64;
+    private static final int MAGIC = 0x5A515389;
     private static final int HEADER = 52;
     private static final int DIGEST = 32;
     /** Where the header has the SHA-256 of the file. */
@@ -132,7 +133,7 @@ public final class SqzDecoder {
 
     /** Returns whether content begins as an archive does. */
     public static boolean isArchive(byte[] content) {
-        return content.length >= 4 && littleEndian(content, 0) == 0x5A515389;
+        return content.length >= 4 && littleEndian(content, 0) == MAGIC;
     }
 
     /**
@@ -187,6 +188,20 @@ public final class SqzDecoder {
         Limits.check(directory, fileSize, baseSize, kind == NET && net != null, archive.length);
     }
 
+    /** Fails if an archive's header or lists are not legal. */
+    static void checkLists(byte[] archive) throws SqzException {
+        new SqzDecoder(archive, MAX_SIZE, null, null);
+    }
+
+    /** Returns the archive of a file, whose body is what follows the header. */
+    static byte[] withHeader(byte[] content, byte[] body) throws SqzException {
+        ByteBuffer archive = ByteBuffer.allocate(HEADER + body.length).order(ByteOrder.LITTLE_ENDIAN);
+        archive.putInt(MAGIC).put((byte) VERSION).put((byte) 0).putShort((short) 0);
+        archive.putLong(content.length).put(sha256(ByteBuffer.wrap(content)));
+        archive.putInt(0).put(body).putInt(HEADER - 4, checksum(archive.array()));
+        return archive.array();
+    }
+
     static int littleEndian(byte[] content, int at) {
         return content[at] & 255 | (content[at + 1] & 255) << 8 | (content[at + 2] & 255) << 16
                 | content[at + 3] << 24;
@@ -214,13 +229,18 @@ public final class SqzDecoder {
             throw new SqzTooLargeException("archive of a file of " + Long.toUnsignedString(size)
                     + " bytes, more than the limit of " + limit);
         }
-        CRC32 checksum = new CRC32();
-        checksum.update(archive, 0, HEADER - 4);
-        checksum.update(archive, HEADER, archive.length - HEADER);
-        if ((int) checksum.getValue() != littleEndian(archive, HEADER - 4)) {
+        if (checksum(archive) != littleEndian(archive, HEADER - 4)) {
             throw new SqzException("the archive is damaged or cut off (CRC-32)");
         }
         return (int) size;
+    }
+
+    /** Returns the CRC-32 of all of an archive but the CRC-32. */
+    private static int checksum(byte[] archive) {
+        CRC32 checksum = new CRC32();
+        checksum.update(archive, 0, HEADER - 4);
+        checksum.update(archive, HEADER, archive.length - HEADER);
+        return (int) checksum.getValue();
     }
 
     private ByteBuffer unpack(byte[] given, ByteBuffer result) throws SqzException {
@@ -281,15 +301,15 @@ public final class SqzDecoder {
         }
         // Tensors of single bytes are decoded where they belong.
         byte[] symbols = weights == stream.size ? result : new byte[(int) weights];
-        BinaryDecoder coder = new BinaryDecoder(archive, stream.start, stream.start + stream.coded);
-        WeightsDecoder decoder = new WeightsDecoder(coder, symbols, false);
-        WeightsDecoder comparing = new WeightsDecoder(coder, symbols, true);
+        BinaryCoder coder = new BinaryCoder(archive, stream.start, stream.start + stream.coded);
+        WeightsCoder decoder = new WeightsCoder(coder, symbols, false);
+        WeightsCoder comparing = new WeightsCoder(coder, symbols, true);
         int from = 0;
         int to = 0;
         for (Directory.Tensor tensor : directory.tensors) {
             long before = to;
             byte[] reference = tensor.reference > 0 ? new Reference(tensor, base).symbols() : NONE;
-            (tensor.reference > 0 ? comparing : decoder).decode(from, tensor.sides, reference,
+            (tensor.reference > 0 ? comparing : decoder).code(from, tensor.sides, reference,
                     done -> report(Math.min(before + done * tensor.width, fileSize)));
             for (int k = 0; k < reference.length; k++) {
                 symbols[from + k] += reference[k];

@@ -1,6 +1,8 @@
 package org.sqzkit.sqz;
 
-/** Reads numbers and bytes from front to back, never past the end. */
+import java.io.ByteArrayOutputStream;
+
+/** Reads numbers and bytes from front to back, never past the end; and writes numbers. */
 final class Varints {
     private final byte[] content;
     private final String name;
@@ -10,6 +12,16 @@ final class Varints {
         this.content = content;
         this.position = position;
         this.name = name;
+    }
+
+    /** Writes a number that is not negative: seven bits a byte, lowest first; the top bit says more. */
+    static void write(ByteArrayOutputStream out, int number) {
+        int left = number;
+        while (left > 127) {
+            out.write(left & 127 | 128);
+            left >>= 7;
+        }
+        out.write(left);
     }
 
     /** Returns the next number, at most the given one. */

@@ -3,10 +3,10 @@ package org.sqzkit.sqz;
 import java.util.Arrays;
 
 /**
- * Decodes the tensors of a weights stream (docs/sqz.md, "Weights"): all without a reference, or all
- * with one. The two share nothing but the coder.
+ * Codes the tensors of a weights stream in either direction (docs/sqz.md, "Weights"): all without a
+ * reference, or all with one. The two share nothing but the coder.
  */
-final class WeightsDecoder {
+final class WeightsCoder {
     private static final int TAPS = 16;
     private static final int BESIDE = 6;
     private static final int ZERO_INPUTS = 4;
@@ -31,9 +31,9 @@ final class WeightsDecoder {
     private static final int FIRST_DENSITY = 1 << 15;
     private static final char[] NONE = new char[0];
 
-    private final BinaryDecoder coder;
+    private final BinaryCoder coder;
     private final byte[] values;
-    private final int[] usedSlots = BinaryDecoder.fresh(64);
+    private final int[] usedSlots = BinaryCoder.fresh(64);
     /** 1 if the tensors have references: then each mixer has one input more, else 0. */
     private final int more;
     private final int[] zeroSlots;
@@ -43,7 +43,7 @@ final class WeightsDecoder {
     private final int[] signWeights;
     private final int[] magnitudeWeights;
 
-    // of the tensor being decoded
+    // of the tensor being coded
     private final byte[][] used = new byte[2][512];
     private final int[] taps = new int[TAPS];
     private final int[] features = new int[TAPS];
@@ -65,44 +65,50 @@ final class WeightsDecoder {
     private int before, before2, above, above2, left, up, corner, corner2;
     private int expected, quarter, strength, near, referenced;
 
-    /** Decodes into values, tensor by tensor. */
-    WeightsDecoder(BinaryDecoder coder, byte[] values, boolean withReferences) {
+    /** Codes values, tensor by tensor. */
+    WeightsCoder(BinaryCoder coder, byte[] values, boolean withReferences) {
         this.coder = coder;
         this.values = values;
         more = withReferences ? 1 : 0;
-        zeroSlots = BinaryDecoder.fresh((ZERO_INPUTS + more) * ZERO_CONTEXTS);
-        signSlots = BinaryDecoder.fresh((SIGN_INPUTS + more) * SIGN_CONTEXTS);
-        magnitudeSlots = BinaryDecoder.fresh(withReferences ? MAGNITUDE_SLOTS : BY_REFERENCE);
-        zeroWeights = BinaryDecoder.weights(16 * (ZERO_INPUTS + more), withReferences ? 16384 : 20000);
-        signWeights = BinaryDecoder.weights(SIGN_INPUTS + more, 16384);
-        magnitudeWeights = BinaryDecoder.weights(8 * (MAGNITUDE_INPUTS + more), 16384);
+        zeroSlots = BinaryCoder.fresh((ZERO_INPUTS + more) * ZERO_CONTEXTS);
+        signSlots = BinaryCoder.fresh((SIGN_INPUTS + more) * SIGN_CONTEXTS);
+        magnitudeSlots = BinaryCoder.fresh(withReferences ? MAGNITUDE_SLOTS : BY_REFERENCE);
+        zeroWeights = BinaryCoder.weights(16 * (ZERO_INPUTS + more), withReferences ? 16384 : 20000);
+        signWeights = BinaryCoder.weights(SIGN_INPUTS + more, 16384);
+        magnitudeWeights = BinaryCoder.weights(8 * (MAGNITUDE_INPUTS + more), 16384);
     }
 
-    /** Follows the decoding of a tensor, and may stop it. */
+    /** Follows the coding of a tensor, and may stop it. */
     interface Channels {
-        /** Called after each output channel with the number of weights decoded so far. */
-        void decoded(long weights) throws SqzException;
+        /** Called after each output channel with the number of weights coded so far. */
+        void coded(long weights) throws SqzException;
     }
 
     /**
-     * Decodes a tensor, of which values are zero, into values[start..].
+     * Encodes a tensor, values[start..], or decodes it to there, where zeros are.
      *
      * @param reference what the tensor is compared with; then the values are the differences
      */
-    void decode(int start, int[] sides, byte[] reference, Channels follower) throws SqzException {
+    void code(int start, int[] sides, byte[] reference, Channels follower) throws SqzException {
         this.reference = reference;
         outputs = sides[0];
         height = sides[1];
         width = sides[2];
         inputs = sides[3];
-        boolean zeroUsed = decodeUsed();
+        for (byte[] occurring : used) {
+            Arrays.fill(occurring, (byte) 0);
+        }
+        for (int at = start, end = start + outputs * height * width * inputs; at < end; at++) {
+            used[values[at] >>> 31][256 + Math.abs(values[at])] = 1; // a decoder does not look at it
+        }
+        boolean zeroUsed = codeUsed();
         boolean othersUsed = (used[0][1] | used[1][1]) != 0;
         if (!zeroUsed && !othersUsed) {
             throw new SqzException("a tensor of the archive uses no value");
         }
-        BinaryDecoder.forget(zeroSlots, CARRIED_LIMIT);
-        BinaryDecoder.forget(signSlots, CARRIED_LIMIT);
-        BinaryDecoder.forget(magnitudeSlots, CARRIED_LIMIT);
+        BinaryCoder.forget(zeroSlots, CARRIED_LIMIT);
+        BinaryCoder.forget(signSlots, CARRIED_LIMIT);
+        BinaryCoder.forget(magnitudeSlots, CARRIED_LIMIT);
         if (!othersUsed) {
             return;
         }
@@ -119,27 +125,27 @@ final class WeightsDecoder {
                 for (int channel = 0; channel < inputs; channel++) {
                     recall(here, place * inputs + channel, channel);
                     referenced = more != 0 ? reference[here - start] : 0;
-                    decodeOne(here, place, channel, beside, zeroUsed);
+                    codeOne(here, place, channel, beside, zeroUsed);
                     here++;
                 }
                 if (output + 1 < outputs) {
                     ofPosition[place] = (char) positionMean;
                 }
             }
-            follower.decoded(here - start);
+            follower.coded(here - start);
         }
     }
 
-    private boolean decodeUsed() {
+    private boolean codeUsed() {
         for (int sign = 0; sign < 2; sign++) {
-            Arrays.fill(used[sign], (byte) 0);
             int history = 3;
             for (int magnitude = sign; magnitude < 128 + sign; magnitude++) {
                 int octave = magnitude > 63 ? 7 : Tables.LOG0[magnitude];
                 int context = (sign * 8 + octave) * 4 + history;
                 int probability = usedSlots[context] >>> 16;
-                int bit = coder.bit(Math.min(Math.max(probability, 32), 65504));
-                BinaryDecoder.update(usedSlots, context, bit, 60);
+                int bit = coder.bit(used[sign][256 + magnitude],
+                        Math.min(Math.max(probability, 32), 65504));
+                BinaryCoder.update(usedSlots, context, bit, 60);
                 used[sign][256 + magnitude] = (byte) bit;
                 history = (history * 2 + bit) & 3;
             }
@@ -254,7 +260,7 @@ final class WeightsDecoder {
         }
     }
 
-    private void decodeOne(int here, int place, int channel, int beside, boolean zeroUsed) {
+    private void codeOne(int here, int place, int channel, int beside, boolean zeroUsed) {
         for (int k = 0; k < TAPS - 2; k++) {
             features[k] = taps[k] >= 0 ? values[taps[k] + channel] : 0;
         }
@@ -285,12 +291,12 @@ final class WeightsDecoder {
                 Math.abs(left) + Math.abs(up) + Math.abs(before) + Math.abs(before2)
                         + Math.abs(above) + Math.abs(above2),
                 4095);
+        int value = values[here];
         int magnitude = 0;
-        int value = 0;
-        boolean nonzero = !zeroUsed || decodeNonzero(place);
+        boolean nonzero = !zeroUsed || codeNonzero(value, place);
         if (nonzero) {
-            boolean negative = decodeNegative();
-            magnitude = decodeMagnitude(negative);
+            boolean negative = codeNegative(value);
+            magnitude = codeMagnitude(Math.abs(value), negative);
             value = negative ? -magnitude : magnitude;
         }
         values[here] = (byte) value;
@@ -326,7 +332,8 @@ final class WeightsDecoder {
         scales[15] = Math.abs(referenced) << 2;
     }
 
-    private boolean decodeNonzero(int place) {
+    private boolean codeNonzero(int value, int place) {
+        int bit = value != 0 ? 1 : 0;
         int dense = densityMean >> 12;
         int a = Math.min(Tables.LOG2[near], 31) * 16 + dense;
         int b = ZERO_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 32
@@ -335,16 +342,16 @@ final class WeightsDecoder {
         int d = 3 * ZERO_CONTEXTS + Math.min(Tables.LOG2[expected], 63) * 16
                 + Math.min(Tables.LOG0[strength], 15);
         if (more == 0) {
-            return coder.mixedBit(
-                    zeroSlots, a, b, c, d, zeroWeights, dense * ZERO_INPUTS, 3, SLOT_LIMIT) != 0;
+            return coder.mixedBit(bit, zeroSlots, a, b, c, d, zeroWeights, dense * ZERO_INPUTS, 3,
+                    SLOT_LIMIT) != 0;
         }
         int e = 4 * ZERO_CONTEXTS + Math.min(Math.abs(referenced), 63) * 16 + (rowDensity >> 12);
         choose(0, a, b, c, d, e);
-        return coder.mixedBit(
-                zeroSlots, chosen, 5, zeroWeights, dense * (ZERO_INPUTS + 1), 3, SLOT_LIMIT) != 0;
+        return coder.mixedBit(bit, zeroSlots, chosen, 5, zeroWeights, dense * (ZERO_INPUTS + 1), 3,
+                SLOT_LIMIT) != 0;
     }
 
-    private boolean decodeNegative() {
+    private boolean codeNegative(int value) {
         if (used[0][1] == 0 || used[1][1] == 0) {
             return used[1][1] != 0;
         }
@@ -353,11 +360,11 @@ final class WeightsDecoder {
         int c = 2 * SIGN_CONTEXTS + Math.min(Tables.LOG1[strength], 15) * 2 + (quarter > 0 ? 1 : 0);
         int d = 3 * SIGN_CONTEXTS + Tables.LOG1[Math.abs(referenced)] * 2 + (referenced > 0 ? 1 : 0);
         choose(0, a, b, c, d, 0);
-        return coder.mixedBit(
-                signSlots, chosen, SIGN_INPUTS + more, signWeights, 0, 4, SLOT_LIMIT) != 0;
+        return coder.mixedBit(value >>> 31, signSlots, chosen, SIGN_INPUTS + more, signWeights, 0, 4,
+                SLOT_LIMIT) != 0;
     }
 
-    private int decodeMagnitude(boolean negative) {
+    private int codeMagnitude(int magnitude, boolean negative) {
         int along = negative ? -quarter : quarter;
         int toward = Math.min(Tables.LOG1[strength], 15) + (along >= 0 ? 0 : 16);
         int sign = negative ? 1 : 0;
@@ -369,7 +376,7 @@ final class WeightsDecoder {
         byte[] tree = used[sign];
         int node = 1;
         for (int depth = 0; depth < 8; depth++) {
-            int bit;
+            int bit = (magnitude >> (7 - depth)) & 1;
             if (tree[2 * node] == 0) {
                 bit = 1;
             } else if (tree[2 * node + 1] == 0) {
@@ -378,13 +385,13 @@ final class WeightsDecoder {
                 int first = depth * (MAGNITUDE_INPUTS + more);
                 if (more != 0) {
                     choose(node, a, b, e, c, d);
-                    bit = coder.mixedBit(magnitudeSlots, chosen, node < TOP_NODES ? 5 : 3,
+                    bit = coder.mixedBit(bit, magnitudeSlots, chosen, node < TOP_NODES ? 5 : 3,
                             magnitudeWeights, first, 3, SLOT_LIMIT);
                 } else {
                     bit = node < TOP_NODES
-                            ? coder.mixedBit(magnitudeSlots, a + node, b + node, c + node,
+                            ? coder.mixedBit(bit, magnitudeSlots, a + node, b + node, c + node,
                                     d + node, magnitudeWeights, first, 3, SLOT_LIMIT)
-                            : coder.mixedBit(magnitudeSlots, a + node, b + node,
+                            : coder.mixedBit(bit, magnitudeSlots, a + node, b + node,
                                     magnitudeWeights, first, 3, SLOT_LIMIT);
                 }
             }

@@ -38,7 +38,7 @@ public final class DecodeArchives {
         }
     }
 
-    private static String sha256(byte[] content) throws Exception {
+    static String sha256(byte[] content) throws Exception {
         StringBuilder text = new StringBuilder();
         for (byte b : MessageDigest.getInstance("SHA-256").digest(content)) {
             text.append(String.format("%02x", b));
@@ -46,7 +46,8 @@ public final class DecodeArchives {
         return text.toString();
     }
 
-    private static byte[] next(DataInputStream input) throws IOException {
+    /** Returns the next file, null if there is none. */
+    static byte[] next(DataInputStream input) throws IOException {
         int length;
         try {
             length = input.readInt();
