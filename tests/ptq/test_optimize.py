@@ -231,17 +231,6 @@ def test_the_same_call_gives_the_same_weights():
         np.testing.assert_array_equal(layer.kernel, again.layers[name].kernel)
 
 
-def test_the_seed_decides_which_positions_a_layer_is_measured_at():
-    graph, weights = read_model(to_inference(network()), RECORD)
-    measured = calibration.calibrate(graph, weights, photographs(), 0)
-    first, again, other = (
-        optimize_layers.round_network(graph, weights, measured, 1e-5, seed)["conv1"]
-        for seed in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(first.bias, again.bias)
-    assert (first.bias != other.bias).any()
-
-
 def test_of_many_photographs_some_are_drawn_from_all():
     many = np.arange(160, dtype=np.uint8)[:, None, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
     many = many.repeat(3, 3)
