@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sqzkit.base.errors import RunError, UnfitNetworkError, UsageError
+from sqzkit.base.errors import UnfitNetworkError, UsageError
 from sqzkit.base.keras import keras
 from sqzkit.base.quiet import quiet
-from sqzkit.coding import sqz, weights
+from sqzkit.coding import sqz
 from sqzkit.conversion import checks
 from sqzkit.conversion.options import ConversionOptions
 from sqzkit.conversion.prepared import prepare, round_first_kernel
@@ -229,61 +229,33 @@ class PricedConverter:
         return self._optimizer.price
 
     def at(self, price: float) -> bytes:
-        """Return the `.tflite` at a price; at the first one, that of `best` without a budget."""
-        found = self._optimizer.at(price)
-        self._template = self._template or self._converted(found)
-        return self._written(found, self._template)
+        """Return the `.tflite` at a price."""
+        return self._written(self._optimizer.at(price))
 
     def best(self) -> bytes:
         """Return the `.tflite` at the target's price, or at the one that meets the budget.
 
         Its `.sqz`, or the update, is not larger than that; `RunError` if that cannot be.
         """
-        of_archive, of_update = self._config.archive_budget_bytes, self._config.update_budget_bytes
-        if of_update is not None:
-            free = self._optimizer.best()
-            unbound = len(sqz.pack(self._written(free), self._base))
-            found = self._optimizer.best(of_update, unbound - free.coded_bytes)
-            content = self._written(found)
-            size = len(sqz.pack(content, self._base))
-            _refuse_above(size, "--update_budget_bytes", of_update)
-            return content
-        if of_archive is None:
-            return self._written(self._optimizer.best())
-        overhead = _archive_overhead(convert_model(*self._what))
-        if overhead >= of_archive:
-            raise RunError(
-                f"--archive_budget_bytes={of_archive}: all but the kernels takes "
-                f"{overhead:,} bytes already; allow more"
-            )
-        content = self._written(self._optimizer.best(of_archive, overhead))
-        _refuse_above(len(sqz.pack(content)), "--archive_budget_bytes", of_archive)
-        return content
+        of_update = self._config.update_budget_bytes
+        budget = of_update or self._config.archive_budget_bytes
+        if budget is None:
+            return self.at(self.price)
+        base = self._base if of_update else None
 
-    def _converted(self, found: OptimizedWeights) -> bytes:
-        """Return a file with a place for these weights."""
-        return convert_model(found.template(*self._what[:2]), *self._what[1:])
+        def size(found: OptimizedWeights) -> int:
+            return len(sqz.pack(self._written(found), base))
 
-    def _written(self, found: OptimizedWeights, template: bytes = b"") -> bytes:
-        content = found.write(template or self._converted(found))
+        return self._written(self._optimizer.best(budget, size))
+
+    def _written(self, found: OptimizedWeights) -> bytes:
+        """Return the file of these weights; the first one has a place for those of all prices."""
+        if not self._template:
+            self._template = convert_model(found.template(*self._what[:2]), *self._what[1:])
+        content = found.write(self._template)
         checks.check_ends(TFLiteFile(content), self._what[3])
         return content
 
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-def _refuse_above(size: int, flag: str, budget: int) -> None:
-    if size > budget:
-        raise RunError(
-            f"the archive has {size:,} bytes, more than {flag}={budget}: no file was written; "
-            "allow more"
-        )
-
-
-def _archive_overhead(content: bytes) -> int:
-    """Return the bytes of a file's archive besides its kernels."""
-    model = TFLiteFile(content)
-    kernels = [model.data(item.kernel) for item in model.convolutions()]
-    return len(sqz.pack(content)) - len(weights.encode(kernels))

@@ -9,7 +9,7 @@ docs/optimization.md has what each step gains.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,9 @@ MAX_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with 
 MIN_PHOTOGRAPHS = 8
 # Expected squared error of the logits, as a share of their variance.
 _ERROR_SHARES = {"accuracy": 4e-4, "size": 9e-4}
-_SEARCHES = 4  # roundings of the whole network to meet a budget
+_SEARCHES = 5  # roundings of the whole network to meet a budget
 _SLACK = 0.01  # of the budget that may stay unused
+_GAIN = 0.1  # of the bytes that were to be gained: with less, a still lower price gains nothing
 _PROHIBITIVE = 1e6  # times any useful price
 _MAX_MOVE = 3.0  # in the logarithm of the price
 _DISTINCT = 100  # integer steps between the template's biases
@@ -145,25 +146,21 @@ class Optimizer:
         )
         return OptimizedWeights(self.graph, layers, self._measured.ranges, price, self._older)
 
-    def best(self, budget: int | None = None, overhead_bytes: int = 0) -> OptimizedWeights:
-        """Return the network at the target's price, or at the one that meets a budget.
+    def best(self, budget: int, size: Callable[[OptimizedWeights], int]) -> OptimizedWeights:
+        """Return the network at the price that meets a budget.
 
-        The budget is in bytes of the archive, or the update, which has `overhead_bytes` besides the
-        kernels. Raises `RunError` if it cannot be met.
+        The budget is in bytes of the archive, or the update; `size` makes it and returns them.
+        Raises `RunError` if it cannot be met.
         """
 
-        def at(price: float) -> OptimizedWeights:
-            found = self.at(price)
-            self._progress(f"price {price:.2e}: about {overhead_bytes + found.coded_bytes:,} bytes")
-            return found
+        def measured(found: OptimizedWeights) -> int:
+            found_bytes = size(found)
+            self._progress(f"price {found.price:.2e}: {found_bytes:,} bytes")
+            return found_bytes
 
-        if budget is None:
-            return at(self.price)
-        # Corrected biases are less regular than the model's own: a byte more for each.
-        biases = 0 if self._older else sum(bias.size for _, bias in self.weights.values())
         of_update = self._config.update_budget_bytes
         flag = "--update_budget_bytes" if of_update else "--archive_budget_bytes"
-        return search_price(at, self.price, budget - overhead_bytes - biases, flag)
+        return search_price(self.at, measured, self.price, budget, flag)
 
 
 def _equalized(graph: Graph, exact: Weights, images: Array, base: OlderFile | None) -> Weights:
@@ -221,34 +218,51 @@ def _price(weights: Weights, logit_variance: float, share: float) -> float:
 
 def search_price(
     at: Callable[[float], OptimizedWeights],
+    size: Callable[[OptimizedWeights], int],
     price: float,
-    kernel_bytes: int,
+    budget: int,
     flag: str = "--archive_budget_bytes",
 ) -> OptimizedWeights:
-    """Return the network with the most bytes that are not above the budget `kernel_bytes`.
+    """Return the network whose archive, or update, has the most bytes within a budget.
 
-    `at` rounds the network at a price; `price` is where to begin. Bytes fall about linearly with
-    its logarithm, so a few secants do. Raises `RunError`, which names `flag`, if no price within
-    reach meets the budget.
+    `at` rounds the network at a price, `size` returns the bytes of what it gives; `price` is where
+    to begin. Bytes fall about linearly with its logarithm, so a few secants do. Raises `RunError`,
+    which names `flag`, if no price within reach meets the budget.
     """
-    tried: list[OptimizedWeights] = []
+    tried: list[_Tried] = []
     for _ in range(_SEARCHES):
-        tried.append(at(price))
-        spare = kernel_bytes - tried[-1].coded_bytes
-        if 0 <= spare <= _SLACK * kernel_bytes:
+        tried.append(_Tried.of(at(price), size))
+        if tried[-1].size > budget:
+            _refuse_overhead(tried[-1], budget, flag)
+        if 0 <= budget - tried[-1].size <= _SLACK * budget or _is_saturated(tried, budget):
             break
-        price = _next_price(tried, kernel_bytes * (1 - _SLACK / 2))
-    fitting = [item for item in tried if item.coded_bytes <= kernel_bytes]
-    if not fitting and tried[-1].older:  # with the old codes wherever that is possible
-        tried.append(at(price * _PROHIBITIVE))
-        fitting = [item for item in tried[-1:] if item.coded_bytes <= kernel_bytes]
+        price = _next_price(tried, budget * (1 - _SLACK / 2))
+    fitting = [item for item in tried if item.size <= budget]
+    if not fitting and tried[-1].found.older:  # with the old codes wherever that is possible
+        tried.append(_Tried.of(at(price * _PROHIBITIVE), size))
+        fitting = [item for item in tried[-1:] if item.size <= budget]
     if not fitting:
-        least = min(item.coded_bytes for item in tried)
+        least = min(item.size for item in tried)
         raise RunError(
-            f"{flag}: the kernels took {least:,} bytes where {max(kernel_bytes, 0):,} "
-            "are left for them; allow more, or prune and cluster the model first"
+            f"{flag}={budget}: the smallest that was reached has {least:,} bytes; allow more, or "
+            "prune and cluster the model first"
         )
-    return max(fitting, key=lambda item: item.coded_bytes)
+    return max(fitting, key=lambda item: (item.size, -item.log_price)).found
+
+
+def _refuse_overhead(tried: "_Tried", budget: int, flag: str) -> None:
+    overhead = tried.size - tried.found.coded_bytes
+    if overhead >= budget:
+        raise RunError(
+            f"{flag}={budget}: all but the kernels takes {overhead:,} bytes already; allow more"
+        )
+
+
+def _is_saturated(tried: Sequence["_Tried"], budget: int) -> bool:
+    """Return whether a lower price took hardly more bytes: then all steps are the finest."""
+    if len(tried) < 2 or tried[-1].log_price > tried[-2].log_price:
+        return False
+    return tried[-1].size - tried[-2].size < _GAIN * (budget - tried[-2].size)
 
 
 def coded_bytes(layers: Mapping[str, Rounded], older: OlderFile | None = None) -> int:
@@ -258,18 +272,44 @@ def coded_bytes(layers: Mapping[str, Rounded], older: OlderFile | None = None) -
     return len(coder.encode(kernels, before))
 
 
-def _next_price(tried: list[OptimizedWeights], wanted: float) -> float:
-    """Return where the line through the last two trials meets `wanted` bytes."""
-    last = tried[-1]
+@dataclasses.dataclass(frozen=True)
+class _Tried:
+    """A network rounded at a price, and the bytes of its archive or update."""
+
+    found: OptimizedWeights
+    size: int
+
+    @classmethod
+    def of(cls, found: OptimizedWeights, size: Callable[[OptimizedWeights], int]) -> "_Tried":
+        return cls(found, size(found))
+
+    @property
+    def log_price(self) -> float:
+        return float(np.log(self.found.price))
+
+
+def _next_price(tried: Sequence[_Tried], wanted: float) -> float:
+    """Return where the line through two trials meets `wanted` bytes.
+
+    They are the nearest on either side of it, or the last two.
+    """
+    last, before = tried[-1], tried[-2] if len(tried) > 1 else None
+    above = [item for item in tried if item.size > wanted]
+    below = [item for item in tried if item.size <= wanted]
+    if above and below:
+        before, last = sorted(
+            (min(above, key=lambda item: item.size), max(below, key=lambda item: item.size)),
+            key=lambda item: abs(item.size - wanted),
+            reverse=True,
+        )
     # Halving all steps is a quarter of the price and one bit more per weight.
-    nonzero = sum(int((layer.kernel != 0).sum()) for layer in last.layers.values())
+    nonzero = sum(int((layer.kernel != 0).sum()) for layer in last.found.layers.values())
     slope = -max(nonzero, 1) / 8 / np.log(4)
-    if len(tried) > 1 and tried[-2].price != last.price:
-        run = np.log(last.price / tried[-2].price)
-        measured = (last.coded_bytes - tried[-2].coded_bytes) / run
+    if before and before.found.price != last.found.price:
+        measured = (last.size - before.size) / (last.log_price - before.log_price)
         slope = min(measured, slope / 4)
-    change = np.clip((wanted - last.coded_bytes) / slope, -_MAX_MOVE, _MAX_MOVE)
-    return float(last.price * np.exp(change))
+    change = np.clip((wanted - last.size) / slope, -_MAX_MOVE, _MAX_MOVE)
+    return float(last.found.price * np.exp(change))
 
 
 def _choose(photographs: Array, preprocessing: Preprocessing, config: OptimizeConfig) -> Array:

@@ -6,7 +6,6 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from sqzkit.base.errors import InvariantError, RunError, UsageError
-from sqzkit.coding import sqz
 from sqzkit.conversion import checks, converter
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
@@ -15,7 +14,6 @@ from sqzkit.models import registry
 from sqzkit.models.spec import tiny
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
-from sqzkit.ptq.config import OptimizeConfig
 from sqzkit.tflite.classifier import Classifier, softmax
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
@@ -268,34 +266,3 @@ def test_a_scale_that_is_not_one_is_refused(small_network, converted, record):
             checks.check(bad, prepare(small_network, record), options)
     nested = keras.Sequential([small_network])
     assert checks.expected_operators(nested, options) is None
-
-
-@pytest.mark.parametrize("spare", [1, -1])
-def test_an_optimized_files_archive_keeps_to_its_budget(
-    small_network, record, noise_images, monkeypatch, spare
-):
-    class Unchanged:
-        """An optimizer that changes nothing."""
-
-        coded_bytes = 0
-
-        def best(self, budget, overhead_bytes):
-            return self
-
-        def template(self, model, preprocessing):
-            return model
-
-        def write(self, content):
-            return content
-
-    monkeypatch.setattr(converter, "Optimizer", lambda *given: Unchanged())
-    options = ConversionOptions("int8", "per_tensor")
-    what = (small_network, record, LABELS, options, noise_images)
-    plain = convert_model(*what)
-    budget = len(sqz.pack(plain)) + spare
-    config = OptimizeConfig("size", budget)
-    if spare > 0:
-        assert converter.PricedConverter(*what, config).best() == plain
-    else:
-        with pytest.raises(RunError, match=f"{budget + 1:,} bytes, more than .*={budget}"):
-            converter.PricedConverter(*what, config).best()

@@ -23,11 +23,11 @@ def convert(model, record, images, **changes):
 @pytest.mark.slow
 def test_a_budget_is_kept_and_the_answers_stay(small_network, record, noise_images, converted):
     plain = len(sqz.pack(converted["uint8"]))
-    budget = plain - 100
+    budget = round(0.9 * plain)
     content = convert(
         small_network, record, noise_images, optimize_for="size", archive_budget_bytes=budget
     )
-    assert len(sqz.pack(content)) <= budget
+    assert 0.985 * budget <= len(sqz.pack(content)) <= budget
     model = TFLiteFile(content)
     assert model.operator_counts() == TFLiteFile(converted["uint8"]).operator_counts()
     assert model.tensors[model.inputs[0]].scales.tolist() == [1.0]
@@ -36,7 +36,7 @@ def test_a_budget_is_kept_and_the_answers_stay(small_network, record, noise_imag
     exact = Classifier(converted["none"]).predict(noise_images)
     found = classifier.predict(noise_images)
     assert np.abs(found - exact).mean() < 0.05
-    with pytest.raises(RunError, match="--archive_budget_bytes"):
+    with pytest.raises(RunError, match="--archive_budget_bytes=1000: all but the kernels takes"):
         convert(small_network, record, noise_images, archive_budget_bytes=1000)
 
 

@@ -54,10 +54,11 @@ def float_answers(model, images):
     return model((pixels - np.float32(RECORD.mean)) * np.float32(RECORD.scale)).numpy()
 
 
-def optimize(model, images, config, **given):
-    return subject.Optimizer(model, RECORD, images, config).best(
-        config.archive_budget_bytes, **given
-    )
+def optimize(model, images, config):
+    optimizer = subject.Optimizer(model, RECORD, images, config)
+    if config.archive_budget_bytes:
+        return optimizer.best(config.archive_budget_bytes, lambda found: found.coded_bytes + 5000)
+    return optimizer.at(optimizer.price)
 
 
 def convert(model, found, images, options=OPTIONS):
@@ -183,6 +184,11 @@ class Trial:
     older: None = None
 
 
+def with_graph(found):
+    """Biases are coded too: their bytes depend on the price."""
+    return 14_000 + found.coded_bytes * 101 // 100
+
+
 @pytest.mark.parametrize("budget", [150_000, 320_000, 400_000, 520_000])
 @pytest.mark.parametrize("curvature", [0.0, 800.0])
 def test_the_search_meets_a_budget_in_few_trials(budget, curvature):
@@ -194,8 +200,8 @@ def test_the_search_meets_a_budget_in_few_trials(budget, curvature):
         layers = {"conv": optimize_layers.Rounded(np.ones(400_000, np.int8), 1.0, np.zeros(1))}
         return Trial(price, int(323_000 - 40_000 * octaves + curvature * octaves**2), layers)
 
-    found = subject.search_price(at, 2e-8, budget)
-    assert 0.98 * budget <= found.coded_bytes <= budget
+    found = subject.search_price(at, with_graph, 2e-8, budget)
+    assert 0.99 * budget <= with_graph(found) <= budget
     assert len(prices) <= 4
 
 
@@ -204,14 +210,31 @@ def test_a_budget_is_kept_and_makes_bits_dearer():
     free = optimize(model, images, OptimizeConfig(optimize_for="accuracy"))
     wanted = int(0.8 * free.coded_bytes)
     config = OptimizeConfig(archive_budget_bytes=5000 + wanted)
-    found = optimize(model, images, config, overhead_bytes=5000)
-    assert found.coded_bytes <= wanted
+    found = optimize(model, images, config)
+    budget = config.archive_budget_bytes
+    assert 0.99 * budget <= 5000 + found.coded_bytes <= budget
     assert found.price > free.price
 
 
 def test_an_impossible_budget_is_an_error_that_says_what_was_reached():
-    with pytest.raises(RunError, match=r"--archive_budget_bytes: .* 90 bytes where 30 are left"):
-        subject.search_price(lambda price: Trial(price, 90), 1.0, 30)
+    def search(budget):
+        return subject.search_price(lambda price: Trial(price, 90), lambda found: 100, 1.0, budget)
+
+    with pytest.raises(RunError, match="--archive_budget_bytes=30: .* has 100 bytes"):
+        search(30)
+    with pytest.raises(RunError, match="=10: all but the kernels takes 10 bytes"):
+        search(10)
+
+
+def test_a_budget_above_the_finest_steps_ends_the_search():
+    prices = []
+
+    def at(price):
+        prices.append(price)
+        return Trial(price, 90)
+
+    assert subject.search_price(at, lambda found: 100, 1.0, 200).price == min(prices)
+    assert len(prices) == 2
 
 
 def test_size_takes_fewer_bytes_than_accuracy_and_plain_conversion():
