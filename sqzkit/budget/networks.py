@@ -16,10 +16,12 @@ from sqzkit.training import loop
 
 # Eighths of v1.1's filters, SR, Fire modules. Narrow networks get a wider squeeze: at SR 0.125
 # theirs would have two filters. Where bytes are few, four modules make the graph itself smaller.
+# Neighbours differ by a factor of about two, so that some network needs few zeros.
 SCRATCH = (
     *(("v1_2", 8, 0.125, 8), ("v1_1", 8, 0.125, 8), ("v1_2", 6, 0.125, 8), ("v1_2", 4, 0.25, 8)),
-    *(("v1_2", 3, 0.25, 8), ("v1_2", 2, 0.25, 8), ("v1_2", 1, 0.25, 8), ("v1_2", 2, 0.25, 4)),
-    *(("v1_2", 1, 0.25, 4), ("v1_2", 1, 0.25, 2)),
+    *(("v1_2", 3, 0.25, 8), ("v1_2", 2, 0.25, 8), ("v1_2", 1.5, 0.25, 8), ("v1_2", 1, 0.25, 8)),
+    *(("v1_2", 2, 0.25, 4), ("v1_2", 1.5, 0.25, 4), ("v1_2", 1, 0.25, 4), ("v1_2", 2, 0.25, 2)),
+    *(("v1_2", 1.5, 0.25, 2), ("v1_2", 1, 0.25, 2)),
 )
 TRANSFER_SIZES = (160, 96)  # pixels
 SHORT_POOLS = {4: "conv1+fire3", 2: "conv1+fire2"}
@@ -70,8 +72,8 @@ def ladder(config: FitConfig, dataset: ImageDataset) -> list[Network]:
     side = config.image_size or loop.image_size(dataset)
     for model, width, ratio, modules in SCRATCH:
         values: dict[str, Any] = {
-            **{"model": model, "conv1_filters": 8 * width},
-            **{"base_e": 16 * width, "incr_e": 16 * width, "squeeze_ratio": ratio},
+            **{"model": model, "conv1_filters": round(8 * width), "squeeze_ratio": ratio},
+            **dict.fromkeys(("base_e", "incr_e"), round(16 * width)),
             **{"fire_modules": modules, "image_size": side},
         }
         if modules in SHORT_POOLS:
@@ -80,7 +82,7 @@ def ladder(config: FitConfig, dataset: ImageDataset) -> list[Network]:
         pooled = squeezenet.pool_less(spec, side)
         values["pool_after"] = "+".join(pooled.pool_after)
         depth = f"_{modules}fires" if modules in SHORT_POOLS else ""
-        name = f"{model}_w{width}_sr{ratio:g}{depth}_{side}px"
+        name = f"{model}_w{width:g}_sr{ratio:g}{depth}_{side}px"
         candidate = Candidate(tuple(values.items()))
         found.append(Network(name, pooled, default(side), candidate))
     return found

@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 
 from sqzkit.budget import plan
@@ -14,15 +12,17 @@ PACES = [
 ]
 STEPS = 40
 PLENTY = 32400
+PLANNED = plan.make(PACES, STEPS, 2, PLENTY).with_finals(1.0, 2, chained=True)
 
 
 def epochs(made):
     return made.train_epochs, made.prune_epochs, made.cluster_epochs, made.quantize_epochs
 
 
-def test_with_time_enough_everything_is_trained_as_documented():
+def test_with_time_enough_finalists_get_four_times_their_epochs_and_trials_their_own():
     made = plan.make(PACES, STEPS, 2, PLENTY)
-    assert epochs(made) == (30, 40, 8, 6)
+    assert epochs(made) == (120, 160, 32, 24)
+    assert epochs(made.with_finals(1.0, 2, chained=True)) == (30, 40, 8, 6)
     assert (made.trial_epochs, made.trial_prune_epochs, made.finalists) == (5, 4, 2)
     assert made.names == ("wide", "narrow", "third") and not made.is_short
 
@@ -61,7 +61,7 @@ def test_a_fit_of_one_network_tries_it_and_has_one_finalist():
 
 
 def test_seconds_count_starts_once_a_stage_and_epochs_by_their_work():
-    made = dataclasses.replace(plan.make(PACES, STEPS, 2, PLENTY), finalists=1)
+    made = PLANNED.with_finals(1.0, 1, chained=True)
     assert made.trial_seconds("wide") == 10 * (5 + 1.4 * 4) + 2 * 10
     assert made.final_seconds("wide") == pytest.approx(10 * (30 + 1.4 * 54) + 4 * 10 + 90)
     assert made.with_finals(1.0).final_seconds("wide") == 10 * (30 + 1.4 * 40) + 2 * 10 + 90
@@ -81,9 +81,6 @@ def test_smaller_networks_are_expected_to_be_faster_but_not_in_proportion():
     assert 8.0 * ratio < found[1].epoch < 8.0
     assert found[1].start == pytest.approx(found[0].start * 4 / 10)
     assert found[1].files < found[0].files
-
-
-PLANNED = plan.make(PACES, STEPS, 2, PLENTY)
 
 
 def trial(name, epoch, start):
@@ -139,7 +136,7 @@ def test_finals_fit_into_the_time_that_is_left(share, finalists, chained):
 def test_finals_get_more_than_was_planned_if_there_is_time():
     short = plan.make(PACES, STEPS, 1, 700)
     assert short.train_epochs < 30
-    assert epochs(plan.finals(short, short.names, 1, PLENTY)) == (30, 40, 8, 6)
+    assert epochs(plan.finals(short, short.names, 1, PLENTY)) == (120, 160, 32, 24)
 
 
 def test_without_time_the_final_has_one_epoch_of_everything():
