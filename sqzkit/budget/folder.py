@@ -51,7 +51,7 @@ class Made:
     Attributes:
       name: of the file, such as "v1_2_w8_sr0.125_64px_chain".
       network: of the ladder.
-      recipe: "chain", "rounded", "per_channel", "per_tensor".
+      recipe: "chain", "rounded", "chain_rounded", "per_channel", "per_tensor".
       run, stage: the run folder and the stage whose weights it holds.
       archive_bytes: of the `.sqz`.
       predicted_bytes: from the weights of the trial; None if this recipe is not predicted.

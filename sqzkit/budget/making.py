@@ -26,7 +26,8 @@ from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import keep_place, load_run
 from sqzkit.tflite.flatbuffer import TFLiteFile
 
-CHAIN, ROUNDED = "chain", "rounded"
+CHAIN, ROUNDED, CHAIN_ROUNDED = "chain", "rounded", "chain_rounded"
+BUDGETED = (ROUNDED, CHAIN_ROUNDED)
 PLAIN = ("per_tensor", "per_channel")
 
 
@@ -50,7 +51,7 @@ class Finalist:
 
     @property
     def recipes(self) -> tuple[str, ...]:
-        """How it becomes a file."""
+        """How it becomes a file; a chain above the budget is rounded to it besides."""
         if self.sparsity == DENSE:
             return (*PLAIN, ROUNDED)
         return (CHAIN, ROUNDED) if self.chained else (ROUNDED,)
@@ -59,7 +60,7 @@ class Finalist:
         """Return the stage whose weights a recipe takes."""
         if self.sparsity == DENSE:
             return "train"
-        return "quantize" if recipe == CHAIN else "prune"
+        return "prune" if recipe == ROUNDED else "quantize"
 
     def predicted(self, recipe: str) -> int | None:
         """Return the expected bytes of the archive; None: the recipe is not predicted."""
@@ -80,11 +81,11 @@ class Maker:
 
         Args:
           finalist: whose weights.
-          recipe: one of `finalist.recipes`.
-          limit: bytes that the archive may have; "rounded" keeps to it.
+          recipe: one of `finalist.recipes`, or "chain_rounded".
+          limit: bytes that the archive may have; both kinds of rounding keep to it.
           name: of the file.
         """
-        if recipe == ROUNDED and limit < MIN_BUDGET:
+        if recipe in BUDGETED and limit < MIN_BUDGET:
             return f"no archive has fewer than {MIN_BUDGET:,} bytes"
         settings = self._settings(finalist.folder.path, finalist.stage(recipe), recipe, limit)
         place = Path(self._config.output_dir) / "files" / f"{name}.tflite"
@@ -112,7 +113,7 @@ class Maker:
         if self._config.data.data_dir:  # where the photographs are now
             keep_place(RunFolder(run), self._config.data.data_dir)
         settings: dict[str, Any] = {"model_dir": str(run), "stage": stage, "archive": True}
-        if recipe == ROUNDED:
+        if recipe in BUDGETED:
             return {**settings, "optimize_for": "size", "archive_budget_bytes": limit}
         return {**settings, "granularity": "per_tensor" if recipe == CHAIN else recipe}
 

@@ -18,6 +18,7 @@ TEMPLATE = Path(__file__).with_name("page.html")
 RECIPES = {
     "chain": "chain",
     "rounded": "rounding",
+    "chain_rounded": "chain, rounding",
     "per_channel": "int8 by channel",
     "per_tensor": "int8 by kernel",
 }

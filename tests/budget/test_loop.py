@@ -73,7 +73,10 @@ def test_the_choice_is_the_best_of_the_validation_split(fitted):
     folder, model = fitted
     record = json.loads((folder / "fit.json").read_text())
     made = [item for item in record["files"].values() if item.get("archive_limit") == BUDGET]
-    assert len(made) == 2
+    sizes = {item["recipe"]: item["archive_bytes"] for item in made}
+    assert sizes.keys() - {"chain_rounded"} == {"chain", "rounded"}
+    assert ("chain_rounded" in sizes) == (sizes["chain"] > BUDGET)
+    assert all(size <= BUDGET for recipe, size in sizes.items() if recipe != "chain")
     fitting = [item for item in made if item["archive_bytes"] <= BUDGET]
     assert model.validation_top1 == max(item["top1"] for item in fitting)
     assert record["test"]["where"] == "the test split"
@@ -90,7 +93,7 @@ def test_a_killed_fit_is_resumed_and_ends_with_the_same_choice(fitted, photograp
     record = json.loads((copied / "fit.json").read_text())
     for name in ("trials", "test"):
         del record[name]
-    for name in [name for name in record["files"] if name.endswith("_rounded")]:
+    for name in [n for n, made in record["files"].items() if made.get("recipe") == "rounded"]:
         del record["files"][name]
     (copied / "fit.json").write_text(json.dumps(record))
     shutil.rmtree(copied / "files")
@@ -406,6 +409,47 @@ def test_the_winner_is_made_for_half_and_double_the_budget_too(tmp_path, monkeyp
     loop._Work(late, folder, _data()).choice()
     assert [name for *_, name in asked] == ["net_chain", "net_rounded"]
     assert folder.read("files")["net_double"] == {"failed": loop.NO_TIME}
+
+
+@pytest.mark.parametrize(("chain_bytes", "rescued"), [(9000, False), (9001, True)])
+def test_a_chain_above_the_budget_is_rounded_to_it(tmp_path, monkeypatch, chain_bytes, rescued):
+    chain = Made(
+        *("a", "net", "chain", "finals/trials/x", "quantize", chain_bytes, 7900, 5000, 500, None),
+        *(0.9, 0.8, 0.95, "00", 9000),
+    )
+    network = types.SimpleNamespace(name="net")
+
+    def make(self, finalist, recipe, limit, name):
+        size = chain_bytes if recipe == "chain" else limit
+        return dataclasses.replace(chain, name=name, recipe=recipe, archive_bytes=size)
+
+    monkeypatch.setattr(making.Maker, "make", make)
+    made = config(output_dir=tmp_path)
+    work = loop._Work(made, Fit(tmp_path, made.identity()), _data())
+    found = work._files(making.Finalist(network, None, 0.3, LEAST))
+    expected = ["chain", "rounded", *(["chain_rounded"] if rescued else [])]
+    assert [item.recipe for item in found] == expected
+    assert not making.exceeded(found[-1], made)
+
+
+def test_networks_that_need_too_many_zeros_are_tried_last(tmp_path, monkeypatch):
+    wide = dataclasses.replace(LEAST, kernels=((0.0, 900), (0.86, 500), (0.96, 300)))
+    rows = [
+        screening.Screened(name, 1, 1, prediction, "")
+        for name, prediction in (("wide", wide), ("narrow", LEAST), ("tiny", LEAST))
+    ]
+    monkeypatch.setattr(loop._Work, "_screen", lambda self: rows)
+    planned = []
+
+    def die(work, screened):
+        planned.extend(row.name for row in screened)
+        raise KilledError
+
+    monkeypatch.setattr(loop._Work, "_plan", die)
+    made = config(output_dir=tmp_path, max_archive_bytes=1400)
+    with pytest.raises(KilledError):
+        loop._Work(made, Fit(tmp_path, made.identity()), _data()).choice()
+    assert planned == ["narrow", "tiny", "wide"]
 
 
 def test_starts_that_take_all_the_time_leave_a_tenth_of_it_for_epochs(simulate):

@@ -130,14 +130,17 @@ def measured(monkeypatch, tmp_path):
     )
 
 
-@pytest.mark.parametrize(("recipe", "stage"), [("chain", "quantize"), ("rounded", "prune")])
+@pytest.mark.parametrize(
+    ("recipe", "stage"),
+    [("chain", "quantize"), ("rounded", "prune"), ("chain_rounded", "quantize")],
+)
 def test_files_are_chosen_by_the_validation_split_alone(measured, recipe, stage):
     asked, maker, finalist = measured
     made = maker.make(finalist, recipe, 9500, "net_file")
     settings, found = asked
     assert settings["verify"] is False  # it would look at the test split
     assert (settings["stage"], settings["archive"]) == (stage, True)
-    assert settings.get("archive_budget_bytes") == (9500 if recipe == "rounded" else None)
+    assert settings.get("archive_budget_bytes") == (None if recipe == "chain" else 9500)
     assert found == (f"run's {stage}", "data validation", "the validation split")
     assert (made.float_top1, made.top1, made.agreement) == (0.9, 0.8, 0.95)
     assert (made.archive_bytes, made.tflite_bytes, made.latency_ms) == (900, 4, 1.5)

@@ -224,6 +224,9 @@ def test_an_impossible_budget_is_an_error_that_says_what_was_reached():
         search(30)
     with pytest.raises(RunError, match="=10: all but the kernels takes 10 bytes"):
         search(10)
+    with pytest.raises(RunError, match="--archive_budget_bytes=99: .* has 100 bytes"):
+        search(99)
+    assert search(100).coded_bytes == 90
 
 
 def test_a_budget_above_the_finest_steps_ends_the_search():
