@@ -119,7 +119,7 @@ def plan(index: Index, have: int | None) -> tuple[ArchiveFile, ...]:
     """Return which archives give the newest release, in the order of their use.
 
     Of all ways the one with the fewest bytes is taken; of equal ones that with the fewest
-    archives, then that whose archives stand first in the index.
+    archives, then that whose last archive stands first in the index.
 
     Args:
       index: what there is.

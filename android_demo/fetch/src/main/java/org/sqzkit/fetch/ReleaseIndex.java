@@ -277,7 +277,7 @@ public final class ReleaseIndex {
      * Returns which archives give the newest release, in the order of their use.
      *
      * <p>Of all ways the one with the fewest bytes is taken; of equal ones that with the fewest
-     * archives, then that whose archives stand first in the index.
+     * archives, then that whose last archive stands first in the index.
      *
      * @param have the release that the reader has, or null
      */
