@@ -1,6 +1,7 @@
 """A fit: predict, try, train the best to the end, make files, choose, publish."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqzkit.data import identity
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.models import registry
+from sqzkit.preprocessing import default
 from sqzkit.runs.loading import load_run
 from sqzkit.training import duration
 from sqzkit.training import loop as training_loop
@@ -154,13 +156,9 @@ class _Work:
         """Return the paces of networks, and the steps of an epoch, from some steps of one."""
         heaviest = max(tried, key=lambda network: network.multiply_accumulates)
         options = TrainingConfig(model_dir="unused").fit_options(1)
-        started = self.folder.seconds
-        timed = duration.expect(
-            lambda: registry.build(heaviest.spec, heaviest.side), self.dataset, options
-        )
-        steady = duration.TIMED_STEPS * timed.seconds / timed.steps
-        starting = max(0.0, self.folder.seconds - started - steady)
-        return plan.paces(tried, heaviest, timed, starting), timed.steps
+        build = functools.partial(registry.build, heaviest.spec, heaviest.side)
+        timed = duration.expect(build, self.dataset, default(heaviest.side), options)
+        return plan.paces(tried, heaviest, timed), timed.steps
 
     def _trials(self, screened: Sequence[Screened], planned: Plan) -> list[dict[str, Any]]:
         """Return the records of the trials, the best first."""

@@ -162,9 +162,7 @@ class Plan:
         return f"{tried} {self.trial_prune_epochs} of pruning; {text}"
 
 
-def paces(
-    networks: Sequence[Network], timed: Network, found: Duration, starting: float
-) -> list[Pace]:
+def paces(networks: Sequence[Network], timed: Network, found: Duration) -> list[Pace]:
     """Return the paces of networks, of which one was `timed`.
 
     Layers take time to build and trace, multiplications to train.
@@ -172,13 +170,12 @@ def paces(
     Args:
       networks: in the order in which they are tried.
       timed: one of them.
-      found: how long an epoch of it takes.
-      starting: seconds until its first step of training was done.
+      found: how long its start and an epoch take.
     """
     found_paces = []
     for network in networks:
         work = network.multiply_accumulates / timed.multiply_accumulates
-        start = STARTING * starting * network.depth / timed.depth
+        start = STARTING * found.other_seconds * network.depth / timed.depth
         epoch = found.seconds * (_FIXED_SHARE + (1 - _FIXED_SHARE) * work)
         files = start * (FILES_STARTS + network.kernel_weights / FILES_WEIGHTS)
         found_paces.append(Pace(network.name, epoch, start, files))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -11,13 +12,15 @@ import tensorflow as tf
 from sqzkit.base import records
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
+from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import optimization, steps
 from sqzkit.training.config import MAX_EPOCHS, TrainingConfig
 from sqzkit.training.options import FitOptions
 
-TIMED_STEPS = 3
-MIN_TIMED_STEPS = 3_000  # a training of fewer is over soon after it was timed
+TIMED_SECONDS = 2.0
+MIN_TIMED_STEPS = 3
+WORTH_TIMING = 3_000  # steps: a training of fewer is over soon after it was timed
 MIN_FOLD_STEPS = 120  # of --min_train_steps, in each fold: there are several
 FOLD_EVALUATIONS = 7  # of each image, after the last epoch: five shares, and the metrics
 EVALUATION_SHARE = 1 / 3  # of a training step's time: it has no backward pass
@@ -32,7 +35,7 @@ class Duration:
       steps: of one epoch, in each fold if there are folds.
       seconds: that one epoch takes, in all folds together.
       folds: in which the fine-tuning is judged; 0: there are none.
-      other_seconds: that folds take besides, whatever the number of epochs is.
+      other_seconds: that are needed besides, whatever the number of epochs is.
       last_seconds: that one epoch takes of the training on all images after the folds.
     """
 
@@ -80,36 +83,52 @@ def planned_epochs(config: TrainingConfig, dataset: ImageDataset, folds: int = 0
 
 
 def expect(
-    build: Callable[[], keras.Model], dataset: ImageDataset, options: FitOptions, folds: int = 0
+    build: Callable[[], keras.Model],
+    dataset: ImageDataset,
+    preprocessing: Preprocessing,
+    options: FitOptions,
+    folds: int = 0,
 ) -> Duration:
-    """Time a few steps of a copy of the network on black images.
+    """Time some steps of a copy of the network on the images that it is trained on first.
+
+    The images matter: to read and change them takes the processors' time as well.
 
     Args:
       build: makes the copy.
-      dataset: the number of its images counts.
+      dataset: what it is trained on.
+      preprocessing: of the images.
       options: of the training.
       folds: in which it is judged.
+
+    Raises:
+      RunError: too many photographs cannot be decoded.
     """
-    model, examples = build(), dataset.split("train").num_examples
-    batch = max(1, min(options.batch_size, examples))
+    began = time.monotonic()
+    model = build()
     loss = steps.smoothed_cross_entropy(dataset.num_classes, options.label_smoothing)
     optimizer = optimization.build_optimizer(options, model.trainable_variables)
-    stepper = steps.Stepper(model, optimizer, options, loss, tf.distribute.get_strategy())
-    images, labels = tf.zeros((batch, *model.input_shape[1:])), tf.zeros(batch, tf.int32)
-    began = time.monotonic()
-    stepper.train(images, labels)  # traces, and is slower
+    strategy = tf.distribute.get_strategy()
+    stepper = steps.Stepper(model, optimizer, options, loss, strategy)
+    batches = itertools.chain.from_iterable(
+        steps.epoch_batches(dataset, preprocessing, options, strategy, epoch)[1]
+        for epoch in itertools.count()
+    )
+
+    def step() -> None:
+        images, _ = next(batches)  # a teacher's answers are not labels, and cost the same
+        stepper.train(images, tf.zeros(len(images), tf.int32)).numpy()
+
+    step()  # traces, and is slower
     started = time.monotonic()
-    for _ in range(TIMED_STEPS):
-        stepper.train(images, labels).numpy()
-    seconds = (time.monotonic() - started) / TIMED_STEPS
+    seconds = _mean_seconds(step, started)
+    examples = dataset.split("train").num_examples
     judges = dataset.split("validation").num_examples
+    evaluated = seconds * EVALUATION_SHARE / max(1, min(options.batch_size, examples))
     if not folds:
         count = steps_per_epoch(dataset, options)
-        return Duration(
-            options.epochs, count, seconds * (count + judges * EVALUATION_SHARE / batch)
-        )
-    every, evaluated = examples + judges, seconds * EVALUATION_SHARE / batch
-    count = fold_steps(dataset, options, folds)
+        took = seconds * count + judges * evaluated
+        return Duration(options.epochs, count, took, other_seconds=started - began)
+    every, count = examples + judges, fold_steps(dataset, options, folds)
     return Duration(
         options.epochs,
         count,
@@ -118,6 +137,15 @@ def expect(
         folds * (started - began) + FOLD_EVALUATIONS * every * evaluated,
         seconds * max(1, every // options.batch_size) + judges * evaluated,
     )
+
+
+def _mean_seconds(step: Callable[[], None], started: float) -> float:
+    """Return what a step takes, of as many as fit into `TIMED_SECONDS` from `started`."""
+    done, now = 0, started
+    while done < MIN_TIMED_STEPS or now - started < TIMED_SECONDS:
+        step()
+        done, now = done + 1, time.monotonic()
+    return (now - started) / done
 
 
 def decide(

@@ -13,6 +13,7 @@ from sqzkit.base.keras import keras
 from sqzkit.data import augmentation
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
+from sqzkit.data.store import naming_failures
 from sqzkit.models import registry, squeezenet, transfer
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
@@ -256,14 +257,15 @@ def _within_time(run: Run, config: TrainingConfig, started: float) -> tuple[Run,
         return dataclasses.replace(run, only_head=True), None
     one_device = config.distribution_strategy in ("off", "one_device")
     count = run.options.epochs * duration.steps_per_epoch(run.lessons.dataset, run.options)
-    expected = duration.decide(
-        *(run.folder, config.train_minutes, started),
-        measure=lambda: duration.expect(
-            lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
-            *(run.lessons.dataset, run.options, run.folds),
-        ),
-        timed=one_device and (bool(config.weights) or count >= duration.MIN_TIMED_STEPS),
-    )
+    with naming_failures(run.lessons.dataset):
+        expected = duration.decide(
+            *(run.folder, config.train_minutes, started),
+            measure=lambda: duration.expect(
+                lambda: registry.build_from_json(run.spec, run.preprocessing.image_size),
+                *(run.lessons.dataset, run.preprocessing, run.options, run.folds),
+            ),
+            timed=one_device and (bool(config.weights) or count >= duration.WORTH_TIMING),
+        )
     if expected:
         epochs = max(1, expected.epochs)
         warmup = min(run.options.warmup_epochs, epochs)

@@ -38,7 +38,8 @@ class Progress:
         self.stage, self.epochs, self.steps = stage, epochs, steps_per_epoch
         self.stream = stream or sys.stdout
         self.clock = clock
-        self.first_epoch = first_epoch
+        self.first = float(first_epoch)  # how far it was when the time was `started`
+        self.starting = True
         self.started = self.shown = clock()
         self.rewrites = self.stream.isatty()
 
@@ -53,6 +54,10 @@ class Progress:
           rate: images a second.
         """
         now = self.clock()
+        if self.starting and step < self.steps:
+            # Until now the graph was built, which no other step does.
+            self.started, self.first = now, epoch + step / self.steps
+        self.starting = False
         if not self.rewrites or now - self.shown < REFRESH_SECONDS:
             return
         self.shown = now
@@ -76,7 +81,7 @@ class Progress:
 
     def time_left(self, done: float) -> str:
         """Return the time left as h:mm:ss after `done` epochs (fractions count)."""
-        finished = done - self.first_epoch
+        finished = done - self.first
         if finished <= 0:
             return "?"
         return time_left(self.clock() - self.started, finished, self.epochs - done)

@@ -302,9 +302,13 @@ class Machine:
     def metrics(self):
         return self.lines
 
-    def expect(self, build, dataset, options):
+    def expect(self, build, dataset, preprocessing, options):
         self.now += self.start / plan.STARTING
-        return duration.Duration(1, 40, self.epoch)
+        return self.expected(1.0)
+
+    def expected(self, work):
+        started = self.start / plan.STARTING
+        return duration.Duration(1, 40, work * self.epoch, other_seconds=started)
 
     def train(self, config, dataset, network, part, epochs):
         self.lines, self.network = [], network
@@ -320,12 +324,7 @@ class Machine:
 
     def _stage(self, stage, work, epochs):
         assert epochs > 0
-        (paced,) = plan.paces(
-            [self.network],
-            self.heaviest,
-            duration.Duration(1, 40, work * self.epoch),
-            self.start / plan.STARTING,
-        )
+        (paced,) = plan.paces([self.network], self.heaviest, self.expected(work))
         seconds = [paced.epoch] * epochs
         seconds[0] += paced.start
         self.lines += [{"stage": stage, "seconds": value} for value in seconds]

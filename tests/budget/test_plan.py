@@ -75,7 +75,7 @@ def test_smaller_networks_are_expected_to_be_faster_but_not_in_proportion():
     wide = Network("wide", spec.v1_1(5), default(64))
     few = spec.v1_1(5, base_e=32, incr_e=32, fire_modules=2, pool_after=("conv1", "fire2"))
     narrow = Network("narrow", few, default(64))
-    found = plan.paces([wide, narrow], wide, Duration(1, STEPS, 8.0), 2.0)
+    found = plan.paces([wide, narrow], wide, Duration(1, STEPS, 8.0, other_seconds=2.0))
     assert found[0].epoch == pytest.approx(8.0) and found[0].start == 2 * plan.STARTING
     ratio = narrow.multiply_accumulates / wide.multiply_accumulates
     assert 8.0 * ratio < found[1].epoch < 8.0

@@ -2,12 +2,14 @@
 
 import dataclasses
 import itertools
+import types
 
 import pytest
 
 from sqzkit.base.keras import keras
+from sqzkit.preprocessing import default
 from sqzkit.runs.folder import RunFolder
-from sqzkit.training import duration
+from sqzkit.training import duration, steps
 from sqzkit.training.config import TrainingConfig
 from sqzkit.training.duration import Duration
 from sqzkit.training.options import FitOptions
@@ -43,44 +45,61 @@ def test_as_many_epochs_are_made_as_fit(seconds, epochs):
     assert duration.within(Duration(30, 7, 10.0), seconds) == Duration(epochs, 7, 10.0)
 
 
-def test_an_epoch_is_its_steps_and_its_validation(colours, monkeypatch):
-    """96 images are 6 batches; validating 16 takes a third of one more."""
+@pytest.fixture
+def small(monkeypatch):
+    """What builds a small network, on a clock that moves on by a second at each look."""
     ticks = itertools.count()
-    monkeypatch.setattr(duration.time, "monotonic", lambda: 6.0 * next(ticks))
-    built = []
-
-    def build():
-        inputs = keras.Input((32, 32, 3))
-        features = keras.layers.GlobalAveragePooling2D()(inputs)
-        built.append(keras.Model(inputs, keras.layers.Dense(4)(features)))
-        return built[-1]
-
-    expected = duration.expect(build, colours, FitOptions(epochs=9, batch_size=16))
-    assert (expected.epochs, expected.steps) == (9, 6)
-    assert expected.seconds == pytest.approx(2.0 * (6 + 1 / 3))
-    assert str(expected) == "9 epochs of 6 steps, about 0:01:54"
-    fewer = duration.expect(build, colours, FitOptions(epochs=1, batch_size=500))
-    assert (fewer.steps, len(built)) == (1, 2)
-
-
-def test_folds_take_time_besides_their_epochs(colours, monkeypatch):
-    """Each third of the 112 images is held out once; then all may be trained on once more."""
-    ticks = itertools.count()
-    monkeypatch.setattr(duration.time, "monotonic", lambda: 6.0 * next(ticks))
+    clock = types.SimpleNamespace(monotonic=lambda: 1.0 * next(ticks))
+    monkeypatch.setattr(duration, "time", clock)
 
     def build():
         inputs = keras.Input((32, 32, 3))
         features = keras.layers.GlobalAveragePooling2D()(inputs)
         return keras.Model(inputs, keras.layers.Dense(4)(features))
 
-    expected = duration.expect(build, colours, FitOptions(epochs=9, batch_size=16), 3)
+    return build
+
+
+def test_an_epoch_is_its_steps_and_its_validation(colours, small):
+    """96 images are 6 batches; validating 16 takes a third of one more."""
+    expected = duration.expect(small, colours, default(32), FitOptions(epochs=9, batch_size=16))
+    assert (expected.epochs, expected.steps) == (9, 6)
+    assert expected.seconds == pytest.approx(1.0 * (6 + 1 / 3))
+    assert expected.other_seconds == 1.0  # until the first step was done
+    assert str(expected) == "9 epochs of 6 steps, about 0:00:58"
+    fewer = duration.expect(small, colours, default(32), FitOptions(epochs=1, batch_size=500))
+    assert fewer.steps == 1
+
+
+def test_steps_are_timed_on_the_images_that_training_sees(colours, small, monkeypatch):
+    """More than an epoch's, if two seconds are longer; never fewer than three."""
+    seen = []
+
+    def epoch_batches(*chosen):
+        found = list(steps.epoch_batches(*chosen)[1])
+        seen.append((chosen[-1], len(found)))
+        return len(found), iter(found)
+
+    monkeypatch.setattr(duration, "steps", types.SimpleNamespace(**vars(steps)))
+    monkeypatch.setattr(duration.steps, "epoch_batches", epoch_batches)
+    options = FitOptions(epochs=9, batch_size=16, augmentation="standard")
+    for seconds, epochs in ((0.5, [0]), (10.5, [0, 1])):
+        monkeypatch.setattr(duration, "TIMED_SECONDS", seconds)
+        duration.expect(small, colours, default(32), options)
+        assert seen == [(epoch, 6) for epoch in epochs]
+        seen.clear()
+
+
+def test_folds_take_time_besides_their_epochs(colours, small):
+    """Each third of the 112 images is held out once; then all may be trained on once more."""
+    expected = duration.expect(small, colours, default(32), FitOptions(epochs=9, batch_size=16), 3)
     assert (expected.epochs, expected.steps, expected.folds) == (9, 4, 3)
-    validated = 2.0 * 112 / 16 / 3  # of all images once
-    assert expected.seconds == pytest.approx(2.0 * 3 * 4 + validated)
-    assert expected.other_seconds == pytest.approx(3 * 6.0 + 7 * validated)
-    assert expected.last_seconds == pytest.approx(2.0 * (7 + 1 / 3))
+    validated = 1.0 * 112 / 16 / 3  # of all images once
+    assert expected.seconds == pytest.approx(1.0 * 3 * 4 + validated)
+    assert expected.other_seconds == pytest.approx(3 * 1.0 + 7 * validated)
+    assert expected.last_seconds == pytest.approx(1.0 * (7 + 1 / 3))
     assert str(expected) == (
-        "9 epochs of 4 steps in each of 3 folds, about 0:05:09; if they help much, 0:02:12 more"
+        "9 epochs of 4 steps in each of 3 folds, about 0:02:28; if they help much, 0:01:06 more"
     )
     seconds = expected.other_seconds + 2 * (expected.seconds + expected.last_seconds)
     assert duration.within(expected, seconds + 1).epochs == 2

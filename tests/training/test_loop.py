@@ -362,7 +362,7 @@ def test_a_long_training_from_scratch_says_how_long_it_will_take(
     monkeypatch.setattr(duration, "expect", lambda *_: Duration(2, 1, 100.0))
     data = DataSource(data_dir=str(pets))
     for steps, told in ((2, True), (3, False)):
-        monkeypatch.setattr(duration, "MIN_TIMED_STEPS", steps)
+        monkeypatch.setattr(duration, "WORTH_TIMING", steps)
         run = loop.train(tiny(tmp_path / f"{steps}", data=data, train_epochs=2, min_train_steps=0))
         assert run.options.epochs * duration.steps_per_epoch(run.dataset, run.options) == 2
         said = capsys.readouterr().out

@@ -47,6 +47,16 @@ def test_a_terminal_is_refreshed_twice_a_second_at_most():
     assert stream.getvalue().startswith(first + "0:00:24 left\r")
 
 
+def test_building_the_graph_does_not_count_for_the_time_left():
+    """The first step takes 30 s, each other one second, validation none."""
+    now = [0.0]
+    shown = Progress("train", 10, 4, stream=io.StringIO(), clock=lambda: now[0])
+    for step, at in enumerate((30.0, 31.0, 32.0, 33.0), start=1):
+        now[0] = at
+        shown.step(0, step, 1.0, 0.5, 100.0)
+    assert shown.time_left(1) == "0:00:36"
+
+
 def test_a_resumed_stage_counts_only_its_own_epochs():
     now = [0.0]
     shown = Progress("train", 10, 4, first_epoch=8, stream=io.StringIO(), clock=lambda: now[0])
