@@ -87,7 +87,10 @@ bazel-test: $(VENV)/.installed
 package: $(VENV)/.installed
 	$(BIN)/python tests/package/check.py
 
-test: lint types unit package docs android-test bazel-test
+# Maven and pip wait for the network and use one processor at times: the two run side by side.
+test: lint types unit
+	$(MAKE) --jobs=2 package docs android-test
+	$(MAKE) bazel-test
 
 # Pages, API and links, strictly: any warning is an error. Needs no network.
 docs: $(VENV)/.installed
