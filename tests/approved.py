@@ -45,7 +45,8 @@ def check_picture(name: str, picture: Image.Image) -> None:
 def check_settings(kind: type) -> None:
     """Compare the approved defaults and bounds of a record's settings with its own.
 
-    Words, legal names and further settings are free.
+    Words, legal names and further settings are free. Those that name a file or folder say so:
+    else `~` is not expanded, and a run that is resumed elsewhere looks in another folder.
     """
     path = GOLDEN / "settings" / f"{kind.__name__}.json"
     found = {}
@@ -53,7 +54,8 @@ def check_settings(kind: type) -> None:
         default = "required" if item.default is dataclasses.MISSING else item.default
         details = item.setting
         bounds = (details.minimum, details.above, details.below, details.maximum)
-        found[item.flag] = [default, NUMBER.findall(details.default_text), *bounds]
+        kind_of_path = ["existing path" if details.exists else "path"] if details.path else []
+        found[item.flag] = [default, NUMBER.findall(details.default_text), *bounds, *kind_of_path]
     found = json.loads(json.dumps(found))
     if _approving():
         lines = [f" {json.dumps(flag)}: {json.dumps(value)}" for flag, value in found.items()]

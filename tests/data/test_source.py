@@ -7,6 +7,7 @@ from sqzkit.data.source import DataSource
 from sqzkit.exploration.config import ExploreConfig
 from sqzkit.paper.config import CompareConfig
 from sqzkit.training.config import TrainingConfig
+from tests import approved
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,7 @@ def test_each_program_that_trains_refuses_it():
     ):  # fmt: skip
         with pytest.raises(UsageError, match=f"{flag} photos/run: lies in --data_dir photos"):
             make()
+
+
+def test_settings_are_as_approved():
+    approved.check_settings(DataSource)
