@@ -34,7 +34,9 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path
 from cosmic_ray.mutating import use_mutation
 
 TIMEOUT = 300  # seconds; a fault that makes the tests hang is noticed
-COPIED = ("sqzkit", "tests", "benchmarks", "pyproject.toml", "train.py", "convert.py")
+FOLDERS = ("sqzkit", "tests", "benchmarks", "android_demo")
+FILES = ("pyproject.toml", "train.py", "convert.py")
+BUILT = shutil.ignore_patterns("target", "__pycache__")  # some 260 MB where the app was built
 # Nothing of ours: a fork must import the changed module itself.
 LARGE = (
     *("tensorflow", "tf_keras", "tensorflow_model_optimization", "sklearn.datasets", "PIL.Image"),
@@ -143,9 +145,10 @@ def main() -> None:
     count, left = 0, []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder)
-        for name in COPIED:
-            copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
-            copy(name, checkout / name)
+        for name in FOLDERS:
+            shutil.copytree(name, checkout / name, ignore=BUILT)
+        for name in FILES:
+            shutil.copyfile(name, checkout / name)
         for name in names:
             module = package / f"{name}.py"
             tried = faults(module, arguments.sample, arguments.seed)
