@@ -219,6 +219,7 @@ def test_each_generation_descends_from_the_fittest_of_the_one_before(toy, tmp_pa
 def test_further_generations_follow_the_last_bred_one(toy, tmp_path):
     output = tmp_path / "evolution"
     evolve(config_for(tmp_path / "ancestor", output, final_epochs=4, generations=1))
+    assert toy[-1] == ("final of generation_01", 4, 2)
     (output / "generation_01.1").mkdir()  # as if killed before it was removed
     toy.clear()
     lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=0, generations=2))

@@ -12,7 +12,7 @@ from sqzkit.evolution.lineage import Generation, Lineage, format_table, plot
 
 CHILD = {"folder": "x", "parameters": 7, "validation_top1": 0.9, "validation_loss": 0.3}
 ANCESTOR = Generation("ancestor", "runs/a", 1000, 4000, 8.0, 0.99, 0.98)
-FIRST = Generation("generation_01", "generation_01", 250, 1000, 4.0, 0.97, 0.95, (CHILD, CHILD))
+FIRST = Generation("generation_01", "generation_01", 260, 1000, 3.2, 0.97, 0.95, (CHILD, CHILD))
 
 
 def test_a_lineage_goes_on_where_it_was(tmp_path):
@@ -74,7 +74,7 @@ def test_the_table_sets_all_beside_the_ancestor():
     lines = format_table([ANCESTOR, FIRST]).splitlines()
     assert len(lines) == 3
     assert lines[2].split() == [
-        *("generation_01", "250", "4.0x", "1,000", "4.00", "2.0x", "97.00%", "95.00%")
+        *("generation_01", "260", "3.8x", "1,000", "3.20", "2.5x", "97.00%", "95.00%")
     ]
 
 
@@ -89,17 +89,18 @@ def test_the_plot_shows_every_generation(tmp_path, monkeypatch):
     plot([ANCESTOR, FIRST], tmp_path / "lineage.png")
     figure, (sizes, accuracies, latencies) = drawn[0]
     assert figure.get_suptitle() == (
-        "generation 01: 4.0 times smaller, 2.0 times faster, -3.00 points on the test split"
+        "generation 01: 3.8 times smaller, 2.5 times faster, -3.00 points on the test split"
     )
     shown = [{line.get_label(): [*line.get_ydata()] for line in axes.lines} for axes in figure.axes]
-    assert [*shown[0].values()] == [[1.0, 0.25]] and [*shown[2].values()] == [[8.0, 4.0]]
+    assert [*shown[0].values()] == [[1.0, 0.26]] and [*shown[2].values()] == [[8.0, 3.2]]
     assert shown[1] == {
         "test": [98, 95],
         "validation": [99, 97],
         "validation, each offspring": [90, 90],
     }
     assert [*accuracies.lines[2].get_xdata()] == [1, 1]  # of the generation they were born in
-    assert [label.get_text() for label in latencies.get_xticklabels()] == ["ancestor", "01"]
+    names = [(label.get_text(), label.get_rotation()) for label in latencies.get_xticklabels()]
+    assert names == [("ancestor", 90), ("01", 90)]
     assert (sizes.get_yscale(), latencies.get_ylim()[0]) == ("log", 0)
     with Image.open(tmp_path / "lineage.png") as image:
         assert image.format == "PNG" and min(image.size) > 400
