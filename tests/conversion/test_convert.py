@@ -138,7 +138,8 @@ def test_an_update_is_written_beside_the_archive(keras_file, quick, tmp_path, ca
     assert sqz.unpack(made.update.read_bytes(), base=old.read_bytes()) == content
     assert made.record["base_sha256"] == hashlib.sha256(old.read_bytes()).hexdigest()
     assert made.record["sizes"]["update"] == made.update.stat().st_size < 150
-    assert f"wrote {made.update}, an update of" in convert.report(made)
+    base = made.record["base_sha256"][:16]
+    assert f"wrote {made.update}, an update of sha256 {base}...\n" in convert.report(made)
     config = dataclasses.replace(config, overwrite=False)
     assert convert.convert(config).update == made.update
     assert "is there already" in capsys.readouterr().out

@@ -71,6 +71,14 @@ def test_a_row_in_words_and_in_markdown():
     )
 
 
+def test_rows_that_lack_a_figure_are_measured_again():
+    """Those of a former version, which did not know it, and damaged ones."""
+    row = dataclasses.asdict(stage_summary.StageRow("prune", 0.9, 300, 0.99, 0.985, 29, 7, 5))
+    former = {name: value for name, value in row.items() if name != "archive_bytes"}
+    assert stage_summary._measured({"stages": [former, row, "row", None]}) == [row]
+    assert stage_summary._measured({"stages": "rows"}) == stage_summary._measured({}) == []
+
+
 def test_the_histogram_is_of_the_weights_that_are_left():
     kernel = np.array([0.0, 0.0, 0.5, -0.5, 0.5])
     found = stage_summary.histogram(kernel)

@@ -130,6 +130,8 @@ def test_classes_are_carried_over_by_name_or_by_their_photographs(base):
     np.testing.assert_array_equal(bias[:3], old_bias[[1, 0, 2]])
     assert not kernel[..., 3].any()
     assert bias[3] == np.float32(from_base.NEVER)
+    images = np.random.default_rng(0).random((8, 32, 32, 3), np.float32)
+    assert (model(images).numpy().argmax(axis=1) < 3).all()  # a new class is never the answer
 
 
 def test_what_the_older_run_was_trained_on_is_not_measured(old_run, grown):

@@ -113,6 +113,24 @@ def test_a_broken_photograph_is_dropped_though_the_answers_were_kept(colours, fo
         assert len(taught.broken) == 1
 
 
+def test_a_teacher_is_judged_by_the_photographs_and_not_by_their_mirror_images(
+    colours, folder, monkeypatch
+):
+    parts = (colours.split(name).examples for name in ("train", "validation"))
+    known = {example.load(UNIT).tobytes() for part in parts for example in part}
+
+    def answer(images):
+        found = nearest(images)
+        turned = [image.tobytes() not in known for image in images]
+        found[turned] = found[turned][:, ::-1]  # wrong
+        return found
+
+    taught = prepared(monkeypatch, colours, folder, answer)
+    assert taught.records["teacher"]["top1"] == 1.0
+    wrong = taught.dataset.soft_targets.probabilities[:, 1].argmax(axis=1)
+    assert (wrong != colours.split("train").labels).all()
+
+
 def test_a_teacher_that_answers_at_random_is_refused(colours, folder, monkeypatch):
     random = np.random.default_rng(0)
     with pytest.raises(UsageError, match=r"t: right on \d+ of 112 labelled images, which is no"):
