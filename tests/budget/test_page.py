@@ -21,6 +21,7 @@ HALF = dataclasses.replace(
     ROUNDED, name="net_half", archive_bytes=480, top1=0.75, archive_limit=500
 )
 PREDICTED = Prediction(100, ((0.0, 3000), (0.3, 1500), (0.96, 300)), 9000, 500, 1.4)
+NARROW = dataclasses.replace(ROUNDED, name="narrow_rounded", archive_bytes=490, top1=0.8)
 LOOKED = [
     {"name": "wide", "parameters": 90000, "multiply_accumulates": 9, "prediction": None,
      "refused": "too <wide>"},
@@ -46,7 +47,7 @@ def text(tmp_path):
     fit.write("looked", LOOKED)
     fit.write("trials", [{"name": "net", "sparsity": 0.63, "top1": 0.7, "loss": 1.0}])
     failed = {"net_double": {"failed": "no price meets it"}}
-    fit.write("files", {**records([CHOSEN, ROUNDED, HALF]), **failed})
+    fit.write("files", {**records([CHOSEN, ROUNDED, NARROW, HALF]), **failed})
     fit.write("finals", {"warning": "--hours=0.1 is too short"})
     fit.write("test", TEST)
     return page.write(made, fit, types.SimpleNamespace(name="photos")).read_text()
@@ -63,7 +64,7 @@ def test_the_page_has_the_choice_and_why(text):
         "500": "bytes of memory for an inference",
         "1.5 ms": "fastest inference on one thread",
     }
-    assert "2 of 2 files made of the finalists keep to the budget." in text
+    assert "3 of 3 files made of the finalists keep to the budget." in text
     assert "90.00 %, the next 85.00 %" in text
     assert "<li>--hours=0.1 is too short</li>" in text
     assert "sqzkit classify --model=" in text and "sqzkit fit --max_archive_bytes=1000" in text
@@ -80,7 +81,7 @@ def test_the_page_has_predictions_and_their_errors(text):
 
 
 def test_the_page_says_what_half_and_double_would_give(text):
-    assert "half, 500 bytes: 75.00 % or more (-15.00 points), 480 bytes" in text
+    assert "half, 500 bytes: 80.00 % or more (-10.00 points), 490 bytes" in text
     assert "double, 2,000 bytes: 90.00 % or more (+0.00 points), 970 bytes" in text
     assert "net_double: no price meets it" in text
 

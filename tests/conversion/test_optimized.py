@@ -1,8 +1,12 @@
+import types
+
 import numpy as np
 import pytest
 
 from sqzkit.base.errors import RunError, UsageError
+from sqzkit.base.keras import keras
 from sqzkit.coding import sqz
+from sqzkit.conversion import converter
 from sqzkit.conversion.config import ConversionConfig
 from sqzkit.conversion.converter import PricedConverter
 from sqzkit.conversion.options import ConversionOptions
@@ -38,6 +42,49 @@ def test_a_budget_is_kept_and_the_answers_stay(small_network, record, noise_imag
     assert np.abs(found - exact).mean() < 0.05
     with pytest.raises(RunError, match="--archive_budget_bytes=1000: all but the kernels takes"):
         convert(small_network, record, noise_images, archive_budget_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("budget", "base", "asked"),
+    [
+        ({}, None, ["price"]),
+        ({}, b"old", ["price"]),
+        ({"archive_budget_bytes": 5000}, b"old", [(5000, len(b"file"))]),
+        ({"update_budget_bytes": 900}, b"old", [(900, len(b"file - old"))]),
+    ],
+)
+def test_a_budget_is_of_the_archive_or_of_the_update(monkeypatch, budget, base, asked):
+    """And a bit is one of an update where there is an older file."""
+    opened, found = [], []
+
+    class Optimizer:
+        price = 0.5
+        rounded = types.SimpleNamespace(template=lambda *_: "model", write=lambda _: b"file")
+
+        def __init__(self, model, record, images, config, say, older):
+            opened.append(older)
+
+        def at(self, price):
+            found.append("price" if price == self.price else price)
+            return self.rounded
+
+        def best(self, budget, size):
+            found.append((budget, size(self.rounded)))
+            return self.rounded
+
+    def pack(content, base=None):
+        return content if base is None else content + b" - " + base
+
+    monkeypatch.setattr(converter, "Optimizer", Optimizer)
+    monkeypatch.setattr(converter, "convert_model", lambda *_: b"template")
+    monkeypatch.setattr(converter, "TFLiteFile", bytes)
+    monkeypatch.setattr(converter.checks, "check_ends", lambda *_: None)
+    monkeypatch.setattr(converter.sqz, "pack", pack)
+    config = OptimizeConfig(**budget)
+    given = keras.Sequential(), None, LABELS, OPTIONS, None, config, base
+    assert PricedConverter(*given).best() == b"file"
+    assert opened == [base and (base, LABELS)]
+    assert found == asked
 
 
 def test_only_int8_per_tensor_can_be_optimized(tmp_path):

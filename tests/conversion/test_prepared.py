@@ -3,13 +3,16 @@ import pytest
 import tf_keras as keras
 
 from sqzkit.base.errors import RunError
+from sqzkit.conversion import prepared
 from sqzkit.conversion.prepared import (
     NORMALIZATION_NAME,
     fold_input,
     gives_probabilities,
+    prepare,
     probe_images,
     round_first_kernel,
 )
+from sqzkit.models.inference import to_inference
 from sqzkit.preprocessing import Preprocessing
 from sqzkit.preprocessing.photograph import normalize
 
@@ -53,6 +56,30 @@ def test_the_function_stays(record, use_bias, padding, noise_images):
     names = [layer.name for layer in folded.layers]
     exact = padding == "valid" and (use_bias or record is CENTRED)
     assert (NORMALIZATION_NAME in names) != exact
+
+
+def test_a_network_of_another_maker_is_rebuilt_only_if_it_gives_the_same_answers(
+    monkeypatch, noise_images
+):
+    image = keras.Input((32, 32, 3))
+    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="conv1")(image))
+    model = keras.Model(image, layers.Dense(3, activation="softmax")(values))
+
+    def layers_of_prepared():
+        made = prepare(model, RGB, foreign=True)
+        same(model, made, RGB, noise_images)
+        return {layer.name for layer in made.layers}
+
+    assert "conv1" in layers_of_prepared()
+
+    def wrong(model, activation):
+        rebuilt = to_inference(model, activation)
+        kernel, bias = rebuilt.get_layer("conv1").get_weights()
+        rebuilt.get_layer("conv1").set_weights([2 * kernel, bias])
+        return rebuilt
+
+    monkeypatch.setattr(prepared, "to_inference", wrong)
+    assert NORMALIZATION_NAME in layers_of_prepared()
 
 
 def test_an_input_with_two_readers_is_normalized_in_front(noise_images):

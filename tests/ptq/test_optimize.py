@@ -181,7 +181,7 @@ class Trial:
     price: float
     coded_bytes: int
     layers: dict = dataclasses.field(default_factory=dict)
-    older: None = None
+    older: object = None
 
 
 def with_graph(found):
@@ -238,6 +238,20 @@ def test_a_budget_above_the_finest_steps_ends_the_search():
 
     assert subject.search_price(at, lambda found: 100, 1.0, 200).price == min(prices)
     assert len(prices) == 2
+
+
+def test_where_no_price_meets_the_budget_of_an_update_the_old_codes_are_kept():
+    def at(price):
+        return Trial(price, 40 if price > 1e9 else 290, older=older)
+
+    def size(found):
+        return found.coded_bytes + 10
+
+    older = object()
+    assert subject.search_price(at, size, 1.0, 100).coded_bytes == 40
+    older = None  # an archive has no older codes
+    with pytest.raises(RunError, match="=100: .* has 300 bytes"):
+        subject.search_price(at, size, 1.0, 100)
 
 
 def test_size_takes_fewer_bytes_than_accuracy_and_plain_conversion():

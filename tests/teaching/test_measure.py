@@ -1,6 +1,11 @@
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from sqzkit.data.dataset import Example
 from sqzkit.teaching import measure, page
 from sqzkit.teaching.features import FeatureReader
 from sqzkit.teaching.fitting import Answers
@@ -99,19 +104,49 @@ def test_unknown_class_is_told_from_the_others():
     assert measure.unknown_class(made(5, 2), made(5, 2)) is None
 
 
-def test_maps_mean_is_the_score(converted, noise_images):
+@pytest.fixture(scope="module")
+def noise_head(converted, noise_images):
+    """Return a reader, what was taught, every second picture in another class, and the pictures."""
     reader = FeatureReader(converted["int8"])
     head = Head(reader.digest, reader.size)
     prepared = [reader.classifier.prepare(image) for image in noise_images]
     for index, image in enumerate(prepared):
         head.add("even odd".split()[index % 2], reader.average(reader.map(image)))
-    taught = head.teach()
+    return reader, head.teach(), prepared
+
+
+def test_maps_mean_is_the_score(noise_head):
+    reader, taught, prepared = noise_head
     for label in (0, 1):
         found = page.class_map(reader, taught, prepared[3], label)
         assert found.shape == (7, 7)
         score = taught.discriminant.scores(reader.average(reader.map(prepared[3]))[None])[0]
         half = 0.5 * np.abs(taught.discriminant.coefficients[label]).sum()
         assert abs(found.mean() - score[label]) <= half + 1e-9
+
+
+def test_the_mistakes_of_which_the_head_was_most_certain_come_first(noise_head):
+    """With the map of the class that was answered, not of the true one."""
+    reader, taught, prepared = noise_head
+    features = np.stack([reader.average(reader.map(image)) for image in prepared])
+    chances = taught.probabilities(features)
+    given = chances.argmax(axis=1)
+    labels = np.where(np.arange(len(given)) < 5, 1 - given, given)  # five are wrong
+    examples = [Example(image, label) for image, label in zip(prepared, labels, strict=True)]
+    found = measure.answers(taught.discriminant, features, labels)
+    order = sorted(range(5), key=lambda index: -chances[index].max())
+    shown = page.mistakes(reader, taught, examples, found)
+    assert [(one["answer"], one["truth"], one["probability"]) for one in shown] == [
+        (taught.labels[given[i]], taught.labels[labels[i]], chances[i].max()) for i in order
+    ]
+    for one, index in zip(shown, order, strict=True):
+        content = base64.b64decode(one["picture"].partition(",")[2])
+        picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), int)
+        image, errors = examples[index].load(reader.classifier.preprocessing), []
+        for label in (given[index], labels[index]):
+            seen = page.overlay(image, page.class_map(reader, taught, image, label))
+            errors.append(np.abs(picture - np.asarray(seen, int)).mean())
+        assert errors[0] < 5 < errors[1]
 
 
 def test_overlay_is_red_where_the_class_is():

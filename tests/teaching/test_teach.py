@@ -148,6 +148,7 @@ def test_figures_are_of_the_test_split_and_of_all_that_the_head_knows(model, fol
     assert record["top1"] == pytest.approx((chances.argmax(1) == truth).mean())
     right = chances[np.arange(12), truth].mean()
     assert record["mean_probability_of_truth"] == pytest.approx(right)
+    assert record["mean_first_probability"] == pytest.approx(chances.max(1).mean())
     assert record["false_alarms"] == pytest.approx(found.is_none(rows).mean())
 
 

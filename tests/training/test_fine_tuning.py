@@ -7,6 +7,7 @@ import pytest
 
 from sqzkit.data.dataset import Example, Split
 from sqzkit.training import fine_tuning, head
+from sqzkit.training.config import TrainingConfig
 from sqzkit.training.features import compute
 from sqzkit.training.fit import StageFit
 from sqzkit.training.options import FitOptions
@@ -60,6 +61,28 @@ def test_where_training_did_not_help_the_head_is_fitted_to_both_splits(
     wanted = head.fit(compute(network, data, RECORD, folder, "v1_1"), 4, seed=1)
     kernel = network.get_layer("conv10").get_weights()[0][0, 0]
     np.testing.assert_allclose(kernel, wanted.kernel, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "folds", "validation", "train", "none"),
+    [
+        ({}, 0, 9, 96, True),
+        ({}, 0, 10, 96, False),
+        ({}, 3, 9, 30, True),
+        ({}, 3, 9, 31, False),
+        ({"min_train_steps": 0}, 0, 9, 96, False),  # as where --train_epochs is given
+        ({"weights": None}, 0, 9, 96, False),
+    ],
+)
+def test_a_fine_tuning_needs_images_that_judge_it(
+    colours, capsys, changes, folds, validation, train, none
+):
+    (example,) = colours.split("train").examples[:1]
+    splits = {"train": Split((example,) * train), "validation": Split((example,) * validation)}
+    dataset = dataclasses.replace(colours, splits=splits)
+    config = TrainingConfig("run", **{"weights": "v1_1", "min_train_steps": 90, **changes})
+    assert fine_tuning.cannot_be_judged(config, dataset, folds) is none
+    assert ("fine-tuning: none" in capsys.readouterr().out) == none
 
 
 @pytest.mark.parametrize(

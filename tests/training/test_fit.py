@@ -178,6 +178,17 @@ def test_epochs_at_chance_before_a_kill_count_too(fit_small, folder, monkeypatch
         fit_small(folder, options, loss=chance)
 
 
+def test_an_epoch_of_fewer_images_than_a_batch_is_a_step(fit_small, folder, monkeypatch):
+    monkeypatch.setattr(progress, "MIN_STEPS_AT_CHANCE", 3)
+    options = dataclasses.replace(STEADY, watchdog_epochs=1, batch_size=1000)
+
+    def chance(images, labels, logits):
+        return 0 * tf.reduce_sum(logits, axis=1) + np.log(4)
+
+    with pytest.raises(RunError, match="for 3 epochs: the network answers by chance"):
+        fit_small(folder, options, loss=chance, callbacks=[Spoil(0)])
+
+
 def test_callbacks_see_every_step_and_the_restored_optimizer(fit_small, folder):
     seen = []
 
