@@ -98,6 +98,8 @@ def test_the_sidecar_tells_how_the_file_came_to_be(run, int8):
     assert set(record["sizes"]) == {"tflite", "gzip", "zstd", "xz", "sqz"}
     assert record["operators"]["CONV_2D"] == 11
     assert record["dtypes"] == {"int32": 12, "int8": 30}
+    form = ("quantization", "granularity", "inference_input_type", "optimize")
+    assert [record[name] for name in form] == ["int8", "per_channel", "int8", None]
     assert record["source"]["stages"] == ["train"]
     assert record["source"]["weights_sha256"] == files.sha256(run.weights_path("train"))
     assert record["flags"]["calibration_steps"] == 50
@@ -342,7 +344,7 @@ def test_overwriting_replaces(keras_file, quick, converted):
         convert.convert(ConversionConfig(FLOAT, **keras_file))
     assert target.read_text() == "old"
     result = convert.convert(ConversionConfig(FLOAT, overwrite=True, verify=False, **keras_file))
-    assert result.record["verification"] is None
+    assert result.record["verification"] is result.record["granularity"] is None
     assert "accuracy: not verified" in convert.report(result)
     assert target.read_bytes() == converted["none"]
 

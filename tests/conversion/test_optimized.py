@@ -55,7 +55,7 @@ def test_a_budget_is_kept_and_the_answers_stay(small_network, record, noise_imag
 )
 def test_a_budget_is_of_the_archive_or_of_the_update(monkeypatch, budget, base, asked):
     """And a bit is one of an update where there is an older file."""
-    opened, found = [], []
+    opened, found, checked = [], [], []
 
     class Optimizer:
         price = 0.5
@@ -78,13 +78,14 @@ def test_a_budget_is_of_the_archive_or_of_the_update(monkeypatch, budget, base, 
     monkeypatch.setattr(converter, "Optimizer", Optimizer)
     monkeypatch.setattr(converter, "convert_model", lambda *_: b"template")
     monkeypatch.setattr(converter, "TFLiteFile", bytes)
-    monkeypatch.setattr(converter.checks, "check_ends", lambda *_: None)
+    monkeypatch.setattr(converter.checks, "check_ends", lambda *given: checked.append(given))
     monkeypatch.setattr(converter.sqz, "pack", pack)
     config = OptimizeConfig(**budget)
     given = keras.Sequential(), None, LABELS, OPTIONS, None, config, base
     assert PricedConverter(*given).best() == b"file"
     assert opened == [base and (base, LABELS)]
     assert found == asked
+    assert checked[0] == (b"file", OPTIONS)
 
 
 def test_only_int8_per_tensor_can_be_optimized(tmp_path):

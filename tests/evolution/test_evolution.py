@@ -222,18 +222,20 @@ def test_further_generations_follow_the_last_bred_one(toy, tmp_path):
     assert toy[-1] == ("final of generation_01", 4, 2)
     (output / "generation_01.1").mkdir()  # as if killed before it was removed
     toy.clear()
-    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=0, generations=2))
-    assert toy == [("generation_01", 2, 0), ("generation_01", 2, 1)]
-    assert names(lineage) == ["ancestor", "generation_01", "generation_02"]
-    assert {path.name for path in output.iterdir()} == {
-        *("lineage.json", "lineage.png", "generation_01", "generation_02")
-    }
+    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=0, generations=3))
+    assert toy == [
+        *(("generation_01", 2, 0), ("generation_01", 2, 1)),
+        *(("generation_02", 3, 0), ("generation_02", 3, 1)),
+    ]
+    bred = ["generation_01", "generation_02", "generation_03"]
+    assert names(lineage) == ["ancestor", *bred]
+    assert {path.name for path in output.iterdir()} == {"lineage.json", "lineage.png", *bred}
     toy.clear()
-    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=5, generations=2))
-    assert toy == [("final of generation_02", 5, 3)]
+    lineage = evolve(config_for(tmp_path / "ancestor", output, final_epochs=5, generations=3))
+    assert toy == [("final of generation_03", 5, 4)]
     assert names(lineage)[-1] == "final"
     toy.clear()
-    assert evolve(config_for(tmp_path / "ancestor", output, final_epochs=5)).bred == 2
+    assert evolve(config_for(tmp_path / "ancestor", output, final_epochs=5)).bred == 3
     assert toy == []
 
 

@@ -47,6 +47,7 @@ def test_a_trial_is_a_run_folder(experiment):
     assert results["accuracy"] == max(results["curve"]) != results["test_top1"]
     folder = RunFolder.existing(experiment.folder(candidate).path)
     assert folder.path.name == results["folder"]
+    assert len(results["folder"]) == 16  # else studies of former versions train all again
     assert folder.labels == ("dark", "light")
     assert folder.preprocessing.image_size == 32
     assert folder.finished_weights()[0] == "train"

@@ -114,10 +114,14 @@ def test_a_broken_photograph_is_dropped_though_the_answers_were_kept(colours, fo
 
 
 def test_a_teacher_is_judged_by_the_photographs_and_not_by_their_mirror_images(
-    colours, folder, monkeypatch
+    photographs, colours, folder, monkeypatch
 ):
-    parts = (colours.split(name).examples for name in ("train", "validation"))
-    known = {example.load(UNIT).tobytes() for part in parts for example in part}
+    """And labels those without a label by themselves."""
+    more = photographs("more", 8, 6, classes=False)
+    examples = [Example(path, 0) for path in more.iterdir()]
+    for name in ("train", "validation"):
+        examples += colours.split(name).examples
+    known = {example.load(UNIT).tobytes() for example in examples}
 
     def answer(images):
         found = nearest(images)
@@ -125,10 +129,12 @@ def test_a_teacher_is_judged_by_the_photographs_and_not_by_their_mirror_images(
         found[turned] = found[turned][:, ::-1]  # wrong
         return found
 
-    taught = prepared(monkeypatch, colours, folder, answer)
+    taught = prepared(monkeypatch, colours, folder, answer, unlabelled_dir=str(more))
     assert taught.records["teacher"]["top1"] == 1.0
     wrong = taught.dataset.soft_targets.probabilities[:, 1].argmax(axis=1)
-    assert (wrong != colours.split("train").labels).all()
+    assert (wrong != taught.dataset.split("train").labels).all()
+    found = {e.image.stem: e.label for e in taught.dataset.split("train").examples[-8:]}
+    assert found == {str(number): number % 4 for number in range(8)}
 
 
 def test_a_teacher_that_answers_at_random_is_refused(colours, folder, monkeypatch):

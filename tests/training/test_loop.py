@@ -553,6 +553,15 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     assert "other data than the run's; left out 2 photographs that it was trained on" in said
     assert "left out 1 that look like one of these (test/cat/again.jpg)" in said
     assert "on 10 test images" in said
+    # Nothing is chosen by what was trained on either.
+    for number, label in enumerate(("cat", "dog")):
+        (other / "validation" / label).mkdir(parents=True)
+        add(other / "validation" / label, 3, 70 + number)
+    fourth = next(example.image for example in trained_on if example.label == 1)
+    shutil.copy(fourth, other / "validation" / "dog" / "seen.png")
+    config = tiny(run, data=DataSource(data_dir=str(other)))
+    measured = run_data.to_measure(loading.load_run(run), config, "validation")
+    assert measured.split("validation").num_examples == 6
 
 
 def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypatch, capsys):
