@@ -15,17 +15,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/**
- * Writes the unsigned APK: the same input always gives the same bytes.
- *
- * <p>Libraries must begin at a multiple of 16 KB. So that nothing but a few bytes fills the space before
- * each, the files that fit are written there and the rest behind them.
- */
+/** Writes the unsigned APK: the same input always gives the same bytes. */
 final class ApkWriter implements Closeable {
     /** One fixed moment, 1980-01-02 as zip files count days, instead of the clock. */
     private static final short DAY = 1 << 5 | 2;
@@ -37,9 +34,6 @@ final class ApkWriter implements Closeable {
     /** More rounds take longer and save less than 50 bytes of the classes. */
     private static final int ROUNDS = 5;
 
-    /** A zip's own bytes for a file, without its name: header and alignment. */
-    private static final int OVERHEAD = 30 + 10;
-
     private final Path file;
     private final List<Content> contents = new ArrayList<>();
 
@@ -48,15 +42,7 @@ final class ApkWriter implements Closeable {
     }
 
     /** A file, and what the zip has of it. */
-    private record Content(String name, byte[] bytes, boolean stored, byte[] packed) {
-        boolean library() {
-            return name.startsWith("lib/");
-        }
-
-        int size() {
-            return OVERHEAD + name.length() + packed.length;
-        }
-    }
+    private record Content(String name, byte[] bytes, boolean stored, byte[] packed) {}
 
     /** Adds what aapt2 linked, in the order of the names. */
     void addLinked(Path linked) throws IOException {
@@ -85,44 +71,16 @@ final class ApkWriter implements Closeable {
 
     @Override
     public void close() throws IOException {
-        List<Content> libraries = new ArrayList<>();
-        List<Content> others = new ArrayList<>();
-        contents.sort(Comparator.comparing(Content::name));
-        contents.forEach(content -> (content.library() ? libraries : others).add(content));
-        others.sort(Comparator.comparingInt(Content::size).reversed());
-        // Enough is left for the gaps between the libraries, which nothing else would fill.
-        int space = others.stream().mapToInt(Content::size).sum();
-        for (Content library : libraries.subList(0, Math.max(0, libraries.size() - 1))) {
-            space -= gap(library);
+        Map<FileOrder.Entry, Content> byEntry = new HashMap<>();
+        for (Content content : contents) {
+            byEntry.put(new FileOrder.Entry(content.name(), content.packed().length, content.stored()), content);
         }
-        space = space / ElfAligner.PAGE * ElfAligner.PAGE;
-        List<Content> first = new ArrayList<>();
-        for (Content library : libraries) {
-            int header = library.size() - library.packed().length;
-            fill(space - header, others, first);
-            first.add(library);
-            space = gap(library) + header;
+        List<Content> ordered = new ArrayList<>();
+        for (FileOrder.Entry entry : FileOrder.of(List.copyOf(byEntry.keySet()))) {
+            ordered.add(byEntry.get(entry));
         }
-        first.addAll(others);
         try (OutputStream out = Files.newOutputStream(file)) {
-            write(first, out);
-        }
-    }
-
-    /** What is free between the end of a library and the next page. */
-    private static int gap(Content library) {
-        return ElfAligner.PAGE - library.size() % ElfAligner.PAGE;
-    }
-
-    /** Moves the files that fit into {@code space} bytes, large ones first. */
-    private static void fill(int space, List<Content> from, List<Content> to) {
-        int left = space;
-        for (Content content : List.copyOf(from)) {
-            if (content.size() <= left) {
-                left -= content.size();
-                from.remove(content);
-                to.add(content);
-            }
+            write(ordered, out);
         }
     }
 

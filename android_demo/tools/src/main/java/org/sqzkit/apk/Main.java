@@ -85,8 +85,9 @@ public final class Main {
         }
         for (Path library : libraries) {
             byte[] elf = Files.readAllBytes(library);
-            byte[] aligned = ElfAligner.is64Bit(elf) && !ElfAligner.isAligned(elf)
-                    ? ElfAligner.align(elf) : elf;
+            boolean unaligned = ElfAligner.is64Bit(elf) && !ElfAligner.isAligned(elf);
+            byte[] aligned = unaligned ? ElfAligner.align(elf)
+                    : ElfPacker.is32Bit(elf) ? ElfPacker.pack(elf) : elf;
             if (aligned == null) {
                 System.out.println(abi + ": 4 KB segments stay (16 KB-page systems use compatibility mode)");
             }

@@ -1,7 +1,9 @@
 package org.sqzkit.apk;
 
 import com.android.apksig.ApkSigner;
+import com.android.apksig.ApkSignerEngine;
 import com.android.apksig.ApkVerifier;
+import com.android.apksig.DefaultApkSignerEngine;
 import com.android.apksig.apk.ApkFormatException;
 import java.io.File;
 import java.io.IOException;
@@ -98,12 +100,13 @@ final class Signer {
     /** Signs {@code unsigned} into {@code out} and reads the signature back. */
     void sign(File unsigned, File out, int minSdk) throws IOException, BuildException {
         try {
-            ApkSigner.SignerConfig config =
-                    new ApkSigner.SignerConfig.Builder(alias, key, List.of(certificate)).build();
-            new ApkSigner.Builder(List.of(config))
-                    .setInputApk(unsigned).setOutputApk(out).setMinSdkVersion(minSdk)
+            DefaultApkSignerEngine.SignerConfig config =
+                    new DefaultApkSignerEngine.SignerConfig.Builder(alias, key, List.of(certificate)).build();
+            ApkSignerEngine engine = new DefaultApkSignerEngine.Builder(List.of(config), minSdk)
                     // Every Android from minSdk on reads version 2, so version 1's files are dead weight.
-                    .setV1SigningEnabled(false).setV2SigningEnabled(true).setV3SigningEnabled(true)
+                    .setV1SigningEnabled(false).setV2SigningEnabled(true).setV3SigningEnabled(true).build();
+            new ApkSigner.Builder(SigningBlock.unpadded(engine))
+                    .setInputApk(unsigned).setOutputApk(out)
                     .setAlignmentPreserved(false)
                     .setLibraryPageAlignmentBytes(ElfAligner.PAGE)
                     .build().sign();
