@@ -1,22 +1,23 @@
 package org.sqzkit.teach;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.CRC32;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipInputStream;
+import java.util.zip.DataFormatException;
+import java.util.zip.Inflater;
 
-/** The zip of files behind a model: labels, and how photographs are prepared. */
-final class Attachments {
+/** The zip of files that TFLite Metadata puts behind a model: labels, and how photographs are prepared. */
+public final class Attachments {
     private static final int LOCAL = 0x04034b50;
     private static final int CENTRAL = 0x02014b50;
     private static final int END = 0x06054b50;
     private static final int END_BYTES = 22;
+    private static final int DEFLATED = 8;
+    private static final int AXIS_LABELS = 2;
     private static final int MAX_FILES = 64;
     private static final int MAX_BYTES = 1 << 24;
     /** 1 January 1980, as zips count days. */
@@ -26,7 +27,8 @@ final class Attachments {
     private static final int UNIX = 3 << 8;
     private static final int RIGHTS = 0600 << 16;
 
-    final Map<String, byte[]> files = new LinkedHashMap<>();
+    /** In the order of the zip's directory. */
+    public final Map<String, byte[]> files = new LinkedHashMap<>();
 
     private final int start;
 
@@ -34,66 +36,97 @@ final class Attachments {
         this.start = start;
     }
 
+    /** Reads the files that the directory before {@code end} lists. */
+    private Attachments(ByteBuffer bytes, int end) throws DataFormatException {
+        int at = end - bytes.getInt(end + 12);
+        // Some writers count from the start of the zip, not of the file; this holds for both.
+        int shift = at - bytes.getInt(end + 16);
+        int first = at;
+        int left = MAX_BYTES;
+        for (int i = bytes.getShort(end + 10) & 0xffff; i > 0; i--) {
+            int name = bytes.getShort(at + 28) & 0xffff;
+            int local = bytes.getInt(at + 42) + shift;
+            Flat.require(bytes.getInt(at) == CENTRAL && local >= 0 && files.size() < MAX_FILES);
+            byte[] data = data(bytes, at, local, left);
+            files.put(new String(copy(bytes, at + 46, name), StandardCharsets.UTF_8), data);
+            left -= data.length;
+            first = Math.min(first, local);
+            at += 46 + name + (bytes.getShort(at + 30) & 0xffff) + (bytes.getShort(at + 32) & 0xffff);
+        }
+        start = first;
+    }
+
     /** Returns where the model ends. */
     int start() {
         return start;
     }
 
-    /** Reads the files behind a model; none if there is no zip. */
-    static Attachments read(byte[] content) throws HeadException {
-        ByteBuffer bytes = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN);
-        int end = content.length - END_BYTES;
-        while (end >= Math.max(0, content.length - END_BYTES - 0xffff) && bytes.getInt(end) != END) {
+    /**
+     * Reads the files behind a model; none if there is no zip.
+     *
+     * @throws HeadException NOT_TEACHABLE if they are damaged, too many or too large
+     */
+    public static Attachments read(ByteBuffer model) throws HeadException {
+        ByteBuffer bytes = model.slice().order(ByteOrder.LITTLE_ENDIAN);
+        int end = bytes.limit() - END_BYTES;
+        int lowest = Math.max(0, end - 0xffff);
+        while (end >= lowest && bytes.getInt(end) != END) {
             end--;
         }
-        if (end < Math.max(0, content.length - END_BYTES - 0xffff)) {
-            return new Attachments(content.length);
-        }
         try {
-            Attachments found = new Attachments(start(bytes, end));
-            found.readFiles(content);
-            return found;
-        } catch (IndexOutOfBoundsException | IllegalArgumentException | IOException error) {
+            return end < lowest ? new Attachments(bytes.limit()) : new Attachments(bytes, end);
+        } catch (IndexOutOfBoundsException | DataFormatException error) {
             throw HeadException.unfit("the files behind it are damaged");
         }
     }
 
-    /** Returns where the first file begins. */
-    private static int start(ByteBuffer bytes, int end) throws IOException {
-        int at = end - bytes.getInt(end + 12);
-        // Some writers count from the start of the zip, not of the file; this holds for both.
-        int shift = at - bytes.getInt(end + 16);
-        int first = at;
-        for (int i = bytes.getShort(end + 10); i > 0; i--) {
-            if (bytes.getInt(at) != CENTRAL) {
-                throw new IOException("no entry");
-            }
-            first = Math.min(first, bytes.getInt(at + 42) + shift);
-            at += 46 + (bytes.getShort(at + 28) & 0xffff) + (bytes.getShort(at + 30) & 0xffff)
-                    + (bytes.getShort(at + 32) & 0xffff);
-        }
-        if (first < 0) {
-            throw new IOException("no start");
-        }
-        return first;
+    private static byte[] data(ByteBuffer bytes, int entry, int local, int most)
+            throws DataFormatException {
+        int method = bytes.getShort(entry + 10);
+        int size = bytes.getInt(entry + 24);
+        byte[] data = copy(bytes, local + 30L + (bytes.getShort(local + 26) & 0xffff)
+                + (bytes.getShort(local + 28) & 0xffff), bytes.getInt(entry + 20));
+        Flat.require(size >= 0 && size <= most && (method == 0 && size == data.length || method == DEFLATED));
+        data = method == DEFLATED ? inflate(data, size) : data;
+        CRC32 sum = new CRC32();
+        sum.update(data);
+        Flat.require((int) sum.getValue() == bytes.getInt(entry + 16));
+        return data;
     }
 
-    private void readFiles(byte[] content) throws IOException {
-        ZipInputStream zip =
-                new ZipInputStream(new ByteArrayInputStream(content, start, content.length - start));
-        int left = MAX_BYTES;
-        byte[] chunk = new byte[1 << 12];
-        for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
-            ByteArrayOutputStream data = new ByteArrayOutputStream();
-            for (int got = zip.read(chunk); got > 0; got = zip.read(chunk)) {
-                data.write(chunk, 0, got);
-                left -= got;
-                if (left < 0 || files.size() >= MAX_FILES) {
-                    throw new IOException("too large");
+    private static byte[] inflate(byte[] packed, int size) throws DataFormatException {
+        byte[] data = new byte[size];
+        Inflater inflater = new Inflater(true);
+        try {
+            inflater.setInput(packed);
+            Flat.require(inflater.inflate(data) == size);
+            return data;
+        } finally {
+            inflater.end();
+        }
+    }
+
+    private static byte[] copy(ByteBuffer bytes, long from, int length) {
+        Flat.require(length >= 0 && from >= 0 && from + length <= bytes.limit());
+        byte[] copy = new byte[length];
+        Buffer view = bytes.duplicate();
+        view.position((int) from);
+        ((ByteBuffer) view).get(copy);
+        return copy;
+    }
+
+    /** Returns the name of the file of class names that TFLite Metadata gives, or "". */
+    public static String labels(Flat metadata) {
+        for (int graphs : metadata.tables(metadata.root(), 3)) {
+            for (int output : metadata.tables(graphs, 3)) {
+                for (int file : metadata.tables(output, 6)) {
+                    if (metadata.number(file, 2, 1) == AXIS_LABELS) {
+                        return metadata.text(file, 0);
+                    }
                 }
             }
-            files.put(entry.getName(), data.toByteArray());
         }
+        return "";
     }
 
     /** Returns a model followed by a zip of the files: not compressed, without dates. */
@@ -129,8 +162,7 @@ final class Attachments {
     private static void describe(ByteBuffer out, byte[] name, byte[] data) {
         CRC32 sum = new CRC32();
         sum.update(data);
-        boolean plain = name.length == new String(name, java.nio.charset.StandardCharsets.UTF_8)
-                .length();
+        boolean plain = name.length == new String(name, StandardCharsets.UTF_8).length();
         out.putShort((short) VERSION).putShort((short) (plain ? 0 : 0x800)).putShort((short) 0);
         out.putShort((short) 0).putShort((short) DATE).putInt((int) sum.getValue());
         out.putInt(data.length).putInt(data.length).putShort((short) name.length).putShort((short) 0);

@@ -21,7 +21,6 @@ public final class Export {
     private static final double NEGLIGIBLE = 8;
     private static final String METADATA = "TFLITE_METADATA";
     private static final String RECORD = "preprocessing.json";
-    private static final int AXIS_LABELS = 2;
 
     private final LastLayer place;
     private final Graph graph;
@@ -60,7 +59,7 @@ public final class Export {
      *     NOT_TEACHABLE if the model's last layer cannot be replaced
      */
     public static byte[] export(byte[] content, Head head) throws HeadException {
-        Attachments files = Attachments.read(content);
+        Attachments files = Attachments.read(ByteBuffer.wrap(content));
         try {
             Export export = new Export(Arrays.copyOf(content, files.start()), head);
             export.writeKernel();
@@ -335,7 +334,7 @@ public final class Export {
             byte[] record = new byte[view.remaining()];
             view.get(record);
             Flat metadata = new Flat(ByteBuffer.wrap(record));
-            String labels = labelsFile(metadata);
+            String labels = Attachments.labels(metadata);
             if (files.files.containsKey(labels)) {
                 StringBuilder lines = new StringBuilder();
                 for (String label : head.labels()) {
@@ -347,20 +346,6 @@ public final class Export {
                 put(buffer, 0, 1, described(metadata, record, head));
             }
         }
-    }
-
-    /** Returns the name of the file of class names, or "". */
-    private static String labelsFile(Flat metadata) {
-        for (int graphs : metadata.tables(metadata.root(), 3)) {
-            for (int output : metadata.tables(graphs, 3)) {
-                for (int file : metadata.tables(output, 6)) {
-                    if (metadata.number(file, 2, 1) == AXIS_LABELS) {
-                        return metadata.text(file, 0);
-                    }
-                }
-            }
-        }
-        return "";
     }
 
     private static byte[] described(Flat metadata, byte[] record, Head head) throws HeadException {

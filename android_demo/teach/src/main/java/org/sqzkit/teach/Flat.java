@@ -10,26 +10,39 @@ import java.nio.charset.StandardCharsets;
  *
  * <p>ByteBuffer checks every position: damage is an IndexOutOfBoundsException. Tables may share
  * vectors, so a small file can describe a huge one: what is read of it is bounded by its own size.
+ * Public for programs that read other fields of models than this library does.
  */
-class Flat {
+public class Flat {
     final ByteBuffer bytes;
 
     private long budget;
 
-    Flat(ByteBuffer content) {
+    /** Reads what begins where the buffer stands. */
+    public Flat(ByteBuffer content) {
         bytes = content.slice().order(ByteOrder.LITTLE_ENDIAN);
         budget = bytes.limit();
     }
 
-    int root() {
+    /** Whether a file has these four ASCII letters at its byte 4: its kind. */
+    public static boolean isOfKind(ByteBuffer content, String letters) {
+        int kind = 0;
+        for (int i = 3; i >= 0; i--) {
+            kind = kind << 8 | letters.charAt(i);
+        }
+        ByteBuffer bytes = content.slice().order(ByteOrder.LITTLE_ENDIAN);
+        return bytes.limit() >= 12 && bytes.getInt(4) == kind;
+    }
+
+    public int root() {
         return bytes.getInt(0);
     }
 
     /** Returns a text; empty if it is absent. */
-    String text(int table, int slot) {
+    public String text(int table, int slot) {
         int vector = target(table, slot);
-        ByteBuffer text = range(vector + 4, count(vector, 1));
-        return StandardCharsets.UTF_8.decode(text).toString();
+        int length = count(vector, 1);
+        spend(length);
+        return StandardCharsets.UTF_8.decode(range(vector + 4, length)).toString();
     }
 
     /** Returns bytes of the file as they are. */
@@ -54,7 +67,7 @@ class Flat {
     }
 
     /** Returns the position of a table or vector that a field names, or 0 if it is absent. */
-    int target(int table, int slot) {
+    public int target(int table, int slot) {
         int field = field(table, slot);
         return field == 0 ? 0 : field + bytes.getInt(field);
     }
@@ -66,7 +79,8 @@ class Flat {
         return count;
     }
 
-    int[] tables(int table, int slot) {
+    /** Returns the positions of a vector's tables; none if it is absent. */
+    public int[] tables(int table, int slot) {
         int vector = target(table, slot);
         int[] found = ints(table, slot);
         for (int i = 0; i < found.length; i++) {
@@ -77,17 +91,37 @@ class Flat {
 
     int[] ints(int table, int slot) {
         int vector = target(table, slot);
-        int[] found = new int[count(vector, 4)];
-        budget -= 4L * found.length + 4;
-        require(budget >= 0);
+        int[] found = new int[entries(vector)];
         for (int i = 0; i < found.length; i++) {
             found[i] = bytes.getInt(vector + 4 + 4 * i);
         }
         return found;
     }
 
+    /** Returns the items of a vector of float32; none if it is absent. */
+    public float[] floats(int table, int slot) {
+        int vector = target(table, slot);
+        float[] found = new float[entries(vector)];
+        for (int i = 0; i < found.length; i++) {
+            found[i] = bytes.getFloat(vector + 4 + 4 * i);
+        }
+        return found;
+    }
+
+    /** Returns the items of four bytes of a vector that are all read. */
+    private int entries(int vector) {
+        int count = count(vector, 4);
+        spend(4L * count + 4);
+        return count;
+    }
+
+    private void spend(long read) {
+        budget -= read;
+        require(budget >= 0);
+    }
+
     /** Returns a number of 1 or 4 bytes; 0 if it is absent. */
-    int number(int table, int slot, int size) {
+    public int number(int table, int slot, int size) {
         int field = field(table, slot);
         return field == 0 ? 0 : size == 1 ? bytes.get(field) : bytes.getInt(field);
     }

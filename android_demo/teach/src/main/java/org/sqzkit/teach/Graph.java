@@ -5,15 +5,18 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
-/** The main graph of a {@code .tflite} that anybody may have made. */
-final class Graph extends Flat {
-    static final int FLOAT32 = 0;
-    static final int FLOAT16 = 1;
-    static final int INT32 = 2;
-    static final int UINT8 = 3;
-    static final int INT64 = 4;
-    static final int INT16 = 7;
-    static final int INT8 = 9;
+/**
+ * The main graph of a {@code .tflite} that anybody may have made; the types of tensors are the schema's
+ * numbers. Public for programs that show what a model is.
+ */
+public final class Graph extends Flat {
+    public static final int FLOAT32 = 0;
+    public static final int FLOAT16 = 1;
+    public static final int INT32 = 2;
+    public static final int UINT8 = 3;
+    public static final int INT64 = 4;
+    public static final int INT16 = 7;
+    public static final int INT8 = 9;
 
     /** Names in the schema by number: they go into the digest. Others cannot be taught here. */
     private static final Map<Integer, String> OPERATORS = operators("0 ADD 1 AVERAGE_POOL_2D "
@@ -24,41 +27,54 @@ final class Graph extends Flat {
             + "65 SLICE 74 SUM 76 RSQRT 83 PACK 98 LEAKY_RELU 99 SQUARED_DIFFERENCE "
             + "100 MIRROR_PAD 111 ELU 114 QUANTIZE 117 HARD_SWISH 150 GELU");
     private static final int MAX_RANK = 16;
-    private static final int IDENTIFIER = 0x334c4654;
+    /** The kind of a .tflite. */
+    public static final String IDENTIFIER = "TFL3";
 
-    final Tensor[] tensors;
-    final Operator[] operators;
-    final int[] outputs;
+    public final Tensor[] tensors;
+    public final Operator[] operators;
+    /** Numbers of tensors. */
+    public final int[] inputs;
+    public final int[] outputs;
     /** Positions of the tables of buffers and of metadata entries. */
-    final int[] buffers;
-    final int[] entries;
+    public final int[] buffers;
+    public final int[] entries;
     /** Where the offset to the list of outputs is. */
     final int outputsField;
 
     /** One tensor; its table's position, and what it says. */
-    static final class Tensor {
-        int index;
+    public static final class Tensor {
+        public int index;
         int table;
-        int[] shape;
-        int type;
-        int buffer;
+        public int[] shape;
+        public int type;
+        public int buffer;
         /** Position of the quantization's table, or 0. */
         int quantization;
-        float[] scales;
-        long zero;
+        public float[] scales;
+        public long zero;
     }
 
-    /** One operator. */
-    static final class Operator {
+    /** One operator, and the numbers of its tensors. */
+    public static final class Operator {
         int table;
-        String name;
-        int[] inputs;
-        int[] outputs;
+        public String name;
+        public int[] inputs;
+        public int[] outputs;
+
+        /** Whether it makes a tensor. */
+        public boolean makes(int tensor) {
+            for (int output : outputs) {
+                if (output == tensor) {
+                    return true;
+                }
+            }
+            return false;
+        }
     }
 
     private Graph(ByteBuffer content) throws HeadException {
         super(content);
-        if (bytes.getInt(4) != IDENTIFIER) {
+        if (!isOfKind(content, IDENTIFIER)) {
             throw HeadException.unfit("it is not a .tflite file");
         }
         int root = root();
@@ -67,12 +83,17 @@ final class Graph extends Flat {
         entries = tables(root, 6);
         tensors = tensors(tables(main, 0));
         operators = operators(tables(main, 3), tables(root, 1));
+        inputs = numbers(main, 1, 0);
         outputs = numbers(main, 2, 0);
         outputsField = field(main, 2);
     }
 
-    /** Reads a graph. */
-    static Graph read(ByteBuffer content) throws HeadException {
+    /**
+     * Reads a graph.
+     *
+     * @throws HeadException NOT_TEACHABLE if it is damaged
+     */
+    public static Graph read(ByteBuffer content) throws HeadException {
         try {
             return new Graph(content);
         } catch (IndexOutOfBoundsException error) {
@@ -90,12 +111,8 @@ final class Graph extends Flat {
             tensor.type = number(tables[i], 1, 1);
             tensor.buffer = number(tables[i], 2, 4);
             tensor.quantization = target(tables[i], 4);
-            int scales = tensor.quantization == 0 ? 0 : target(tensor.quantization, 2);
             int zeros = tensor.quantization == 0 ? 0 : target(tensor.quantization, 3);
-            tensor.scales = new float[count(scales, 4)];
-            for (int k = 0; k < tensor.scales.length; k++) {
-                tensor.scales[k] = bytes.getFloat(scales + 4 + 4 * k);
-            }
+            tensor.scales = tensor.quantization == 0 ? new float[0] : floats(tensor.quantization, 2);
             tensor.zero = count(zeros, 8) == 0 ? 0 : bytes.getLong(zeros + 4);
             require(tensor.shape.length <= MAX_RANK && tensor.buffer >= 0
                     && tensor.buffer < buffers.length);
@@ -128,7 +145,7 @@ final class Graph extends Flat {
     }
 
     /** Whether the file holds the tensor's values. */
-    boolean isConstant(Tensor tensor) {
+    public boolean isConstant(Tensor tensor) {
         return data(tensor).hasRemaining();
     }
 
@@ -138,7 +155,7 @@ final class Graph extends Flat {
     }
 
     /** Returns the bytes of the buffer whose table is given. */
-    ByteBuffer content(int buffer) {
+    public ByteBuffer content(int buffer) {
         int vector = target(buffer, 0);
         require(field(buffer, 1) == 0); // behind the tables, in files above 2 GB
         return range(vector + 4, vector == 0 ? 0 : count(vector, 1));

@@ -68,7 +68,15 @@ public final class LastLayer {
      *     or dense layer, has an operator that image classifiers do not have, or is damaged
      */
     public static LastLayer find(ByteBuffer model) throws HeadException {
-        Graph graph = Graph.read(model);
+        return find(Graph.read(model));
+    }
+
+    /**
+     * Returns where the features of a graph are, as the other {@code find} does.
+     *
+     * @throws HeadException NOT_TEACHABLE
+     */
+    public static LastLayer find(Graph graph) throws HeadException {
         try {
             return new LastLayer(graph);
         } catch (IndexOutOfBoundsException error) {
@@ -162,7 +170,7 @@ public final class LastLayer {
     private byte[] computeDigest() throws HeadException {
         MessageDigest found = sha256();
         int maker = 0;
-        while (!contains(graph.operators[maker].outputs, features.index)) {
+        while (!graph.operators[maker].makes(features.index)) {
             maker++;
         }
         for (Graph.Operator operator : Arrays.copyOf(graph.operators, maker + 1)) {
@@ -192,15 +200,6 @@ public final class LastLayer {
 
     private void updateVector(MessageDigest found, int vector, int item) {
         found.update(graph.range(vector + 4, item * graph.count(vector, item)));
-    }
-
-    private static boolean contains(int[] numbers, int wanted) {
-        for (int number : numbers) {
-            if (number == wanted) {
-                return true;
-            }
-        }
-        return false;
     }
 
     static MessageDigest sha256() {
@@ -269,7 +268,7 @@ public final class LastLayer {
             return content;
         }
         int[] outputs = wanted();
-        Attachments files = Attachments.read(content);
+        Attachments files = Attachments.read(ByteBuffer.wrap(content));
         byte[] model = Arrays.copyOf(content, files.start());
         int end = model.length + 3 & ~3;
         ByteBuffer out = ByteBuffer.allocate(end + 4 + 4 * outputs.length)

@@ -2,7 +2,6 @@ package org.sqzkit.demo.model;
 
 import android.text.TextUtils;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -12,6 +11,9 @@ import java.util.TreeSet;
 import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.image.Geometry;
+import org.sqzkit.teach.Attachments;
+import org.sqzkit.teach.Flat;
+import org.sqzkit.teach.Graph;
 import org.sqzkit.teach.HeadException;
 import org.sqzkit.teach.LastLayer;
 
@@ -23,9 +25,6 @@ import org.sqzkit.teach.LastLayer;
  * reason.
  */
 public final class ModelFile {
-    /** The identifier of a .tflite, at its byte 4. */
-    static final String IDENTIFIER = "TFL3";
-
     private static final int MAX_SIDE = 2048;
     private static final int MAX_CLASSES = 1_000_000;
     /** TensorFlow Lite ends the process if it cannot get the memory for a tensor. */
@@ -46,19 +45,14 @@ public final class ModelFile {
     private final boolean perChannel;
 
     private ModelFile(ByteBuffer content, List<String> names, Additions.Choice choice)
-            throws AppError {
-        FlatBufferTable model = FlatBufferTable.root(content, IDENTIFIER);
-        List<FlatBufferTable> graphs = model.tables(2);
-        if (graphs.isEmpty()) {
-            throw new AppError(R.string.error_damaged_model);
-        }
-        List<FlatBufferTable> tensors = graphs.get(0).tables(0);
-        input = only(graphs.get(0).ints(1), tensors, R.string.error_inputs);
-        int[] outputs = graphs.get(0).ints(2);
-        output = only(outputs.length > 1 && isTeachable(content) ? Arrays.copyOf(outputs, 1) : outputs,
-                tensors, R.string.error_outputs);
-        probabilities = OutputActivation.isProbabilities(model, graphs.get(0), graphs.get(0).ints(2)[0]);
-        metadata = metadata(model, content);
+            throws AppError, HeadException {
+        Graph graph = Graph.read(content);
+        input = only(graph.inputs, graph, R.string.error_inputs);
+        int[] outputs = graph.outputs;
+        output = only(outputs.length > 1 && isTeachable(graph) ? Arrays.copyOf(outputs, 1) : outputs,
+                graph, R.string.error_outputs);
+        probabilities = OutputActivation.isProbabilities(graph);
+        metadata = metadata(graph, content);
         checkInput();
         checkOutput();
         normalization = metadata.normalization() != null ? metadata.normalization()
@@ -71,18 +65,17 @@ public final class ModelFile {
         weightTypes = new TreeSet<>();
         boolean channels = false;
         boolean floats = false;
-        List<FlatBufferTable> buffers = model.tables(4);
-        for (FlatBufferTable table : tensors) {
-            TensorInfo tensor = TensorInfo.of(table);
-            if (tensor.values() > MAX_TENSOR_VALUES) {
+        for (Graph.Tensor tensor : graph.tensors) {
+            TensorInfo info = TensorInfo.of(tensor);
+            if (info.values() > MAX_TENSOR_VALUES) {
                 throw new AppError(R.string.error_model_too_complex);
             }
-            if (isWeight(tensor, buffers)) {
-                weightTypes.add(tensor.type());
-                channels |= tensor.scales() > 1;
+            if (tensor.shape.length >= 2 && tensor.buffer > 0 && graph.isConstant(tensor)) {
+                weightTypes.add(info.type());
+                channels |= tensor.scales.length > 1;
             } else {
-                floats |= tensor.type().equals(TensorInfo.FLOAT32)
-                        && tensor.count() > 1 && !isEnd(tensor);
+                floats |= tensor.type == Graph.FLOAT32 && info.count() > 1
+                        && tensor.index != graph.inputs[0] && tensor.index != outputs[0];
             }
         }
         perChannel = channels;
@@ -102,41 +95,44 @@ public final class ModelFile {
      */
     static ModelFile read(ByteBuffer content, List<String> names, Additions.Choice choice)
             throws AppError {
-        return new ModelFile(content.duplicate().order(ByteOrder.LITTLE_ENDIAN), names, choice);
+        if (!isModel(content)) {
+            throw new AppError(R.string.error_not_a_model);
+        }
+        try {
+            return new ModelFile(content, names, choice);
+        } catch (HeadException | IndexOutOfBoundsException e) {
+            throw new AppError(R.string.error_damaged_model);
+        }
     }
 
     /** Whether the content starts as a .tflite does. */
     public static boolean isModel(ByteBuffer content) {
-        return FlatBufferTable.hasIdentifier(content, IDENTIFIER);
+        return Flat.isOfKind(content, Graph.IDENTIFIER);
     }
 
     /** Whether the further outputs are those from which a head is taught. */
-    private static boolean isTeachable(ByteBuffer content) {
+    private static boolean isTeachable(Graph graph) {
         try {
-            return LastLayer.find(content).isTeachable();
+            return LastLayer.find(graph).isTeachable();
         } catch (HeadException e) {
             return false;
         }
     }
 
-    private static TensorInfo only(int[] indices, List<FlatBufferTable> tensors, int error)
-            throws AppError {
-        if (indices.length != 1) {
-            throw new AppError(error, indices.length);
+    private static TensorInfo only(int[] tensors, Graph graph, int error) throws AppError {
+        if (tensors.length != 1) {
+            throw new AppError(error, tensors.length);
         }
-        if (indices[0] < 0 || indices[0] >= tensors.size()) {
-            throw new AppError(R.string.error_damaged_model);
-        }
-        return TensorInfo.of(tensors.get(indices[0]));
+        return TensorInfo.of(graph.tensors[tensors[0]]);
     }
 
-    private static ModelMetadata metadata(FlatBufferTable model, ByteBuffer content) throws AppError {
-        List<FlatBufferTable> buffers = model.tables(4);
-        for (FlatBufferTable entry : model.tables(6)) {
-            long buffer = entry.number(1, 4, 0) & 0xffffffffL;
-            if (entry.text(0).equals(ModelMetadata.ENTRY) && buffer < buffers.size()) {
-                ByteBuffer bytes = buffers.get((int) buffer).content(0);
-                return ModelMetadata.read(bytes, AssociatedFiles.read(content));
+    private static ModelMetadata metadata(Graph graph, ByteBuffer content) throws AppError, HeadException {
+        for (int entry : graph.entries) {
+            int buffer = graph.number(entry, 1, 4);
+            if (graph.text(entry, 0).equals(ModelMetadata.ENTRY) && buffer >= 0
+                    && buffer < graph.buffers.length) {
+                return ModelMetadata.read(
+                        graph.content(graph.buffers[buffer]), Attachments.read(content).files);
             }
         }
         return ModelMetadata.NONE;
@@ -176,15 +172,6 @@ public final class ModelFile {
         if (!real && !(quantized && tensor.scale() > 0)) {
             throw new AppError(R.string.error_type, tensor.type());
         }
-    }
-
-    private static boolean isWeight(TensorInfo tensor, List<FlatBufferTable> buffers) throws AppError {
-        return tensor.shape().length >= 2 && tensor.buffer() > 0 && tensor.buffer() < buffers.size()
-                && buffers.get(tensor.buffer()).content(0).hasRemaining();
-    }
-
-    private boolean isEnd(TensorInfo tensor) {
-        return tensor.name().equals(input.name()) || tensor.name().equals(output.name());
     }
 
     /** Whether the input has all red values first, then all green, then all blue (NCHW). */

@@ -12,6 +12,8 @@ import org.json.JSONObject;
 import org.sqzkit.demo.AppError;
 import org.sqzkit.demo.R;
 import org.sqzkit.demo.image.Geometry;
+import org.sqzkit.teach.Attachments;
+import org.sqzkit.teach.Flat;
 
 /**
  * Standard TFLite Metadata, and sqzkit's preprocessing record beside it.
@@ -31,7 +33,6 @@ record ModelMetadata(String name, String description, String version, String aut
 
     private static final String IDENTIFIER = "M001";
     private static final String RECORD = "preprocessing.json";
-    private static final int AXIS_LABELS = 2;
     private static final int NORMALIZATION_OPTIONS = 1;
     private static final int MAX_SIDE = 4096;
     private static final int MAX_CLASSES = 1_000_000;
@@ -42,44 +43,44 @@ record ModelMetadata(String name, String description, String version, String aut
     private static final int MAX_RECORD_BRACKETS = 64;
 
     static ModelMetadata read(ByteBuffer entry, Map<String, byte[]> files) throws AppError {
-        FlatBufferTable root = FlatBufferTable.root(entry, IDENTIFIER);
-        List<FlatBufferTable> graphs = root.tables(3);
-        List<FlatBufferTable> inputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(2);
-        List<FlatBufferTable> outputs = graphs.isEmpty() ? graphs : graphs.get(0).tables(3);
+        if (!Flat.isOfKind(entry, IDENTIFIER)) {
+            throw new AppError(R.string.error_not_a_model);
+        }
+        Flat metadata = new Flat(entry);
+        int root = metadata.root();
         JSONObject record = files.containsKey(RECORD) ? json(files.get(RECORD)) : null;
-        return new ModelMetadata(text(root, 0), text(root, 1), text(root, 2), text(root, 4), text(root, 5),
-                outputs.isEmpty() ? Collections.<String>emptyList() : labels(outputs.get(0), files),
-                record != null ? normalization(record)
-                        : inputs.isEmpty() ? null : normalization(inputs.get(0)),
+        return new ModelMetadata(text(metadata, 0), text(metadata, 1), text(metadata, 2), text(metadata, 4),
+                text(metadata, 5), labels(Attachments.labels(metadata), files),
+                record != null ? normalization(record) : normalization(metadata, root),
                 record == null ? null : geometry(record));
     }
 
-    private static Normalization normalization(FlatBufferTable input) throws AppError {
-        for (FlatBufferTable unit : input.tables(4)) {
-            FlatBufferTable options = unit.table(1);
-            if (unit.number(0, 1, 0) == NORMALIZATION_OPTIONS && options != null) {
-                return Normalization.dividing(options.floats(0), options.floats(1));
+    /** Returns what the first input's process units say. */
+    private static Normalization normalization(Flat metadata, int root) throws AppError {
+        int[] graphs = metadata.tables(root, 3);
+        int[] inputs = graphs.length == 0 ? graphs : metadata.tables(graphs[0], 2);
+        for (int unit : inputs.length == 0 ? inputs : metadata.tables(inputs[0], 4)) {
+            int options = metadata.target(unit, 1);
+            if (metadata.number(unit, 0, 1) == NORMALIZATION_OPTIONS && options != 0) {
+                return Normalization.dividing(metadata.floats(options, 0), metadata.floats(options, 1));
             }
         }
         return null;
     }
 
-    private static List<String> labels(FlatBufferTable output, Map<String, byte[]> files) throws AppError {
-        for (FlatBufferTable file : output.tables(6)) {
-            if (file.number(2, 1, 0) == AXIS_LABELS) {
-                byte[] text = files.get(file.text(0));
-                if (text == null) {
-                    throw new AppError(R.string.error_labels_missing, file.text(0));
-                }
-                return lines(new String(text, StandardCharsets.UTF_8));
-            }
+    private static List<String> labels(String name, Map<String, byte[]> files) throws AppError {
+        if (name.isEmpty()) {
+            return Collections.emptyList();
         }
-        return Collections.emptyList();
+        if (!files.containsKey(name)) {
+            throw new AppError(R.string.error_labels_missing, name);
+        }
+        return lines(new String(files.get(name), StandardCharsets.UTF_8));
     }
 
     /** A text for the screen, which a hostile file may have made a megabyte long. */
-    private static String text(FlatBufferTable table, int slot) throws AppError {
-        return shortened(table.text(slot), MAX_TEXT_LENGTH);
+    private static String text(Flat metadata, int slot) {
+        return shortened(metadata.text(metadata.root(), slot), MAX_TEXT_LENGTH);
     }
 
     private static String shortened(String text, int length) {

@@ -1,17 +1,14 @@
 package org.sqzkit.demo.model;
 
-import org.sqzkit.demo.AppError;
+import org.sqzkit.teach.Graph;
 
 /**
  * What the file says about one tensor.
  *
  * @param type one of the {@code TYPES}, or "type N"
- * @param buffer where its values are, for weights
  * @param scale, zeroPoint real = (stored - zeroPoint) * scale; scale 0 where it is not quantized
- * @param scales how many scales it has: 1, or one for each channel
  */
-record TensorInfo(
-        String name, int[] shape, String type, int buffer, float scale, int zeroPoint, int scales) {
+record TensorInfo(int[] shape, String type, float scale, int zeroPoint) {
 
     static final String FLOAT32 = "float32";
     static final String UINT8 = "uint8";
@@ -23,15 +20,11 @@ record TensorInfo(
         "bool", "int16", "complex64", INT8, "float64", "complex128", "uint64", "resource",
         "variant", "uint32", "uint16", "int4"};
 
-    static TensorInfo of(FlatBufferTable tensor) throws AppError {
-        int type = (int) tensor.number(1, 1, 0);
+    static TensorInfo of(Graph.Tensor tensor) {
+        int type = tensor.type;
         String name = type >= 0 && type < TYPES.length ? TYPES[type] : "type " + type;
-        FlatBufferTable quantization = tensor.table(4);
-        float[] scales = quantization == null ? new float[0] : quantization.floats(2);
-        long[] zeros = quantization == null ? new long[0] : quantization.longs(3);
-        return new TensorInfo(tensor.text(3), tensor.ints(0), name, (int) tensor.number(2, 4, 0),
-                scales.length == 0 ? 0 : scales[0], zeros.length == 0 ? 0 : (int) zeros[0],
-                scales.length);
+        return new TensorInfo(tensor.shape, name, tensor.scales.length == 0 ? 0 : tensor.scales[0],
+                (int) tensor.zero);
     }
 
     /** Number of values; at least {@code Long.MAX_VALUE / 2} if there are more than fit a long. */

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.sqzkit.demo.phone.Resources;
+import org.sqzkit.teach.Graph;
 
 /** Files that nobody's converter writes, by what is wrong with them. */
 final class HostileModels {
@@ -65,7 +66,7 @@ final class HostileModels {
                 .reference(1, out.tables(out.table(new FlatBuffers.Table().number(0, 1, 25))))
                 .reference(2, out.tables(graphs));
         addBuffers(out, root, parts.metadata);
-        return out.finish(out.table(root), ModelFile.IDENTIFIER);
+        return out.finish(out.table(root), Graph.IDENTIFIER);
     }
 
     private static int tensor(FlatBuffers out, int[] shape, int type, Parts parts) {

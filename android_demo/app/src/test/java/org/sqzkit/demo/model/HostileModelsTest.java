@@ -60,7 +60,7 @@ public class HostileModelsTest {
     public void sharedVectorsAreReadOnlyAsOftenAsTheBudgetAllows() throws Exception {
         byte[] shared = HostileModels.refused().get("60,000 tensors that share 60,000 dimensions");
         AppError error = assertThrows(AppError.class, () -> read(shared));
-        assertEquals(org.sqzkit.demo.R.string.error_model_too_complex, error.resource());
+        assertEquals(org.sqzkit.demo.R.string.error_damaged_model, error.resource());
     }
 
     @Test
