@@ -7,7 +7,7 @@ import java.util.Locale;
 import org.sqzkit.demo.model.Benchmark;
 import org.sqzkit.demo.model.LoadedModel;
 import org.sqzkit.demo.model.RunOptions;
-import org.tensorflow.lite.TensorFlowLite;
+import org.tensorflow.lite.RuntimeVersion;
 
 /**
  * How fast one model runs in one way on this phone; docs/android.md describes the columns as CSV.
@@ -24,7 +24,7 @@ record BenchmarkRow(String where, String model, String sha256, long bytes, RunOp
 
     static BenchmarkRow of(LoadedModel model, RunOptions options, Benchmark.Times times) {
         String where = clean(Build.MANUFACTURER + " " + Build.MODEL) + "," + Build.SUPPORTED_ABIS[0]
-                + "," + Build.VERSION.SDK_INT + "," + clean(TensorFlowLite.runtimeVersion());
+                + "," + Build.VERSION.SDK_INT + "," + clean(RuntimeVersion.get());
         return new BenchmarkRow(where, clean(model.title()), model.sha256(), model.modelBytes(),
                 options, times);
     }

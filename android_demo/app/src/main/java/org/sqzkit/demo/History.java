@@ -97,12 +97,19 @@ final class History {
         return file(photo + THUMBNAIL);
     }
 
-    /**
-     * A photo that is stored; deleted again if nobody takes it.
-     *
-     * @param name of its files
-     */
-    record Kept(History in, String name, Bitmap photo) implements Closeable {
+    /** A photo that is stored; deleted again if nobody takes it. */
+    static final class Kept implements Closeable {
+        /** Of its files. */
+        final String name;
+        final Bitmap photo;
+        private final History in;
+
+        Kept(History in, String name, Bitmap photo) {
+            this.in = in;
+            this.name = name;
+            this.photo = photo;
+        }
+
         @Override
         public void close() {
             in.delete(name);

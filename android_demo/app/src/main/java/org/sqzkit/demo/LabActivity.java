@@ -57,7 +57,7 @@ public final class LabActivity extends StateScreen {
         findViewById(R.id.stop).setOnClickListener(view -> engine.lab().cancel());
         findViewById(R.id.share_csv).setOnClickListener(view -> {
             List<BenchmarkRow> rows = engine.state().lab().rows();
-            share(PhotoProvider.CSV, () -> LabSession.csv(rows));
+            share(PhotoProvider.CSV, task -> LabSession.csv(rows));
         });
         findViewById(R.id.share_picture).setOnClickListener(
                 view -> share(picture(0, findViewById(R.id.sheet))));

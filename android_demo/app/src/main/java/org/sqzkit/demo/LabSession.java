@@ -149,8 +149,8 @@ final class LabSession {
         running.onCancel(classifier::cancel);
         try {
             Classifier.Classification found = classifier.classify(new BitmapPixels(photo));
-            return new Result(classifier.topK(found.probabilities(), ModelRunner.TOP_K),
-                    model.title(), found.preprocessing(), found.inference(), 0, 0, 1,
+            return new Result(classifier.topK(found.probabilities, ModelRunner.TOP_K),
+                    model.title(), found.preprocessing, found.inference, 0, 0, 1,
                     null, null, null);
         } finally {
             running.onCancel(() -> { }); // before the classifier is closed

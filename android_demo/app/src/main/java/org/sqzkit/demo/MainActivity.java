@@ -98,16 +98,16 @@ public final class MainActivity extends StateScreen {
     /** Takes what another app shared or opened with this one. */
     private void receive(Intent intent) {
         ShareIntent shared = ShareIntent.read(intent);
-        if (shared.uri() == null) {
+        if (shared.uri == null) {
             return;
         }
-        if (shared.kind() == ShareIntent.Kind.PHOTO) {
-            engine.photos().classify(shared.uri());
-        } else if (shared.kind() == ShareIntent.Kind.VIDEO) {
-            engine.video().classify(shared.uri());
+        if (shared.kind == ShareIntent.Kind.PHOTO) {
+            engine.photos().classify(shared.uri);
+        } else if (shared.kind == ShareIntent.Kind.VIDEO) {
+            engine.video().classify(shared.uri);
             startActivity(new Intent(this, VideoActivity.class));
         } else {
-            offer(shared.uri());
+            offer(shared.uri);
         }
     }
 

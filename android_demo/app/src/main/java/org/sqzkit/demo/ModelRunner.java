@@ -166,19 +166,19 @@ final class ModelRunner implements Closeable {
         guard.enter(model.entry().id());
         try {
             Classifier.Classification found = classifier.classify(pixels);
-            preprocessing.add(converting + found.preprocessing());
-            inference.add(found.inference());
+            preprocessing.add(converting + found.preprocessing);
+            inference.add(found.inference);
             boolean smooth = purpose == Purpose.NEXT_FRAME;
             if (!smooth) {
                 mean.clear();
             }
-            float[] shown = smooth ? mean.add(found.probabilities()) : found.probabilities();
+            float[] shown = smooth ? mean.add(found.probabilities) : found.probabilities;
             List<Prediction> best = classifier.topK(shown, TOP_K);
             short[] features = classifier.layer() == null ? null : classifier.features();
             TaughtHead head = features == null ? null : taught;
             Result.Taught answer = head == null ? null : answer(head, features);
             return new Result(best, model.title(),
-                    converting + found.preprocessing(), found.inference(),
+                    converting + found.preprocessing, found.inference,
                     preprocessing.median(), inference.median(), preprocessing.size(),
                     answer, map(head, answer, best.get(0)), purpose == Purpose.EXAMPLE
                             && features != null ? new Result.Example(features, picture()) : null);

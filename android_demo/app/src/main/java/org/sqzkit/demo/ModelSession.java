@@ -63,14 +63,22 @@ final class ModelSession {
         return runner;
     }
 
-    /**
-     * What a task ended with.
-     *
-     * @param runner the model to use from now on, or null to keep the present one
-     * @param failure what to tell the user, or null
-     */
-    private record Outcome(ModelRunner runner, List<ModelEntry> entries, StorageUse storage,
-            AppState.Failure failure) implements Closeable {
+    /** What a task ended with. Not a record: methods that nothing calls would take room in the APK. */
+    private static final class Outcome implements Closeable {
+        /** The model to use from now on, or null to keep the present one. */
+        final ModelRunner runner;
+        /** What to tell the user, or null. */
+        final AppState.Failure failure;
+        final List<ModelEntry> entries;
+        final StorageUse storage;
+
+        Outcome(ModelRunner runner, AppState.Failure failure, List<ModelEntry> entries, StorageUse storage) {
+            this.runner = runner;
+            this.failure = failure;
+            this.entries = entries;
+            this.storage = storage;
+        }
+
         @Override
         public void close() {
             if (runner != null) {
@@ -302,7 +310,7 @@ final class ModelSession {
         state.updateModels(now -> now.with((AppState.Failure) null).with(step));
         task = tasks.start(LIMIT_MILLIS, work, outcome -> {
             apply(outcome);
-            replaceNone(last, outcome.failure());
+            replaceNone(last, outcome.failure);
             if (runner != null && pending != null) {
                 Runnable next = pending;
                 pending = null;
@@ -323,21 +331,21 @@ final class ModelSession {
     }
 
     private Outcome outcome(ModelRunner next, AppState.Failure failure) throws AppError {
-        return new Outcome(next, models.list(), models.storage(), failure);
+        return new Outcome(next, failure, models.list(), models.storage());
     }
 
     private void apply(Outcome outcome) {
-        boolean changed = outcome.runner() != null;
-        boolean restored = changed && runner == null && photos.hasResultOf(outcome.runner().model());
+        boolean changed = outcome.runner != null;
+        boolean restored = changed && runner == null && photos.hasResultOf(outcome.runner.model());
         if (changed) {
-            replace(outcome.runner());
+            replace(outcome.runner);
         }
         LoadedModel current = runner == null ? null : runner.model();
-        state.updateModels(now -> new AppState.Models(current, outcome.entries(), outcome.failure(),
-                Step.IDLE, -1, outcome.storage()));
+        state.updateModels(now -> new AppState.Models(current, outcome.entries, outcome.failure,
+                Step.IDLE, -1, outcome.storage));
         if (changed && !restored) {
             photos.classifyAgain();
-        } else if (!changed && current != null && !lists(outcome.entries(), current.entry())) {
+        } else if (!changed && current != null && !lists(outcome.entries, current.entry())) {
             drop();
         }
     }

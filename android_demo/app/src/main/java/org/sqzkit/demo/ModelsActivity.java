@@ -141,8 +141,8 @@ public final class ModelsActivity extends StateScreen {
                 && state.teaching().classes().isEmpty());
         StorageUse use = models.storage();
         AppState.History history = state.history();
-        ((TextView) findViewById(R.id.storage)).setText(getString(R.string.storage_text, use.models(),
-                Formats.size(this, use.modelBytes()), Formats.size(this, use.copyBytes()),
+        ((TextView) findViewById(R.id.storage)).setText(getString(R.string.storage_text, use.models,
+                Formats.size(this, use.modelBytes), Formats.size(this, use.copyBytes),
                 history.answers().size(), Formats.size(this, history.bytes())));
     }
 

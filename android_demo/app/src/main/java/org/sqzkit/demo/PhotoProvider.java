@@ -28,12 +28,13 @@ public final class PhotoProvider extends ContentProvider {
 
     /** What can be shared with other apps: models, what was taught, benchmarks, timelines, and answers. */
     static final String MODEL = "taught.tflite";
+    static final String ARCHIVE = "taught.sqz";
     static final String HEAD = "taught.head";
     static final String CSV = "benchmark.csv";
     static final String TIMELINE = "timeline.csv";
     static final String PICTURE = "sqzkit.png";
 
-    private static final List<String> SHARED = Arrays.asList(MODEL, HEAD, CSV, TIMELINE, PICTURE);
+    private static final List<String> SHARED = Arrays.asList(MODEL, ARCHIVE, HEAD, CSV, TIMELINE, PICTURE);
 
     /** The address to give to the camera app. */
     static Uri address() {

@@ -69,7 +69,7 @@ final class PhotoSession {
     }
 
     private void load(ContentReader.Source source) {
-        load(running -> read(source, running, history::keep), kept -> show(kept.name(), kept.photo()));
+        load(running -> read(source, running, history::keep), kept -> show(kept.name, kept.photo));
     }
 
     private <T> void load(TaskRunner.Work<T> work, Consumer<T> done) {

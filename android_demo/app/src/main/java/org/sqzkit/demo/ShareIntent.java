@@ -4,17 +4,22 @@ import android.content.Intent;
 import android.net.Uri;
 import android.os.Parcelable;
 
-/**
- * What another app sent to this one; it may send anything at all.
- *
- * @param uri the file, or null if there is nothing to open
- * @param kind what it is taken for
- */
-record ShareIntent(Uri uri, Kind kind) {
+/** What another app sent to this one; it may send anything at all. */
+final class ShareIntent {
     /** What the app can do with a file. */
     enum Kind { PHOTO, VIDEO, MODEL }
 
     private static final ShareIntent NOTHING = new ShareIntent(null, Kind.MODEL);
+
+    /** The file, or null if there is nothing to open. */
+    final Uri uri;
+    /** What it is taken for. */
+    final Kind kind;
+
+    private ShareIntent(Uri uri, Kind kind) {
+        this.uri = uri;
+        this.kind = kind;
+    }
 
     /** Reads an intent. */
     static ShareIntent read(Intent intent) {

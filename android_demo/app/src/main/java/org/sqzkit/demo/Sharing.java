@@ -1,6 +1,7 @@
 package org.sqzkit.demo;
 
 import android.content.Context;
+import java.io.IOException;
 import org.sqzkit.demo.model.AtomicFiles;
 
 /** The one way to where other apps can read what the user shares. Main thread only. */
@@ -17,9 +18,9 @@ final class Sharing {
         this.tasks = tasks;
     }
 
-    /** Makes the bytes of a file, off the main thread. */
+    /** Makes the bytes of a file, off the main thread; work that takes long tells its progress. */
     interface Content {
-        byte[] make();
+        byte[] make(Task task) throws IOException;
     }
 
     /**
@@ -30,7 +31,7 @@ final class Sharing {
     void put(String name, Content content, Runnable done) {
         store.update(now -> now.with((AppError) null));
         tasks.start(LIMIT_MILLIS, running -> {
-            AtomicFiles.write(content.make(), PhotoProvider.shared(context, name));
+            AtomicFiles.write(content.make(running), PhotoProvider.shared(context, name));
             return true;
         }, written -> done.run(), error -> store.update(now -> now.with(error)));
     }

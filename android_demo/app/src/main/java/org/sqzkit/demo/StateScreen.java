@@ -57,7 +57,7 @@ abstract class StateScreen extends Activity {
 
     /** Offers a picture to other apps. */
     void share(Bitmap picture) {
-        share(PhotoProvider.PICTURE, () -> {
+        share(PhotoProvider.PICTURE, task -> {
             ByteArrayOutputStream out = new ByteArrayOutputStream();
             picture.compress(Bitmap.CompressFormat.PNG, 100, out);
             return out.toByteArray();

@@ -1,5 +1,6 @@
 package org.sqzkit.demo;
 
+import android.app.AlertDialog;
 import android.content.Intent;
 import android.graphics.BitmapFactory;
 import android.os.Bundle;
@@ -15,6 +16,7 @@ import org.sqzkit.demo.ui.Formats;
 public final class TeachActivity extends StateScreen {
     private static final String LABEL = "label";
     private static final int MAX_CHOSEN = 50;
+    private static final String[] MODELS = {PhotoProvider.ARCHIVE, PhotoProvider.MODEL};
 
     private PhotoPicker picker;
     private LinearLayout classes;
@@ -35,8 +37,12 @@ public final class TeachActivity extends StateScreen {
         label = saved == null ? "" : saved.getString(LABEL, "");
         findViewById(R.id.choose).setOnClickListener(view -> choose(name()));
         findViewById(R.id.live).setOnClickListener(view -> live(name()));
-        findViewById(R.id.share_model).setOnClickListener(view -> share(true));
-        findViewById(R.id.share_head).setOnClickListener(view -> share(false));
+        findViewById(R.id.share_model).setOnClickListener(view -> new AlertDialog.Builder(this)
+                .setTitle(R.string.teach_share_model)
+                .setItems(MODELS, (dialog, which) -> share(MODELS[which]))
+                .setNegativeButton(R.string.cancel, null)
+                .show());
+        findViewById(R.id.share_head).setOnClickListener(view -> share(PhotoProvider.HEAD));
         findViewById(R.id.forget).setOnClickListener(view -> ClassDialogs.forget(
                 this, getString(R.string.teach_forget_question), engine.teaching()::forget));
     }
@@ -79,9 +85,8 @@ public final class TeachActivity extends StateScreen {
         }
     }
 
-    private void share(boolean model) {
-        engine.teaching().share(model, () -> PhotoProvider.share(
-                this, model ? PhotoProvider.MODEL : PhotoProvider.HEAD));
+    private void share(String name) {
+        engine.teaching().share(name, () -> PhotoProvider.share(this, name));
     }
 
     @Override

@@ -17,6 +17,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.sqzkit.demo.image.BitmapPixels;
+import org.sqzkit.sqz.SqzEncoder;
 import org.sqzkit.teach.Export;
 import org.sqzkit.teach.Head;
 import org.sqzkit.teach.HeadException;
@@ -50,7 +51,15 @@ final class TeachSession {
     private Lesson lesson;
 
     /** A photograph that is to be taught. */
-    private record Waiting(String label, Uri uri) {}
+    private static final class Waiting {
+        final String label;
+        final Uri uri;
+
+        Waiting(String label, Uri uri) {
+            this.label = label;
+            this.uri = uri;
+        }
+    }
 
     /** Changes a head, on the thread that teaches. */
     private interface Change {
@@ -184,11 +193,11 @@ final class TeachSession {
         }
         reading = true;
         ModelRunner runner = lesson.runner;
-        photos.read(one.uri(), photo -> {
+        photos.read(one.uri, photo -> {
             boolean accepted = runner.classify(() -> new BitmapPixels(photo),
                     ModelRunner.Purpose.EXAMPLE, result -> {
                         if (lesson != null && lesson.runner == runner) {
-                            add(one.label(), result);
+                            add(one.label, result);
                         }
                         proceed(null);
                     }, error -> {
@@ -272,13 +281,13 @@ final class TeachSession {
     /**
      * Writes what was taught to where other apps can read it.
      *
-     * @param model whether as a model that any TensorFlow Lite program runs, else as a .head file
+     * @param name {@link PhotoProvider#HEAD}, or MODEL or ARCHIVE for what TensorFlow Lite programs run
      */
-    void share(boolean model, Runnable done) {
-        String name = model ? PhotoProvider.MODEL : PhotoProvider.HEAD;
+    void share(String name, Runnable done) {
         submit(null, at -> {
-            byte[] content = model ? exported(at) : HeadFile.write(at.head);
-            main.post(() -> sharing.put(name, () -> content, done));
+            byte[] content = name.equals(PhotoProvider.HEAD) ? HeadFile.write(at.head) : exported(at);
+            main.post(() -> sharing.put(name, task -> name.equals(PhotoProvider.ARCHIVE)
+                    ? SqzEncoder.encode(content, (packed, total) -> task.progress()) : content, done));
         });
     }
 

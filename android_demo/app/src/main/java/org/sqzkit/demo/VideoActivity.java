@@ -54,7 +54,7 @@ public final class VideoActivity extends StateScreen implements SeekBar.OnSeekBa
         timeline.setOnSeekBarChangeListener(this);
         findViewById(R.id.share_csv).setOnClickListener(view -> {
             AppState.Video video = engine.state().video();
-            share(PhotoProvider.TIMELINE, () -> VideoFrame.csv(video).getBytes(StandardCharsets.UTF_8));
+            share(PhotoProvider.TIMELINE, task -> VideoFrame.csv(video).getBytes(StandardCharsets.UTF_8));
         });
         findViewById(R.id.share_picture).setOnClickListener(view -> share(picture()));
     }

@@ -366,7 +366,7 @@ public class ResilienceTest {
         Screens.settle();
         ActivityController<ModelsActivity> models =
                 Robolectric.buildActivity(ModelsActivity.class).setup();
-        assertTrue(state().models().storage().copyBytes() > 0);
+        assertTrue(state().models().storage().copyBytes > 0);
         long bytes = 0;
         for (File file : new File(Screens.context().getFilesDir(), "history").listFiles()) {
             bytes += file.length();
@@ -376,7 +376,7 @@ public class ResilienceTest {
         assertTrue(Screens.text(models.get(), R.id.storage).contains("Models you opened: "));
         models.get().findViewById(R.id.clear).performClick();
         Screens.settle();
-        assertEquals(0, state().models().storage().copyBytes());
+        assertEquals(0, state().models().storage().copyBytes);
         assertNull(state().photo().bitmap());
         assertEquals(0, new File(Screens.context().getFilesDir(), "history").list().length);
         classify(Screens.RED);

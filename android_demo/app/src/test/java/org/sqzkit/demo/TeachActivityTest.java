@@ -36,6 +36,7 @@ import org.robolectric.shadows.ShadowAlertDialog;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 import org.sqzkit.demo.phone.Resources;
 import org.sqzkit.demo.ui.PhotoView;
+import org.sqzkit.sqz.SqzDecoder;
 import org.sqzkit.teach.Export;
 import org.sqzkit.teach.Head;
 import org.sqzkit.teach.HeadFile;
@@ -346,13 +347,18 @@ public class TeachActivityTest {
         assertEquals("lawn 3/3, mug 4/4", classes());
     }
 
-    private byte[] shared(int button) throws Exception {
-        screen().findViewById(button).performClick();
+    private byte[] shared(String name) throws Exception {
+        boolean head = name.equals(PhotoProvider.HEAD);
+        screen().findViewById(head ? R.id.share_head : R.id.share_model).performClick();
+        if (!head) {
+            shareAs(name);
+        }
         Screens.settle();
         Intent chooser = shadowOf(screen()).getNextStartedActivity();
         Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
         assertTrue((send.getFlags() & Intent.FLAG_GRANT_READ_URI_PERMISSION) != 0);
         Uri address = send.getParcelableExtra(Intent.EXTRA_STREAM);
+        assertEquals(name, address.getLastPathSegment());
         assertEquals("application/octet-stream", Screens.context().getContentResolver().getType(address));
         PhotoProvider provider = Robolectric.setupContentProvider(PhotoProvider.class);
         try {
@@ -367,13 +373,23 @@ public class TeachActivityTest {
         }
     }
 
+    /** Chooses one of the two files that a model can be. */
+    private void shareAs(String name) {
+        List<?> choices = List.of(shadowOf(dialog()).getItems());
+        assertEquals(List.of("taught.sqz", "taught.tflite"), choices);
+        shadowOf(dialog()).clickOnItem(choices.indexOf(name));
+    }
+
     @Test
     public void whatWasTaughtIsShared() throws Exception {
         teachTwo();
-        Head head = HeadFile.read(shared(R.id.share_head));
+        Head head = HeadFile.read(shared(PhotoProvider.HEAD));
         assertEquals(4, head.count("mug"));
-        byte[] model = shared(R.id.share_model);
+        byte[] model = shared(PhotoProvider.MODEL);
         assertArrayEquals(Export.export(Resources.model(MODEL), head), model);
+        byte[] archive = shared(PhotoProvider.ARCHIVE);
+        assertTrue(archive.length < model.length);
+        assertArrayEquals(model, SqzDecoder.decode(archive, SqzDecoder.DEFAULT_LIMIT, null));
         Screens.engine().models().open(Screens.offer("taught.tflite", model));
         Screens.settle();
         assertEquals(List.of("lawn", "mug"),
@@ -388,6 +404,7 @@ public class TeachActivityTest {
         Screens.useModel("sigmoid.tflite");
         teachTwo();
         screen().findViewById(R.id.share_model).performClick();
+        shareAs(PhotoProvider.ARCHIVE);
         Screens.settle();
         assertError(R.string.error_teach_export,
                 "the model cannot be taught: it ends in a sigmoid: only a softmax can be taught");

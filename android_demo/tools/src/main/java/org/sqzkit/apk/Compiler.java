@@ -28,7 +28,11 @@ final class Compiler {
     private static final List<String> RULES = List.of(
             "-keep,allowshrinking,allowoptimization class ** { <methods>; }",
             "-dontwarn javax.annotation.**,org.checkerframework.**",
-            "-keepclasseswithmembers,includedescriptorclasses class * { native <methods>; }");
+            "-keepclasseswithmembers,includedescriptorclasses class * { native <methods>; }",
+            // The app gives the interpreter ByteBuffers alone, so R8 leaves out what copies arrays.
+            "-assumevalues class org.tensorflow.lite.TensorImpl {"
+                    + " private static boolean isBuffer(java.lang.Object) return true;"
+                    + " private static boolean isByteBuffer(java.lang.Object) return true; }");
 
     /**
      * Makes R8 and D8 read dex files without their debug information. R8 numbers the instructions of each

@@ -51,7 +51,17 @@ public final class FrameConverter implements Pixels {
     }
 
     /** One of the three planes of a frame. */
-    public record Plane(ByteBuffer bytes, int rowStride, int pixelStride) {
+    public static final class Plane {
+        final ByteBuffer bytes;
+        final int rowStride;
+        final int pixelStride;
+
+        public Plane(ByteBuffer bytes, int rowStride, int pixelStride) {
+            this.bytes = bytes;
+            this.rowStride = rowStride;
+            this.pixelStride = pixelStride;
+        }
+
         /** Reads the values of a row from {@code from} on, one for every {@code pixelStride} bytes. */
         void read(int row, int from, int count, byte[] into, int at) {
             // As a Buffer: the ByteBuffer that this returns since Java 9 is not there before Android 9.
@@ -72,7 +82,7 @@ public final class FrameConverter implements Pixels {
         prepare(frameWidth, frameHeight, degrees);
         int across = (right - left + 1) / 2;
         int down = (bottom - top + 1) / 2;
-        pixelStride = u.pixelStride();
+        pixelStride = u.pixelStride;
         lumaStride = stride(2 * across);
         colorStride = stride(across * pixelStride);
         reserve(2 * down * lumaStride, down * colorStride, lying() ? across : down);

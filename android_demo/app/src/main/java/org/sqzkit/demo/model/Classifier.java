@@ -246,12 +246,19 @@ public final class Classifier implements Closeable {
         interpreter.close();
     }
 
-    /**
-     * The outcome of one run.
-     *
-     * @param probabilities one for each class
-     * @param preprocessing nanoseconds for resizing, cropping and encoding
-     * @param inference nanoseconds for the model alone
-     */
-    public record Classification(float[] probabilities, long preprocessing, long inference) {}
+    /** The outcome of one run. */
+    public static final class Classification {
+        /** One for each class. */
+        public final float[] probabilities;
+        /** Nanoseconds for resizing, cropping and encoding. */
+        public final long preprocessing;
+        /** Nanoseconds for the model alone. */
+        public final long inference;
+
+        private Classification(float[] probabilities, long preprocessing, long inference) {
+            this.probabilities = probabilities;
+            this.preprocessing = preprocessing;
+            this.inference = inference;
+        }
+    }
 }

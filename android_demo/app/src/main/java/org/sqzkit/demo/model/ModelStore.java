@@ -261,7 +261,7 @@ public final class ModelStore {
 
     /** Stores the file at {@code incoming} as the model that was read from it. */
     public LoadedModel keep(File incoming, LoadedModel model) throws AppError {
-        if (storage().modelBytes() + incoming.length() > MAX_TOTAL_BYTES) {
+        if (storage().modelBytes + incoming.length() > MAX_TOTAL_BYTES) {
             throw new AppError(R.string.error_storage_limit, MAX_TOTAL_BYTES >> 20);
         }
         try {

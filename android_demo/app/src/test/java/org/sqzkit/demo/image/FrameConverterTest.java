@@ -141,7 +141,7 @@ public class FrameConverterTest {
         }
 
         private static int at(FrameConverter.Plane plane, int x, int row) {
-            return plane.bytes().get(row * plane.rowStride() + x * plane.pixelStride()) & 255;
+            return plane.bytes.get(row * plane.rowStride + x * plane.pixelStride) & 255;
         }
 
         private static int clip(int value) {

@@ -43,7 +43,7 @@ public class ClassifierTest {
         for (String name : names) {
             try (Classifier classifier = open(name, RunOptions.defaults())) {
                 for (int color = 0; color < 3; color++) {
-                    float[] found = classifier.classify(picture(COLORS[color])).probabilities();
+                    float[] found = classifier.classify(picture(COLORS[color])).probabilities;
                     List<Prediction> best = classifier.topK(found, 5);
                     assertEquals(name, color, best.get(0).index());
                     assertEquals(name, 3, best.size());
@@ -58,7 +58,7 @@ public class ClassifierTest {
         for (int threads = 1; threads <= RunOptions.maxThreads(); threads++) {
             for (boolean xnnpack : new boolean[] {false, true}) {
                 try (Classifier one = open("colours_int8.tflite", new RunOptions(threads, xnnpack))) {
-                    float[] found = one.classify(picture(COLORS[1])).probabilities();
+                    float[] found = one.classify(picture(COLORS[1])).probabilities;
                     assertEquals(1, one.topK(found, 1).get(0).index());
                 }
             }
@@ -69,8 +69,8 @@ public class ClassifierTest {
     public void timesAreMeasuredSeparately() throws Exception {
         try (Classifier classifier = open("colours_int8.tflite", RunOptions.defaults())) {
             Classifier.Classification done = classifier.classify(picture(COLORS[0]));
-            assertTrue(done.preprocessing() > 0);
-            assertTrue(done.inference() > 0);
+            assertTrue(done.preprocessing > 0);
+            assertTrue(done.inference > 0);
         }
     }
 

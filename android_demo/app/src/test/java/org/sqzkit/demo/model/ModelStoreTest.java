@@ -266,7 +266,7 @@ public class ModelStoreTest {
         assertTrue("the one in use is kept", first.exists());
         assertFalse(new File(first.getParentFile(), "0.tflite").exists());
         store.clearCopies();
-        assertEquals(0, store.storage().copyBytes());
+        assertEquals(0, store.storage().copyBytes);
     }
 
     @Test

@@ -74,7 +74,7 @@ public class XnnpackTest {
                 Classifier without = open(name, new RunOptions(1, false));
                 Classifier threads = open(name, new RunOptions(RunOptions.maxThreads(), true))) {
             for (int i = 0; i < PICTURES; i++) {
-                float[] expected = without.classify(picture(i)).probabilities();
+                float[] expected = without.classify(picture(i)).probabilities;
                 assertClose(name + ", picture " + i, expected, with.classify(picture(i)));
                 assertClose(name + ", picture " + i, expected, threads.classify(picture(i)));
             }
@@ -84,7 +84,7 @@ public class XnnpackTest {
     private static void assertClose(
             String message, float[] expected, Classifier.Classification found) {
         for (int k = 0; k < expected.length; k++) {
-            assertEquals(message, expected[k], found.probabilities()[k], STEP);
+            assertEquals(message, expected[k], found.probabilities[k], STEP);
         }
     }
 }

@@ -115,7 +115,7 @@ public class BundledModelTest {
                 Classifier.open(expected.model.file(), expected.model.content(), RunOptions.defaults())) {
             for (int i = 0; i < expected.photographs.size(); i++) {
                 Pixels photo = new BitmapPixels(PhotoLoader.load(expected.photographs.get(i)));
-                float[] found = classifier.classify(photo).probabilities();
+                float[] found = classifier.classify(photo).probabilities;
                 same += classifier.topK(found, 1).get(0).index() == expected.top.get(i) ? 1 : 0;
             }
         }
