@@ -279,7 +279,8 @@ def _symbols(tensor: SymbolTensor, base: bytes, like: Span) -> np.ndarray | None
 def _split_outputs(made: symbols.Coded, before: np.ndarray, offset: int) -> Iterator[Tensor]:
     """Yield runs of outputs, each with the base's outputs that are like it as its reference."""
     outputs, height, width, inputs = made.tensor.shape
-    own, other = made.symbols.astype(np.float32), before.astype(np.float32)
+    # Exact, whatever library multiplies: sums of products of int8 are far below 2^53.
+    own, other = made.symbols.astype(np.float64), before.astype(np.float64)
     both = min(outputs, len(other))
     columns = np.arange(inputs)
     if inputs != other.shape[3]:  # outputs that moved as well are not found then
@@ -290,7 +291,7 @@ def _split_outputs(made: symbols.Coded, before: np.ndarray, offset: int) -> Iter
     runs = tuple(
         (other.shape[3] if start < 0 else start, count) for _, start, count in _consecutive(columns)
     )
-    seen = np.where(columns < 0, np.float32(0), other[..., columns])
+    seen = np.where(columns < 0, 0.0, other[..., columns])
     rows = _channels(own.reshape(outputs, -1), seen.reshape(len(other), -1))
     output_bytes = before[0].size * made.tensor.width
     for first, start, count in _consecutive(rows):
