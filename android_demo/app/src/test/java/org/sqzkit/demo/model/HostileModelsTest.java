@@ -64,6 +64,13 @@ public class HostileModelsTest {
     }
 
     @Test
+    public void aModelOfTooManyClassesIsSaidToBeTooComplex() throws Exception {
+        byte[] many = HostileModels.refused().get("eight million empty labels");
+        AppError error = assertThrows(AppError.class, () -> read(many));
+        assertEquals(org.sqzkit.demo.R.string.error_model_too_complex, error.resource());
+    }
+
+    @Test
     public void damagedFilesAreReadOrRefused() throws Exception {
         for (String name : SEEDS) {
             byte[] whole = Resources.model(name);
