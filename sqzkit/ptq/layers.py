@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ _MIN_SENSITIVITY = 0.05  # of the layer's mean
 _BIAS_BITS = 14  # that a bias takes in an update if it changes
 _PASSES = 2  # the first gives the second its prices
 _BATCH = 10
+_LARGEST = 60_000  # int8 steps that float16 holds
 _MIN_STEP = 1e-6  # of an empty kernel: XNNPACK refuses ratios of scales below 2**-32
 
 
@@ -82,8 +84,8 @@ def round_network(
       older: what a file has that is updated: bits are then those of differences from it.
     """
     generator = np.random.default_rng(seed)
-    exact: dict[str, Array] = {"": measured.images}
-    disturbed: dict[str, Array] = {"": measured.images}
+    exact = {"": _Map(measured.images, 1.0)}
+    disturbed = dict(exact)
     readers = Counter(name for item in graph.operations for name in item.inputs)
     rounded: dict[str, Rounded] = {}
     for item in graph.operations:
@@ -91,18 +93,20 @@ def round_network(
         disturbed_inputs = [disturbed[name] for name in item.inputs]
         own = weights.get(item.name)
         if own is not None:
-            places = _places(item, own[0].shape[0], inputs[0].shape, generator)
+            places = _places(item, own[0].shape[0], inputs[0].values.shape, generator)
             sample = _Sample(_patches(inputs[0], places), _patches(disturbed_inputs[0], places))
             gains = measured.sensitivities[item.name]
             before = older[item.name] if older else None
             rounded[item.name] = _round_layer(*own, sample, gains, price, before)
-        exact[item.name] = _apply(graph, item, inputs, own)
+        site = measured.ranges[item.site]
+        exact[item.name] = _apply(graph, item, inputs, own, site, rounds=False)
         disturbed[item.name] = _apply(
             graph,
             item,
             disturbed_inputs,
             own and (rounded[item.name].values, rounded[item.name].bias),
-            None if item.kind in ("max", "concat") else measured.ranges[item.site],
+            site,
+            rounds=item.kind not in ("max", "concat"),
         )
         for name in item.inputs:
             readers[name] -= 1
@@ -175,20 +179,42 @@ def best_step(targets: Array, moments: Array, gains: Array, price: float) -> flo
     return float(np.float32(max(fit, np.abs(targets).max() / rounding.MAX_LEVEL, 1e-12)))
 
 
+@dataclasses.dataclass(frozen=True)
+class _Map:
+    """One operation's result on all photographs: `values` [N, H, W, C], in steps of `step`.
+
+    Maps of 200 photographs take gigabytes. Float16 holds every int8 code exactly, and what is not
+    rounded with an error far below a step.
+    """
+
+    values: Array
+    step: float
+
+    def real(self, *index: Any) -> Array:
+        """Return these values in real units, float32."""
+        return self.values[index].astype(np.float32) * np.float32(self.step)
+
+
 def _apply(
     graph: Graph,
     item: Operation,
-    inputs: list[Array],
+    inputs: list[_Map],
     own: tuple[Array, Array] | None,
-    site: Range | None = None,
-) -> Array:
-    """Return one operation's result on all photographs, rounded to `site` if given."""
-    results = []
-    for start in range(0, len(inputs[0]), _BATCH):
-        parts = [values[start : start + _BATCH].astype(np.float32) for values in inputs]
-        result = simulation.apply(graph, item, parts, own)
-        results.append(np.asarray(result if site is None else simulation.round_to(result, site)))
-    return np.concatenate(results)
+    site: Range,
+    rounds: bool,
+) -> _Map:
+    """Return one operation's result on all photographs, rounded to `site` if asked."""
+    count = len(inputs[0].values)
+    kept: Array | None = None
+    for start in range(0, count, _BATCH):
+        batch = slice(start, start + _BATCH)
+        result = simulation.apply(graph, item, [one.real(batch) for one in inputs], own)
+        found = np.asarray(simulation.round_to(result, site) if rounds else result)
+        if kept is None:
+            kept = np.empty((count, *found.shape[1:]), np.float16)
+        kept[batch] = np.clip(found / np.float32(site.step), -_LARGEST, _LARGEST)
+    assert kept is not None  # there are photographs
+    return _Map(kept, site.step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,14 +241,15 @@ def _places(
     return _Places(photos, rows * item.stride, columns * item.stride, side, margin)
 
 
-def _patches(values: Array, places: _Places) -> Array:
+def _patches(source: _Map, places: _Places) -> Array:
     """Return float32 [count, side * side * C]: the inputs of the drawn positions, as HWI."""
-    margin = places.margin
+    margin, values = places.margin, source.values
     if margin:
         values = np.pad(values, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    padded = _Map(values, source.step)
     taps = [
-        values[places.photos, places.rows + y, places.columns + x]
+        padded.real(places.photos, places.rows + y, places.columns + x)
         for y in range(places.side)
         for x in range(places.side)
     ]
-    return np.concatenate(taps, axis=1).astype(np.float32)
+    return np.concatenate(taps, axis=1)

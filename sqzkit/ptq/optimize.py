@@ -30,7 +30,7 @@ from sqzkit.ptq.simulation import Range
 
 Progress = Callable[[str], None]
 
-MAX_PHOTOGRAPHS = 100  # of 256 pixels; fewer of larger ones: memory grows with their area
+MAX_PHOTOGRAPHS = 200  # of 256 pixels; fewer of larger ones: memory grows with their area
 MIN_PHOTOGRAPHS = 8
 # Expected squared error of the logits, as a share of their variance.
 _ERROR_SHARES = {"accuracy": 4e-4, "size": 9e-4}

@@ -24,13 +24,28 @@ def test_inputs_are_those_of_outputs_from_the_whole_map(read, name):
     shape = (2, 21, 21, kernel.shape[2])
     inputs = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     places = layers._places(item, kernel.shape[0], shape, np.random.default_rng(1))
-    found = layers._patches(inputs, places) @ kernel.reshape(-1, kernel.shape[3]) + bias
+    halved = layers._Map(2 * inputs, 0.5)
+    found = layers._patches(halved, places) @ kernel.reshape(-1, kernel.shape[3]) + bias
     outputs = simulation.apply(graph, item, [inputs], weights[name]).numpy()
     rows, columns = places.rows // item.stride, places.columns // item.stride
     expected = outputs[places.photos, rows, columns]
     np.testing.assert_allclose(np.maximum(found, 0), expected, rtol=1e-3, atol=1e-4)
     for drawn in (rows, columns):
         assert (drawn.min(), drawn.max()) == (0, outputs.shape[1] - 1)
+
+
+@pytest.mark.parametrize("lowest", [0, -130])
+def test_maps_hold_codes_exactly_and_other_values_nearly(read, lowest):
+    graph, weights = read
+    item, site = graph.convolutions()[0], simulation.Range(0.0371, lowest)
+    inputs = [layers._Map(photographs(), 1.0)]
+    images = photographs().astype(np.float32)
+    outputs = simulation.apply(graph, item, [images], weights[item.name])
+    codes = layers._apply(graph, item, inputs, weights[item.name], site, rounds=True)
+    expected = np.clip(np.rint(outputs / site.step), lowest, lowest + simulation.LEVELS)
+    np.testing.assert_array_equal(codes.values, expected)
+    exact = layers._apply(graph, item, inputs, weights[item.name], site, rounds=False)
+    np.testing.assert_allclose(exact.real(), outputs, rtol=2**-11)
 
 
 def test_behind_disturbed_layers_the_exact_outputs_are_aimed_at():

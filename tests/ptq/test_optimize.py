@@ -272,7 +272,7 @@ def test_the_same_call_gives_the_same_weights():
 
 
 def test_of_many_photographs_some_are_drawn_from_all():
-    many = np.arange(160, dtype=np.uint8)[:, None, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
+    many = np.arange(250, dtype=np.uint8)[:, None, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
     many = many.repeat(3, 3)
     chosen = {
         seed: subject._choose(many, RECORD, OptimizeConfig(seed=seed))[:, 0, 0, 0].tolist()
@@ -280,7 +280,7 @@ def test_of_many_photographs_some_are_drawn_from_all():
     }
     for numbers in chosen.values():
         assert numbers == sorted(set(numbers)) and len(numbers) == subject.MAX_PHOTOGRAPHS
-        assert 40 < sum(number >= 80 for number in numbers) < 60
+        assert 90 < sum(number >= 125 for number in numbers) < 110
     assert chosen[0] != chosen[1]
 
 
