@@ -15,7 +15,7 @@ from sqzkit.preprocessing import Preprocessing
 from sqzkit.programs import classify
 from sqzkit.programs import teach as program
 from sqzkit.runs import lock
-from sqzkit.teaching import export, head_file, teach
+from sqzkit.teaching import export, head_file, measure, teach
 from sqzkit.teaching.classifier import TaughtClassifier
 from sqzkit.teaching.config import MergeConfig, TeachConfig
 from sqzkit.teaching.features import FeatureReader
@@ -139,7 +139,8 @@ def test_figures_are_of_the_test_split_and_of_all_that_the_head_knows(model, fol
     )
     assert (record["measured_on"], record["examples"]) == ("test", 12)
     assert record["curve"] != another["curve"]
-    found, reader = head_file.read(tmp_path / "3" / "taught.head").teach(), FeatureReader(model)
+    head, reader = head_file.read(tmp_path / "3" / "taught.head"), FeatureReader(model)
+    found = head.teach()
     paths = sorted((top / "test").glob("*/*.png"))
     rows = np.stack([reader.read(path) for path in paths])
     truth = [found.labels.index(path.parent.name) for path in paths]
@@ -148,6 +149,9 @@ def test_figures_are_of_the_test_split_and_of_all_that_the_head_knows(model, fol
     assert record["top1"] == pytest.approx((chances.argmax(1) == truth).mean())
     right = chances[np.arange(12), truth].mean()
     assert record["mean_probability_of_truth"] == pytest.approx(right)
+    on = rows, np.array(truth)
+    assert record["curve"] == measure.curve(head.rows(), on, seed=3)
+    assert record["unknown_class_auroc"] == measure.unknown_class(head.rows(), on)
     assert record["mean_first_probability"] == pytest.approx(chances.max(1).mean())
     assert record["false_alarms"] == pytest.approx(found.is_none(rows).mean())
 
