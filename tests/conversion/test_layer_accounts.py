@@ -12,6 +12,7 @@ from sqzkit.conversion import stage_summary
 def clustered():
     generator = np.random.default_rng(0)
     kernel = generator.choice([-0.5, 0.25, 0.75], (3, 3, 16, 32)).astype(np.float32)
+    kernel[..., ::2] = 0  # whole filters, so that the order of the axes shows
     return kernel * (generator.random(kernel.shape) < 0.2)
 
 

@@ -562,6 +562,8 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     config = tiny(run, data=DataSource(data_dir=str(other)))
     measured = run_data.to_measure(loading.load_run(run), config, "validation")
     assert measured.split("validation").num_examples == 6
+    said = capsys.readouterr().out
+    assert "left out 1 photographs that it was trained on (validation/dog/seen.png)" in said
 
 
 def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypatch, capsys):
