@@ -55,11 +55,11 @@ def test_a_budget_is_kept_and_the_answers_stay(small_network, record, noise_imag
 )
 def test_a_budget_is_of_the_archive_or_of_the_update(monkeypatch, budget, base, asked):
     """And a bit is one of an update where there is an older file."""
-    opened, found, checked = [], [], []
+    opened, found, checked, converted = [], [], [], []
 
     class Optimizer:
         price = 0.5
-        rounded = types.SimpleNamespace(template=lambda *_: "model", write=lambda _: b"file")
+        rounded = types.SimpleNamespace(template=lambda *given: given[1:], write=lambda _: b"file")
 
         def __init__(self, model, record, images, config, say, older):
             opened.append(older)
@@ -76,16 +76,22 @@ def test_a_budget_is_of_the_archive_or_of_the_update(monkeypatch, budget, base, 
         return content if base is None else content + b" - " + base
 
     monkeypatch.setattr(converter, "Optimizer", Optimizer)
-    monkeypatch.setattr(converter, "convert_model", lambda *_: b"template")
+
+    def convert_model(*given):
+        converted.append(given)
+        return b"template"
+
+    monkeypatch.setattr(converter, "convert_model", convert_model)
     monkeypatch.setattr(converter, "TFLiteFile", bytes)
     monkeypatch.setattr(converter.checks, "check_ends", lambda *given: checked.append(given))
     monkeypatch.setattr(converter.sqz, "pack", pack)
     config = OptimizeConfig(**budget)
-    given = keras.Sequential(), None, LABELS, OPTIONS, None, config, base
+    given = keras.Sequential(), "record", LABELS, OPTIONS, "images", config, base
     assert PricedConverter(*given).best() == b"file"
     assert opened == [base and (base, LABELS)]
     assert found == asked
     assert checked[0] == (b"file", OPTIONS)
+    assert converted == [(("record",), "record", LABELS, OPTIONS, "images")]  # once
 
 
 def test_only_int8_per_tensor_can_be_optimized(tmp_path):

@@ -65,9 +65,9 @@ def test_a_network_of_another_maker_is_rebuilt_only_if_it_gives_the_same_answers
     values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="conv1")(image))
     model = keras.Model(image, layers.Dense(3, activation="softmax")(values))
 
-    def layers_of_prepared():
-        made = prepare(model, RGB, foreign=True)
-        same(model, made, RGB, noise_images)
+    def layers_of_prepared(record=RGB):
+        made = prepare(model, record, foreign=True)
+        same(model, made, record, noise_images)
         return {layer.name for layer in made.layers}
 
     assert "conv1" in layers_of_prepared()
@@ -80,6 +80,8 @@ def test_a_network_of_another_maker_is_rebuilt_only_if_it_gives_the_same_answers
 
     monkeypatch.setattr(prepared, "to_inference", wrong)
     assert NORMALIZATION_NAME in layers_of_prepared()
+    raw = Preprocessing(32, 32, mean=(0, 0, 0), scale=(1, 1, 1))
+    assert NORMALIZATION_NAME not in layers_of_prepared(raw)
 
 
 def test_an_input_with_two_readers_is_normalized_in_front(noise_images):

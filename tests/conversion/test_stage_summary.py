@@ -88,6 +88,8 @@ def test_the_histogram_is_of_the_weights_that_are_left():
     assert stage_summary.histogram(np.zeros(4)) == {"edges": [], "counts": [], "centroids": []}
     many = stage_summary.histogram(np.arange(1.0, 400.0))
     assert many["centroids"] == []
+    most = stage_summary.histogram(np.arange(1.0, 1.0 + stage_summary.MAX_DRAWN_CENTROIDS))
+    assert len(most["centroids"]) == stage_summary.MAX_DRAWN_CENTROIDS
 
 
 def relabelled(dataset, name, labels):

@@ -102,6 +102,7 @@ class Tuned:
             return result
 
         def choose(*arguments):
+            self.measured = arguments[0]
             return self.choose(*arguments) if share < 0 else (share, {"share": share})
 
         self.monkeypatch.setattr(cross_tuning, "fit_stage", fit)
@@ -171,6 +172,7 @@ def test_each_image_judges_a_network_that_has_not_seen_it(tuned, moving, everyth
         wanted = head.fit(features.at(of_seen), 4, seed=1).kernel
         np.testing.assert_allclose(start["conv10"][0][0, 0], wanted, atol=1e-4)
     assert {id(example) for example in judges} == {id(example) for example in both}
+    assert [found.examples for found in tuned.measured] == [112] * len(cross_tuning.SHARES)
     # A share of the way from the published network to the mean of the folds' networks.
     wanted = tuned.published[MOVED]["kernel"] + share * 0.15
     np.testing.assert_allclose(after[MOVED]["kernel"], wanted, atol=1e-6)

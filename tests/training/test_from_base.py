@@ -111,6 +111,7 @@ def test_a_class_is_added_by_the_head_alone(head_run, base):
 def test_no_time_is_promised_for_epochs_that_do_not_come(old_run, grown, tmp_path, capsys):
     loop.train(config(old_run, grown, tmp_path / "run", train_epochs=2_000))
     printed = capsys.readouterr().out
+    assert f"network: {old_run}, " in printed
     assert "training: the last layer alone" in printed
     assert "time:" not in printed
     assert "2000 epochs" not in printed

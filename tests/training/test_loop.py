@@ -376,6 +376,7 @@ def test_where_too_few_images_judge_it_fine_tuning_is_left_out(
     run = loop.train(config)
     said = capsys.readouterr().out
     assert "fine-tuning: none, because 32 images cannot" in said
+    assert "network: v1_1, 2,514 parameters, 32x32 pixels\n" in said
     assert "training: the last layer alone, seed 1" in said and " epochs" not in said
     assert "trained the last layer alone: top-1" in said
     assert run.folder.finished_stages()[1]["metrics"]["epochs"] == 0

@@ -88,6 +88,12 @@ def test_classes_are_matched_by_name_and_others_left_out(saved):
     assert fewer[2, 0] > 0.99 and fewer[0, 1] > 0.99
     with pytest.raises(UsageError, match=r"does not know the classes 'gray', 'pink' of the data"):
         open_teacher(TeacherOptions(str(path)), ("gray", "pink", "red"))
+    for labels, words in (
+        (("gray", "red"), "does not know the class 'gray' of the data; it knows"),
+        (("x", "y", "z"), "does not know the classes 'x', 'y', 'z' of the data; it knows"),
+    ):
+        with pytest.raises(UsageError, match=f"{words} the classes 'Yellow', .* and 1 more"):
+            open_teacher(TeacherOptions(str(path)), labels)
 
 
 def test_of_a_file_without_names_the_number_of_classes_must_fit(saved, tmp_path, capsys):
