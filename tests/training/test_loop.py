@@ -438,6 +438,7 @@ def test_mixed_precision_keeps_float32_weights_and_leaves_no_policy(tmp_path, dt
 def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
     loop.train(tiny(tmp_path / "run"))
     out = capsys.readouterr().out
+    assert "network: tiny, " in out
     assert out.count("training: 1 epochs, batches of 128, adamw, learning rate 0.002 (cosine)") == 1
     stored = json.loads((tmp_path / "run" / "flags.json").read_text())
     assert stored["train"]["preset"] == "default"
