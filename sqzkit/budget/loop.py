@@ -100,14 +100,20 @@ class _Work:
                 "more bytes or more --hours (fit.json in --output_dir has every attempt)"
             )
         (winner,) = (item for item in finalists if item.network.name == chosen.network)
+        # Rounding to half the budget sometimes costs no answer.
+        return making.choose([chosen, *self._for_other_budgets(winner)], self.config) or chosen
+
+    def _for_other_budgets(self, winner: Finalist) -> Iterator[Made]:
+        """Yield the winner's files for half and double the budget, if there is time."""
         for budget, factor in OTHER_BUDGETS.items():
             name = f"{winner.network.name}_{budget}"
             if name not in self._files_made() and self._seconds_left() <= 0:
                 self._leave_out(name)
-            else:
-                limit = round(self.config.max_archive_bytes * factor)
-                self._file(winner, making.ROUNDED, limit, name)
-        return chosen
+                continue
+            limit = round(self.config.max_archive_bytes * factor)
+            made = self._file(winner, making.ROUNDED, limit, name)
+            if made:
+                yield made
 
     def _seconds_left(self) -> float:
         """Return what remains of --hours; the time of former processes counts."""

@@ -31,8 +31,7 @@ def write(config: FitConfig, fit: Fit, dataset: ImageDataset) -> Path:
         for name, record in fit.read("files").items()
         if "failed" not in record
     }
-    within = [item for item in made.values() if item.archive_limit == config.max_archive_bytes]
-    chosen = making.choose(within, config)
+    chosen = making.choose(list(made.values()), config)
     assert chosen is not None
     on_front = front(list(made.values()))
     predicted = {row["name"]: row["prediction"] for row in fit.read("looked")}
@@ -42,7 +41,7 @@ def write(config: FitConfig, fit: Fit, dataset: ImageDataset) -> Path:
         budget=_budget(config),
         tiles=_tiles(chosen, config, fit.read("test")),
         reasons=[
-            *reasons(chosen, within, config, fit.read("looked")),
+            *reasons(chosen, list(made.values()), config, fit.read("looked")),
             *filter(None, [fit.read("finals")["warning"]]),
         ],
         plot=_plot(list(made.values()), on_front, chosen, config),
@@ -86,11 +85,11 @@ def front(made: Sequence[Made]) -> set[str]:
 
 
 def reasons(
-    chosen: Made, within: Sequence[Made], config: FitConfig, looked: Sequence[Mapping[str, Any]]
+    chosen: Made, made: Sequence[Made], config: FitConfig, looked: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Return why a file was chosen among those made for the budget, as sentences."""
-    fitting = [item for item in within if not making.exceeded(item, config)]
-    count = f"{len(fitting)} of {len(within)} files" if len(within) > 1 else "The only file"
+    """Return why a file was chosen among all that were made, as sentences."""
+    fitting = [item for item in made if not making.exceeded(item, config)]
+    count = f"{len(fitting)} of {len(made)} files" if len(made) > 1 else "The only file"
     keep = "keep" if len(fitting) > 1 else "keeps"
     found = [f"{count} made of the finalists {keep} to the budget."]
     equal = [item for item in fitting if item.top1 == chosen.top1]

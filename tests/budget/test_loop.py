@@ -414,6 +414,36 @@ def test_the_winner_is_made_for_half_and_double_the_budget_too(tmp_path, monkeyp
     assert folder.read("files")["net_double"] == {"failed": loop.NO_TIME}
 
 
+@pytest.mark.parametrize(
+    ("half", "double", "chosen"),
+    [(0.81, 0.8, "net_half"), (0.8, 0.9, "net_half"), (0.79, 0.9, "net_chain")],
+)
+def test_a_file_for_half_the_budget_is_chosen_if_it_is_as_good(
+    tmp_path, monkeypatch, half, double, chosen
+):
+    """The one for double the budget is too large, however good it is."""
+    found = {"chain": (8000, 0.8), "rounded": (8900, 0.8), "half": (4400, half)}
+    found["double"] = (17000, double)
+    made = {
+        f"net_{key}": Made(
+            *(f"net_{key}", "net", "rounded", "finals/trials/x", "prune", size, None, 5000, 500),
+            *(None, 0.9, top1, 0.95, "00", 9000),
+        )
+        for key, (size, top1) in found.items()
+    }
+    finalist = making.Finalist(types.SimpleNamespace(name="net"), None, 0.3, LEAST)
+    monkeypatch.setattr(
+        making.Maker, "make", lambda self, finalist, recipe, limit, name: made[name]
+    )
+    for step in ("_screen", "_plan", "_trials"):
+        monkeypatch.setattr(loop._Work, step, lambda *_: [])
+    monkeypatch.setattr(loop._Work, "_finals", lambda *_: iter([finalist]))
+    settings_ = config(output_dir=tmp_path)
+    assert (
+        loop._Work(settings_, Fit(tmp_path, settings_.identity()), _data()).choice().name == chosen
+    )
+
+
 @pytest.mark.parametrize(("chain_bytes", "rescued"), [(9000, False), (9001, True)])
 def test_a_chain_above_the_budget_is_rounded_to_it(tmp_path, monkeypatch, chain_bytes, rescued):
     chain = Made(

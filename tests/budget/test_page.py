@@ -64,7 +64,7 @@ def test_the_page_has_the_choice_and_why(text):
         "500": "bytes of memory for an inference",
         "1.5 ms": "fastest inference on one thread",
     }
-    assert "3 of 3 files made of the finalists keep to the budget." in text
+    assert "4 of 4 files made of the finalists keep to the budget." in text
     assert "90.00 %, the next 85.00 %" in text
     assert "<li>--hours=0.1 is too short</li>" in text
     assert "sqzkit classify --model=" in text and "sqzkit fit --max_archive_bytes=1000" in text
