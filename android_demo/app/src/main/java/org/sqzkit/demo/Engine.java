@@ -91,6 +91,11 @@ final class Engine {
                 && teaching.awaitIdle(time, unit) && lab.awaitIdle(time, unit);
     }
 
+    /** Waits until nothing runs, and nothing that was cancelled either, for tests. */
+    boolean awaitReturned(long time, TimeUnit unit) throws Exception {
+        return tasks.awaitReturned(time, unit) && awaitIdle(time, unit);
+    }
+
     /** Ends the threads. */
     void close() {
         models.close();

@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
@@ -143,9 +144,18 @@ final class TaskRunner {
 
     /** Waits until no task is running, for tests; cancelled ones do not count. */
     boolean awaitIdle(long time, TimeUnit unit) throws InterruptedException {
+        return await(active::isEmpty, time, unit);
+    }
+
+    /** Waits until cancelled tasks have returned, too, for tests. */
+    boolean awaitReturned(long time, TimeUnit unit) throws InterruptedException {
+        return await(() -> active.isEmpty() && stuck == 0, time, unit);
+    }
+
+    private boolean await(BooleanSupplier done, long time, TimeUnit unit) throws InterruptedException {
         long end = System.nanoTime() + unit.toNanos(time);
         synchronized (active) {
-            while (!active.isEmpty()) {
+            while (!done.getAsBoolean()) {
                 long left = end - System.nanoTime();
                 if (left <= 0) {
                     return false;

@@ -25,6 +25,7 @@ import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.shadows.ShadowSystemClock;
+import org.sqzkit.demo.phone.Idle;
 import org.sqzkit.demo.phone.PhoneTestRunner;
 
 /** The answers so far: kept, gone back to, removed, brought back, and bounded. */
@@ -209,8 +210,7 @@ public class HistoryActivityTest {
     public void aPhotoThatNobodyWaitsForAnyMoreIsDeleted() throws Exception {
         Screens.engine().photos().classify(Screens.offer("late.jpg", Screens.photo(Screens.RED)));
         Screens.engine().photos().cancel();
-        Screens.settle();
-        Screens.settle();
+        Idle.await(Screens.engine()::awaitReturned);
         assertEquals(6, folder().list().length);
     }
 
