@@ -9,7 +9,7 @@ from sqzkit.base.errors import InvariantError, RunError, UsageError
 from sqzkit.conversion import checks, converter
 from sqzkit.conversion.converter import convert_model
 from sqzkit.conversion.options import ConversionOptions
-from sqzkit.conversion.prepared import prepare
+from sqzkit.conversion.prepared import prepare, round_first_kernel
 from sqzkit.models import registry
 from sqzkit.models.spec import tiny
 from sqzkit.preprocessing import Preprocessing
@@ -73,6 +73,21 @@ def test_integer_input_is_the_pixels_bytes(converted, kind, zero):
     assert (source.dtype, target.dtype) == (kind, kind)
     assert (source.scales.tolist(), source.zero_points.tolist()) == ([1.0], [zero])
     assert (target.scales.tolist(), target.zero_points.tolist()) == ([1 / 256], [zero])
+
+
+@pytest.mark.parametrize(("kind", "rounds"), [("int8", False), ("uint8", True)])
+def test_the_first_bias_makes_up_for_one_scale_a_tensor(
+    converted, small_network, record, kind, rounds
+):
+    """The file `uint8` has one, `int8` one for each filter."""
+    prepared = prepare(small_network, record)
+    if rounds:
+        round_first_kernel(prepared, record)
+    model = TFLiteFile(converted[kind])
+    bias = model.convolutions()[0].bias
+    found = model.data(bias) * bias.scales
+    expected = prepared.get_layer("conv1").get_weights()[1]
+    np.testing.assert_allclose(found, expected, atol=bias.scales.max())
 
 
 @pytest.mark.parametrize("quantization", ["dynamic", "int16x8"])
