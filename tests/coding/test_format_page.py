@@ -13,7 +13,7 @@ INDEX = json.loads((format_page.GOLDEN / "index.json").read_text())
 QUICK = 12_000
 SMALL = [entry for entry in INDEX if entry.get("size", 0) < QUICK]
 LARGE = [entry for entry in INDEX if entry.get("size", 0) >= QUICK]
-# A minute or more each: the compiled decoders read them in every test run, the page's in these.
+# The page's decoder takes up to a minute for each, so only make test-thorough gives it these two.
 HUGE = ("caffe_net.sqz", "mixing_weights_clamped.sqz")
 
 

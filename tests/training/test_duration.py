@@ -72,7 +72,7 @@ def test_an_epoch_is_its_steps_and_its_validation(colours, small):
 
 
 def test_steps_are_timed_on_the_images_that_training_sees(colours, small, monkeypatch):
-    """More than an epoch's, if two seconds are longer; never fewer than three."""
+    """And on those of a second epoch, where the first is over too soon."""
     seen = []
 
     def epoch_batches(*chosen):
