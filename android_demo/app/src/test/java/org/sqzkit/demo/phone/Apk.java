@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -40,9 +41,14 @@ public final class Apk {
         }
     }
 
+    /** Where this process of the tests keeps libraries: another must not read one half written. */
+    static Path libraries() {
+        return Paths.get(System.getProperty("sqzkit.phoneLib"));
+    }
+
     /** Puts TensorFlow Lite's library for {@code abi} into a file. */
-    public static Path library(String abi, Path folder) throws IOException {
-        Path file = folder.resolve(abi).resolve("libtensorflowlite_jni.so");
+    static Path library(String abi) throws IOException {
+        Path file = libraries().resolve(abi).resolve("libtensorflowlite_jni.so");
         Files.createDirectories(file.getParent());
         Files.write(file, read("lib/" + abi + "/libtensorflowlite_jni.so"));
         return file;

@@ -101,7 +101,7 @@ public class BundledModelTest {
 
     private static byte[] onArm(LoadedModel model, String abi, boolean wide, byte[] input)
             throws Exception {
-        Path library = Apk.library(abi, Paths.get("target/phone-lib"));
+        Path library = Apk.library(abi);
         try (EmulatedPhone phone = new EmulatedPhone(library, wide, bytes(model.content()), false)) {
             return phone.run(input);
         }
@@ -135,7 +135,7 @@ public class BundledModelTest {
 
     private void topOneOnArm(String abi, boolean wide) throws Exception {
         Expected expected = Expected.load(bundled());
-        Path library = Apk.library(abi, Paths.get("target/phone-lib"));
+        Path library = Apk.library(abi);
         try (EmulatedPhone phone =
                         new EmulatedPhone(library, wide, bytes(expected.model.content()), wide);
                 Classifier classifier = Classifier.open(

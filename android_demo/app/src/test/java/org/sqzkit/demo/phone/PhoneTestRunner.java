@@ -1,7 +1,5 @@
 package org.sqzkit.demo.phone;
 
-import java.nio.file.Path;
-import java.nio.file.Paths;
 import org.junit.runners.model.FrameworkMethod;
 import org.junit.runners.model.InitializationError;
 import org.robolectric.RobolectricTestRunner;
@@ -16,9 +14,8 @@ import org.robolectric.internal.bytecode.InstrumentationConfiguration;
 public final class PhoneTestRunner extends RobolectricTestRunner {
     static {
         try {
-            Path folder = Paths.get("target/phone-lib").toAbsolutePath();
             byte[] library = Apk.read("lib/x86_64/libtensorflowlite_jni.so");
-            System.load(PhoneLibrary.prepare(library, folder).toString());
+            System.load(PhoneLibrary.prepare(library, Apk.libraries()).toString());
         } catch (Exception e) {
             throw new ExceptionInInitializerError(e);
         }

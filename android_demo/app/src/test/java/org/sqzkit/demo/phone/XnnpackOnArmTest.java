@@ -7,7 +7,6 @@ import static org.junit.Assert.assertTrue;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.nio.file.Paths;
 import java.util.Random;
 import org.junit.Test;
 
@@ -25,7 +24,7 @@ public class XnnpackOnArmTest {
 
     @Test
     public void changesNoAnswerOfAnyQuantization() throws Exception {
-        Path library = Apk.library("arm64-v8a", Paths.get("target/phone-lib"));
+        Path library = Apk.library("arm64-v8a");
         for (String name : REAL) {
             byte[][] answers = answers(name, library, floats());
             for (int i = 0; i < answers[0].length; i += 4) {
