@@ -13,7 +13,7 @@ PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-.PHONY: demo apk install test package docs hooks coverage mutants fuzz test-fast test-thorough lint types unit android-test bazel-test interop benchmark lock clean help
+.PHONY: demo apk install test package docs hooks coverage mutants fuzz test-fast test-thorough lint types unit android-test bazel-test apps interop benchmark lock clean help
 
 help:
 	@echo "make demo       train, convert, verify and classify on embedded data"
@@ -51,7 +51,7 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed
-	$(PYTEST)
+	$(PYTEST) --durations=20 --durations-min=10
 
 # Lines of sqzkit that the tests run, their programs included; fails below 90 %.
 coverage: $(VENV)/.installed
@@ -89,7 +89,12 @@ package: $(VENV)/.installed
 
 # Maven and pip wait for the network and use one processor at times: the two run side by side.
 test: lint types unit
-	$(MAKE) --jobs=2 package docs android-test
+	$(MAKE) --jobs=2 package docs apps
+
+# One app after the other: Bazel's is compared with Maven's.
+apps:
+	$(MAKE) android-test
+	SQZKIT_APK=android_demo/target/sqzkit.apk $(BIN)/python -m pytest -q tests/android/test_apk.py
 	$(MAKE) bazel-test
 
 # Pages, API and links, strictly: any warning is an error. Needs no network.
