@@ -9,6 +9,7 @@ from sqzkit.budget import page
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit, Made
 from sqzkit.budget.predict import Prediction
+from tests.reporting import pages
 
 CHOSEN = Made(
     *("net_chain", "net", "chain", "finals/trials/x", "quantize", 970, 1000, 9000, 500, 1.5),
@@ -71,13 +72,25 @@ def test_the_page_has_the_choice_and_why(text):
 
 
 def test_the_page_has_predictions_and_their_errors(text):
-    assert "<td>970 (+3.1 %)</td>" in text  # 1,000 were predicted
-    assert "<td>500 (+0.0 %)</td><td>1.5 (-6.7 %)</td>" in text  # memory, and 1.4 ms
-    assert "<td>990</td>" in text  # rounding is not predicted
+    made, networks = pages.read(text).tables
+    assert list(made[0].items()) == [
+        *(("network", "net"), ("by", "chain"), ("bytes", "970 (+3.1 %)")),  # 1,000 predicted
+        *(("validation %", "90.00"), ("float %", "95.00"), ("same answer %", "97.0")),
+        *(("memory", "500 (+0.0 %)"), ("ms", "1.5 (-6.7 %)"), ("note", "chosen; front")),
+    ]
+    # Rounding is not predicted.
+    assert [(row["by"], row["bytes"], row["validation %"], row["note"]) for row in made[1:]] == [
+        ("rounding", "990", "85.00", ""),
+        ("rounding", "490", "80.00", "front"),
+        ("rounding", "480", "75.00", "front"),
+    ]
     # 63 % zeros are halfway between the counted sparsities: 100 + 900 bytes before the training.
-    row = next(line for line in text.splitlines() if "<td>net</td>" in line and "63.0" in line)
-    assert "<td>1,000</td>" in row and "<td>970</td>" in row and "<td>70.00</td>" in row
-    assert "too &lt;wide&gt;" in text
+    assert list(networks[1].items()) == [
+        *(("network", "net"), ("weights", "9,000"), ("zeros %", "63.0")),
+        *(("bytes, untrained", "1,000"), ("bytes, made", "970"), ("memory", "500")),
+        *(("trial, validation %", "70.00"), ("ms", "1.4"), ("note", "")),
+    ]
+    assert list(networks[0].values()) == ["wide", "90,000", *[""] * 6, "too <wide>"]
 
 
 def test_the_page_says_what_half_and_double_would_give(text):

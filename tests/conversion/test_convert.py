@@ -183,8 +183,30 @@ def test_a_new_version_has_the_old_codes_but_where_weights_moved(int8, next_vers
     assert checked["converted_top1"] == pytest.approx((ours.argmax(axis=1) == labels).mean())
 
 
+@pytest.fixture(scope="module")
+def without_base(next_version, tmp_path_factory):
+    """The new version as it is converted without an older one."""
+    output = str(tmp_path_factory.mktemp("plain") / "new.tflite")
+    return convert.convert(dataclasses.replace(next_version, output_file=output))
+
+
+def test_a_base_whose_scales_cannot_be_kept_leaves_a_verified_file(
+    run, next_version, without_base, tmp_path, capsys
+):
+    base = tmp_path / "float.tflite"
+    config = ConversionConfig(FLOAT, model_dir=str(run.path), verify=False, output_file=str(base))
+    convert.convert(config)
+    config = dataclasses.replace(
+        next_version, base=str(base), output_file=str(tmp_path / "new.tflite")
+    )
+    made = convert.convert(config)
+    assert f"note: nothing of {base} is kept: " in capsys.readouterr().out
+    assert made.path.read_bytes() == without_base.path.read_bytes()
+    assert made.record["verification"] == without_base.record["verification"]
+
+
 def test_old_scales_that_lose_accuracy_are_not_kept(
-    int8, next_version, tmp_path, monkeypatch, capsys
+    int8, next_version, without_base, tmp_path, monkeypatch, capsys
 ):
     nearest = OlderFile.nearest
 
@@ -199,9 +221,8 @@ def test_old_scales_that_lose_accuracy_are_not_kept(
     config = dataclasses.replace(next_version, base=str(int8.path), output_file=output)
     made = convert.convert(config)
     assert "the old scales of --base lose" in capsys.readouterr().out
-    plain = convert.convert(dataclasses.replace(next_version, output_file=f"{output}.tflite"))
-    assert made.path.read_bytes() == plain.path.read_bytes()
-    assert made.record["verification"] == plain.record["verification"]
+    assert made.path.read_bytes() == without_base.path.read_bytes()
+    assert made.record["verification"] == without_base.record["verification"]
 
 
 def test_the_report_shows_what_matters(int8):

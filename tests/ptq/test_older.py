@@ -16,6 +16,7 @@ from sqzkit.ptq.equalization import equalize
 from sqzkit.ptq.graph import read_model
 from sqzkit.ptq.layers import Rounded
 from sqzkit.ptq.older import FACTOR_SLACK, OlderFile, has_one_scale
+from sqzkit.ptq.optimize import Optimizer, coded_bytes
 from sqzkit.tflite.classifier import Classifier
 from sqzkit.tflite.flatbuffer import TFLiteFile
 from tests.ptq.test_optimize import LABELS, RECORD, network, photographs
@@ -159,6 +160,23 @@ def test_another_granularity_is_refused(images):
     channelwise = OlderFile(made[False], graph, weights, LABELS)
     with pytest.raises(UsageError, match="conv1 in --base has a scale for each channel"):
         channelwise.layers(weights)
+
+
+def test_the_dearer_a_bit_the_more_of_the_older_file_stays(images):
+    old = convert_model(network(), RECORD, LABELS, PER_TENSOR, images)
+    model, _ = moved_network()
+    optimizer = Optimizer(model, RECORD, images, OptimizeConfig(), older=(old, LABELS))
+    dear, usual = optimizer.at(1e9), optimizer.at(optimizer.price)
+    moved = {}
+    for item in TFLiteFile(old).convolutions():
+        kernel = codes(old)[item.layer].transpose(1, 2, 3, 0)
+        np.testing.assert_array_equal(dear.layers[item.layer].kernel, kernel)
+        moved[item.layer] = np.count_nonzero(usual.layers[item.layer].kernel != kernel)
+        assert usual.layers[item.layer].step == item.kernel.scales[0]
+        bias = TFLiteFile(old).data(item.bias) * np.float64(item.bias.scales[0])
+        np.testing.assert_allclose(dear.layers[item.layer].bias, bias, rtol=1e-6)
+    assert moved["fire2/squeeze1x1"] > 0
+    assert dear.coded_bytes < usual.coded_bytes < coded_bytes(usual.layers) / 2, moved
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -277,6 +278,14 @@ def test_the_confusion_matrix_has_the_truth_in_its_rows(folder):
     axes = {text: (x, y) for text, x, y in pages.texts(drawing)}
     assert axes["true class"][0] < axes["answer"][0]  # beside the rows
     assert axes["answer"][1] > axes["true class"][1]  # below the columns
+
+
+@pytest.mark.parametrize(("longest", "degrees"), [("ab", 0), ("abc", 90)])
+def test_only_names_that_would_overlap_are_turned(longest, degrees):
+    drawing = figures.confusion([[1, 0], [0, 1]], [longest, "d"])
+    angle = r"<text[^>]*rotate\((-?\d+)[^>]*>{}</text>"
+    below, beside = re.findall(angle.format(longest), drawing)
+    assert (abs(int(below)), int(beside)) == (degrees, 0)
 
 
 def test_drawn_sizes_are_those_of_files_and_archives(folder):

@@ -566,6 +566,13 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     assert measured.split("validation").num_examples == 6
     said = capsys.readouterr().out
     assert "left out 1 photographs that it was trained on (validation/dog/seen.png)" in said
+    # Nor are they compared with what the run was trained on where that is not all there any more.
+    shutil.rmtree(photographs / "cat")
+    measured = run_data.to_measure(loading.load_run(run), config, "test")
+    assert measured.split("test").num_examples == 11  # the one that was saved again is back
+    said = capsys.readouterr().out
+    assert "left out 2 photographs that it was trained on" in said
+    assert "look like one of these" not in said
 
 
 def test_weights_that_are_on_this_machine_are_hinted_at(pets, tmp_path, monkeypatch, capsys):
