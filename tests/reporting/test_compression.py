@@ -82,6 +82,22 @@ def test_a_run_that_was_only_trained_has_no_section(folder, stages, tmp_path):
     assert compression.render(RunFolder(tmp_path / "none")) is None
 
 
+@pytest.mark.parametrize(("kind", "most"), [("stages", 16), ("layers", 400)])
+def test_more_than_can_be_drawn_is_refused(folder, stages, kind, most, monkeypatch):
+    monkeypatch.setattr(compression, "histograms", lambda layers: f"{len(layers)} drawings")
+    record = {"stages": stages, "layers": [LAYER], "histograms": {}}
+    for count in (most, most + 1):
+        if kind == "stages":
+            record["stages"] = [stages[0]] * count
+        else:
+            record["histograms"] = {f"layer{index}": HISTOGRAM for index in range(count)}
+        folder.write_record(compression.RECORD, record)
+        if count == most:
+            assert f"{len(record['histograms'])} drawings" in compression.render(folder)
+    with pytest.raises(ValueError, match="more than 16 stages or 400 layers"):
+        compression.render(folder)
+
+
 def test_the_waterfall_goes_from_float_to_the_last_archive(stages):
     steps = compression.waterfall_steps(stages)
     assert [name for name, _, _ in steps] == [

@@ -10,6 +10,7 @@ from sqzkit.teaching import measure, page
 from sqzkit.teaching.features import FeatureReader
 from sqzkit.teaching.fitting import Answers
 from sqzkit.teaching.head import Head
+from tests.reporting import pages
 from tests.teaching.golden import photographs
 
 
@@ -147,6 +148,67 @@ def test_the_mistakes_of_which_the_head_was_most_certain_come_first(noise_head):
             seen = page.overlay(image, page.class_map(reader, taught, image, label))
             errors.append(np.abs(picture - np.asarray(seen, int)).mean())
         assert errors[0] < 5 < errors[1]
+
+
+def test_only_the_worst_mistakes_are_shown(noise_head, monkeypatch):
+    reader, taught, prepared = noise_head
+    features = np.stack([reader.average(reader.map(image)) for image in prepared])
+    wrong = 1 - taught.probabilities(features).argmax(axis=1)
+    examples = [Example(image, label) for image, label in zip(prepared, wrong, strict=True)]
+    found = measure.answers(taught.discriminant, features, wrong)
+    monkeypatch.setattr(page, "MAX_MISTAKES", 2)
+    shown = page.mistakes(reader, taught, examples, found)
+    worst = taught.probabilities(features).max(axis=1)
+    assert [one["probability"] for one in shown] == sorted(worst, reverse=True)[:2]
+    assert page.mistakes(reader, taught, examples, None) == []
+
+
+def record(labels, confusion):
+    return {
+        "model": "a <model>",
+        "labels": labels,
+        "photographs": [1_000 + number for number in range(len(labels))],
+        "seconds": 0.25,
+        "top1": 0.75,
+        "examples": 1_234,
+        "measured_on": "test",
+        "false_alarms": 0.0625,
+        "false_alarm_rate": 0.05,
+        "unknown_class_auroc": 0.9124,
+        "mean_first_probability": 0.5,
+        "curve": [{"photographs": 2_000, "top1": 0.625, "spread": 0.015}],
+        "confusion": confusion,
+    }
+
+
+def test_each_figure_of_the_page_stands_in_its_place():
+    answers_ = Answers(np.eye(2), np.zeros(2, int), np.zeros(2))
+    shown = pages.read(page.render(record(["cat", "dog"], [[7, 2], [0, 5]]), answers_, []))
+    assert shown.headings[0] == "2 classes, taught on 2,001 photographs"
+    assert shown.paragraphs[0].endswith("from the features of a <model> in 0.25 s.")
+    figures = ["75.00 %", "6.25 %", "0.912", "50.00 %"]
+    titles = ["of 1,234 photographs", "of them taken for", "AUROC of", "mean probability of"]
+    assert list(shown.tiles.values()) == figures
+    assert all(one.startswith(two) for one, two in zip(shown.tiles, titles, strict=True))
+    assert [[list(row.items()) for row in table] for table in shown.tables] == [
+        [[("photographs of each class", "2,000"), ("top-1", "62.50 %"), ("spread", "1.50 %")]],
+        [
+            [("class", "cat"), ("photographs taught", "1,000")],
+            [("class", "dog"), ("photographs taught", "1,001")],
+        ],
+        [
+            [("", "cat"), ("cat", "7"), ("dog", "2")],
+            [("", "dog"), ("cat", ""), ("dog", "5")],
+        ],
+    ]
+
+
+@pytest.mark.parametrize(("classes", "tables"), [(40, 3), (41, 2)])
+def test_a_matrix_that_is_too_large_to_read_is_left_out(classes, tables):
+    labels = [f"class {number}" for number in range(classes)]
+    answers_ = Answers(np.eye(classes), np.arange(classes), np.zeros(classes))
+    text = page.render(record(labels, answers_.confusion().tolist()), answers_, [])
+    assert len(pages.read(text).tables) == tables
 
 
 def test_overlay_is_red_where_the_class_is():
