@@ -53,6 +53,15 @@ def test_a_damaged_record_is_refused(tmp_path):
         Lineage(tmp_path / "e", {})
 
 
+@pytest.mark.parametrize(
+    ("name", "least"), [("parameters", 1), ("tflite_bytes", 1), ("latency_ms", 0.01)]
+)
+def test_sizes_and_latency_are_above_zero(name, least):
+    assert getattr(dataclasses.replace(ANCESTOR, **{name: least}), name) == least
+    with pytest.raises(UsageError, match="ancestor: sizes and latency must be above 0"):
+        dataclasses.replace(ANCESTOR, **{name: 0})
+
+
 def test_neither_the_ancestor_nor_the_last_training_is_a_generation():
     lineage = Lineage(Path("nowhere"), {})
     final = dataclasses.replace(FIRST, name="final")

@@ -75,14 +75,14 @@ def drawn(monkeypatch):
 
 
 def test_curve_without_other_photographs_measures_on_those_not_drawn(drawn):
-    features, labels = made(5)
+    features, labels = made(6)
     rows = measure.curve((features, labels), None, seed=0)
-    assert [row["photographs"] for row in rows] == [1, 2]
-    assert len(drawn) == 2 * measure.DRAWS
+    assert [row["photographs"] for row in rows] == [1, 2, 5]
+    assert len(drawn) == 3 * measure.DRAWS
     for taught, classes, others, truth, _ in drawn:
         each = len(taught) // 4
         assert np.bincount(classes).tolist() == [each] * 4
-        assert np.bincount(truth).tolist() == [5 - each] * 4
+        assert np.bincount(truth).tolist() == [6 - each] * 4
         both = np.concatenate([taught, others])
         np.testing.assert_array_equal(np.unique(both, axis=0), np.unique(features, axis=0))
 
