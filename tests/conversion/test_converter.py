@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import itertools
 
 import numpy as np
@@ -268,6 +269,19 @@ def test_a_file_that_is_not_what_was_asked_for_is_refused(converted, small_netwo
             checks.check_ends(TFLiteFile(converted[kind]), forms[wanted])
     with pytest.raises(InvariantError, match="nowhere: the int8 file has 0 layers of that name"):
         checks.int8_kernels(converted["int8"], ["nowhere"])
+
+
+@pytest.mark.parametrize(("kind", "zero"), [("int8", 0), ("uint8", -128)])
+def test_a_zero_point_that_is_not_the_lowest_byte_is_refused(converted, kind, zero):
+    options = ConversionOptions("int8", "per_tensor", kind)
+    for end in ("input", "output"):
+        file = TFLiteFile(converted[kind])
+        tensor = file.tensors[getattr(file, f"{end}s")[0]]
+        assert tensor.zero_points.tolist() == [-128 - zero]
+        spoilt = dataclasses.replace(tensor, zero_points=np.array([zero]))
+        file.tensors = tuple(spoilt if one is tensor else one for one in file.tensors)
+        with pytest.raises(InvariantError, match=f"{end}: has scale and zero point .*{zero}]"):
+            checks.check_ends(file, options)
 
 
 def test_a_scale_that_is_not_one_is_refused(small_network, converted, record):

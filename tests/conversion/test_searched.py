@@ -130,6 +130,23 @@ def test_what_decides_itself_is_not_searched(convert_run, changes):
     assert "measured" not in asked and "search" not in result.record
 
 
+def test_an_update_is_not_searched(convert_run, converted, tmp_path):
+    old = tmp_path / "old.tflite"
+    old.write_bytes(converted["int8"])
+    result, asked = convert_run(0.25, base=str(old))
+    assert "measured" not in asked and result.update.stat().st_size < 200
+
+
+def test_the_file_is_judged_as_it_is_written(convert_run, converted, monkeypatch):
+    """With its further outputs, which may not cost more than the limit either."""
+    monkeypatch.setattr(convert.last_layer, "teachable", lambda content: converted["uint8"])
+    result, _ = convert_run(0.25, 0.5, teachable=True)
+    assert result.path.read_bytes() == converted["uint8"]
+    assert result.record["verification"]["drop"] == pytest.approx(0.5)
+    with pytest.raises(RunError, match=r"3\.00 points below the float model"):
+        convert_run(0.25, 3.0, teachable=True, overwrite=True)
+
+
 @pytest.mark.parametrize(
     ("options", "optimize", "advice"),
     [

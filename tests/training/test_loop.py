@@ -537,7 +537,8 @@ def test_moved_photographs_are_the_same_data_at_their_new_place(run_on_pets, mon
 
 def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets, capsys):
     photographs, run = run_on_pets
-    trained_on = loading.load_run(run).open_data().split("train").examples
+    data = loading.load_run(run).open_data()
+    trained_on = data.split("train").examples
     other = photographs.parent / "other"
     for split in ("train", "test"):
         for number, label in enumerate(("cat", "dog")):
@@ -547,13 +548,15 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     for path in taken:
         shutil.copy(path, other / "test" / "cat" / path.name)
     third = next(e.image for e in trained_on if e.label == 0 and e.image not in taken)
-    again = other / "test" / "cat" / "again.jpg"
-    Image.open(third).convert("RGB").save(again, quality=95, subsampling=0)
+    chosen_by = next(e.image for e in data.split("validation").examples if e.label == 1)
+    for image, again in ((third, "cat/again.jpg"), (chosen_by, "dog/judge.jpg")):
+        copy = Image.open(image).convert("RGB")
+        copy.save(other / "test" / again, quality=95, subsampling=0)
     capsys.readouterr()
     loop.evaluate(tiny(run, data=DataSource(data_dir=str(other))))
     said = capsys.readouterr().out
     assert "other data than the run's; left out 2 photographs that it was trained on" in said
-    assert "left out 1 that look like one of these (test/cat/again.jpg)" in said
+    assert "left out 2 that look like one of these (test/cat/again.jpg, test/dog/judge.jpg)" in said
     assert "on 10 test images" in said
     # Nothing is chosen by what was trained on either.
     for number, label in enumerate(("cat", "dog")):
@@ -569,7 +572,7 @@ def test_other_photographs_are_evaluated_without_what_was_trained_on(run_on_pets
     # Nor are they compared with what the run was trained on where that is not all there any more.
     shutil.rmtree(photographs / "cat")
     measured = run_data.to_measure(loading.load_run(run), config, "test")
-    assert measured.split("test").num_examples == 11  # the one that was saved again is back
+    assert measured.split("test").num_examples == 12  # those that were saved again are back
     said = capsys.readouterr().out
     assert "left out 2 photographs that it was trained on" in said
     assert "look like one of these" not in said
