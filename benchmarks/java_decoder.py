@@ -1,6 +1,7 @@
 """The Java decoder and encoder of `.sqz`, compiled with the JDK that is there."""
 
 import dataclasses
+import itertools
 import shutil
 import struct
 import subprocess
@@ -43,15 +44,26 @@ def _compile(folder: str) -> None:
     )
 
 
-def pack(contents: Sequence[bytes], heap: str = "256m") -> list[Answer]:
-    """Return of each file what the encoder made: the SHA-256 of the archive, and its time."""
+def pack(
+    contents: Sequence[bytes], bases: Sequence[bytes | None] = (), heap: str = "256m"
+) -> list[Answer]:
+    """Return of each file what the encoder made: the SHA-256 of the archive, and its time.
+
+    With `bases`, one for each file, the archive is an update where there is one.
+    """
     with tempfile.TemporaryDirectory() as folder:
         _compile(folder)
-        given = b"".join(struct.pack(">i", len(content)) + content for content in contents)
+        pairs = itertools.zip_longest(contents, bases)
+        given = b"".join(_sent(content) + _sent(base) for content, base in pairs)
         command = ["java", f"-Xmx{heap}", "-cp", folder, f"{PACKAGE}.EncodeFiles"]
         done = subprocess.run(command, input=given, capture_output=True, check=True)
     lines = (line.split() for line in done.stdout.decode().splitlines())
     return [Answer(sha256, int(took) / 1e6) for sha256, took in lines]
+
+
+def _sent(content: bytes | None) -> bytes:
+    """Return what a program is sent: the content behind its length, or -1 without one."""
+    return struct.pack(">i", -1) if content is None else struct.pack(">i", len(content)) + content
 
 
 class JavaDecoder:
@@ -91,8 +103,7 @@ class JavaDecoder:
           ChildProcessError: it died.
         """
         assert self._process.stdin and self._process.stdout
-        given = struct.pack(">i", -1) if base is None else struct.pack(">i", len(base)) + base
-        self._process.stdin.write(struct.pack(">i", len(archive)) + archive + given)
+        self._process.stdin.write(_sent(archive) + _sent(base))
         self._process.stdin.flush()
         line = self._process.stdout.readline().decode().rstrip("\n")
         word, _, rest = line.partition(" ")

@@ -72,8 +72,8 @@ def pack(content: bytes, base: bytes | None = None) -> bytes:
 
     Args:
       content: a `.tflite`. Any other bytes are packed too, as plain bytes.
-      base: a file, or an archive of one, to make an update of. It is at most 41 bytes larger
-        than the archive without a base.
+      base: a file, or an archive of one, to make an update of. Where the base is of no use, it
+        is some 40 bytes larger than the archive without one.
     """
     start = None if base is None else base_content(base)
     net = net_archive.to_archive(content) if start is None else None

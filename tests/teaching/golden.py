@@ -210,12 +210,17 @@ def taught(base):
     return head
 
 
+def model(name):
+    """Return one of the models of `EXPORTED`."""
+    folder = MODELS if name.startswith("colours") else FOLDER
+    return (folder / f"{name}.tflite").read_bytes()
+
+
 def write_exports():
     """Write a model's export, and the SHA-256 of those of the models that the app's tests open."""
     found = {}
     for name in EXPORTED:
-        folder = MODELS if name.startswith("colours") else FOLDER
-        base = (folder / f"{name}.tflite").read_bytes()
+        base = model(name)
         head = taught(base)
         (FOLDER / f"{name}.head").write_bytes(head_file.to_bytes(head))
         files = {"teachable": last_layer.teachable(base), "exported": export.export(base, head)}

@@ -89,7 +89,7 @@ final class MixedBytesCoder {
     }
 
     /** Returns 16 well mixed bits of the key; 32-bit products may overflow here. */
-    private static int spread(int key) {
+    static int spread(int key) {
         key *= 0x9E3779B1;
         key ^= key >>> 15;
         key *= 0x9E3779B1;

@@ -4,20 +4,20 @@ import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /** Which part of a file goes to which stream: what Python's program chooses (docs/sqz.md, "Encoders"). */
 final class Plan {
     /** Elements of the smallest tensors that the weights' coder gets: of single bytes, and of wider ones. */
     private static final int MIN_WEIGHTS = 64;
     private static final int MIN_CODED = 1024;
-    /** Scales before and behind others that may be a factor times those. */
-    private static final int NEAR = 3;
-    /** Steps from the likeliest factor to the last that is tried. */
-    private static final int STEPS = 8;
+
+    private static final int WEIGHTS = -1;
 
     private final byte[] content;
     private final Deflate.Check check;
-    private final List<Spans.Span> spans;
+    /** Where each piece is. */
+    final List<Spans.Span> spans;
     /** What belongs to no piece. */
     final ByteArrayOutputStream rest = new ByteArrayOutputStream();
     /** Plain numbers by their kind, and the first span of each kind. */
@@ -29,37 +29,51 @@ final class Plan {
     final ByteArrayOutputStream symbols = new ByteArrayOutputStream();
     final ByteArrayOutputStream codebooks = new ByteArrayOutputStream();
 
-    /** Takes a file apart; there are no pieces if it is not a .tflite. */
-    Plan(byte[] content, Deflate.Check check) throws SqzException {
+    /**
+     * Takes a file apart at its spans, or at some of them; there are no pieces if it is not a .tflite.
+     *
+     * @param compared the spans that have a base to be compared with
+     */
+    Plan(byte[] content, List<Spans.Span> spans, Set<Spans.Span> compared, Deflate.Check check)
+            throws SqzException {
         this.content = content;
+        this.spans = spans;
         this.check = check;
-        spans = Spans.find(content);
         int end = 0;
         for (Spans.Span span : spans) {
             Directory.Piece piece = new Directory.Piece();
             piece.gap = span.offset - end;
             piece.length = span.length;
-            piece.stream = addWeights(span) ? -1 : group(span);
+            piece.stream = addWeights(span, compared.contains(span)) ? WEIGHTS : group(span);
             pieces.add(piece);
             rest.write(content, end, piece.gap);
             end = span.end();
         }
         rest.write(content, end, content.length - end);
-        findProducts();
+        Products products = new Products(content, spans);
         for (int k = 0; k < spans.size(); k++) {
             Directory.Piece piece = pieces.get(k);
-            if (piece.stream < 0) {
-                piece.stream = groups.size() + 2;
-            } else if (piece.stream > 0) {
+            if (products.sources[k] >= 0) {
+                piece.stream = 0;
+                piece.source = products.sources[k];
+                piece.factor = products.factors[k];
+            } else if (piece.stream == WEIGHTS) {
+                piece.stream = weightsStream();
+            } else {
                 groups.get(piece.stream - 1).write(content, spans.get(k).offset, piece.length);
             }
         }
     }
 
+    /** Returns the number of the weights' stream, behind the groups and the codebooks. */
+    int weightsStream() {
+        return groups.size() + 2;
+    }
+
     /** Returns the number of the stream of the numbers of this kind. */
     private int group(Spans.Span span) {
         int number = 0;
-        while (number < kinds.size() && !kinds.get(number).isOfKind(span)) {
+        while (number < kinds.size() && kinds.get(number).kind() != span.kind()) {
             number++;
         }
         if (number == kinds.size()) {
@@ -69,8 +83,11 @@ final class Plan {
         return number + 1;
     }
 
-    /** Adds a tensor to those that the weights' coder gets, if it is the best one for it. */
-    private boolean addWeights(Spans.Span span) throws SqzException {
+    /**
+     * Adds a tensor to those that the weights' coder gets, if it is the best one for it. For single
+     * bytes that the base has, too, it always is: only this coder uses the old values.
+     */
+    private boolean addWeights(Spans.Span span, boolean compared) throws SqzException {
         int width = span.width();
         int elements = span.length / width;
         if (span.scales || elements < (width > 1 ? MIN_CODED : MIN_WEIGHTS)) {
@@ -79,12 +96,13 @@ final class Plan {
         Directory.Tensor tensor = new Directory.Tensor();
         tensor.width = width;
         Codebook codebook = width > 1 ? new Codebook() : null;
-        byte[] own = symbols(span, tensor, codebook);
+        byte[] own = symbols(content, span, tensor, codebook);
         if (own == null || codebook != null && 4 * codebook.size() > span.length) {
             return false;
         }
         byte[] plain = Arrays.copyOfRange(content, span.offset, span.end());
-        if (!(entropyBytes(own) < Deflate.deflate(plain, check).length * 1.02)) {
+        if (!(compared && width == 1)
+                && !(entropyBytes(own) < Deflate.deflate(plain, check).length * 1.02)) {
             return false;
         }
         setSides(tensor.sides, span.shape);
@@ -98,7 +116,8 @@ final class Plan {
     }
 
     /** Returns a tensor's symbols, null if it has too many distinct elements. */
-    private byte[] symbols(Spans.Span span, Directory.Tensor tensor, Codebook codebook) {
+    static byte[] symbols(byte[] content, Spans.Span span, Directory.Tensor tensor,
+            Codebook codebook) {
         int width = tensor.width;
         byte[] symbols = new byte[span.length / width];
         for (int k = 0; codebook != null && k < symbols.length; k++) {
@@ -142,7 +161,7 @@ final class Plan {
     }
 
     /** Sets sides to outputs, height, width and inputs; those that are missing are 1. */
-    private static void setSides(int[] sides, int[] shape) {
+    static void setSides(int[] sides, int[] shape) {
         Arrays.fill(sides, 1);
         for (int k = 0; k < shape.length; k++) {
             int fromEnd = shape.length - 1 - k;
@@ -150,71 +169,5 @@ final class Plan {
             int place = first ? 0 : Math.max(3 - fromEnd, 0);
             sides[place] *= shape[k];
         }
-    }
-
-    /** Finds scales that are a factor times others: a bias's are the input's times the kernel's. */
-    private void findProducts() {
-        List<Integer> vectors = new ArrayList<>();
-        for (int k = 0; k < spans.size(); k++) {
-            if (spans.get(k).scales) {
-                vectors.add(k);
-            }
-        }
-        boolean[] isSource = new boolean[spans.size()];
-        for (int at = 0; at < vectors.size(); at++) {
-            Directory.Piece piece = pieces.get(vectors.get(at));
-            int last = Math.min(at + NEAR, vectors.size() - 1);
-            for (int near = Math.max(at - NEAR, 0); near <= last && piece.stream != 0; near++) {
-                int source = vectors.get(near);
-                boolean free = near != at && pieces.get(source).stream != 0 && !isSource[vectors.get(at)];
-                float factor = free && pieces.get(source).length == piece.length
-                        ? factor(spans.get(source), spans.get(vectors.get(at))) : Float.NaN;
-                if (factor == factor) {
-                    piece.stream = 0;
-                    piece.source = source;
-                    piece.factor = factor;
-                    isSource[source] = true;
-                }
-            }
-        }
-    }
-
-    /** Returns the number that times the source is exactly the product, NaN if there is none. */
-    private float factor(Spans.Span source, Spans.Span product) {
-        double[] ratios = new double[source.length / 4];
-        for (int k = 0; k < ratios.length; k++) {
-            float one = number(source, k);
-            float other = number(product, k);
-            if (!(one > 0 && one <= Float.MAX_VALUE && Math.abs(other) <= Float.MAX_VALUE)) {
-                return Float.NaN;
-            }
-            ratios[k] = (double) other / one;
-        }
-        Arrays.sort(ratios);
-        int half = ratios.length / 2;
-        double median = ratios.length % 2 != 0 ? ratios[half] : (ratios[half - 1] + ratios[half]) / 2;
-        float nearest = (float) median;
-        float step = nearest < 0 ? -Math.ulp(nearest) : Math.ulp(nearest);
-        for (int k = -STEPS; k <= STEPS; k++) {
-            float factor = nearest + k * step;
-            if (Math.abs(factor) <= Float.MAX_VALUE && isProduct(source, factor, product)) {
-                return factor;
-            }
-        }
-        return Float.NaN;
-    }
-
-    private boolean isProduct(Spans.Span source, float factor, Spans.Span product) {
-        for (int k = 0; k < source.length / 4; k++) {
-            int made = Float.floatToRawIntBits(number(source, k) * factor);
-            if (made != SqzDecoder.littleEndian(content, product.offset + 4 * k)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private float number(Spans.Span span, int k) {
-        return Float.intBitsToFloat(SqzDecoder.littleEndian(content, span.offset + 4 * k));
     }
 }

@@ -1,5 +1,6 @@
 package org.sqzkit.sqz;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,6 +18,9 @@ final class Spans {
     /** Bytes of an element of each TensorType of the schema; 0 where they are not numbers. */
     private static final int[] WIDTHS = {4, 2, 4, 1, 8, 0, 1, 2, 0, 1, 8};
     private static final int FLOAT32 = 0;
+    private static final int MAX_NAME = 256;
+    /** Kinds of numbers: each type as a tensor's values and as scales. */
+    static final int KINDS = 2 * WIDTHS.length;
 
     /** A run of numbers in a file. */
     static final class Span {
@@ -27,6 +31,9 @@ final class Spans {
         final boolean scales;
         /** Sides of the tensor, outermost first. */
         final int[] shape;
+        /** Where the name of the tensor is in the file, and the bytes of it that are compared. */
+        private int name;
+        private int nameLength;
 
         Span(long offset, long length, int type, boolean scales, int... shape) {
             this.offset = (int) offset;
@@ -40,8 +47,14 @@ final class Spans {
             return offset + length;
         }
 
-        boolean isOfKind(Span other) {
-            return type == other.type && scales == other.scales;
+        /** The number of the kind of numbers that these are. */
+        int kind() {
+            return 2 * type + (scales ? 1 : 0);
+        }
+
+        /** Returns the tensor's name, a character for each byte; empty where it cannot be read. */
+        String name(byte[] content) {
+            return new String(content, name, nameLength, StandardCharsets.ISO_8859_1);
         }
 
         /** Bytes of an element. */
@@ -104,7 +117,7 @@ final class Spans {
             Table table = new Table(quantization);
             int count = table.count(2, 4);
             if (count > 1) {
-                found.add(new Span(table.target(2) + 4, 4L * count, FLOAT32, true, count));
+                add(tensor, new Span(table.target(2) + 4, 4L * count, FLOAT32, true, count));
             }
         }
         long number = tensor.number(2, 4);
@@ -130,8 +143,18 @@ final class Spans {
         }
         if (type < WIDTHS.length && WIDTHS[type] > 0 && shape.length <= MAX_SIDES
                 && product(shape, WIDTHS[type]) == length) {
-            found.add(new Span(start, length, type, false, shape));
+            add(tensor, new Span(start, length, type, false, shape));
         }
+    }
+
+    private void add(Table tensor, Span span) {
+        try {
+            span.nameLength = Math.min(tensor.count(3, 1), MAX_NAME);
+            span.name = span.nameLength > 0 ? (int) tensor.target(3) + 4 : 0;
+        } catch (SqzException damaged) {
+            span.nameLength = 0;
+        }
+        found.add(span);
     }
 
     /** Returns the product of the sides and the width, or a number larger than any file. */

@@ -193,10 +193,10 @@ public final class SqzDecoder {
         new SqzDecoder(archive, MAX_SIZE, null, null);
     }
 
-    /** Returns the archive of a file, whose body is what follows the header. */
-    static byte[] withHeader(byte[] content, byte[] body) throws SqzException {
+    /** Returns the archive of a file, or an update that gives it; the body is what follows the header. */
+    static byte[] withHeader(byte[] content, boolean update, byte[] body) throws SqzException {
         ByteBuffer archive = ByteBuffer.allocate(HEADER + body.length).order(ByteOrder.LITTLE_ENDIAN);
-        archive.putInt(MAGIC).put((byte) VERSION).put((byte) 0).putShort((short) 0);
+        archive.putInt(MAGIC).put((byte) VERSION).put((byte) (update ? UPDATE : 0)).putShort((short) 0);
         archive.putLong(content.length).put(sha256(ByteBuffer.wrap(content)));
         archive.putInt(0).put(body).putInt(HEADER - 4, checksum(archive.array()));
         return archive.array();
@@ -409,7 +409,7 @@ public final class SqzDecoder {
         return String.format("%064x", new BigInteger(1, digest));
     }
 
-    private static byte[] sha256(ByteBuffer content) throws SqzException {
+    static byte[] sha256(ByteBuffer content) throws SqzException {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             digest.update(content);

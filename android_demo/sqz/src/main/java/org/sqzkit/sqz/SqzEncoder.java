@@ -1,6 +1,7 @@
 package org.sqzkit.sqz;
 
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -9,12 +10,15 @@ import java.util.List;
  * Packs files into `.sqz` archives: the same bytes as Python's {@code sqzkit.pack}.
  *
  * <p>Needs the JDK alone and no state: any thread may call it. Memory stays below six times the file and
- * 16 MiB.
+ * 16 MiB; for an update, six times the file, three times the base and 32 MiB.
  */
 public final class SqzEncoder {
     private final byte[] content;
+    /** Of an update, else null. */
+    private final byte[] base;
     private final Progress progress;
     private long done;
+    private byte[] best;
 
     /**
      * Returns the archive of a file; {@link SqzDecoder} gives the file back.
@@ -25,23 +29,46 @@ public final class SqzEncoder {
      * @throws SqzException if the progress stopped it
      */
     public static byte[] encode(byte[] content, Progress progress) throws SqzException {
+        return encode(content, null, progress);
+    }
+
+    /**
+     * Returns the update that gives a file to whoever has its base: an archive of what differs.
+     *
+     * @param content as above
+     * @param base the file that the update starts from, or an archive of that file
+     * @param progress as above
+     * @throws SqzException also if the base is an archive that is damaged, signed, or itself an update
+     */
+    public static byte[] encodeUpdate(byte[] content, byte[] base, Progress progress)
+            throws SqzException {
+        boolean isFile = !SqzDecoder.isArchive(base) && !SignedArchive.isSigned(base);
+        return encode(content, isFile
+                ? base : SqzDecoder.decode(base, SqzDecoder.DEFAULT_LIMIT, null), progress);
+    }
+
+    private static byte[] encode(byte[] content, byte[] base, Progress progress)
+            throws SqzException {
         try {
-            return new SqzEncoder(content, progress).encode();
+            return new SqzEncoder(content, base, progress).encode();
         } catch (OutOfMemoryError error) {
             throw new SqzTooLargeException("not enough memory to pack the file");
         }
     }
 
-    private SqzEncoder(byte[] content, Progress progress) {
+    private SqzEncoder(byte[] content, byte[] base, Progress progress) {
         this.content = content;
+        this.base = base;
         this.progress = progress;
     }
 
     private byte[] encode() throws SqzException {
-        byte[] best = split();
-        byte[] whole = write(plain(PlainStreams.encode(content, 1, this::check)));
-        if (isLegal(whole) && (best == null || whole.length < best.length)) {
-            best = whole;
+        take(split());
+        take(plain(PlainStreams.encode(content, 1, this::check)));
+        if (base != null) {
+            UpdateEncoder update = new UpdateEncoder(content, base, this::check);
+            take(update.archive(false));
+            take(update.archive(true));
         }
         if (best == null) { // zeros by the million
             best = write(plain(PlainStreams.stream(Directory.DEFLATE, 1, content.length,
@@ -51,13 +78,21 @@ public final class SqzEncoder {
         return best;
     }
 
+    /** Takes an archive if it is legal and smaller than those before. */
+    private void take(Directory directory) throws SqzException {
+        byte[] archive = directory == null ? null : write(directory);
+        if (archive != null && (best == null || archive.length < best.length) && isLegal(archive)) {
+            best = archive;
+        }
+    }
+
     private static Directory plain(Directory.Stream stream) {
         return new Directory(Collections.singletonList(stream), new ArrayList<>(), new ArrayList<>());
     }
 
     /** Returns the archive with numbers apart from the graph; null where that is not possible. */
-    private byte[] split() throws SqzException {
-        Plan plan = new Plan(content, this::check);
+    private Directory split() throws SqzException {
+        Plan plan = new Plan(content, Spans.find(content), Collections.emptySet(), this::check);
         if (plan.pieces.isEmpty()) {
             return null;
         }
@@ -70,7 +105,7 @@ public final class SqzEncoder {
         if (!plan.tensors.isEmpty()) {
             streams.add(PlainStreams.encode(plan.codebooks.toByteArray(), 4, this::check));
             byte[] symbols = plan.symbols.toByteArray();
-            byte[] coded = encodeWeights(plan, symbols);
+            byte[] coded = WeightsCoder.encode(plan.tensors, symbols, null, this::report);
             if (symbols.length > Limits.maxDeclared(coded.length)) {
                 return null;
             }
@@ -80,33 +115,25 @@ public final class SqzEncoder {
             }
             streams.add(PlainStreams.stream(Directory.WEIGHTS, 1, size, coded));
         }
-        byte[] archive = write(new Directory(streams, plan.tensors, plan.pieces));
-        return isLegal(archive) ? archive : null;
-    }
-
-    private byte[] encodeWeights(Plan plan, byte[] symbols) throws SqzException {
-        BinaryCoder coder = new BinaryCoder();
-        WeightsCoder weights = new WeightsCoder(coder, symbols, false);
-        int at = 0;
-        for (Directory.Tensor tensor : plan.tensors) {
-            int start = at;
-            weights.code(start, tensor.sides, new byte[0], done -> report(start + done));
-            at += (int) tensor.size();
-        }
-        return coder.finish();
+        return new Directory(streams, plan.tensors, plan.pieces);
     }
 
     private byte[] write(Directory directory) throws SqzException {
-        byte[] listed = directory.write();
+        byte[] listed = directory.write(base != null);
         byte[] packed = Deflate.deflate(listed, this::check);
         ByteArrayOutputStream body = new ByteArrayOutputStream();
+        if (base != null) {
+            byte[] digest = SqzDecoder.sha256(ByteBuffer.wrap(base));
+            body.write(digest, 0, digest.length);
+            Varints.write(body, base.length);
+        }
         Varints.write(body, listed.length);
         Varints.write(body, packed.length);
         body.write(packed, 0, packed.length);
         for (Directory.Stream stream : directory.streams) {
             body.write(stream.content, 0, stream.coded);
         }
-        return SqzDecoder.withHeader(content, body.toByteArray());
+        return SqzDecoder.withHeader(content, base != null, body.toByteArray());
     }
 
     /** Returns whether a decoder takes an archive: one that expands too much is refused. */
@@ -124,9 +151,9 @@ public final class SqzEncoder {
     }
 
     private void report(long done) throws SqzException {
-        this.done = done;
+        this.done = Math.max(this.done, done);
         if (progress != null) {
-            progress.at(done, content.length);
+            progress.at(this.done, content.length);
         }
     }
 }

@@ -15,13 +15,13 @@ final class Varints {
     }
 
     /** Writes a number that is not negative: seven bits a byte, lowest first; the top bit says more. */
-    static void write(ByteArrayOutputStream out, int number) {
-        int left = number;
+    static void write(ByteArrayOutputStream out, long number) {
+        long left = number;
         while (left > 127) {
-            out.write(left & 127 | 128);
+            out.write((int) left & 127 | 128);
             left >>= 7;
         }
-        out.write(left);
+        out.write((int) left);
     }
 
     /** Returns the next number, at most the given one. */

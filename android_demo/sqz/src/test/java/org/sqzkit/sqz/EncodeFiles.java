@@ -6,9 +6,9 @@ import java.io.DataInputStream;
 import java.lang.management.ManagementFactory;
 
 /**
- * Packs files from standard input, each behind its length (four bytes, highest first), and answers each
- * with the SHA-256 of its archive and the microseconds that it took. Python's tests compare the answers
- * with their own.
+ * Packs files from standard input, and answers each with the SHA-256 of its archive and the microseconds
+ * that it took. Each lies behind its length (four bytes, highest first), and before the base of an update
+ * behind that one's length, which is -1 without one. Python's tests compare the answers with their own.
  */
 public final class EncodeFiles {
     private EncodeFiles() {}
@@ -18,8 +18,10 @@ public final class EncodeFiles {
         DataInputStream input = new DataInputStream(new BufferedInputStream(System.in));
         for (byte[] content = DecodeArchives.next(input); content != null;
                 content = DecodeArchives.next(input)) {
+            byte[] base = DecodeArchives.next(input);
             long start = clock.getCurrentThreadCpuTime();
-            byte[] archive = SqzEncoder.encode(content, null);
+            byte[] archive = base == null ? SqzEncoder.encode(content, null)
+                    : SqzEncoder.encodeUpdate(content, base, null);
             long took = (clock.getCurrentThreadCpuTime() - start) / 1000;
             System.out.println(DecodeArchives.sha256(archive) + " " + took);
         }
