@@ -130,6 +130,18 @@ def test_what_decides_itself_is_not_searched(convert_run, changes):
     assert "measured" not in asked and "search" not in result.record
 
 
+def test_of_the_files_that_pass_the_smallest_is_written(convert_run, converted, monkeypatch):
+    tried = [
+        smallest.Tried(1e-6, 900, {TEST: 0.25}, True, converted["int8"]),
+        smallest.Tried(2e-6, 800, {TEST: 0.5}, True, converted["uint8"]),
+        smallest.Tried(4e-6, 700, {TEST: 0.75}, False, converted["int8"]),
+    ]
+    monkeypatch.setattr(smallest, "search", lambda *_, **__: tried)
+    result, _ = convert_run(0.25, 0.5)
+    assert result.path.read_bytes() == converted["uint8"]
+    assert [item["archive_bytes"] for item in result.record["search"]] == [900, 800, 700]
+
+
 def test_an_update_is_not_searched(convert_run, converted, tmp_path):
     old = tmp_path / "old.tflite"
     old.write_bytes(converted["int8"])
