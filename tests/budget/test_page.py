@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import re
 import types
 
@@ -9,6 +10,8 @@ from sqzkit.budget import page
 from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit, Made
 from sqzkit.budget.predict import Prediction
+from sqzkit.reporting import figures
+from tests import approved
 from tests.reporting import pages
 
 CHOSEN = Made(
@@ -91,6 +94,23 @@ def test_the_page_has_predictions_and_their_errors(text):
         *(("trial, validation %", "70.00"), ("ms", "1.4"), ("note", "")),
     ]
     assert list(networks[0].values()) == ["wide", "90,000", *[""] * 6, "too <wide>"]
+
+
+def test_files_are_drawn_by_size_and_accuracy(text):
+    (plot,) = pages.read(text).drawings
+    approved.check_drawing("fit_front", plot)
+    half, narrow, best = sorted(pages.marks(plot, figures.BLUE))
+    assert pages.marks(plot, figures.ORANGE) == [best]
+    assert half[1] - narrow[1] == pytest.approx((narrow[1] - best[1]) / 2, rel=0.01)  # 75, 80, 90 %
+    octave = (best[0] - narrow[0]) / math.log2(970 / 490)
+    assert narrow[0] - half[0] == pytest.approx(octave * math.log2(490 / 480), rel=0.02)
+    budget = best[0] + octave * math.log2(1000 / 970)
+    upright = [line[0][0] for line in pages.lines(plot) if line[0][0] == line[-1][0]]
+    assert upright == pytest.approx([budget], abs=0.1)
+    assert [half, narrow, best] in pages.lines(plot)
+    heights = {words: y for words, _, y in pages.texts(plot)}
+    scale = (heights["76"] - heights["90"]) / 14  # of a point of accuracy
+    assert half[1] - best[1] == pytest.approx(15 * scale, rel=0.01)
 
 
 def test_the_page_says_what_half_and_double_would_give(text):

@@ -165,3 +165,5 @@ def test_latency_has_a_plain_scale_and_sizes_a_logarithmic_one(tmp_path):
     for plot, growth in zip(plots, (2, 1), strict=True):
         (first, _), (second, _), (third, _) = sorted(pages.marks(plot, figures.BLUE))
         assert third - second == pytest.approx(growth * (second - first), rel=0.01)
+        # A front of three objectives is a surface: a line would join what does not follow.
+        assert all(len(line) == 2 for line in pages.lines(plot))
