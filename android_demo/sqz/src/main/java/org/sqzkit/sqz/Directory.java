@@ -104,8 +104,12 @@ final class Directory {
         baseSize = -1; // only a reader looks at it
     }
 
-    /** Returns the lists of an archive, or of an update. */
-    byte[] write(boolean update) {
+    /**
+     * Returns the lists of an archive.
+     *
+     * @param updates null if it is not an update
+     */
+    byte[] write(SqzEncoder.Updates updates) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         write(out, streams.length);
         for (Stream stream : streams) {
@@ -115,44 +119,29 @@ final class Directory {
         for (Tensor tensor : tensors) {
             write(out, tensor.sides);
             write(out, tensor.width, tensor.center, tensor.entries);
-            if (update) {
-                write(out, tensor.reference);
-            }
-            if (tensor.reference > 0) {
-                write(out, tensor.baseInputs, tensor.runs.length / 2);
-                write(out, tensor.runs);
+            if (updates != null) {
+                updates.writeReference(out, tensor);
             }
         }
         write(out, pieces.length);
         long at = 0;
         for (Piece piece : pieces) {
-            at = write(out, piece, at + piece.gap, update);
+            write(out, piece.gap, piece.length, piece.stream == COPY ? streams.length : piece.stream);
+            if (piece.stream == 0) {
+                write(out, piece.source);
+                int factor = Float.floatToRawIntBits(piece.factor);
+                for (int shift = 0; shift < 32; shift += 8) {
+                    out.write(factor >> shift);
+                }
+            }
+            if (updates != null) {
+                at = updates.writePlace(out, piece, at + piece.gap);
+            }
         }
         return out.toByteArray();
     }
 
-    /** Writes a piece; returns where the base goes on if it is like the file from {@code at} on. */
-    private long write(ByteArrayOutputStream out, Piece piece, long at, boolean update) {
-        boolean copy = piece.stream == COPY;
-        write(out, piece.gap, piece.length, copy ? streams.length : piece.stream);
-        if (piece.stream == 0) {
-            write(out, piece.source);
-            int factor = Float.floatToRawIntBits(piece.factor);
-            for (int shift = 0; shift < 32; shift += 8) {
-                out.write(factor >> shift);
-            }
-        } else if (update && !copy) {
-            write(out, piece.sumWidth);
-        }
-        if (!copy && piece.sumWidth == 0) {
-            return at + piece.length;
-        }
-        long step = piece.place - at;
-        Varints.write(out, step << 1 ^ step >> 63);
-        return piece.place + piece.length;
-    }
-
-    private static void write(ByteArrayOutputStream out, int... numbers) {
+    static void write(ByteArrayOutputStream out, int... numbers) {
         for (int number : numbers) {
             Varints.write(out, number);
         }

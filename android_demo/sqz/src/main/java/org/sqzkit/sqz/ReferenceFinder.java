@@ -29,6 +29,32 @@ final class ReferenceFinder {
         return new ReferenceFinder(tensor, symbols, base, like, follower).split();
     }
 
+    /**
+     * Returns the weights stream of tensors with references and without.
+     *
+     * @param symbols those of all tensors, one behind the other
+     */
+    static byte[] encode(List<Directory.Tensor> tensors, byte[] symbols, byte[] base,
+            WeightsCoder.Channels follower) throws SqzException {
+        BinaryCoder coder = new BinaryCoder();
+        byte[] values = symbols.clone();
+        WeightsCoder plain = new WeightsCoder(coder, values, false);
+        WeightsCoder comparing = new WeightsCoder(coder, values, true);
+        int at = 0;
+        for (Directory.Tensor tensor : tensors) {
+            int start = at;
+            boolean compared = tensor.reference > 0;
+            byte[] reference = compared ? new Reference(tensor, base).symbols() : new byte[0];
+            for (int k = 0; k < reference.length; k++) {
+                values[start + k] -= reference[k];
+            }
+            (compared ? comparing : plain).code(start, tensor.sides, reference,
+                    done -> follower.coded(start + done));
+            at += (int) tensor.size();
+        }
+        return coder.finish();
+    }
+
     private ReferenceFinder(Directory.Tensor tensor, byte[] symbols, byte[] base, Spans.Span like,
             WeightsCoder.Channels follower) {
         this.tensor = tensor;
@@ -51,8 +77,8 @@ final class ReferenceFinder {
         for (Directory.Tensor part : parts) {
             listed += RUN_BYTES * part.runs.length / 2;
         }
-        int size = WeightsCoder.encode(parts, symbols, base, follower).length + listed;
-        return size < WeightsCoder.encode(whole, symbols, base, follower).length ? parts : whole;
+        int size = encode(parts, symbols, base, follower).length + listed;
+        return size < encode(whole, symbols, base, follower).length ? parts : whole;
     }
 
     /** Returns the symbols of the base's tensor, null if they can be no reference. */

@@ -31,11 +31,10 @@ final class Spans {
         final boolean scales;
         /** Sides of the tensor, outermost first. */
         final int[] shape;
-        /** Where the name of the tensor is in the file, and the bytes of it that are compared. */
-        private int name;
-        private int nameLength;
+        private final Table tensor;
 
-        Span(long offset, long length, int type, boolean scales, int... shape) {
+        Span(Table tensor, long offset, long length, int type, boolean scales, int... shape) {
+            this.tensor = tensor;
             this.offset = (int) offset;
             this.length = (int) length;
             this.type = type;
@@ -54,7 +53,13 @@ final class Spans {
 
         /** Returns the tensor's name, a character for each byte; empty where it cannot be read. */
         String name(byte[] content) {
-            return new String(content, name, nameLength, StandardCharsets.ISO_8859_1);
+            try {
+                int length = Math.min(tensor.count(3, 1), MAX_NAME);
+                int start = length > 0 ? (int) tensor.target(3) + 4 : 0;
+                return new String(content, start, length, StandardCharsets.ISO_8859_1);
+            } catch (SqzException damaged) {
+                return "";
+            }
         }
 
         /** Bytes of an element. */
@@ -117,7 +122,7 @@ final class Spans {
             Table table = new Table(quantization);
             int count = table.count(2, 4);
             if (count > 1) {
-                add(tensor, new Span(table.target(2) + 4, 4L * count, FLOAT32, true, count));
+                found.add(new Span(tensor, table.target(2) + 4, 4L * count, FLOAT32, true, count));
             }
         }
         long number = tensor.number(2, 4);
@@ -143,18 +148,8 @@ final class Spans {
         }
         if (type < WIDTHS.length && WIDTHS[type] > 0 && shape.length <= MAX_SIDES
                 && product(shape, WIDTHS[type]) == length) {
-            add(tensor, new Span(start, length, type, false, shape));
+            found.add(new Span(tensor, start, length, type, false, shape));
         }
-    }
-
-    private void add(Table tensor, Span span) {
-        try {
-            span.nameLength = Math.min(tensor.count(3, 1), MAX_NAME);
-            span.name = span.nameLength > 0 ? (int) tensor.target(3) + 4 : 0;
-        } catch (SqzException damaged) {
-            span.nameLength = 0;
-        }
-        found.add(span);
     }
 
     /** Returns the product of the sides and the width, or a number larger than any file. */

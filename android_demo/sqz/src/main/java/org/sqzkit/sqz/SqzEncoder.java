@@ -1,7 +1,6 @@
 package org.sqzkit.sqz;
 
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -15,10 +14,25 @@ import java.util.List;
 public final class SqzEncoder {
     private final byte[] content;
     /** Of an update, else null. */
-    private final byte[] base;
+    private final Updates updates;
     private final Progress progress;
     private long done;
     private byte[] best;
+
+    /** What only updates have. Where whole archives alone are asked for, R8 can leave it out. */
+    interface Updates {
+        /** Returns ways to code the content; none is the smallest for all files. */
+        Directory[] archives(byte[] content, Deflate.Check check) throws SqzException;
+
+        /** Writes which base the update has. */
+        void writeBase(ByteArrayOutputStream out) throws SqzException;
+
+        /** Writes where a tensor has its reference. */
+        void writeReference(ByteArrayOutputStream out, Directory.Tensor tensor);
+
+        /** Writes what a piece takes from the base; returns where that goes on if it is like the file. */
+        long writePlace(ByteArrayOutputStream out, Directory.Piece piece, long at);
+    }
 
     /**
      * Returns the archive of a file; {@link SqzDecoder} gives the file back.
@@ -43,32 +57,32 @@ public final class SqzEncoder {
     public static byte[] encodeUpdate(byte[] content, byte[] base, Progress progress)
             throws SqzException {
         boolean isFile = !SqzDecoder.isArchive(base) && !SignedArchive.isSigned(base);
-        return encode(content, isFile
-                ? base : SqzDecoder.decode(base, SqzDecoder.DEFAULT_LIMIT, null), progress);
+        byte[] start = isFile ? base : SqzDecoder.decode(base, SqzDecoder.DEFAULT_LIMIT, null);
+        return encode(content, new UpdateWriter(start), progress);
     }
 
-    private static byte[] encode(byte[] content, byte[] base, Progress progress)
+    private static byte[] encode(byte[] content, Updates updates, Progress progress)
             throws SqzException {
         try {
-            return new SqzEncoder(content, base, progress).encode();
+            return new SqzEncoder(content, updates, progress).encode();
         } catch (OutOfMemoryError error) {
             throw new SqzTooLargeException("not enough memory to pack the file");
         }
     }
 
-    private SqzEncoder(byte[] content, byte[] base, Progress progress) {
+    private SqzEncoder(byte[] content, Updates updates, Progress progress) {
         this.content = content;
-        this.base = base;
+        this.updates = updates;
         this.progress = progress;
     }
 
     private byte[] encode() throws SqzException {
         take(split());
         take(plain(PlainStreams.encode(content, 1, this::check)));
-        if (base != null) {
-            UpdateEncoder update = new UpdateEncoder(content, base, this::check);
-            take(update.archive(false));
-            take(update.archive(true));
+        if (updates != null) {
+            for (Directory update : updates.archives(content, this::check)) {
+                take(update);
+            }
         }
         if (best == null) { // zeros by the million
             best = write(plain(PlainStreams.stream(Directory.DEFLATE, 1, content.length,
@@ -105,7 +119,7 @@ public final class SqzEncoder {
         if (!plan.tensors.isEmpty()) {
             streams.add(PlainStreams.encode(plan.codebooks.toByteArray(), 4, this::check));
             byte[] symbols = plan.symbols.toByteArray();
-            byte[] coded = WeightsCoder.encode(plan.tensors, symbols, null, this::report);
+            byte[] coded = encodeWeights(plan, symbols);
             if (symbols.length > Limits.maxDeclared(coded.length)) {
                 return null;
             }
@@ -118,14 +132,24 @@ public final class SqzEncoder {
         return new Directory(streams, plan.tensors, plan.pieces);
     }
 
+    private byte[] encodeWeights(Plan plan, byte[] symbols) throws SqzException {
+        BinaryCoder coder = new BinaryCoder();
+        WeightsCoder weights = new WeightsCoder(coder, symbols, false);
+        int at = 0;
+        for (Directory.Tensor tensor : plan.tensors) {
+            int start = at;
+            weights.code(start, tensor.sides, new byte[0], done -> report(start + done));
+            at += (int) tensor.size();
+        }
+        return coder.finish();
+    }
+
     private byte[] write(Directory directory) throws SqzException {
-        byte[] listed = directory.write(base != null);
+        byte[] listed = directory.write(updates);
         byte[] packed = Deflate.deflate(listed, this::check);
         ByteArrayOutputStream body = new ByteArrayOutputStream();
-        if (base != null) {
-            byte[] digest = SqzDecoder.sha256(ByteBuffer.wrap(base));
-            body.write(digest, 0, digest.length);
-            Varints.write(body, base.length);
+        if (updates != null) {
+            updates.writeBase(body);
         }
         Varints.write(body, listed.length);
         Varints.write(body, packed.length);
@@ -133,7 +157,7 @@ public final class SqzEncoder {
         for (Directory.Stream stream : directory.streams) {
             body.write(stream.content, 0, stream.coded);
         }
-        return SqzDecoder.withHeader(content, base != null, body.toByteArray());
+        return SqzDecoder.withHeader(content, updates != null, body.toByteArray());
     }
 
     /** Returns whether a decoder takes an archive: one that expands too much is refused. */

@@ -82,7 +82,7 @@ final class UpdateEncoder {
                 at = end;
             }
         }
-        byte[] coded = WeightsCoder.encode(tensors, symbols, pair.base, done -> check.check());
+        byte[] coded = ReferenceFinder.encode(tensors, symbols, pair.base, done -> check.check());
         weights.add(PlainStreams.encode(plan.codebooks.toByteArray(), 4, check));
         weights.add(PlainStreams.stream(Directory.WEIGHTS, 1, size, coded));
     }

@@ -1,7 +1,6 @@
 package org.sqzkit.sqz;
 
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * Codes the tensors of a weights stream in either direction (docs/sqz.md, "Weights"): all without a
@@ -65,33 +64,6 @@ final class WeightsCoder {
     private int rowLevel, allLevel, ofOutput, ofAll, rowDensity;
     private int before, before2, above, above2, left, up, corner, corner2;
     private int expected, quarter, strength, near, referenced;
-
-    /**
-     * Returns the stream of tensors.
-     *
-     * @param symbols those of all tensors, one behind the other
-     * @param base of an update, in which the tensors have their references; else null
-     */
-    static byte[] encode(List<Directory.Tensor> tensors, byte[] symbols, byte[] base,
-            Channels follower) throws SqzException {
-        BinaryCoder coder = new BinaryCoder();
-        byte[] values = base == null ? symbols : symbols.clone();
-        WeightsCoder plain = new WeightsCoder(coder, values, false);
-        WeightsCoder comparing = base == null ? null : new WeightsCoder(coder, values, true);
-        int at = 0;
-        for (Directory.Tensor tensor : tensors) {
-            int start = at;
-            boolean compared = tensor.reference > 0;
-            byte[] reference = compared ? new Reference(tensor, base).symbols() : new byte[0];
-            for (int k = 0; k < reference.length; k++) {
-                values[start + k] -= reference[k];
-            }
-            (compared ? comparing : plain).code(start, tensor.sides, reference,
-                    done -> follower.coded(start + done));
-            at += (int) tensor.size();
-        }
-        return coder.finish();
-    }
 
     /** Codes values, tensor by tensor. */
     WeightsCoder(BinaryCoder coder, byte[] values, boolean withReferences) {
