@@ -52,11 +52,12 @@ def tiny_ladder():
 
 @pytest.fixture(scope="module")
 def fitted(photographs, tmp_path_factory):
-    """A whole fit, with one epoch of training and four of each stage of compression."""
+    """A whole fit, with one epoch of training and few of each stage of compression."""
     folder = tmp_path_factory.mktemp("fits") / "fit"
     with pytest.MonkeyPatch.context() as patch:
         for name in ("TRIAL_EPOCHS", "TRIAL_PRUNE_EPOCHS", "TRAIN_EPOCHS"):
             patch.setattr(plan, name, 1)
+        patch.setattr(plan, "_ENOUGH", (1.0,))  # not four times as long
         for stage in ("prune", "cluster", "quantize"):
             patch.setitem(chain_plan.EPOCHS, stage, 1)
         return folder, sqzkit.fit(photographs, **settings(folder))

@@ -13,8 +13,8 @@ INDEX = json.loads((format_page.GOLDEN / "index.json").read_text())
 QUICK = 12_000
 SMALL = [entry for entry in INDEX if entry.get("size", 0) < QUICK]
 LARGE = [entry for entry in INDEX if entry.get("size", 0) >= QUICK]
-# The page's decoder takes up to a minute for each, so only make test-thorough gives it these two.
-HUGE = ("caffe_net.sqz", "mixing_weights_clamped.sqz")
+# The page's decoder takes up to a minute for each, so only make test-thorough gives it these.
+HUGE = ("caffe_net.sqz", "mixing_weights_clamped.sqz", "mixed_bytes_clamped.sqz")
 
 
 @pytest.fixture(scope="module")

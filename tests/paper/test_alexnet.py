@@ -15,6 +15,7 @@ from sqzkit.models.alexnet import AlexNetSpec
 from sqzkit.paper import sized, svd
 from sqzkit.paper.alexnet import numbers_left
 from sqzkit.paper.printed import ALEXNET_DENSITY, sparsity_table
+from tests import thorough
 
 SPEC = AlexNetSpec(1000)
 
@@ -44,6 +45,7 @@ def test_the_factors_get_what_the_rest_of_the_file_leaves():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not thorough.THOROUGH, reason="244 MB of weights; SQZKIT_THOROUGH=1 tries them")
 def test_svd_is_a_fifth_and_pruned_is_a_ninth(network, tmp_path):
     whole = written(tmp_path / "whole.tflite", network)
     assert whole == pytest.approx(4 * 60_965_224, rel=0.01)
