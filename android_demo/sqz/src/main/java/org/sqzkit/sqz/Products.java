@@ -37,7 +37,7 @@ final class Products {
                 boolean free = near != at && sources[source] < 0 && !isSource[number];
                 float factor = free && spans.get(source).length == spans.get(number).length
                         ? factor(spans.get(source), spans.get(number)) : Float.NaN;
-                if (factor == factor) {
+                if (!Float.isNaN(factor)) {
                     sources[number] = source;
                     factors[number] = factor;
                     isSource[source] = true;
