@@ -95,7 +95,7 @@ def plain(chance):
 def test_java_packs_whole_damaged_and_other_files_as_python_does(tflite, kernel):
     chance = random.Random(5)
     files = [*packed_files.contents().values(), bytes(3_000_000)]
-    for seed in range(thorough.pick(30, 2000)):
+    for seed in range(thorough.pick(12, 2000)):
         content = models(tflite, kernel, seed)
         files += [content, damaged(content, chance), plain(chance)]
     answers = java_decoder.pack(files)
@@ -157,7 +157,7 @@ def test_java_writes_the_updates_that_python_does(tflite, kernel):
     pairs = [*taught(), *packed_files.update_pairs().values()]
     files = [content for content in packed_files.contents().values() if 0 < len(content) < 50_000]
     pairs += [(content, chance.choice(files)) for content in files]
-    for seed in range(thorough.pick(30, 2000)):
+    for seed in range(thorough.pick(12, 2000)):
         new, old = versions(tflite, kernel, seed)
         pairs += [(new, old), (damaged(new, chance), old), (new, damaged(old, chance))]
         pairs += [(plain(chance), plain(chance))]

@@ -7,6 +7,7 @@ from sqzkit.compression import kernels
 from sqzkit.conversion import checks, stage_summary
 from sqzkit.models import spec
 from sqzkit.runs.loading import load_run
+from tests import thorough
 from tests.compression import small_chain
 
 STEMS = {
@@ -18,12 +19,15 @@ STEMS = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "bypass", "normalization", "codebook"),
-    [
-        ("v1_0", "simple", "batch", "kmeans++"),
-        ("v1_0", "complex", "none", "uniform"),
-        ("v1_1", "none", "none", "density"),
-        ("v1_1", "complex", "batch", "linear"),
-    ],  # each value of each column at least once
+    thorough.pick(
+        [("v1_0", "simple", "batch", "kmeans++"), ("v1_1", "complex", "none", "density")],
+        [
+            ("v1_0", "simple", "batch", "kmeans++"),
+            ("v1_0", "complex", "none", "uniform"),
+            ("v1_1", "none", "none", "density"),
+            ("v1_1", "complex", "batch", "linear"),
+        ],  # each value of each column at least once
+    ),
 )
 def test_every_invariant_holds_in_the_int8_file(
     tmp_path, corners, stem, bypass, normalization, codebook

@@ -9,6 +9,7 @@ from sqzkit.compression import kernels, stages
 from sqzkit.models import registry
 from sqzkit.training import optimization, steps
 from sqzkit.training.options import FitOptions
+from tests import thorough
 from tests.compression import small_chain
 
 FIT = FitOptions(epochs=2, batch_size=16)
@@ -44,7 +45,7 @@ STAGES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", thorough.pick(["cluster on a grid", "quantize"], STAGES))
 def test_xla_compiles_the_step_of_a_stage(name, any_kernel):
     pixels, labels = small_chain.images(16, 0)
     images, labels = tf.constant(pixels / 255.0, tf.float32), tf.constant(labels, tf.int32)

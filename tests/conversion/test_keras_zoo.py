@@ -181,7 +181,8 @@ LARGE = (
     *("InceptionV3", "NASNetMobile", "VGG16", "ConvNeXtTiny", "InceptionResNetV2", "ResNet50V2"),
 )
 APPLICATIONS = (
-    *itertools.product(("MobileNetV2", "MobileNetV3Small"), LIBRARIES),
+    *(("MobileNetV2", 2), ("MobileNetV3Small", 3)),
+    *thorough.pick((), (("MobileNetV2", 3), ("MobileNetV3Small", 2))),
     *thorough.pick((), itertools.product(LARGE, LIBRARIES)),
 )
 

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from sqzkit.programs.cli import INTERRUPTED
+from tests import thorough
 from tests.faults import artefacts, troubles
 from tests.faults.lives import Life, live
 from tests.faults.troubled_programs import PROGRAMS
@@ -21,6 +22,8 @@ from tests.faults.troubled_programs import PROGRAMS
 KILLS = int(os.environ.get("SQZKIT_KILLS", "1"))
 SEED = os.environ.get("SQZKIT_FAULTS_SEED", "1")
 LOG = logging.getLogger("faults")  # --log-file=FILE --log-file-level=INFO shows each life
+# All stages of a training are one loop; convert starts from the clusters.
+USUAL = ("train", "cluster", "convert", "pack", "explore", "evolve")
 EPOCH = re.compile(r"^\w+ epoch +\d+/", re.MULTILINE)
 # Two seconds on a quiet machine; here other tests may hold the processors.
 LONGEST_INTERRUPT = float(os.environ.get("SQZKIT_INTERRUPT_SECONDS", "10"))
@@ -74,7 +77,7 @@ class Run:
 
 @pytest.mark.slow
 @pytest.mark.timeout(0 if KILLS > 1 else 900)
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", thorough.pick(USUAL, PROGRAMS))
 def test_it_ends_as_if_nothing_had_happened(name, quiet, workplace, photographs, record_property):
     program, undisturbed = PROGRAMS[name], quiet(name)
     outcome = undisturbed.outcome
