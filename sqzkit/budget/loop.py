@@ -14,7 +14,7 @@ from sqzkit.budget.config import FitConfig
 from sqzkit.budget.folder import Fit, FittedModel, Made
 from sqzkit.budget.making import Finalist, Maker
 from sqzkit.budget.networks import Network
-from sqzkit.budget.plan import Pace, Plan
+from sqzkit.budget.plan import Plan
 from sqzkit.budget.predict import Prediction
 from sqzkit.budget.screening import Screened
 from sqzkit.data import identity
@@ -26,6 +26,7 @@ from sqzkit.runs.loading import load_run
 from sqzkit.training import duration
 from sqzkit.training import loop as training_loop
 from sqzkit.training.config import TrainingConfig
+from sqzkit.training.duration import Duration
 
 AIM = 0.97  # of the budget: the kernels of a longer training take a little more or less
 MAX_ZEROS = 0.9  # pruned to 96 %, a network of 9,084 weights fell from 98 to 37 % accuracy
@@ -81,12 +82,11 @@ class _Work:
         self.ladder = {network.name: network for network in networks.ladder(config, dataset)}
 
     def choice(self) -> Made:
-        # Where there is no time for all, or for trials, the first ones are taken.
-        screened = sorted(self._screen(), key=self._is_sparse)
+        screened = self._screen()
         if not self.folder.read("data"):  # a budget that no network keeps to begins no fit
             self.folder.write("data", identity.record(self.dataset))
         planned = self._plan(screened)
-        trials = self._trials(screened, planned)
+        trials = self._trials(self._screen(), planned)
         made: list[Made] = []
         finalists: list[Finalist] = []
         for finalist in self._finals(trials, planned):
@@ -124,12 +124,15 @@ class _Work:
         return plan.GRACE * 3600 * self.config.hours
 
     def _screen(self) -> list[Screened]:
-        """Return what is predicted of the ladder down to the last network that is tried."""
+        """Return what is predicted of the ladder down to the last network that is tried.
+
+        Where there is no time for all, or for trials, the first ones are taken.
+        """
         found = [
             records.build(Screened, row, "a prediction") for row in self.folder.read("looked") or []
         ]
         if self.folder.read("looked_whole"):
-            return found
+            return sorted(found, key=self._is_sparse)
         every = list(self.ladder.values())
         if not found:
             labels, timed = self.dataset.labels, bool(self.config.max_latency_ms)
@@ -138,33 +141,55 @@ class _Work:
         for network in every[len(found) :]:
             if sum(not row.refused for row in found) >= self.config.networks:
                 break
-            found.append(screening.screen(network, self.config, self.dataset.labels))
+            found.append(self._look(network))
             self.folder.write("looked", [dataclasses.asdict(row) for row in found])
-            print(found[-1], flush=True)
         self.folder.write("looked_whole", True)
+        return sorted(found, key=self._is_sparse)
+
+    def _look(self, network: Network) -> Screened:
+        found = screening.screen(network, self.config, self.dataset.labels)
+        print(found, flush=True)
         return found
 
     def _plan(self, screened: Sequence[Screened]) -> Plan:
         recorded = self.folder.read("plan")
         if recorded is None:
-            tried = [self.ladder[row.name] for row in screened if not row.refused]
-            paces, steps = self._paces(tried)
-            time_ = self.config.finalists, self._seconds_left(), self._grace
-            made = plan.make(paces, steps, *time_)
-            recorded = self.folder.write("plan", dataclasses.asdict(made))
+            recorded = self.folder.write("plan", dataclasses.asdict(self._new_plan(screened)))
         found = records.build(Plan, recorded, "the plan of a fit")
         print(f"plan: {found.in_words()}; about {found.seconds / 3600:.2f} hours", flush=True)
         if warning := self._shortage(found):
             print(warning, flush=True)
         return found
 
-    def _paces(self, tried: Sequence[Network]) -> tuple[list[Pace], int]:
-        """Return the paces of networks, and the steps of an epoch, from some steps of one."""
+    def _new_plan(self, screened: Sequence[Screened]) -> Plan:
+        """Plan for the networks that were screened.
+
+        Where none of them can have half of a finalist's epochs, the widest narrower one that can
+        takes their place, or the one that gets most.
+        """
+        tried = [self.ladder[row.name] for row in screened if not row.refused]
         heaviest = max(tried, key=lambda network: network.multiply_accumulates)
+        timed, seconds = self._timed(heaviest), self._seconds_left()
+
+        def make(some: Sequence[Network]) -> Plan:
+            paces = plan.paces(some, heaviest, timed)
+            return plan.make(paces, timed.steps, self.config.finalists, seconds, self._grace)
+
+        planned, rows = make(tried), list(screened)
+        for network in list(self.ladder.values())[len(screened) :]:
+            if not planned.is_short:
+                break
+            rows.append(self._look(network))
+            if not rows[-1].refused:
+                planned = max(planned, make([network]), key=lambda plan_: plan_.train_epochs)
+        self.folder.write("looked", [dataclasses.asdict(row) for row in rows])
+        return planned
+
+    def _timed(self, network: Network) -> Duration:
+        """Return what some steps of a network say of its start and of an epoch."""
         options = TrainingConfig(model_dir="unused").fit_options(1)
-        build = functools.partial(registry.build, heaviest.spec, heaviest.side)
-        timed = duration.expect(build, self.dataset, default(heaviest.side), options)
-        return plan.paces(tried, heaviest, timed), timed.steps
+        build = functools.partial(registry.build, network.spec, network.side)
+        return duration.expect(build, self.dataset, default(network.side), options)
 
     def _trials(self, screened: Sequence[Screened], planned: Plan) -> list[dict[str, Any]]:
         """Return the records of the trials, the best first."""

@@ -336,7 +336,7 @@ class Machine:
 def simulate(tmp_path, monkeypatch, capsys):
     """Run trials and finalists on a made-up machine; return it, the fit and what was printed."""
 
-    def run(start, epoch, hours):
+    def run(start, epoch, hours, looked=None):
         machine = Machine(start, epoch)
         monkeypatch.setattr(folder_module, "time", machine)
         monkeypatch.setattr(duration, "expect", machine.expect)
@@ -346,13 +346,20 @@ def simulate(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(loop, "load_run", lambda *_: types.SimpleNamespace(model=None))
         monkeypatch.setattr(predict, "kernel_curve", lambda *_: TRAINED)
         monkeypatch.setattr(networks, "SCRATCH", LADDER)
+        monkeypatch.setattr(
+            screening,
+            "screen",
+            lambda network, *_: screening.Screened(network.name, 1, 1, LEAST, ""),
+        )
         made = config(output_dir=tmp_path / f"{start}_{hours}", hours=hours, max_archive_bytes=1400)
         folder = Fit(tmp_path / f"{start}_{hours}", made.identity())
         work = loop._Work(made, folder, _data())
         machine.heaviest = max(work.ladder.values(), key=lambda n: n.multiply_accumulates)
-        screened = [screening.Screened(name, 1, 1, LEAST, "") for name in work.ladder]
-        planned = work._plan(screened)
-        list(work._finals(work._trials(screened, planned), planned))
+        rows = [screening.Screened(name, 1, 1, LEAST, "") for name in work.ladder][:looked]
+        folder.write("looked", [dataclasses.asdict(row) for row in rows])
+        folder.write("looked_whole", True)
+        planned = work._plan(work._screen())
+        list(work._finals(work._trials(work._screen(), planned), planned))
         return machine, folder, capsys.readouterr().out
 
     return run
@@ -369,6 +376,26 @@ def test_finalists_get_the_epochs_that_the_time_allows(simulate, start, epoch, h
     assert machine.now + files <= 3600 * hours
     assert sum("top1" in row for row in folder.read("trials")) == tried
     assert ("without a trial" in shown) == (tried == 0) and "too short" not in shown
+
+
+@pytest.mark.parametrize(
+    ("epoch", "name", "short"),
+    [
+        (4, "v1_2_w1_sr0.25_32px", False),
+        (8, "v1_2_w1_sr0.25_4fires_32px", False),
+        (16, "v1_2_w1_sr0.25_2fires_32px", False),
+        (60, "v1_2_w1_sr0.25_2fires_32px", True),
+    ],
+)
+def test_where_a_network_cannot_be_trained_a_narrower_one_takes_its_place(
+    simulate, epoch, name, short
+):
+    machine, folder, shown = simulate(6, epoch, 0.1, looked=1)
+    assert machine.network.name == name
+    assert ("too short" in shown) == (machine.finals["train"] < 15) == short
+    looked = [row["name"] for row in folder.read("looked")]
+    left_out = [row["name"] for row in folder.read("trials") if row.get("failed") == loop.NO_TIME]
+    assert left_out == looked[: looked.index(name)]
 
 
 def test_the_sparsity_follows_from_the_trained_weights_and_aims_below_the_budget(simulate):
@@ -466,23 +493,17 @@ def test_a_chain_above_the_budget_is_rounded_to_it(tmp_path, monkeypatch, chain_
     assert not making.exceeded(found[-1], made)
 
 
-def test_networks_that_need_too_many_zeros_are_tried_last(tmp_path, monkeypatch):
+def test_networks_that_need_too_many_zeros_are_tried_last(tmp_path):
     wide = dataclasses.replace(LEAST, kernels=((0.0, 900), (0.86, 500), (0.96, 300)))
     rows = [
         screening.Screened(name, 1, 1, prediction, "")
         for name, prediction in (("wide", wide), ("narrow", LEAST), ("tiny", LEAST))
     ]
-    monkeypatch.setattr(loop._Work, "_screen", lambda self: rows)
-    planned = []
-
-    def die(work, screened):
-        planned.extend(row.name for row in screened)
-        raise KilledError
-
-    monkeypatch.setattr(loop._Work, "_plan", die)
     made = config(output_dir=tmp_path, max_archive_bytes=1400)
-    with pytest.raises(KilledError):
-        loop._Work(made, Fit(tmp_path, made.identity()), _data()).choice()
+    folder = Fit(tmp_path, made.identity())
+    folder.write("looked", [dataclasses.asdict(row) for row in rows])
+    folder.write("looked_whole", True)
+    planned = [row.name for row in loop._Work(made, folder, _data())._screen()]
     assert planned == ["narrow", "tiny", "wide"]
 
 
