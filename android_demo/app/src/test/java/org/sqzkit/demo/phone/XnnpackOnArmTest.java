@@ -1,14 +1,14 @@
 package org.sqzkit.demo.phone;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
-import static org.junit.Assert.assertFalse;
-import static org.junit.Assert.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Random;
 import org.junit.Test;
+import org.sqzkit.demo.phone.EmulatedPhone.Processor;
 
 /**
  * XNNPACK's arm64 kernels, on an emulated processor: every quantization, on and off.
@@ -35,6 +35,23 @@ public class XnnpackOnArmTest {
             byte[][] answers = answers(name, library, bytes());
             for (int i = 0; i < answers[0].length; i++) {
                 assertEquals(name, answers[0][i], answers[1][i], 1);
+            }
+        }
+    }
+
+    /** Integers are summed exactly, so the kernels with and without dot products agree to the bit. */
+    @Test
+    public void everyProcessorGivesTheSameAnswer() throws Exception {
+        Path library = Apk.library("arm64-v8a");
+        for (String name : QUANTIZED) {
+            byte[] model = Resources.model(name + ".tflite");
+            byte[] expected = null;
+            for (Processor processor : Processor.values()) {
+                try (EmulatedPhone phone = new EmulatedPhone(library, model, processor)) {
+                    byte[] answer = phone.run(bytes());
+                    expected = expected == null ? answer : expected;
+                    assertArrayEquals(name + " " + processor, expected, answer);
+                }
             }
         }
     }
