@@ -35,10 +35,16 @@ def add_data_flags(add: Callable[..., Any]) -> None:
 
 
 def open_data(options: argparse.Namespace) -> ImageDataset:
-    """Return the data set that the flags name, with at most `test_images` to test on."""
+    """Return the data set that the flags name, with at most `test_images` to test on.
+
+    A folder's images lie class by class: those to test on are taken at equal distances.
+    """
     from sqzkit.data.open import open_dataset
 
     source = DataSource(options.data_dir, options.tfds_name, tfds_data_dir=options.tfds_data_dir)
     dataset = open_dataset(source)
-    dataset.splits["test"] = Split(dataset.split("test").examples[: options.test_images])
+    examples = dataset.split("test").examples
+    count = min(options.test_images, len(examples))
+    kept = tuple(examples[i * len(examples) // count] for i in range(count))
+    dataset.splits["test"] = Split(kept)
     return dataset

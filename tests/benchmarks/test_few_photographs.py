@@ -1,11 +1,14 @@
 """What the comparison with frozen heads draws, writes, and makes of its results."""
 
+import types
+
 import numpy as np
 import pytest
 
-from benchmarks import few_photographs
+from benchmarks import few_photographs, small_sets
 from sqzkit.base.errors import UsageError
 from sqzkit.data.dataset import Example, FileSlice, ImageDataset, Split
+from tests.teaching.folders import save_photographs
 
 LABELS = ("ant", "bee")
 
@@ -32,6 +35,17 @@ def test_a_draw_is_of_all_photographs_and_depends_on_its_number(photographs):
     assert len({example.image for example in everything}) == 12
     with pytest.raises(UsageError, match="--per_class 7: class 'ant' has only 6"):
         few_photographs.draw(photographs, 7, 0)
+
+
+@pytest.mark.parametrize(("asked", "found"), [(6, [2, 4]), (100, [4, 8])])
+def test_some_of_the_test_images_are_of_all_classes(tmp_path, asked, found):
+    for part in ("train", "test"):
+        save_photographs(tmp_path / part, {"ant": 4, "bee": 8})
+    options = types.SimpleNamespace(
+        data_dir=str(tmp_path), tfds_name=None, tfds_data_dir=None, test_images=asked
+    )
+    examples = small_sets.open_data(options).split("test").examples
+    assert np.bincount([example.label for example in examples]).tolist() == found
 
 
 def test_photographs_are_written_with_the_bytes_they_had(photographs, tmp_path):
