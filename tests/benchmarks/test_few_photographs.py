@@ -39,8 +39,8 @@ def test_a_draw_is_of_all_photographs_and_depends_on_its_number(photographs):
 
 @pytest.mark.parametrize(("asked", "found"), [(6, [2, 4]), (100, [4, 8])])
 def test_some_of_the_test_images_are_of_all_classes(tmp_path, asked, found):
-    for part in ("train", "test"):
-        save_photographs(tmp_path / part, {"ant": 4, "bee": 8})
+    for seed, part in enumerate(("train", "test")):
+        save_photographs(tmp_path / part, {"ant": 4, "bee": 8}, seed)
     options = types.SimpleNamespace(
         data_dir=str(tmp_path), tfds_name=None, tfds_data_dir=None, test_images=asked
     )
