@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -122,3 +123,16 @@ def test_pruned_kernels_have_the_zeros_and_the_values_of_the_chain():
         np.testing.assert_allclose(kernels[name], due, atol=0.25 * np.abs(due).max())
     assert reading.overall_sparsity(kernels) == pytest.approx(0.8, abs=0.02)
     assert max(np.unique(kernel).size for kernel in kernels.values()) <= predict.CLUSTERS
+
+
+@pytest.mark.parametrize(("times", "runs"), [((0.1, 0.2, 0.09), 5000), ((40.0, 39.0, 41.0), 50)])
+def test_a_fast_network_runs_for_half_a_second_and_the_fastest_run_counts(monkeypatch, times, runs):
+    asked, left = [], iter(times)
+
+    def measure(content, threads, runs, warmup):
+        asked.append((content, threads, runs))
+        return types.SimpleNamespace(minimum_ms=next(left))
+
+    monkeypatch.setattr(predict, "measure", measure)
+    assert predict.latency(b"file") == min(times)
+    assert asked == [(b"file", 1, 50), (b"file", 1, runs), (b"file", 1, runs)]
