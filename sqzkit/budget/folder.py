@@ -18,6 +18,7 @@ from sqzkit.base.errors import RunError
 from sqzkit.runs.settings import begun, plain, refuse_other, with_place
 
 RECORD = "fit.json"
+NO_TIME = "left out: --hours leaves no time for it"  # of networks and files, as why they failed
 
 
 @dataclasses.dataclass(frozen=True)

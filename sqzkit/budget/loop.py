@@ -11,7 +11,7 @@ from sqzkit.base import progress, records
 from sqzkit.base.errors import RunError, UnfitNetworkError
 from sqzkit.budget import making, networks, page, plan, predict, screening, training
 from sqzkit.budget.config import FitConfig
-from sqzkit.budget.folder import Fit, FittedModel, Made
+from sqzkit.budget.folder import NO_TIME, Fit, FittedModel, Made
 from sqzkit.budget.making import Finalist, Maker
 from sqzkit.budget.networks import Network
 from sqzkit.budget.plan import Plan
@@ -31,7 +31,6 @@ from sqzkit.training.duration import Duration
 AIM = 0.97  # of the budget: the kernels of a longer training take a little more or less
 MAX_ZEROS = 0.9  # pruned to 96 %, a network of 9,084 weights fell from 98 to 37 % accuracy
 CHAIN_STAGES = ("prune", "cluster", "quantize")
-NO_TIME = "left out: --hours leaves no time for it"
 OTHER_BUDGETS = {"half": 0.5, "double": 2.0}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqzkit.base import files, records
 from sqzkit.budget import making
 from sqzkit.budget.config import FitConfig
-from sqzkit.budget.folder import Fit, Made
+from sqzkit.budget.folder import NO_TIME, Fit, Made
 from sqzkit.budget.predict import Prediction
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.reporting import figures, templates
@@ -42,7 +42,7 @@ def write(config: FitConfig, fit: Fit, dataset: ImageDataset) -> Path:
         tiles=_tiles(chosen, config, fit.read("test")),
         reasons=[
             *reasons(chosen, list(made.values()), config, fit.read("looked")),
-            *filter(None, [fit.read("finals")["warning"]]),
+            *filter(None, [late(fit.read("trials")), fit.read("finals")["warning"]]),
         ],
         plot=_plot(list(made.values()), on_front, chosen, config),
         others=[_other(name, made, chosen, config) for name in ("half", "double")],
@@ -108,6 +108,13 @@ def reasons(
             "to be pruned."
         )
     return found
+
+
+def late(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many networks there was no time for, as a sentence; "" if there are none."""
+    count = sum(row.get("failed") == NO_TIME for row in trials)
+    networks = "1 network that" if count == 1 else f"{count} networks that"
+    return f"There was no time for {networks} may be better: give more --hours." if count else ""
 
 
 def _budget(config: FitConfig) -> str:

@@ -8,7 +8,7 @@ import pytest
 from sqzkit.base import assembly
 from sqzkit.budget import page
 from sqzkit.budget.config import FitConfig
-from sqzkit.budget.folder import Fit, Made
+from sqzkit.budget.folder import NO_TIME, Fit, Made
 from sqzkit.budget.predict import Prediction
 from sqzkit.reporting import figures
 from tests import approved
@@ -49,7 +49,8 @@ def text(tmp_path):
     made = config(tmp_path)
     fit = Fit(tmp_path, made.identity())
     fit.write("looked", LOOKED)
-    fit.write("trials", [{"name": "net", "sparsity": 0.63, "top1": 0.7, "loss": 1.0}])
+    tried = {"name": "net", "sparsity": 0.63, "top1": 0.7, "loss": 1.0}
+    fit.write("trials", [tried, {"name": "late", "failed": NO_TIME}])
     failed = {"net_double": {"failed": "no price meets it"}}
     fit.write("files", {**records([CHOSEN, ROUNDED, NARROW, HALF]), **failed})
     fit.write("finals", {"warning": "--hours=0.1 is too short"})
@@ -71,7 +72,16 @@ def test_the_page_has_the_choice_and_why(text):
     assert "4 of 4 files made of the finalists keep to the budget." in text
     assert "90.00 %, the next 85.00 %" in text
     assert "<li>--hours=0.1 is too short</li>" in text
+    assert "<li>There was no time for 1 network that may be better: give more --hours.</li>" in text
     assert "sqzkit classify --model=" in text and "sqzkit fit --max_archive_bytes=1000" in text
+
+
+def test_networks_for_which_there_was_no_time_are_counted():
+    known, late = {"name": "net", "top1": 0.7}, {"name": "wide", "failed": NO_TIME}
+    other = {"name": "odd", "failed": "the loss is NaN"}
+    assert page.late([known, other]) == ""
+    assert "no time for 1 network that may" in page.late([late, known, other])
+    assert "no time for 2 networks that may" in page.late([late, known, late])
 
 
 def test_the_page_has_predictions_and_their_errors(text):
