@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks import process
 from benchmarks.parts import growth
+from tests import thorough
 
 
 def test_ten_times_is_ten_times():
@@ -35,6 +36,7 @@ def test_photographs_are_written_once(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not thorough.THOROUGH, reason="SQZKIT_THOROUGH=1 runs the benchmark's probe")
 def test_a_probe_measures_every_step(tmp_path):
     scale = growth.Scale(images=90, classes=2, side=48, base_e=16, photograph=48)
     folder = growth.write_photographs(scale, tmp_path)
