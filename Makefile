@@ -13,7 +13,7 @@ PEERS    = benchmarks/.venv
 
 INTEROP ?= build/interop
 
-# Where Python may not store what it compiled, each of a thousand processes compiles it again.
+# Where Python may not store what it compiled, every process compiles it again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo apk install test package docs hooks coverage mutants fuzz test-fast test-thorough lint types unit android-test bazel-test apps interop benchmark lock clean help

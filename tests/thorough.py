@@ -1,7 +1,7 @@
 """How much the tests try: the usual share, or all of it with SQZKIT_THOROUGH=1.
 
-`make test` runs every test. Some of them repeat what they show over more networks,
-mutants or random trees than forty minutes of CI allow; `make test-thorough` runs those too.
+Some tests repeat what others show, or show it over more networks, mutants or random trees
+than forty minutes of CI allow: `make test-thorough` runs those, too.
 """
 
 import os

@@ -174,14 +174,15 @@ class _Work:
             paces = plan.paces(some, heaviest, timed)
             return plan.make(paces, timed.steps, self.config.finalists, seconds, self._grace)
 
-        planned, rows = make(tried), list(screened)
+        planned, further = make(tried), []
         for network in list(self.ladder.values())[len(screened) :]:
             if not planned.is_short:
                 break
-            rows.append(self._look(network))
-            if not rows[-1].refused:
+            further.append(self._look(network))
+            if not further[-1].refused:
                 planned = max(planned, make([network]), key=lambda plan_: plan_.train_epochs)
-        self.folder.write("looked", [dataclasses.asdict(row) for row in rows])
+        looked = [*self.folder.read("looked"), *map(dataclasses.asdict, further)]
+        self.folder.write("looked", looked)
         return planned
 
     def _timed(self, network: Network) -> Duration:
