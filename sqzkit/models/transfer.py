@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def keeps_head(pretrained: Pretrained, labels: Sequence[str]) -> bool:
 
 
 def transfer_spec(
-    pretrained: Pretrained, labels: Sequence[str], dropout: float | None = None
+    pretrained: Pretrained, labels: Sequence[str], changes: Mapping[str, Any] | None = None
 ) -> SqueezeNetSpec:
     """Return the network of pretrained weights, with a new head unless theirs fits.
 
@@ -32,12 +33,12 @@ def transfer_spec(
     Args:
       pretrained: the weights.
       labels: of the data.
-      dropout: share to drop instead of the pretrained network's, or None.
+      changes: fields without weights, such as poolings, instead of the pretrained network's.
     """
     spec = pretrained.spec
     if not keeps_head(pretrained, labels):
         spec = dataclasses.replace(spec, classes=len(labels), conv10_padding=0, conv10_relu=False)
-    return spec if dropout is None else dataclasses.replace(spec, dropout=dropout)
+    return dataclasses.replace(spec, **(changes or {}))
 
 
 def load_pretrained(

@@ -1,7 +1,7 @@
 """Everything `train.py` can be told, as one frozen record. Light: no TensorFlow."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,6 +47,7 @@ NETWORK_FIELDS = (
     "normalization",
     "dropout",
 )
+WEIGHTLESS_FIELDS = frozenset(("pool_after", "dropout"))  # that any published weights go with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +213,7 @@ class TrainingConfig(Settings):
             raise UsageError("--normalization batch: the network of --weights has none")
         if Path(str(self.weights)).suffix:
             return  # a file, whose network may have any fields
-        fixed = {"model", *NETWORK_FIELDS} - {"dropout"}
+        fixed = {"model", *NETWORK_FIELDS} - WEIGHTLESS_FIELDS
         changed = sorted(name for name in fixed if getattr(self, name) is not None)
         if changed:
             raise UsageError(
@@ -231,15 +232,12 @@ class TrainingConfig(Settings):
             return None
         from sqzkit.models import published  # reads files with libraries of `sqzkit[train]`
 
-        changes = self.network_changes()
-        changes.pop("dropout", None)  # it has no weights: `transfer_spec` sets it
+        changes = self.network_changes(frozenset(NETWORK_FIELDS) - WEIGHTLESS_FIELDS)
         return published.find(self.weights, self.model, changes)
 
-    def network_changes(self) -> dict[str, Any]:
-        """Return the fields of the network that differ from the named model's."""
-        return {
-            name: getattr(self, name) for name in NETWORK_FIELDS if getattr(self, name) is not None
-        }
+    def network_changes(self, names: Collection[str] = NETWORK_FIELDS) -> dict[str, Any]:
+        """Return those of the fields of the network that differ from the named model's."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def spec(self, classes: int) -> specs.SqueezeNetSpec:
         """Return the network to train from scratch for that many classes."""

@@ -35,7 +35,13 @@ from sqzkit.training import (
     lessons,
     run_data,
 )
-from sqzkit.training.config import DEFAULT_MODEL, DIGITS_SIZE, PHOTOGRAPH_SIZE, TrainingConfig
+from sqzkit.training.config import (
+    DEFAULT_MODEL,
+    DIGITS_SIZE,
+    PHOTOGRAPH_SIZE,
+    WEIGHTLESS_FIELDS,
+    TrainingConfig,
+)
 from sqzkit.training.distillation import soft_target_loss
 from sqzkit.training.duration import Duration
 from sqzkit.training.evaluate import (
@@ -153,7 +159,8 @@ def open_run(config: TrainingConfig) -> Run:
     folds = cross_tuning.folds_for(config, taught.dataset)
     epochs = duration.planned_epochs(config, taught.dataset, folds)
     if pretrained:
-        spec = transfer.transfer_spec(pretrained, dataset.labels, config.dropout)
+        changes = config.network_changes(WEIGHTLESS_FIELDS)
+        spec = transfer.transfer_spec(pretrained, dataset.labels, changes)
         preprocessing = choice.transfer_preprocessing(
             folder, taught.dataset, spec, config, pretrained, epochs
         )

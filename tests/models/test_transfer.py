@@ -66,7 +66,7 @@ def test_missing_layers_are_refused(source):
 
 def test_other_labels_get_a_plain_head_and_imagenets_keep_theirs():
     v1_0 = published.PUBLISHED["v1_0"]
-    network = transfer_spec(v1_0, ("cat", "dog", "fish"), dropout=0.25)
+    network = transfer_spec(v1_0, ("cat", "dog", "fish"), {"dropout": 0.25})
     assert (network.classes, network.conv10_padding, network.conv10_relu) == (3, 0, False)
     assert network.dropout == 0.25
     assert network.modules() == v1_0.spec.modules()

@@ -52,8 +52,10 @@ def test_settings_and_presets_are_as_approved():
     approved.check_values("presets", dict(PRESETS))
 
 
-def test_published_weights_fix_the_network_but_its_dropout():
-    assert TrainingConfig("run", weights="v1_0", dropout=0.25).dropout == 0.25
+def test_published_weights_fix_the_network_but_what_has_no_weights():
+    config = TrainingConfig("run", weights="v1_0", dropout=0.25, pool_after=("fire3",))
+    assert (config.dropout, config.pool_after) == (0.25, ("fire3",))
+    assert config.pretrained() == published.PUBLISHED["v1_0"]
     for name, value in {"base_e": 64, "normalization": "none", "model": "v1_0"}.items():
         with pytest.raises(UsageError, match=f"--{name} {value}: --weights=v1_0 fixes"):
             TrainingConfig("run", weights="v1_0", **{name: value})
@@ -78,7 +80,9 @@ def test_fields_of_the_network_reach_it():
 def test_weights_are_found_for_the_network_that_the_fields_describe(monkeypatch):
     monkeypatch.setattr(published, "find", lambda *given: given)
     assert TrainingConfig("run", bypass="simple").pretrained() is None
-    config = TrainingConfig("run", weights="file.pth", model="v1_2", dropout=0.1, base_e=64)
+    config = TrainingConfig(
+        "run", weights="file.pth", model="v1_2", dropout=0.1, pool_after=("conv1",), base_e=64
+    )
     assert config.pretrained() == ("file.pth", "v1_2", {"base_e": 64})
 
 

@@ -229,15 +229,17 @@ def published_tiny(monkeypatch):
 def transferring(folder, pets, **changes):
     changes = {"weights_dir": "somewhere", "image_size": 32, "train_batch_size": 8, **changes}
     source = DataSource(data_dir=str(pets))
-    return tiny(folder, **PLAIN, weights="v1_1", data=source, **changes)
+    return tiny(folder, **{**PLAIN, "weights": "v1_1", "data": source, **changes})
 
 
 def test_published_weights_are_trained_to_a_result(published_tiny, pets, tmp_path):
     """The head alone first, then all layers from the published weights and that head."""
-    config = transferring(tmp_path / "run", pets, head_epochs=2, train_epochs=6)
+    changes = {"pool_after": ("fire2",), "dropout": 0.25}
+    config = transferring(tmp_path / "run", pets, head_epochs=2, train_epochs=6, **changes)
     run = loop.train(config)
     folder = run.folder
     assert run.spec["classes"] == 2 and run.preprocessing == caffe(32)
+    assert (run.spec["pool_after"], run.spec["dropout"]) == (["fire2"], 0.25)
     head, train = folder.finished_stages()
     assert (head["stage"], train["stage"]) == ("head", "train")
     assert head["config"]["weights"] == train["config"]["weights"] == "v1_1"
