@@ -23,6 +23,11 @@ class EvolveConfig(Settings):
     environment: float = setting(
         0.92, above=0, maximum=1, help="R: share of channels that survives a generation."
     )
+    channel_multiple: int = setting(
+        1,
+        minimum=1,
+        help="Let the numbers of filters be multiples of this; 16 is fastest on phones.",
+    )
     train_epochs: int = setting(3, minimum=1, help="Epochs for which each offspring is trained.")
     final_epochs: int = setting(
         80, minimum=0, help="Further epochs of the last generation; 0: none."
@@ -41,6 +46,8 @@ class EvolveConfig(Settings):
         record = self.to_json()
         for name in ("output_dir", "generations", "final_epochs"):
             del record[name]
+        if self.channel_multiple == 1:
+            del record["channel_multiple"]  # evolutions of earlier versions go on
         return record
 
     def command(self) -> str:

@@ -12,7 +12,13 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.pipeline import training_batches
 from sqzkit.evolution.config import EvolveConfig
 from sqzkit.evolution.surgery import cut
-from sqzkit.evolution.synthesis import draw, synaptic_strengths
+from sqzkit.evolution.synthesis import (
+    Counts,
+    channel_counts,
+    draw,
+    draw_counted,
+    synaptic_strengths,
+)
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import LoadedRun, begin_run
@@ -49,7 +55,8 @@ def raise_offspring(family: Family, parent: LoadedRun, number: int, index: int) 
     was trained before, its recorded metrics are returned.
     """
     seed = (family.config.seed, number, index)
-    spec, model = inherit(parent, family.config.environment, seed, _normalization_batches(family))
+    batches, counts = _normalization_batches(family), _counts(family, parent, number)
+    spec, model = inherit(parent, family.config.environment, seed, batches, counts)
     folder = family.folder(offspring_name(number, index))
     prepare(family, folder, spec, model)
     metrics = train(family, folder, model, family.config.train_epochs, number)
@@ -63,13 +70,25 @@ def raise_offspring(family: Family, parent: LoadedRun, number: int, index: int) 
     }
 
 
+def _counts(family: Family, parent: LoadedRun, number: int) -> Counts | None:
+    config = family.config
+    if config.channel_multiple == 1:
+        return None
+    specs = (SqueezeNetSpec.from_json(run.spec) for run in (family.ancestor, parent))
+    return channel_counts(*specs, config.environment**number, config.channel_multiple)
+
+
 def offspring_name(number: int, index: int) -> str:
     """Return the name of an offspring's run folder."""
     return f"generation_{number:02d}.{index}"
 
 
 def inherit(
-    parent: LoadedRun, environment: float, seed: tuple[int, ...], batches: Iterable[np.ndarray]
+    parent: LoadedRun,
+    environment: float,
+    seed: tuple[int, ...],
+    batches: Iterable[np.ndarray],
+    counts: Counts | None = None,
 ) -> tuple[SqueezeNetSpec, keras.Model]:
     """Return an offspring with the weights of the channels that it inherits.
 
@@ -78,9 +97,11 @@ def inherit(
       environment: R, share of channels that survives, above 0 and at most 1.
       seed: decides which.
       batches: preprocessed images for its batch normalization (`renormalize`).
+      counts: numbers of channels (`channel_counts`); None: R of them, on average.
     """
     spec = SqueezeNetSpec.from_json(parent.spec)
-    kept = draw(synaptic_strengths(parent.model, spec), environment, seed)
+    strengths = synaptic_strengths(parent.model, spec)
+    kept = draw_counted(strengths, counts, seed) if counts else draw(strengths, environment, seed)
     # A smaller network overfits less and needs less dropout (Han et al. 2015, equation 2):
     # dropout falls with the root of the parameters, and these fall with R squared.
     calmed = dataclasses.replace(spec, dropout=spec.dropout * environment)

@@ -77,6 +77,19 @@ def group_sizes(spec: SqueezeNetSpec) -> dict[str, int]:
     return sizes
 
 
+def group_parts(spec: SqueezeNetSpec) -> dict[str, list[int]]:
+    """Return, for each group of `group_sizes`, the channels of its parts, in order.
+
+    A part is what no convolution writes only half of: the 1x1 and the 3x3 filters of a module.
+    """
+    bounds: dict[str, set[int]] = {}
+    for convolution in convolutions(spec):
+        if convolution.outputs is not None:
+            end = convolution.first + convolution.filters
+            bounds.setdefault(convolution.outputs, {0}).update((convolution.first, end))
+    return {name: np.diff(sorted(ends)).tolist() for name, ends in bounds.items()}
+
+
 def cut_spec(spec: SqueezeNetSpec, kept: Kept) -> SqueezeNetSpec:
     """Return the specification of the smaller network.
 

@@ -11,13 +11,16 @@ a smaller dense network: zeros in a dense tensor save no time on phones.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from sqzkit.base.keras import keras
-from sqzkit.evolution.surgery import convolutions, group_sizes
+from sqzkit.evolution.surgery import convolutions, group_parts, group_sizes
 from sqzkit.models.inference import fold
 from sqzkit.models.spec import SqueezeNetSpec
+
+Counts = Mapping[str, Sequence[tuple[int, int]]]  # by group and part: channels, and how many stay
 
 
 def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np.ndarray]:
@@ -109,3 +112,59 @@ def draw(
         if not kept[name].any():
             kept[name][values.argmax()] = True
     return kept
+
+
+def draw_counted(
+    strengths: dict[str, np.ndarray], counts: Counts, seed: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """Draw an offspring with a given number of channels; strong ones are likelier, as in `draw`.
+
+    Each channel comes after a time that is distributed exponentially with its strength as rate, and
+    the first ones are inherited. By the time b, a channel has come with `inheritance`'s probability
+    1 - exp(-b s): only the number is fixed instead of b.
+
+    Args:
+      strengths: of `synaptic_strengths`.
+      counts: of `channel_counts`.
+      seed: decides which.
+
+    Returns:
+      By group: bool [channels].
+    """
+    generator = np.random.default_rng(seed)
+    kept = {}
+    for name, values in strengths.items():
+        with np.errstate(divide="ignore"):
+            times = generator.exponential(size=len(values)) / values
+        parts = np.split(np.arange(len(values)), np.cumsum([size for size, _ in counts[name]])[:-1])
+        kept[name] = np.zeros(len(values), bool)
+        for part, (_, count) in zip(parts, counts[name], strict=True):
+            kept[name][part[np.argsort(times[part], kind="stable")[:count]]] = True
+    return kept
+
+
+def channel_counts(
+    ancestor: SqueezeNetSpec, parent: SqueezeNetSpec, share: float, multiple: int
+) -> Counts:
+    """Return how many channels an offspring has where numbers of filters are multiples.
+
+    They follow from the ancestor's: from the parent's, 0.92 of 16 would be rounded to 16 for ever.
+
+    Args:
+      ancestor: the network before the first generation.
+      parent: of the offspring.
+      share: of the ancestor's channels that is left in this generation, above 0 and at most 1.
+      multiple: 1 or more.
+
+    Returns:
+      For each group, by its parts (`group_parts`): channels of the parent and of the offspring,
+      which is the nearest multiple and not 0, but never more than the parent has.
+    """
+    whole, now = group_parts(ancestor), group_parts(parent)
+    return {
+        group: [
+            (size, min(size, max(1, round(first * share / multiple)) * multiple))
+            for first, size in zip(whole[group], now[group], strict=True)
+        ]
+        for group in now
+    }

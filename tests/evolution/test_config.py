@@ -16,6 +16,7 @@ from tests import approved
         ({"environment": float("nan")}, "--environment nan"),
         ({"population": 0}, "--population 0: must be 1 or more"),
         ({"generations": 0}, "--generations 0"),
+        ({"channel_multiple": 0}, "--channel_multiple 0: must be 1 or more"),
         ({"train_epochs": 0}, "--train_epochs 0"),
         ({"final_epochs": -1}, "--final_epochs -1: must be 0 or more"),
         ({"seed": -1}, "--seed -1"),
@@ -34,6 +35,8 @@ def test_only_the_length_of_an_evolution_may_change():
     one = EvolveConfig("a", "b", generations=3, final_epochs=0)
     assert one.identity() == EvolveConfig("a", "c", generations=9).identity()
     assert one.identity() != EvolveConfig("a", "b", environment=0.5).identity()
+    assert one.identity() != EvolveConfig("a", "b", channel_multiple=16).identity()
+    assert "channel_multiple" not in one.identity()  # as in the folders of earlier versions
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,18 @@ def test_an_offspring_lies_in_a_run_folder(family, parent, trained):
     assert folder.read_record("layers")[0]["output_shape"][-1] == left.conv1_filters
 
 
+def test_the_filters_of_an_offspring_are_multiples(family, parent, trained):
+    config = dataclasses.replace(family.config, channel_multiple=4)
+    raise_offspring(dataclasses.replace(family, config=config), parent, 2, 0)
+    left = SqueezeNetSpec.from_json(
+        RunFolder.existing(family.folder("generation_02.0").path).read_spec()
+    )
+    # 0.6 to the power of 2 of the ancestor's 8, 4 and 8 filters: to the nearest 4, and not 0.
+    assert left.conv1_filters == 4
+    sizes = {(m.squeeze1x1, m.expand1x1, m.expand3x3) for m in left.modules()}
+    assert sizes == {(4, 4, 4)}
+
+
 def test_it_is_trained_like_its_ancestor_for_as_long_as_the_evolution_says(family):
     assert offspring.options(family, 3, 4) == FitOptions(
         epochs=3, batch_size=4, base_learning_rate=0.01, label_smoothing=0.25, seed=14,

@@ -4,8 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sqzkit.base.keras import keras
-from sqzkit.evolution.surgery import cut_spec, group_sizes
-from sqzkit.evolution.synthesis import activation_variance, draw, inheritance, synaptic_strengths
+from sqzkit.evolution.surgery import cut_spec, group_parts, group_sizes
+from sqzkit.evolution.synthesis import (
+    activation_variance,
+    channel_counts,
+    draw,
+    draw_counted,
+    inheritance,
+    synaptic_strengths,
+)
 from sqzkit.models import spec as specs
 from sqzkit.models import squeezenet
 
@@ -124,3 +131,52 @@ def test_even_a_harsh_environment_leaves_a_network(network):
     kept = draw(synaptic_strengths(model, spec), 0.001, (0,))
     assert all(values.any() for values in kept.values())
     assert cut_spec(spec, kept).modules()[0].filters >= 1
+
+
+def test_a_counted_draw_has_the_count_of_every_part(network):
+    spec, model = network
+    counts = {
+        name: [(size, max(1, size // 2)) for size in sizes]
+        for name, sizes in group_parts(spec).items()
+    }
+    first, again, other = (
+        draw_counted(synaptic_strengths(model, spec), counts, seed) for seed in (1, 1, 2)
+    )
+    for name, parts in counts.items():
+        ends = np.cumsum([size for size, _ in parts])
+        drawn = np.split(first[name], ends[:-1])
+        assert [part.sum() for part in drawn] == [count for _, count in parts]
+        np.testing.assert_array_equal(first[name], again[name])
+    assert any((first[name] != other[name]).any() for name in first)
+
+
+def test_a_counted_draw_prefers_as_an_uncounted_one_does():
+    strengths = {"conv1": np.repeat([0.0, 0.25, 1.0, 4.0], 12)}
+    counts = {"conv1": [(48, 28)]}
+    draws = [draw_counted(strengths, counts, (seed,))["conv1"] for seed in range(500)]
+    expected = inheritance(strengths["conv1"], 28 / 48)
+    np.testing.assert_allclose(
+        np.mean(draws, axis=0).reshape(4, 12).mean(axis=1), expected[::12], atol=0.02
+    )
+
+
+def test_counts_follow_from_the_ancestor():
+    whole = specs.v1_1(10)
+    counts, now = {}, whole
+    for generation in range(1, 11):
+        counts = channel_counts(whole, now, 0.92**generation, 16)
+        kept = {
+            name: np.concatenate([np.arange(size) < count for size, count in parts])
+            for name, parts in counts.items()
+        }
+        now = cut_spec(now, kept)
+    # 0.92 to the power of 10 is 0.43: 28, 7, 28 and 111 filters, to the nearest 16.
+    assert now.conv1_filters == 32
+    sizes = {module.name: (module.squeeze1x1, module.expand1x1) for module in now.modules()}
+    assert sizes["fire2"] == (16, 32) and sizes["fire9"] == (32, 112)
+    assert all(size % 16 == 0 for parts in counts.values() for _, size in parts)
+
+
+def test_a_layer_below_the_multiple_stays_as_it_is():
+    counts = channel_counts(specs.tiny(3), specs.tiny(3), 0.5, 16)
+    assert counts["conv1"] == [(8, 8)]

@@ -88,7 +88,8 @@ PROGRAMS = {
         ("--model_dir=a", "--output_dir=c"),
         {
             "model_dir": "b", "output_dir": "d", "generations": "3", "population": "5",
-            "environment": "0.75", "train_epochs": "4", "final_epochs": "6",
+            "environment": "0.75", "channel_multiple": "8", "train_epochs": "4",
+            "final_epochs": "6",
             "base_learning_rate": "0.0625", "distillation": "0.25", "seed": "77",
         },
     ),
