@@ -47,8 +47,8 @@ class ArrayStore:
         if self._tensor is None:
             with tf.device("CPU"):
                 self._tensor = tf.constant(self.images)
-            # A view of the tensor's own memory: the images are kept once.
-            self.images = self._tensor.numpy()
+            # A view of the tensor's own memory, so that the images are kept once: `numpy()` copies.
+            self.images = np.asarray(memoryview(self._tensor))
         return self._tensor
 
     @property

@@ -52,6 +52,15 @@ def test_images_are_decoded_once(coloured, monkeypatch):
     assert len(loads) == 40
 
 
+def test_images_in_memory_are_kept_once(coloured):
+    dataset = coloured()
+    images = store.open_store(dataset, "train", RECORD)
+    before = images.take(np.arange(5))
+    tensor = np.asarray(memoryview(images.tensor))
+    assert np.shares_memory(images.images, tensor)
+    np.testing.assert_array_equal(images.take(np.arange(5)), before)
+
+
 def test_the_budget_counts_all_splits(coloured):
     dataset = coloured(train=20, test=9)
     dataset.memory_budget = 25 * 32 * 32 * 3
