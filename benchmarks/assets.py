@@ -57,14 +57,14 @@ def gather_photographs(target: Path, source: str | None) -> None:
     """Put `2 * PICTURES` photographs into a folder: some of `source`'s, or made up."""
     from PIL import Image
 
-    from sqzkit.data import folder
+    from sqzkit.data.tree import survey
 
     target.mkdir(parents=True, exist_ok=True)
     if source is None:
         for index, pixels in enumerate(made_up_pictures(2 * PICTURES, 256)):
             Image.fromarray(pixels).save(target / f"{index:03}.jpg", quality=92)
         return
-    found = sorted(folder.photographs_in(Path(source)))
+    found = sorted(survey(Path(source))[0].everything())
     for index, path in enumerate(found[:: max(1, len(found) // (2 * PICTURES))]):
         shutil.copyfile(path, target / f"{index:03}{path.suffix}")
 

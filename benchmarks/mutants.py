@@ -142,7 +142,8 @@ def main() -> None:
     names = arguments.modules.split(",") if arguments.modules else every
     for library in LARGE:
         importlib.import_module(library)
-    count, left = 0, []
+    count = 0
+    left: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder)
         for name in FOLDERS:

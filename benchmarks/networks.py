@@ -3,6 +3,7 @@
 import dataclasses
 
 from benchmarks.graph import Graph, describe
+from sqzkit.base import imagenet
 from sqzkit.base.keras import keras
 from sqzkit.conversion.prepared import prepare
 from sqzkit.models import published, registry, spec, squeezenet, transfer
@@ -65,4 +66,4 @@ def published_classifier(side: int, weights_dir: str | None) -> Classifier:
     preprocessing = dataclasses.replace(
         record.preprocessing, image_size=side, resize_size=max(side, 256 * side // 227)
     )
-    return Classifier(model, preprocessing, record.labels)
+    return Classifier(model, preprocessing, imagenet.imagenet_labels())

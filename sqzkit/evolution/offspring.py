@@ -74,8 +74,8 @@ def _counts(family: Family, parent: LoadedRun, number: int) -> Counts | None:
     config = family.config
     if config.channel_multiple == 1:
         return None
-    specs = (SqueezeNetSpec.from_json(run.spec) for run in (family.ancestor, parent))
-    return channel_counts(*specs, config.environment**number, config.channel_multiple)
+    whole, now = (SqueezeNetSpec.from_json(run.spec) for run in (family.ancestor, parent))
+    return channel_counts(whole, now, config.environment**number, config.channel_multiple)
 
 
 def offspring_name(number: int, index: int) -> str:
