@@ -36,6 +36,7 @@ def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np
     carried = {name: np.zeros(size) for name, size in sizes.items()}
     read = {name: np.zeros(size) for name, size in sizes.items()}
     layers = {layer.name: layer for layer in model.layers}
+    linear_layers = ("bypass1x1",) if spec.squeeze_relu else ("bypass1x1", "squeeze1x1")
     for convolution in convolutions(spec):
         kernel, *bias = layers[convolution.name].get_weights()
         normalization = layers.get(f"{convolution.name}/bn")
@@ -46,8 +47,8 @@ def synaptic_strengths(model: keras.Model, spec: SqueezeNetSpec) -> dict[str, np
             end = convolution.first + convolution.filters
             signal = energy.sum(axis=(0, 1, 2))
             if normalization is not None:
-                rectified = not convolution.name.endswith("bypass1x1")
-                signal = activation_variance(normalization, rectified)
+                linear = convolution.name.endswith(linear_layers)
+                signal = activation_variance(normalization, rectified=not linear)
             carried[convolution.outputs][convolution.first : end] += signal
         if convolution.inputs is not None:
             read[convolution.inputs] += energy.sum(axis=(0, 1, 3))

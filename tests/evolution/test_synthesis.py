@@ -111,6 +111,19 @@ def test_a_channel_nothing_reads_or_forms_has_no_strength():
     assert strengths[1] == 0 and (np.delete(strengths, 1) > 0).all()
 
 
+@pytest.mark.parametrize(("squeeze_relu", "alike"), [(True, False), (False, True)])
+def test_a_channel_below_zero_is_weak_only_if_it_is_rectified(squeeze_relu, alike):
+    spec = specs.tiny(3, squeeze_relu=squeeze_relu)
+    model = squeezenet.build(spec, 32)
+    normalization = model.get_layer("fire2/squeeze1x1/bn")
+    strengths = []
+    for mean in (-3.0, 3.0):
+        normalization.beta.assign(np.full(normalization.beta.shape, mean))
+        strengths.append(synaptic_strengths(model, spec)["fire2/squeeze1x1"])
+    assert np.allclose(*strengths) == alike
+    assert alike or (strengths[0] < strengths[1] / 100).all()
+
+
 def test_strong_channels_survive_more_often(network):
     strengths = {"conv1": np.array([0.1, 0.1, 5.0, 0.1])}
     counts = sum(draw(strengths, 0.5, (seed,))["conv1"].astype(int) for seed in range(300))
