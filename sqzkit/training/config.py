@@ -31,7 +31,7 @@ StrategyName = Literal[
 ]
 Dtype = Literal["float32", "float16", "bfloat16"]
 PresetName = Literal["default", "transfer", "update", "paper", "cifar10", "imagenet"]
-DEFAULT_MODEL = "v1_1"
+DEFAULT_MODEL: ModelName = "v1_2"
 DIGITS_SIZE = 32
 PHOTOGRAPH_SIZE = 64
 MAX_EPOCHS = 24  # that --min_train_steps asks for

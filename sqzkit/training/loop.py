@@ -15,6 +15,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.store import naming_failures
 from sqzkit.models import registry, squeezenet, transfer
+from sqzkit.models.spec import ModelName
 from sqzkit.preprocessing import Preprocessing, default
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import (
@@ -170,7 +171,8 @@ def open_run(config: TrainingConfig) -> Run:
         size = preprocessing.image_size
     else:
         size = config.image_size or image_size(dataset)
-        spec = config.spec(len(dataset.labels))
+        named = dataclasses.replace(config, model=config.model or default_model(folder))
+        spec = named.spec(len(dataset.labels))
         spec = spec if config.pool_after else squeezenet.pool_less(spec, size)
         preprocessing = default(size)
     squeezenet.feature_map_sizes(spec, size)
@@ -336,9 +338,15 @@ def _stage(
     )
 
 
+def default_model(folder: RunFolder) -> ModelName:
+    """Return the network of a run that names none; v1.1 if it began when that was the default."""
+    began = folder.spec_path.exists()
+    return "v1_1" if began and folder.read_spec().get("squeeze_relu", True) else DEFAULT_MODEL
+
+
 def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
     options, side = run.options, run.preprocessing.image_size
-    network = config.weights or config.base.file or config.model or DEFAULT_MODEL
+    network = config.weights or config.base.file or config.model or default_model(run.folder)
     recipe = (
         f"{options.epochs} epochs, batches of {options.batch_size}, {options.optimizer}, "
         f"learning rate {options.base_learning_rate:g} ({options.lr_schedule}), "

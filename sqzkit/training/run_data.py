@@ -13,7 +13,7 @@ from sqzkit.models import download, published
 from sqzkit.runs import settings
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import LoadedRun, check_labels, keep_place, read_data
-from sqzkit.training.config import DEFAULT_MODEL, TrainingConfig
+from sqzkit.training.config import TrainingConfig
 from sqzkit.training.lessons import for_compression
 
 
@@ -45,8 +45,8 @@ def hint(folder: RunFolder, dataset: ImageDataset, config: TrainingConfig) -> st
     """Say once what published weights that lie on this machine would bring to photographs."""
     if config.weights or dataset.root is None or folder.spec_path.exists():
         return ""
-    # The kit's default network first: it is the fastest on phones.
-    names = sorted(published.PUBLISHED, key=lambda name: not name.startswith(DEFAULT_MODEL))
+    # The fastest on phones first.
+    names = sorted(published.PUBLISHED, key=lambda name: not name.startswith("v1_1"))
     for name in names:
         remote = published.PUBLISHED[name].file
         if isinstance(remote, download.RemoteFile) and download.is_at_hand(

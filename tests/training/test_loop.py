@@ -446,6 +446,16 @@ def test_the_resolved_configuration_is_printed_once(tmp_path, capsys):
     assert stored["train"]["preset"] == "default"
 
 
+def test_a_run_keeps_the_default_network_that_it_began_with(tmp_path, capsys):
+    """It was v1.1 once."""
+    loop.train(tiny(tmp_path / "old", model="v1_1"))
+    for name, network, rectified in (("old", "v1_1", True), ("new", "v1_2", False)):
+        capsys.readouterr()
+        run = loop.train(tiny(tmp_path / name, model=None))
+        assert run.spec.get("squeeze_relu", True) == rectified
+        assert f"network: {network}, " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("model", "size", "pools"),
     [
