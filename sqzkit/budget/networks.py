@@ -12,7 +12,7 @@ from sqzkit.exploration.space import Candidate
 from sqzkit.models import published, squeezenet, transfer
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing, default
-from sqzkit.training import loop
+from sqzkit.training import scratch
 
 # Eighths of v1.1's filters, SR, Fire modules. Narrow networks get a wider squeeze: at SR 0.125
 # theirs would have two filters. Where bytes are few, four modules make the graph itself smaller.
@@ -69,7 +69,7 @@ class Network:
 def ladder(config: FitConfig, dataset: ImageDataset) -> list[Network]:
     """Return the networks in the order in which they are tried: those that can hold most first."""
     found = list(_transferred(config, dataset)) if config.weights else []
-    side = config.image_size or loop.image_size(dataset)
+    side = config.image_size or scratch.image_size(dataset)
     for model, width, ratio, modules in SCRATCH:
         values: dict[str, Any] = {
             **{"model": model, "conv1_filters": round(8 * width), "squeeze_ratio": ratio},

@@ -24,7 +24,7 @@ from sqzkit.exploration.storage import TakenOverError, locked
 from sqzkit.exploration.study import Study
 from sqzkit.exploration.trial import Experiment
 from sqzkit.exploration.winner import choose_winner, copy_winner
-from sqzkit.training import loop
+from sqzkit.training import loop, scratch
 
 _MAX_FAILURES = 5
 _MIN_COMPARABLE = 4
@@ -48,7 +48,7 @@ def explore(config: ExploreConfig) -> FrozenTrial | None:
     folder = Path(config.study_dir)
     if known := identity.read(folder):
         identity.resume(dataset, known, "study", "--study_dir")
-    side = loop.image_size(dataset)
+    side = scratch.image_size(dataset)
     space.require_networks(config.space, dataset.num_classes, side)
     study = Study(config, describe(dataset))
     files.write_json(folder / "explore.json", config.to_json())

@@ -15,8 +15,7 @@ from sqzkit.data.dataset import ImageDataset
 from sqzkit.data.open import open_dataset
 from sqzkit.data.store import naming_failures
 from sqzkit.models import registry, squeezenet, transfer
-from sqzkit.models.spec import ModelName
-from sqzkit.preprocessing import Preprocessing, default
+from sqzkit.preprocessing import Preprocessing
 from sqzkit.runs.folder import RunFolder
 from sqzkit.runs.loading import (
     begin_run,
@@ -35,10 +34,9 @@ from sqzkit.training import (
     head,
     lessons,
     run_data,
+    scratch,
 )
 from sqzkit.training.config import (
-    DEFAULT_MODEL,
-    DIGITS_SIZE,
     PHOTOGRAPH_SIZE,
     WEIGHTLESS_FIELDS,
     TrainingConfig,
@@ -165,17 +163,11 @@ def open_run(config: TrainingConfig) -> Run:
         preprocessing = choice.transfer_preprocessing(
             folder, taught.dataset, spec, config, pretrained, epochs
         )
-        size = preprocessing.image_size
     elif base:
         spec, preprocessing = from_base.new_spec(base, dataset.labels), base.preprocessing
-        size = preprocessing.image_size
     else:
-        size = config.image_size or image_size(dataset)
-        named = dataclasses.replace(config, model=config.model or default_model(folder))
-        spec = named.spec(len(dataset.labels))
-        spec = spec if config.pool_after else squeezenet.pool_less(spec, size)
-        preprocessing = default(size)
-    squeezenet.feature_map_sizes(spec, size)
+        spec, preprocessing = scratch.network(folder, dataset, config)
+    squeezenet.feature_map_sizes(spec, preprocessing.image_size)
     distribution.replica_batch(strategy, config.train_batch_size)
     augmentation.preset(config.augmentation)
     record = plain(spec.to_json())
@@ -239,13 +231,6 @@ def prepare(
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return made
-
-
-def image_size(dataset: ImageDataset) -> int:
-    """Return the default input size: 32 where the images are not larger, else 64 pixels."""
-    image = dataset.split("train").examples[0].image
-    small = hasattr(image, "shape") and max(image.shape[:2]) <= DIGITS_SIZE
-    return DIGITS_SIZE if small else PHOTOGRAPH_SIZE
 
 
 @contextlib.contextmanager
@@ -338,15 +323,11 @@ def _stage(
     )
 
 
-def default_model(folder: RunFolder) -> ModelName:
-    """Return the network of a run that names none; v1.1 if it began when that was the default."""
-    began = folder.spec_path.exists()
-    return "v1_1" if began and folder.read_spec().get("squeeze_relu", True) else DEFAULT_MODEL
-
-
 def _resolved(run: Run, config: TrainingConfig, parameters: int) -> str:
     options, side = run.options, run.preprocessing.image_size
-    network = config.weights or config.base.file or config.model or default_model(run.folder)
+    network = (
+        config.weights or config.base.file or config.model or scratch.default_model(run.folder)
+    )
     recipe = (
         f"{options.epochs} epochs, batches of {options.batch_size}, {options.optimizer}, "
         f"learning rate {options.base_learning_rate:g} ({options.lr_schedule}), "
