@@ -26,7 +26,7 @@ class EvolveConfig(Settings):
     channel_multiple: int = setting(
         1,
         minimum=1,
-        help="Let the numbers of filters be multiples of this; 16 is fastest on phones.",
+        help="Let the numbers of filters be multiples of this; phones compute 16 at a time.",
     )
     train_epochs: int = setting(3, minimum=1, help="Epochs for which each offspring is trained.")
     final_epochs: int = setting(

@@ -239,12 +239,10 @@ class TrainingConfig(Settings):
         """Return those of the fields of the network that differ from the named model's."""
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def spec(self, classes: int) -> specs.SqueezeNetSpec:
-        """Return the network to train from scratch for that many classes."""
+    def spec(self, classes: int, default: ModelName = DEFAULT_MODEL) -> specs.SqueezeNetSpec:
+        """Return the network to train from scratch; `default` if the flags name none."""
         changes = self.network_changes()
-        return specs.named(
-            self.model or DEFAULT_MODEL, classes, conv10_relu=self.conv10_relu, **changes
-        )
+        return specs.named(self.model or default, classes, conv10_relu=self.conv10_relu, **changes)
 
     def fit_options(self, epochs: int) -> FitOptions:
         """Return how the stage "train" is fitted over that many epochs."""

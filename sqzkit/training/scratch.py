@@ -1,7 +1,5 @@
 """The network of a training from scratch, and what it takes."""
 
-import dataclasses
-
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.models import squeezenet
 from sqzkit.models.spec import ModelName, SqueezeNetSpec
@@ -15,8 +13,7 @@ def network(
 ) -> tuple[SqueezeNetSpec, Preprocessing]:
     """Return the network that a run's flags and images ask for, and the preprocessing before it."""
     size = config.image_size or image_size(dataset)
-    named = dataclasses.replace(config, model=config.model or default_model(folder))
-    spec = named.spec(len(dataset.labels))
+    spec = config.spec(len(dataset.labels), default_model(folder))
     return spec if config.pool_after else squeezenet.pool_less(spec, size), default(size)
 
 
