@@ -111,6 +111,7 @@ def train(
     training = assembly.build(TrainingConfig, values)
     compression = assembly.build(CompressionConfig, mine)
     plan.refuse_strategy(compression.stages, training.distribution_strategy)
+    plan.refuse_half_precision(compression.stages, training.mixed_precision_dtype)
     with extras.explained():
         quiet.load_tensorflow()
         return _train(training, compression, assembly.command("train", known, {**values, **mine}))

@@ -111,7 +111,6 @@ def _prepare(
         return stages.dense(start), identity
     if stage == "cluster":
         return stages.cluster(start), identity
-    stages.refuse_mixed_precision()
     configs = {entry["stage"]: entry["config"] for entry in folder.finished_stages()}
     shared = configs.get("cluster", {})
     grids = {name: tuple(values) for name, values in shared.get("grids", {}).items()}

@@ -21,6 +21,7 @@ StageName = Literal["train", "prune", "dense", "cluster", "quantize"]
 Codebook = Literal["linear", "kmeans++", "density", "uniform", "lloyd"]
 PruneSchedule = Literal["gradual", "once"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
+NEEDS_FLOAT32 = ("prune", "cluster", "quantize")
 SCAN, LAMP = "scan", "lamp"
 MAX_CLUSTERS = 255  # an int8 kernel of TensorFlow Lite holds -127..127
 
@@ -184,6 +185,21 @@ def refuse_strategy(stages: Sequence[str], strategy: str) -> None:
             "codebooks and ranges are read off weights that all replicas share, and asynchronous "
             "workers never share them; train so with --stages=train, then run the other stages "
             "on the same --model_dir without that flag"
+        )
+
+
+def refuse_half_precision(stages: Sequence[str], dtype: str) -> None:
+    """Raise `UsageError` if one of `stages` cannot run under `--mixed_precision_dtype`.
+
+    TF-MOT's wrappers read weights as layers do. In bfloat16, pruning wrote the rounded ones back in
+    each step, which lost all small changes, and clustering with k-means' start failed.
+    """
+    compressing = [stage for stage in stages if stage in NEEDS_FLOAT32]
+    if dtype != "float32" and compressing:
+        raise UsageError(
+            f"--mixed_precision_dtype {dtype}: the stage {compressing[0]!r} needs float32, because "
+            "masks, codebooks and ranges are made of exact weights; train so with --stages=train, "
+            "then run the other stages on the same --model_dir without that flag"
         )
 
 

@@ -13,6 +13,7 @@ from sqzkit.compression import kernels, quantization, tfmot
 
 RAMP_SHARE = 0.6  # of the steps; the rest lets the survivors recover under a fixed mask
 MASK_UPDATES = 60
+MAX_TIED = 0.01  # share of a layer's weights; if more zeros are missing, the mask is wrong
 
 
 def schedule(target: float, steps: int) -> tfmot.PolynomialDecay:
@@ -62,8 +63,23 @@ def wrap_pruned(model: keras.Model, targets: Mapping[str, float]) -> keras.Model
     return quantization.wrap_float(model, {})
 
 
-def strip(wrapped: keras.Model) -> dict[str, list[np.ndarray]]:
-    """Return the pruned weights by plain layer name (`kernels.write_weights`)."""
+def strip(wrapped: keras.Model, targets: Mapping[str, float]) -> dict[str, list[np.ndarray]]:
+    """Return the pruned weights by plain layer name (`kernels.write_weights`).
+
+    Of weights that are equally large at the last update, TF-MOT's mask keeps all: published weights
+    in float16 have many, and those of dead channels never change. So if a few zeros are missing,
+    the smallest weights are set to zero here.
+
+    Args:
+      wrapped: as `wrap` returned it, trained.
+      targets: those of `wrap`.
+    """
     for layer in tfmot.collect_prunable_layers(wrapped):
         layer.pruning_obj.weight_mask_op()
-    return kernels.read_weights(tfmot.strip_pruning(wrapped))
+    weights = kernels.read_weights(tfmot.strip_pruning(wrapped))
+    for name, target in targets.items():
+        kernel = weights[name][0]
+        missing = kernels.zeros_due(kernel.size, target) - np.count_nonzero(kernel == 0)
+        if target and 0 < missing <= max(1, MAX_TIED * kernel.size):
+            weights[name][0] = kernels.prune_once(kernel, target)
+    return weights

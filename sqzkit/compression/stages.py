@@ -1,13 +1,13 @@
 """The stages of the chain as things to train: model, options, and what must hold after."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sqzkit.base.errors import UsageError
 from sqzkit.base.keras import keras
 from sqzkit.compression import clustering, pruning, quantization
 from sqzkit.compression import kernels as reading
@@ -107,7 +107,8 @@ def prune(start: Start, targets: dict[str, float]) -> Stage:
     else:
         end = max((pruning.schedule(t, steps).end_step for t in targets.values() if t), default=1)
         first_whole = min(epochs - 1, math.ceil(end / start.steps_per_epoch) - 1)
-        wrapped, strip = pruning.wrap(start.model, targets, steps), pruning.strip
+        wrapped = pruning.wrap(start.model, targets, steps)
+        strip = functools.partial(pruning.strip, targets=targets)
     options = start.options("prune", best_from_epoch=first_whole)
 
     def check(kernels: Kernels) -> None:
@@ -166,13 +167,3 @@ def quantize(start: Start, clusters: dict[str, int], grids: Grids) -> Stage:
     options = start.options("quantize", weight_decay=0.0)
     wrapped = quantization.wrap(start.model, grids)
     return Stage(wrapped, start.spec, options, quantization.strip, check)
-
-
-def refuse_mixed_precision() -> None:
-    """Raise `UsageError` if half precision is on: int8 rounding is trained in float32."""
-    policy = keras.mixed_precision.global_policy().name
-    if policy != "float32":
-        raise UsageError(
-            f"--mixed_precision_dtype {policy}: quantization-aware training needs float32; "
-            "run the stage 'quantize' without it"
-        )

@@ -149,7 +149,9 @@ class TrainingConfig(Settings):
     teacher: TeacherOptions = nested(factory=TeacherOptions)
     base: BaseOptions = nested(factory=BaseOptions)
     mixed_precision_dtype: Dtype = setting(
-        "float32", group="Machine", help="Type that the layers compute in."
+        "float32",
+        group="Machine",
+        help="Type that the layers compute in. The stages prune, cluster and quantize need float32.",
     )
     distribution_strategy: StrategyName = setting(
         "off", help="Strategy of tf.distribute (docs/scaling.md)."

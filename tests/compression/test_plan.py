@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+import sqzkit
 from sqzkit.base.errors import UsageError
 from sqzkit.compression import plan
 from sqzkit.compression.plan import CompressionConfig
@@ -106,6 +107,21 @@ def test_asynchronous_workers_train_but_do_not_compress():
     plan.refuse_strategy(plan.STAGES, "multi_worker_mirrored")
     with pytest.raises(UsageError, match="'cluster' with --distribution_strategy=parameter_server"):
         plan.refuse_strategy(("train", "cluster"), "parameter_server")
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_what_reads_exact_weights_is_refused_half_precision(dtype, tmp_path):
+    plan.refuse_half_precision(plan.STAGES, "float32")
+    plan.refuse_half_precision(("train", "dense"), dtype)
+    for stage in ("prune", "cluster", "quantize"):
+        message = f"--mixed_precision_dtype {dtype}: the stage '{stage}' needs float32"
+        with pytest.raises(UsageError, match=message):
+            plan.refuse_half_precision(("train", stage), dtype)
+        with pytest.raises(UsageError, match=message):  # before anything is trained
+            sqzkit.train(
+                model_dir=tmp_path / "run", stages=("train", stage), mixed_precision_dtype=dtype
+            )
+    assert not (tmp_path / "run").exists()
 
 
 def test_pruning_at_once_is_recorded_and_gradual_pruning_is_as_before():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sqzkit.compression import kernels, pruning
+from sqzkit.compression import kernels, pruning, tfmot
 from tests.compression import small_chain
 
 
@@ -21,12 +21,34 @@ def test_pruned_layers_have_exactly_the_zeros_that_were_due(small_model):
     before = kernels.read_kernels(small_model)
     wrapped = pruning.wrap(small_model, targets, steps=6)
     small_chain.train_steps(wrapped, 6)
-    weights = pruning.strip(wrapped)
+    weights = pruning.strip(wrapped, targets)
     for name, kernel in before.items():
         zeros = np.count_nonzero(weights[name][0] == 0)
         assert zeros == kernels.zeros_due(kernel.size, targets.get(name, 0) or 1e-9), name
         assert not np.array_equal(weights[name][0], kernel), f"{name} was not trained"
     assert kernels.zeros_due(before["fire2/expand3x3"].size, 0.9) == 259
+
+
+def test_of_equally_large_weights_as_many_as_due_become_zero(small_model):
+    """TF-MOT keeps all that are as large as the threshold, of dead float16 weights for example."""
+    layer = small_model.get_layer("fire2/expand3x3")
+    kernel, *rest = layer.get_weights()
+    order = np.argsort(np.abs(kernel), axis=None)
+    due = kernels.zeros_due(kernel.size, 0.9)
+    tied = kernel.ravel()
+    tied[order[due - 2 : due + 1]] = np.abs(tied[order[due]])  # two of these three must go
+    layer.set_weights([tied.reshape(kernel.shape), *rest])
+    targets = {"fire2/expand3x3": 0.9}
+    wrapped = pruning.wrap(small_model, targets, steps=6)
+    for pruned in tfmot.collect_prunable_layers(wrapped):
+        pruned.pruning_step.assign(pruning.schedule(0.9, 6).end_step)
+        pruned.pruning_obj.conditional_mask_update()
+    kept = np.count_nonzero(tfmot.strip_pruning(wrapped).get_layer("fire2/expand3x3").kernel)
+    assert kept > kernel.size - kernels.zeros_due(kernel.size, 0.9)
+    weights = pruning.strip(wrapped, targets)
+    kernels.check_sparsity({name: arrays[0] for name, arrays in weights.items()}, targets)
+    zeros = np.count_nonzero(weights["fire2/expand3x3"][0] == 0)
+    assert zeros == kernels.zeros_due(kernel.size, 0.9)
 
 
 def test_the_ramp_goes_on_where_a_killed_run_was(small_model):

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from sqzkit.base.errors import InvariantError, UsageError
+from sqzkit.base.errors import InvariantError
 from sqzkit.base.keras import keras
 from sqzkit.compression import kernels, stages
 from sqzkit.models import registry
@@ -111,13 +111,3 @@ def test_export_gives_the_plain_network_or_names_what_failed():
     assert [layer.name for layer in plain.layers] == [layer.name for layer in begun.model.layers]
     assert kernels.sparsity(kernels.read_kernels(plain)["conv1"]) == 0.5
     assert not np.array_equal(kernels.read_kernels(plain)["conv10"], before["conv10"])
-
-
-def test_half_precision_is_refused_for_int8_training():
-    stages.refuse_mixed_precision()
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        with pytest.raises(UsageError, match="--mixed_precision_dtype mixed_bfloat16"):
-            stages.refuse_mixed_precision()
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
