@@ -151,7 +151,7 @@ class TrainingConfig(Settings):
     mixed_precision_dtype: Dtype = setting(
         "float32",
         group="Machine",
-        help="Type that the layers compute in. The stages prune, cluster and quantize need float32.",
+        help="Type that the layers compute in; prune, cluster and quantize need float32.",
     )
     distribution_strategy: StrategyName = setting(
         "off", help="Strategy of tf.distribute (docs/scaling.md)."
