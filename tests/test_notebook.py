@@ -34,7 +34,6 @@ def test_it_runs_from_top_to_bottom(notebook, repository, tmp_path, monkeypatch)
     nbclient = pytest.importorskip("nbclient")
     monkeypatch.setenv("RUN", str(tmp_path / "run"))
     monkeypatch.setenv("SETTINGS", json.dumps(TINY))
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
     client = nbclient.NotebookClient(
         notebook, timeout=600, resources={"metadata": {"path": str(repository / "docs")}}
     )

@@ -23,12 +23,22 @@ def quiet() -> Iterator[None]:
         os.close(terminal)
 
 
+def quiet_libraries() -> None:
+    """Let TensorFlow's C++ libraries report errors only, unless the user chose a level.
+
+    It has no effect in a process that has loaded TensorFlow already.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "2")
+
+
 def load_tensorflow() -> None:
     """Import TensorFlow without its start-up messages.
 
     It writes some to file descriptor 2 before any log level applies; failures
     are exceptions and are not lost.
     """
+    quiet_libraries()
     with quiet():
         import tensorflow as tf
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from sqzkit.base import extras
+from sqzkit.base import extras, quiet
 from sqzkit.base.errors import SqzkitError, UsageError
 from sqzkit.base.settings import Item
 from sqzkit.programs import flags
@@ -56,14 +56,6 @@ class Program:
         return flags.items(self.records)
 
 
-def quiet_libraries() -> None:
-    """Silence TensorFlow's start-up chatter unless the user asked for it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "2")
-    # Else TensorFlow imports Keras 3 beside the Keras 2 of `sqzkit.base.keras`: a second.
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-
-
 def run(program: Program, argv: Sequence[str] | None = None) -> NoReturn:
     """Run a program on its command line (None: `sys.argv`) and end the process (see `guard`)."""
     line = sys.argv if argv is None else argv
@@ -77,7 +69,9 @@ def guard(work: Callable[[], None], if_interrupted: str = "") -> NoReturn:
     `if_interrupted` is said. A `SqzkitError` is printed as one message without a traceback; any
     other exception is a defect of ours and keeps its own.
     """
-    quiet_libraries()
+    quiet.quiet_libraries()
+    # Else TensorFlow imports Keras 3 beside the Keras 2 of `sqzkit.base.keras`: a second.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     interruption = _Interruption(if_interrupted)
     try:
         interruption.watch()

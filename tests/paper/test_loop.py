@@ -34,9 +34,9 @@ SMALLER = (  # from left to right
 # Kills itself when the row named by the second argument is about to be stored.
 CHILD = """
 import os, signal, sys
+from sqzkit.base import quiet
 from sqzkit.paper import loop
 from sqzkit.paper.folder import Comparison
-from sqzkit.programs import cli
 from tests.paper import test_loop
 
 def add_or_die(folder, row, add=Comparison.add):
@@ -45,7 +45,7 @@ def add_or_die(folder, row, add=Comparison.add):
     add(folder, row)
 
 Comparison.add = add_or_die
-cli.quiet_libraries()
+quiet.quiet_libraries()
 loop.compare(test_loop.config(sys.argv[1], rows=test_loop.MADE))
 """
 

@@ -114,15 +114,3 @@ def test_a_long_native_call_does_not_outlast_an_interrupt():
     assert time.monotonic() - started < 10  # 1.5 s on a quiet machine
     assert process.returncode == 130
     assert error == "interrupted; the same command resumes\n"
-
-
-def test_tensorflow_starts_without_a_word():
-    code = (
-        "from sqzkit.programs import cli; cli.quiet_libraries()\n"
-        "from sqzkit.base import quiet; quiet.load_tensorflow(); import tensorflow\n"
-        "tensorflow.get_logger().warning('5 out of the last 13 calls triggered retracing')"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout + result.stderr == ""
