@@ -1,7 +1,6 @@
 """The image size and resize rule of transfer learning, chosen by heads on frozen features."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,10 +11,10 @@ from sqzkit.models import squeezenet, transfer
 from sqzkit.models.pretrained import Pretrained
 from sqzkit.models.spec import SqueezeNetSpec
 from sqzkit.preprocessing import Preprocessing
-from sqzkit.preprocessing.record import RESIZE_RULES
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import head
 from sqzkit.training.config import TrainingConfig
+from sqzkit.training.evaluate import difference
 from sqzkit.training.features import compute
 
 SIZES = (96, 160, 227, 288)  # pixels
@@ -90,9 +89,11 @@ def choose_preprocessing(
 ) -> Preprocessing:
     """Return the record for the data: the size is chosen first, then the resize rule.
 
-    Few photographs do not tell which size is best, and on photographs a larger one nearly always
-    is. So a larger one is taken unless its held-out losses are higher by more than one standard
-    error of the difference; the other resize rule, only if they are lower by more than that.
+    Few photographs do not tell which size and rule are best. On photographs a larger size nearly
+    always is, so it is taken unless its held-out losses are higher by more than one standard
+    error of the difference. And photographs that keep their shape are more often answered right,
+    also by weights that were trained on squashed ones; so "squash" is taken only if its losses
+    are lower by more than one standard error.
 
     Args:
       trial: measures a record.
@@ -101,18 +102,22 @@ def choose_preprocessing(
         much work are left out.
     """
     affordable = [size for size in SIZES if images * (size / 227) ** 2 <= MAX_WORK]
-    first, *larger = map(record_at, affordable[-3:] or SIZES[:1])
+    first, *larger = (
+        dataclasses.replace(record_at(size), resize="shorter_side")
+        for size in affordable[-3:] or SIZES[:1]
+    )
     best, lowest = first, trial.losses(first)
     for record in larger:
         losses = trial.losses(record)
         if not _are_higher(losses, lowest):
             best, lowest = record, losses
-    (rule,) = set(RESIZE_RULES) - {best.resize}
-    other = dataclasses.replace(best, resize=rule)
-    return other if _are_higher(lowest, trial.losses(other)) else best
+    squashed = dataclasses.replace(best, resize="squash")
+    return squashed if _are_higher(lowest, trial.losses(squashed)) else best
 
 
 def _are_higher(losses: np.ndarray, others: np.ndarray) -> bool:
     """Return whether the mean is higher by more than a standard error, image by image."""
-    more = losses - others
-    return len(more) > 1 and bool(more.mean() > more.std(ddof=1) / math.sqrt(len(more)))
+    if len(losses) < 2:
+        return False
+    mean, error = difference(losses, others)
+    return mean > error

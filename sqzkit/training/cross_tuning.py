@@ -7,8 +7,9 @@ is kept. So every image judges, and only networks that have not seen it.
 
 If they keep most of the change, there is much to learn, and all layers are trained once more, on
 all images. If they keep less, much of the change is noise of the images that a fold was trained
-on; then the mean of the folds' networks is better than any one of them (Wortsman et al., "Model
-soups", 2022), because they start from the same features.
+on; then the mean of the folds' changes is better than any one of them (Wortsman et al., "Model
+soups", 2022), because they start from the same features. It is added to the published network
+with a head that is fitted to all images: each fold's head knows two thirds of them.
 """
 
 import dataclasses
@@ -26,7 +27,7 @@ from sqzkit.data.store import open_store
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import checkpoint, head
 from sqzkit.training.config import TrainingConfig
-from sqzkit.training.evaluate import Evaluator, Metrics, named, score
+from sqzkit.training.evaluate import Evaluator, Metrics, difference, named, score
 from sqzkit.training.features import compute, of_split
 from sqzkit.training.fine_tuning import (
     SHARES,
@@ -115,21 +116,31 @@ def _tune(
     measured = [_score(found[known], features.labels[known]) for found in answers]
     share, recorded = choose(measured, stage)
     as_it_is = dataclasses.replace(last, dataset=stage.dataset)  # whose images are decoded
-    if 0 < share < MUCH:
-        interpolate(model, _means(starts), _means(ends), share)
-        recorded = {**recorded, **_totals(stage)}
-        return finish_untrained(model, as_it_is, lambda _: recorded)
     interpolate(model, published, published, 0.0)
     fit_head(model, stage, features)
-    if not share:
+    if share < MUCH:
+        if share:
+            _add_mean_change(model, starts, ends, share)
+            recorded = {**recorded, **_totals(stage)}
         return finish_untrained(model, as_it_is, lambda _: recorded)
     print(f"{stage.stage}: on all {len(fold):,} images, those of validation too", flush=True)
     finish = functools.partial(_keep, start=trainable_values(model), share=share, recorded=recorded)
     return fit_stage(model, dataclasses.replace(last, finish=finish))
 
 
-def _means(networks: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-    return [np.mean(values, axis=0) for values in zip(*networks, strict=True)]
+def _add_mean_change(
+    model: keras.Model,
+    starts: Sequence[Sequence[np.ndarray]],
+    ends: Sequence[Sequence[np.ndarray]],
+    share: float,
+) -> None:
+    """Add a share of what the folds changed on average, from their starts to their ends."""
+    before, after = (
+        [np.mean(values, axis=0) for values in zip(*networks, strict=True)]
+        for networks in (starts, ends)
+    )
+    for variable, start, end in zip(model.trainable_variables, before, after, strict=True):
+        variable.assign_add(share * (end - start))
 
 
 def _totals(stage: StageFit) -> dict[str, Any]:
@@ -207,20 +218,29 @@ def _score(probabilities: np.ndarray, labels: np.ndarray) -> Metrics:
 def choose(measured: Sequence[Metrics], stage: StageFit) -> tuple[float, dict[str, Any]]:
     """Return the share of a fine-tuning that is kept, and what to record of the choice.
 
-    Of those that are at least as accurate as the head alone, the one with the lowest loss is taken:
-    an accuracy on so few images is less certain.
+    Of those that are at least as accurate as the head alone and whose loss is lower by more than
+    one standard error of the difference, the one with the lowest loss is taken: an accuracy on so
+    few images is less certain. If there is none, the head is kept. A gain within the error is luck
+    as often as not, and from 40 images, what fine-tuning changes can do much harm.
 
     Args:
       measured: of each of `SHARES`, on the images of all folds.
       stage: whose folder the figures of all shares are written to.
     """
-    judged = [found.judged(stage.options.class_weights)[:2] for found in measured]
-    accurate = [index for index, found in enumerate(judged) if found[0] >= judged[0][0]]
-    best = min(accurate, key=lambda index: judged[index][1])
+    weights = stage.options.class_weights
+    judged = [found.judged(weights)[:2] for found in measured]
+    losses = [found.losses(weights) for found in measured]
+    gains = [difference(losses[0], found) for found in losses]
+    better = [
+        index
+        for index, (gain, error) in enumerate(gains)
+        if judged[index][0] >= judged[0][0] and gain > error
+    ]
+    best = min(better, key=lambda index: judged[index][1], default=0)
     share, count = SHARES[best], measured[best].examples
     figures = [
-        {"share": share, "accuracy": accuracy, "loss": loss}
-        for share, (accuracy, loss) in zip(SHARES, judged, strict=True)
+        {"share": share, "accuracy": accuracy, "loss": loss, "gain": gain, "error": error}
+        for share, (accuracy, loss), (gain, error) in zip(SHARES, judged, gains, strict=True)
     ]
     record = {
         "folds": FOLDS,

@@ -59,12 +59,19 @@ class Metrics:
         """
         if class_weights is None:
             return self.top1, self.loss, self.examples
+        loss = float(self.losses(class_weights).mean())
+        present = (counts := self.confusion.sum(axis=1))[counts > 0]
+        return self.balanced_accuracy, loss, float(len(present) ** 2 / np.sum(1 / present))
+
+    def losses(self, class_weights: str | None) -> np.ndarray:
+        """Return the loss of each example, float [N]: their mean is that of `judged`."""
+        truth = self.probabilities[np.arange(self.examples), self.labels]
+        losses = -np.log(np.maximum(truth, np.finfo(np.float32).tiny))
+        if class_weights is None:
+            return losses
         counts = self.confusion.sum(axis=1)
         weights = 1 / counts[self.labels]
-        truth = self.probabilities[np.arange(self.examples), self.labels]
-        loss = np.average(-np.log(np.maximum(truth, np.finfo(np.float32).tiny)), weights=weights)
-        present = counts[counts > 0]
-        return self.balanced_accuracy, float(loss), float(len(present) ** 2 / np.sum(1 / present))
+        return losses * weights / weights.mean()
 
     @property
     def is_unequal(self) -> bool:
@@ -87,6 +94,15 @@ class Metrics:
             **({"balanced_accuracy": self.balanced_accuracy} if self.is_unequal else {}),
             "confusion": self.confusion.tolist(),
         }
+
+
+def difference(losses: np.ndarray, others: np.ndarray) -> tuple[float, float]:
+    """Return by how much the mean of losses is higher, and the standard error of that.
+
+    Both are of the same examples, of which there are more than one.
+    """
+    more = losses - others
+    return float(more.mean()), float(more.std(ddof=1)) / math.sqrt(len(more))
 
 
 class Evaluator:

@@ -180,16 +180,18 @@ def test_where_more_images_did_not_help_none_are_asked_for(count, advice, folder
 )
 def test_the_share_that_folds_chose_is_shown_with_the_others(kept, mean, said, folder):
     shares = [
-        {"share": 0.0, "accuracy": 0.9, "loss": 0.3},
-        {"share": 0.25, "accuracy": 0.95, "loss": 0.2519},
+        {"share": 0.0, "accuracy": 0.9, "loss": 0.3, "gain": 0.0, "error": 0.0},
+        {"share": 0.25, "accuracy": 0.95, "loss": 0.2519, "gain": 0.0481, "error": 0.0123},
+        {"share": 0.5, "accuracy": 0.8, "loss": 0.4},  # as versions before wrote it
     ]
     record = {"folds": 3, "examples": 1245, "shares": shares, "kept": kept, "mean": mean}
     folder.write_record("fine_tuning", record)
     html = page.write_report(folder).read_text(encoding="utf-8")
     assert said in html and "all 1,245 for training and validation chose, in 3 folds" in html
     rows = html[html.index("How much of the fine-tuning") :]
-    assert "<td>0 %</td><td>90.00 %</td><td>0.300</td>" in rows
-    assert "<td>25 %</td><td>95.00 %</td><td>0.252</td>" in rows
+    assert "<td>0 %</td><td>90.00 %</td><td>0.300</td><td>–</td>" in rows
+    assert "<td>25 %</td><td>95.00 %</td><td>0.252</td><td>0.048 ± 0.012</td>" in rows
+    assert "<td>50 %</td><td>80.00 %</td><td>0.400</td><td>–</td>" in rows
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +12,7 @@ from sqzkit.training import evaluate
 from sqzkit.training.evaluate import (
     Evaluator,
     better_than_chance,
+    difference,
     in_words,
     record_evaluation,
     score,
@@ -27,6 +30,12 @@ def test_score_of_answers_worked_out_by_hand():
     np.testing.assert_allclose(metrics.probabilities, np.exp(logits), rtol=1e-6)
 
 
+def test_a_difference_of_losses_worked_out_by_hand():
+    mean, error = difference(np.array([1.0, 2.0, 6.0]), np.array([1.0, 1.0, 1.0]))
+    assert mean == pytest.approx(2)
+    assert error == pytest.approx(math.sqrt(7 / 3))  # of 0, 1 and 5
+
+
 def test_unequal_classes_have_a_balanced_accuracy_too():
     always_first = np.eye(4)[np.zeros(10, int)]
     unequal = score(always_first, np.array([0] * 8 + [1, 2]))
@@ -38,7 +47,9 @@ def test_unequal_classes_have_a_balanced_accuracy_too():
     each = -np.log(np.exp([1, 0, 0]) / (np.e + 3))
     assert loss == pytest.approx(each.mean())
     assert examples == pytest.approx(9 / (1 / 8 + 1 + 1))
+    np.testing.assert_allclose(unequal.losses("balanced")[[0, 9]], each[:2] * [10 / 24, 10 / 3])
     assert unequal.judged(None) == (0.8, unequal.loss, 10)
+    np.testing.assert_allclose(unequal.losses(None)[[0, 9]], each[:2])
     equal = score(always_first, np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 3]))
     assert "balanced_accuracy" not in equal.to_json()
     assert in_words(equal.to_json()) == "top-1 30.00%"
