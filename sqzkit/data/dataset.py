@@ -13,6 +13,7 @@ from PIL import Image
 from sqzkit.base.errors import RunError, UsageError
 from sqzkit.data.tree import Account, shown
 from sqzkit.preprocessing import Preprocessing, photograph
+from sqzkit.preprocessing.decoding import decode
 
 SPLITS = ("train", "validation", "test")
 MEBIBYTE = 1 << 20
@@ -62,12 +63,15 @@ class Example:
     digest: str = ""
     metadata: str = ""
 
+    def decode(self) -> Image.Image:
+        """Return the upright image; raise `RunError` if it cannot be decoded."""
+        if isinstance(self.image, np.ndarray):
+            return Image.fromarray(self.image)
+        return decode(self.image.read() if isinstance(self.image, FileSlice) else self.image)
+
     def load(self, preprocessing: Preprocessing) -> np.ndarray:
         """Return uint8 [S, S, 3], RGB; raise `RunError` if it cannot be decoded."""
-        if isinstance(self.image, np.ndarray):
-            return photograph.prepare(Image.fromarray(self.image), preprocessing)
-        image = self.image.read() if isinstance(self.image, FileSlice) else self.image
-        return photograph.load_photograph(image, preprocessing)
+        return photograph.prepare(self.decode(), preprocessing)
 
 
 @dataclasses.dataclass

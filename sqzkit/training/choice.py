@@ -1,10 +1,13 @@
 """The image size and resize rule of transfer learning, chosen by heads on frozen features."""
 
+import contextlib
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from sqzkit.base.errors import RunError
 from sqzkit.base.keras import keras
 from sqzkit.data.dataset import ImageDataset
 from sqzkit.models import squeezenet, transfer
@@ -19,6 +22,7 @@ from sqzkit.training.features import compute
 
 SIZES = (96, 160, 227, 288)  # pixels
 MAX_TRIED = 1_000  # photographs on which sizes are compared
+MAX_MEASURED = 50  # photographs whose own size is looked at
 # What training may take: this many images of 227x227 pixels, half an hour to an hour on two cores.
 MAX_WORK = 100_000
 
@@ -71,6 +75,17 @@ class Trial:
     seed: int
     class_weights: str | None = None
 
+    def shorter_side(self) -> float:
+        """Return the median of the shorter sides of some training images, in pixels.
+
+        It is 0 if none of them can be decoded, which is accounted for when all are.
+        """
+        examples, sides = self.dataset.split("train").examples, []
+        for example in examples[:: math.ceil(len(examples) / MAX_MEASURED)]:
+            with contextlib.suppress(RunError):
+                sides.append(min(example.decode().size))
+        return float(np.median(sides)) if sides else 0.0
+
     def losses(self, record: Preprocessing) -> np.ndarray:
         """Return the head's loss on every image held out; print its accuracy on them."""
         model = self.build(record.image_size)
@@ -91,7 +106,8 @@ def choose_preprocessing(
 
     Few photographs do not tell which size and rule are best. On photographs a larger size nearly
     always is, so it is taken unless its held-out losses are higher by more than one standard
-    error of the difference. And photographs that keep their shape are more often answered right,
+    error of the difference, or two where half of the photographs have so many pixels. And
+    photographs that keep their shape are more often answered right,
     also by weights that were trained on squashed ones; so "squash" is taken only if its losses
     are lower by more than one standard error.
 
@@ -106,18 +122,18 @@ def choose_preprocessing(
         dataclasses.replace(record_at(size), resize="shorter_side")
         for size in affordable[-3:] or SIZES[:1]
     )
-    best, lowest = first, trial.losses(first)
+    best, lowest, own_side = first, trial.losses(first), trial.shorter_side()
     for record in larger:
-        losses = trial.losses(record)
-        if not _are_higher(losses, lowest):
+        losses, errors = trial.losses(record), 2 if own_side >= record.resize_size else 1
+        if not _are_higher(losses, lowest, errors):
             best, lowest = record, losses
     squashed = dataclasses.replace(best, resize="squash")
     return squashed if _are_higher(lowest, trial.losses(squashed)) else best
 
 
-def _are_higher(losses: np.ndarray, others: np.ndarray) -> bool:
-    """Return whether the mean is higher by more than a standard error, image by image."""
+def _are_higher(losses: np.ndarray, others: np.ndarray, errors: int = 1) -> bool:
+    """Return whether the mean is higher by more than some standard errors of the difference."""
     if len(losses) < 2:
         return False
     mean, error = difference(losses, others)
-    return mean > error
+    return mean > errors * error

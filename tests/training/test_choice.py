@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 
+from sqzkit.data.dataset import Example
 from sqzkit.preprocessing import caffe
 from sqzkit.runs.folder import RunFolder
 from sqzkit.training import choice
@@ -13,7 +14,7 @@ from sqzkit.training.config import TrainingConfig
 from tests.training import test_head
 
 
-def losses_of(means, noise, gain=-0.01, gain_noise=0.0):
+def losses_of(means, noise, gain=-0.01, gain_noise=0.0, side=100.0):
     """Return a stand-in for a trial with these mean losses by size, and noise of its own each.
 
     The losses are lower by `gain`, with a noise of its own, if the image is squashed.
@@ -22,6 +23,9 @@ def losses_of(means, noise, gain=-0.01, gain_noise=0.0):
     spread -= spread.mean(axis=1, keepdims=True)
 
     class Trial:
+        def shorter_side(self):
+            return side
+
         def losses(self, record):
             own = spread[choice.SIZES.index(record.image_size)]
             if record.resize == "shorter_side":
@@ -47,6 +51,31 @@ def test_a_larger_size_is_taken_unless_it_is_shown_to_be_worse(means, noise, siz
     assert chosen == dataclasses.replace(caffe(size), resize="shorter_side")
 
 
+@pytest.mark.parametrize(("side", "size"), [(324.0, 160), (325.0, 288)])
+def test_a_size_that_photographs_have_has_to_be_worse_by_two_errors(side, size):
+    """288 px are cut from 325, and these losses are higher by 1.5 standard errors."""
+    noise = np.random.default_rng(1).normal(size=(4, 50))
+    own = noise[choice.SIZES.index(288)] - noise[choice.SIZES.index(160)]
+    higher = 1.5 * 0.1 * own.std(ddof=1) / np.sqrt(50)
+    means = {160: 0.5, 227: 9.0, 288: 0.5 + higher}
+    chosen = choice.choose_preprocessing(losses_of(means, 0.1, side=side), caffe, 100)
+    assert chosen.image_size == size
+
+
+def test_the_own_size_of_photographs_is_the_median_of_those_that_can_be_read(tmp_path):
+    images = [np.zeros((side, 400, 3), np.uint8) for side in range(101, 221)]
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photograph")
+    examples = tuple(Example(image, 0) for image in [*images, broken])
+
+    def trial(split):
+        dataset = types.SimpleNamespace(split=lambda name: types.SimpleNamespace(examples=split))
+        return choice.Trial(print, dataset, RunFolder(tmp_path), "v1_1", seed=1)
+
+    assert trial(examples).shorter_side() == 159.5  # every third: 101, 104, ... 218
+    assert trial(examples[-1:]).shorter_side() == 0
+
+
 @pytest.mark.parametrize(
     ("gain", "noise", "rule"),
     [
@@ -65,6 +94,9 @@ def test_photographs_are_squashed_only_if_that_is_shown_to_be_better(gain, noise
 
 def test_one_image_of_each_class_tells_nothing_of_sizes():
     class Trial:
+        def shorter_side(self):
+            return 100.0
+
         def losses(self, record):
             return np.zeros(0)
 
