@@ -107,9 +107,9 @@ def choose_preprocessing(
     Few photographs do not tell which size and rule are best. On photographs a larger size nearly
     always is, so it is taken unless its held-out losses are higher by more than one standard
     error of the difference, or two where half of the photographs have so many pixels. And
-    photographs that keep their shape are more often answered right,
-    also by weights that were trained on squashed ones; so "squash" is taken only if its losses
-    are lower by more than one standard error.
+    photographs that keep their shape are more often answered right, also by weights that were
+    trained on squashed ones; so "squash" is taken only if its losses are lower by more than one
+    standard error.
 
     Args:
       trial: measures a record.

@@ -103,15 +103,15 @@ def _tune(
     published = trainable_values(model)
     fold = head.folds(features.labels, stage.options.seed, FOLDS)
     answers = np.zeros((len(SHARES), len(fold), everything.num_classes), np.float32)
-    starts, ends = [], []
+    changes = []
     for number in range(FOLDS):
         if (fold == number).any():
             part = dataclasses.replace(stage, dataset=_without(everything, fold == number))
             interpolate(model, published, published, 0.0)
             fit_head(model, stage, features.at(fold != number))
-            starts.append(trainable_values(model))
+            start = trainable_values(model)
             answers[:, fold == number] = _fold_answers(model, part, config, number + 1)
-            ends.append(trainable_values(model))
+            changes.append([b - a for a, b in zip(start, trainable_values(model), strict=True)])
     known = fold >= 0
     measured = [_score(found[known], features.labels[known]) for found in answers]
     share, recorded = choose(measured, stage)
@@ -120,7 +120,7 @@ def _tune(
     fit_head(model, stage, features)
     if share < MUCH:
         if share:
-            _add_mean_change(model, starts, ends, share)
+            _add_mean(model, changes, share)
             recorded = {**recorded, **_totals(stage)}
         return finish_untrained(model, as_it_is, lambda _: recorded)
     print(f"{stage.stage}: on all {len(fold):,} images, those of validation too", flush=True)
@@ -128,19 +128,10 @@ def _tune(
     return fit_stage(model, dataclasses.replace(last, finish=finish))
 
 
-def _add_mean_change(
-    model: keras.Model,
-    starts: Sequence[Sequence[np.ndarray]],
-    ends: Sequence[Sequence[np.ndarray]],
-    share: float,
-) -> None:
-    """Add a share of what the folds changed on average, from their starts to their ends."""
-    before, after = (
-        [np.mean(values, axis=0) for values in zip(*networks, strict=True)]
-        for networks in (starts, ends)
-    )
-    for variable, start, end in zip(model.trainable_variables, before, after, strict=True):
-        variable.assign_add(share * (end - start))
+def _add_mean(model: keras.Model, changes: Sequence[Sequence[np.ndarray]], share: float) -> None:
+    """Add a share of what the folds changed on average."""
+    for variable, *of_folds in zip(model.trainable_variables, *changes, strict=True):
+        variable.assign_add(share * np.mean(of_folds, axis=0))
 
 
 def _totals(stage: StageFit) -> dict[str, Any]:

@@ -60,7 +60,8 @@ class Metrics:
         if class_weights is None:
             return self.top1, self.loss, self.examples
         loss = float(self.losses(class_weights).mean())
-        present = (counts := self.confusion.sum(axis=1))[counts > 0]
+        counts = self.confusion.sum(axis=1)
+        present = counts[counts > 0]
         return self.balanced_accuracy, loss, float(len(present) ** 2 / np.sum(1 / present))
 
     def losses(self, class_weights: str | None) -> np.ndarray:
